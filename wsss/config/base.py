@@ -1,0 +1,29 @@
+"""The base of all settings: frozen, complete, and unforgiving about unknown keys."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """A frozen group of settings; unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+
+    def canonical_json(self) -> str:
+        """The settings with every default written out, in one order: equal text means equal settings."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, value: Any) -> Any:
+        """Settings from JSON text, a mapping or None (all defaults).
+
+        Raises:
+            InputError: In one line, naming the key, its value and the nearest valid key.
+        """
+        from wsss.config.loading import parse_settings
+
+        return parse_settings(cls, value)

@@ -1,0 +1,34 @@
+"""What a stage is told about the run it belongs to, beside its settings and inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Names that provenance records, and the machine's resources, none of which changes a result.
+
+    Attributes:
+        run: Name of the run, the folder below `results/`.
+        variant: Name of the variant, empty in a plain run.
+        seed: Seed of everything random in the stage.
+        code: Digest of the code that the stage uses (`wsss.plan.code_digest`), empty outside a workflow.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`; `auto` takes a GPU where there is one.
+        workers: Processes that load data or work on images beside the main one; 0 works in the main process.
+        threads: Threads that numerical libraries may use; 0 leaves their default.
+        batch_size: Images per forward pass at inference. Training has its own, a setting.
+        devices: GPUs that one training uses.
+        checkpoint_minutes: Minutes between resumable states of a training; 0 means after every step.
+    """
+
+    run: str = ""
+    variant: str = ""
+    seed: int = 0
+    code: str = ""
+    device: str = "auto"
+    workers: int = 0
+    threads: int = 0
+    batch_size: int = 8
+    devices: int = 1
+    checkpoint_minutes: float = 2.0

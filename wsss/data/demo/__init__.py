@@ -1,0 +1,13 @@
+"""The embedded data set: procedural pictures that pose the real difficulty of weak supervision.
+
+Each object has a small part whose pattern names the class and a large plain body in a material of its own. A classifier
+fires on the part; the body, drawn in a random material shared by all classes and by the clutter, is reached only by
+what belongs together: colour, texture, shading, borders.
+"""
+
+from __future__ import annotations
+
+from wsss.data.demo.generate import CLASS_NAMES, generate_demo
+from wsss.data.demo.scenes import OBJECT_CLASSES, Item, Scene, draw_scene
+
+__all__ = ["CLASS_NAMES", "OBJECT_CLASSES", "Item", "Scene", "draw_scene", "generate_demo"]

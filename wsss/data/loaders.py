@@ -1,0 +1,195 @@
+"""Loading for training and validation: what image comes when is a pure function of seed and step.
+
+Imports torch: for training only.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Dataset as TorchDataset
+
+from wsss.config import Augmentation
+from wsss.data.transforms import JointAugmentation, image_tensor, resize_labels
+from wsss.errors import InputError
+
+
+class ImageSource(Protocol):
+    """The part of `wsss.data.Dataset` that loading needs."""
+
+    ignore_index: int
+
+    def ids(self, split: str) -> list[str]: ...  # noqa: D102
+    def size(self, image_id: str) -> tuple[int, int]: ...  # noqa: D102
+    def network_image(self, image_id: str) -> np.ndarray: ...  # noqa: D102
+    def image_labels(self, image_id: str) -> np.ndarray: ...  # noqa: D102
+    def mask(self, image_id: str) -> np.ndarray | None: ...  # noqa: D102
+
+
+class LabelSource(Protocol):
+    """Label maps by image id, e.g. one kind of an artifact."""
+
+    def __getitem__(self, image_id: str) -> np.ndarray: ...
+
+
+class Draw(NamedTuple):
+    """One place in a training: which image stands at which position of which epoch."""
+
+    epoch: int
+    position: int
+    index: int
+
+
+class StepSampler(Sampler[list[Draw]]):
+    """The batches of a whole training, one per step, from any step on.
+
+    One pass over it is the training, not an epoch: workers live through all epochs and load ahead across their
+    borders, and going on after an interruption means starting at a later step.
+
+    Args:
+        images: How many images there are; each epoch shuffles them anew.
+        batch_size: Images per step, over all devices. An incomplete last batch of an epoch is left out, except where
+            it is the only one.
+        steps: Steps of the training.
+        seed: Seed of the order.
+        start: Steps that are done already.
+        rank: Which share of every batch this process takes.
+        ranks: How many processes share a batch.
+    """
+
+    def __init__(
+        self, images: int, batch_size: int, steps: int, *, seed: int, start: int = 0, rank: int = 0, ranks: int = 1
+    ) -> None:
+        self._images, self._batch_size, self._steps = images, min(batch_size, images), steps
+        self._seed, self._start, self._rank, self._ranks = seed, start, rank, ranks
+        self.steps_per_epoch = steps_per_epoch(images, batch_size)
+
+    def __len__(self) -> int:
+        return self._steps - self._start
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        order, shuffled = np.empty(0, dtype=np.int64), -1
+        for step in range(self._start, self._steps):
+            epoch, batch = divmod(step, self.steps_per_epoch)
+            if epoch != shuffled:
+                order, shuffled = np.random.default_rng([self._seed, epoch]).permutation(self._images), epoch
+            first = batch * self._batch_size
+            positions = range(first + self._rank, first + self._batch_size, self._ranks)
+            yield [Draw(epoch, position, int(order[position])) for position in positions]
+
+
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """Full batches in an epoch; one where there are fewer images than a batch."""
+    return max(1, images // batch_size)
+
+
+class TrainingImages(TorchDataset[dict[str, Tensor]]):
+    """Augmented training examples, asked for by `Draw`: image i of an epoch is a pure function of the seed.
+
+    Args:
+        images: Where photographs come from.
+        image_ids: The images to train on; `Draw.index` counts them.
+        augmentation: Its settings.
+        seed: Seed of the augmentation.
+        labels: Where label maps come from; None gives image-level labels as `targets` (C,) instead.
+    """
+
+    def __init__(
+        self,
+        images: ImageSource,
+        image_ids: Sequence[str],
+        augmentation: Augmentation,
+        *,
+        seed: int,
+        labels: LabelSource | None = None,
+    ) -> None:
+        self._images, self.image_ids, self._labels = images, list(image_ids), labels
+        self._augment, self._seed = JointAugmentation(augmentation), seed
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
+        image_id = self.image_ids[draw.index]
+        generator = np.random.default_rng([self._seed, draw.epoch, draw.position])
+        image = self._images.network_image(image_id)
+        if self._labels is not None:
+            return self._augment(generator, image, labels=self._labels[image_id])
+        targets = torch.from_numpy(self._images.image_labels(image_id).astype(np.float32))
+        return {**self._augment(generator, image), "targets": targets}
+
+
+class WholeImages(TorchDataset[dict[str, Tensor]]):
+    """Unchanged images with image-level labels and, where asked for, masks, for validation.
+
+    Args:
+        images: Where photographs come from.
+        image_ids: The images.
+        masks: Whether `labels` (H, W) are wanted; an image without a mask gets 255 everywhere.
+    """
+
+    def __init__(self, images: ImageSource, image_ids: Sequence[str], *, masks: bool) -> None:
+        self._images, self.image_ids, self._masks = images, list(image_ids), masks
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        image_id = self.image_ids[index]
+        image = self._images.network_image(image_id)
+        example = {"images": image_tensor(image)}
+        if not self._masks:
+            example["targets"] = torch.from_numpy(self._images.image_labels(image_id).astype(np.int64))
+            return example
+        size, mask = (image.shape[0], image.shape[1]), self._images.mask(image_id)
+        ignored = torch.full(size, self._images.ignore_index, dtype=torch.uint8)
+        return {**example, "labels": ignored if mask is None else resize_labels(mask, size)}
+
+    def batches(self, batch_size: int, pixels: int) -> list[list[int]]:
+        """Batches of images of one size, so that nothing is resized or padded; each holds about `pixels` at most."""
+        groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for index, image_id in enumerate(self.image_ids):
+            groups[tuple(self._images.size(image_id))].append(index)
+        batches = []
+        for (height, width), members in sorted(groups.items()):
+            count = max(1, min(batch_size, pixels // (height * width)))
+            batches += [members[start : start + count] for start in range(0, len(members), count)]
+        return batches
+
+
+def make_loader(
+    data: TorchDataset[dict[str, Tensor]],
+    batches: Sampler[list[Draw]] | Sequence[list[int]],
+    *,
+    workers: int,
+    pin_memory: bool = False,
+) -> DataLoader[Any]:
+    """A loader of the given batches; what it yields does not depend on the number of workers."""
+    return DataLoader(
+        data,
+        batch_sampler=batches,  # type: ignore[arg-type]
+        num_workers=workers,
+        pin_memory=pin_memory,
+        worker_init_fn=_start_worker,
+        # its own generator, so that starting workers takes nothing from the random numbers of the training
+        generator=torch.Generator(),
+    )
+
+
+def worker_error(error: InputError) -> InputError:
+    """The one line of an error that a loader worker wrapped in its traceback."""
+    return InputError(str(error).strip().splitlines()[-1].removeprefix("wsss.errors.InputError: "))
+
+
+def _start_worker(worker: int) -> None:
+    """Leaves stopping to the main process: a signal to the whole group must not break the step it is in."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_num_threads(1)

@@ -1,0 +1,116 @@
+"""Joint augmentation of a photograph and its maps. Imports torch: for training only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode, functional
+
+from wsss.config import Augmentation
+
+PAD_COLOR = (124, 116, 104)
+"""The mean colour of ImageNet: close to zero after any backbone's normalisation."""
+IGNORE = 255
+
+
+class JointAugmentation:
+    """Random scale, flip, crop and colours, the geometry shared by a photograph and its maps.
+
+    Everything random comes from the generator that is passed in, so the result is a pure function of it. All stays
+    uint8; the training step turns images into floats on its device.
+
+    Args:
+        settings: Ranges and probabilities.
+    """
+
+    def __init__(self, settings: Augmentation) -> None:
+        self._settings = settings
+
+    def __call__(
+        self,
+        generator: np.random.Generator,
+        image: np.ndarray,
+        *,
+        labels: np.ndarray | None = None,
+        maps: Mapping[str, np.ndarray] | None = None,
+    ) -> dict[str, Tensor]:
+        """One training example.
+
+        Args:
+            generator: Source of all randomness.
+            image: (H, W, 3) uint8; its size counts as scale 1.
+            labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255.
+            maps: Grey maps (H', W') uint8, resized bilinearly, padded with 0.
+
+        Returns:
+            `images` (3, S, S) and, as given, `labels` (S, S) and the maps (S, S), uint8, S the crop size.
+        """
+        side = self._settings.crop_size
+        scale = generator.uniform(*self._settings.scale)
+        size = [max(1, round(length * scale)) for length in image.shape[:2]]
+        flip = generator.random() < self._settings.flip
+        window = [_window(length, side, generator) for length in size]
+
+        def take(array: np.ndarray, mode: InterpolationMode, fill: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
+            resized = functional.resize(_tensor(array), size, interpolation=mode, antialias=True)
+            part = resized[:, window[0][0], window[1][0]].contiguous()
+            if flip:
+                part = functional.horizontal_flip(part)
+            canvas = torch.tensor(fill, dtype=torch.uint8).reshape(-1, 1, 1).expand(part.shape[0], side, side).clone()
+            return part, canvas
+
+        def place(part: Tensor, canvas: Tensor) -> Tensor:
+            canvas[:, window[0][1], window[1][1]] = part
+            return canvas
+
+        part, canvas = take(image, InterpolationMode.BILINEAR, PAD_COLOR)
+        example = {"images": place(self._jitter(part, generator), canvas)}
+        if labels is not None:
+            example["labels"] = place(*take(labels, InterpolationMode.NEAREST_EXACT, IGNORE))[0]
+        for name, array in (maps or {}).items():
+            example[name] = place(*take(array, InterpolationMode.BILINEAR, 0))[0]
+        return example
+
+    def _jitter(self, image: Tensor, generator: np.random.Generator) -> Tensor:
+        """Brightness, contrast, saturation and hue in random order, as torchvision's ColorJitter has them."""
+        changes = (
+            functional.adjust_brightness,
+            functional.adjust_contrast,
+            functional.adjust_saturation,
+            functional.adjust_hue,
+        )
+        order = generator.permutation(len(changes))
+        draws = generator.uniform(-1, 1, len(changes))
+        for index in order:
+            strength = self._settings.color_jitter[index] * draws[index]
+            if strength != 0:
+                factor = strength if index == 3 else max(0.0, 1 + strength)
+                image = changes[index](image, float(factor))
+        return image
+
+
+def image_tensor(image: np.ndarray) -> Tensor:
+    """(3, H, W) uint8 of an image (H, W, 3) uint8."""
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+
+
+def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """(h, w) uint8 of a label map (H, W) uint8 by nearest pixel."""
+    if labels.shape == size:
+        return torch.from_numpy(np.ascontiguousarray(labels))
+    return functional.resize(_tensor(labels), list(size), interpolation=InterpolationMode.NEAREST_EXACT)[0]
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return image_tensor(array) if array.ndim == 3 else torch.from_numpy(np.ascontiguousarray(array))[None]
+
+
+def _window(length: int, side: int, generator: np.random.Generator) -> tuple[slice, slice]:
+    """Which part of a length is taken, and where it comes to lie in a crop of `side`."""
+    start = int(generator.integers(0, abs(length - side) + 1))
+    if length >= side:
+        return slice(start, start + side), slice(0, side)
+    return slice(0, length), slice(start, start + length)

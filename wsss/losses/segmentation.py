@@ -1,0 +1,31 @@
+"""Cross entropy of segmentation."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def segmentation_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+    """Mean cross entropy over the labelled pixels; zero, with zero gradients, where there is none.
+
+    Args:
+        logits: (N, K, h, w); resized bilinearly to the labels where they are of another size.
+        labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    if logits.ndim != 4 or labels.ndim != 3 or logits.shape[0] != labels.shape[0]:
+        raise ValueError(
+            f"expected logits (N, K, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
+        )
+    if logits.shape[-2:] != labels.shape[-2:]:
+        logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
+    labels = labels.long()
+    total = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_index, reduction="sum")
+    # a mean over no pixel is not a number, and one such batch would end the training
+    return total / (labels != ignore_index).sum().clamp(min=1)

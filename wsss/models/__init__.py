@@ -1,0 +1,9 @@
+"""The networks; each takes RGB images in [0, 1] and normalises them itself."""
+
+from __future__ import annotations
+
+from wsss.models.backbones import Backbone
+from wsss.models.classifier import Classifier, ClassifierOutput
+from wsss.models.segmenter import Segmenter
+
+__all__ = ["Backbone", "Classifier", "ClassifierOutput", "Segmenter"]

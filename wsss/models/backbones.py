@@ -1,0 +1,142 @@
+"""Feature extractors by name, cut into parts that run one after the other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from wsss import config
+from wsss.errors import InputError
+from wsss.models.folding import fold_batch_norm
+from wsss.models.pretrained import PACKAGED, load_library_network, load_packaged, load_state_file
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+TORCHVISION = ("resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "wide_resnet50_2")
+"""Taken from torchvision; every other name is timm's (torchvision's resnet18 and resnet34 cannot be dilated)."""
+
+
+class Backbone(nn.Module):
+    """A convolutional network without its classifier, frozen and folded as its settings say.
+
+    It normalises its input itself, so everything outside deals with plain RGB in [0, 1].
+
+    Args:
+        settings: Name, weights, output stride, what is frozen.
+
+    Attributes:
+        channels: Channels of the features.
+        classification_channels: Channels after `classification_head`.
+        output_stride: Input pixels per feature pixel.
+
+    Raises:
+        InputError: If the name is unknown, the network cannot have that stride, or the weights do not fit.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, settings: config.Backbone) -> None:
+        super().__init__()
+        network, mean, std = _build(settings)
+        self.parts, self.classification_head, channels, head_channels = _cut(network, settings.name)
+        self.channels, self.classification_channels = channels, head_channels
+        self.output_stride = settings.output_stride
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self._freeze_batch_norm = settings.freeze_batch_norm
+        self._frozen_parts = settings.frozen_stages
+        if settings.frozen_stages > len(self.parts):
+            raise InputError(
+                f"backbone.frozen_stages is {settings.frozen_stages}, but {settings.name} has {len(self.parts)} stages"
+            )
+        if settings.freeze_batch_norm:
+            fold_batch_norm(self)
+        for part in self.parts[: self._frozen_parts]:
+            part.requires_grad_(False)
+        self.train(self.training)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features (N, channels, h, w) of images (N, 3, H, W) in [0, 1]; h is about H / output_stride."""
+        features = (images - self.mean) / self.std
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self._frozen_parts == 0):
+            for part in self.parts[: self._frozen_parts]:
+                features = part(features)
+        for part in self.parts[self._frozen_parts :]:
+            features = part(features)
+        return features
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Training mode for what is trained; frozen parts and frozen batch normalisation stay as they are."""
+        super().train(mode)
+        for part in self.parts[: self._frozen_parts]:
+            part.eval()
+        if self._freeze_batch_norm:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+                    module.requires_grad_(False)
+        return self
+
+
+def _build(settings: config.Backbone) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
+    """The whole network with its weights, and the mean and deviation it expects of RGB in [0, 1]."""
+    packaged = settings.weights == "auto" and settings.name in PACKAGED
+    download = settings.weights == "auto" and not packaged
+    if settings.name in TORCHVISION:
+        network = _torchvision(settings, download)
+        mean, std = IMAGENET_MEAN, IMAGENET_STD
+    else:
+        network = _timm(settings, download)
+        mean, std = network.pretrained_cfg["mean"], network.pretrained_cfg["std"]
+    if settings.name in PACKAGED:
+        # these weights come from another training than timm's, which normalised by (x - 127) / 128
+        mean, std = (127 / 255,) * 3, (128 / 255,) * 3
+    if packaged:
+        load_packaged(network, settings.name)
+    elif settings.weights not in ("auto", "none"):
+        load_state_file(network, settings.weights)
+    return network, mean, std
+
+
+def _torchvision(settings: config.Backbone, download: bool) -> nn.Module:
+    from torchvision.models import get_model
+
+    dilate = [False, settings.output_stride <= 8, settings.output_stride <= 16]
+    weights = "DEFAULT" if download else None
+    return load_library_network(
+        settings.name, lambda: get_model(settings.name, weights=weights, replace_stride_with_dilation=dilate)
+    )
+
+
+def _timm(settings: config.Backbone, download: bool) -> nn.Module:
+    import timm
+
+    if not timm.is_model(settings.name):
+        close = timm.list_models(f"*{settings.name.split('_')[0]}*")[:5]
+        hint = f"; similar: {', '.join(close)}" if close else ""
+        raise InputError(f"backbone.name `{settings.name}` is neither one of {', '.join(TORCHVISION)} nor in timm{hint}")
+    stride = {} if settings.output_stride == 32 else {"output_stride": settings.output_stride}
+    return load_library_network(
+        settings.name, lambda: timm.create_model(settings.name, pretrained=download, **stride)
+    )
+
+
+def _cut(network: nn.Module, name: str) -> tuple[nn.ModuleList, nn.Module, int, int]:
+    """The network's parts in order, what it has between features and pooling, and the channels of both."""
+    if hasattr(network, "layer4"):
+        stem = [getattr(network, child) for child in ("conv1", "bn1", "relu", "act1", "maxpool") if hasattr(network, child)]
+        parts = [nn.Sequential(*stem), network.layer1, network.layer2, network.layer3, network.layer4]
+        channels = network.fc.in_features
+        return nn.ModuleList(parts), nn.Identity(), channels, channels
+    if hasattr(network, "conv_stem") and hasattr(network, "bn2"):
+        parts = [nn.Sequential(network.conv_stem, network.bn1), *network.blocks]
+        channels = network.conv_head.in_channels
+        return nn.ModuleList(parts), nn.Sequential(network.conv_head, network.bn2), channels, network.num_features
+    if hasattr(network, "stem") and hasattr(network, "stages"):
+        channels = network.num_features
+        return nn.ModuleList([network.stem, *network.stages]), nn.Identity(), channels, channels
+    raise InputError(
+        f"backbone.name `{name}` is of a family that is not cut into stages yet; take a ResNet, EfficientNet, "
+        "ConvNeXt or RegNet-like network"
+    )

@@ -1,0 +1,63 @@
+"""The classification network whose weights make class activation maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wsss import config
+from wsss.models.backbones import Backbone
+
+
+@dataclass(frozen=True)
+class ClassifierOutput:
+    """What the classifier says.
+
+    Attributes:
+        logits: (N, C), one per class, before the sigmoid.
+        cams: (N, C, h, w), not negative, not normalised; None when not asked for.
+    """
+
+    logits: Tensor
+    cams: Tensor | None
+
+
+class Classifier(nn.Module):
+    """Backbone, channel dropout, global average pool, and a 1 x 1 convolution without bias.
+
+    The class activation map is that convolution on the features before the pool (AuxSegNet, released code).
+
+    Args:
+        backbone: Settings of the feature extractor.
+        num_classes: Classes without background.
+        dropout: Share of channels dropped before the pool in training.
+    """
+
+    def __init__(self, backbone: config.Backbone, num_classes: int, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.backbone = Backbone(backbone)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
+        nn.init.xavier_uniform_(self.classifier.weight)
+
+    def forward(self, images: Tensor, cams: bool = False) -> ClassifierOutput:
+        """Logits of images (N, 3, H, W) in [0, 1], and their CAMs where asked for."""
+        features = self.backbone.classification_head(self.backbone(images))
+        pooled = functional.adaptive_avg_pool2d(self.dropout(features), 1)
+        logits = self.classifier(pooled).flatten(1)
+        return ClassifierOutput(logits, functional.relu(self.classifier(features)) if cams else None)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters, those with pretrained values apart from new ones."""
+        return split_parameters(self, ("backbone.",))
+
+
+def split_parameters(network: nn.Module, pretrained: tuple[str, ...]) -> dict[str, list[nn.Parameter]]:
+    """Trainable parameters of a network under `pretrained` and `new`, by the prefixes of their names."""
+    groups: dict[str, list[nn.Parameter]] = {"pretrained": [], "new": []}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            groups["pretrained" if name.startswith(pretrained) else "new"].append(parameter)
+    return groups

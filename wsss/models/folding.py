@@ -1,0 +1,44 @@
+"""Folding frozen batch normalisation into the convolution before it: the same function in less time."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+
+def fold_batch_norm(network: nn.Module) -> int:
+    """Replaces conv-norm pairs by one convolution with bias, in place; returns how many.
+
+    A pair is a convolution and the batch normalisation registered right after it under the same parent, which is
+    how ResNets and EfficientNets of torchvision and timm are written (activations that timm fuses into its
+    normalisation stay). Pre-activation networks have no such pairs and are left as they are.
+    """
+    count = 0
+    for parent in list(network.modules()):
+        children = list(parent.named_children())
+        for (conv_name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+            if isinstance(conv, nn.Conv2d) and _is_norm_of(norm, conv):
+                _fold(conv, norm)
+                setattr(parent, norm_name, _activation_of(norm))
+                count += 1
+    return count
+
+
+def _is_norm_of(norm: nn.Module, conv: nn.Conv2d) -> bool:
+    return isinstance(norm, nn.BatchNorm2d) and norm.num_features == conv.out_channels and norm.track_running_stats
+
+
+def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    assert norm.running_mean is not None and norm.running_var is not None
+    weight, bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    conv.weight = nn.Parameter(weight.detach().clone())
+    conv.bias = nn.Parameter(torch.as_tensor(bias).detach().clone())
+
+
+def _activation_of(norm: nn.Module) -> nn.Module:
+    """What remains of a normalisation: the activation that timm keeps inside it, or nothing."""
+    activation = getattr(norm, "act", None)
+    return activation if isinstance(activation, nn.Module) else nn.Identity()

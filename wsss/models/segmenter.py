@@ -1,0 +1,52 @@
+"""A standard segmentation network: a backbone and the head of DeepLabV3."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from wsss import config
+from wsss.models.backbones import Backbone
+from wsss.models.classifier import split_parameters
+
+
+class Segmenter(nn.Module):
+    """Backbone, atrous spatial pyramid pooling, and a 1 x 1 prediction (DeepLabV3, Chen et al. 2017).
+
+    Args:
+        backbone: Settings of the feature extractor.
+        num_classes: Classes without background.
+        head_channels: Width of the head.
+        atrous_rates: Dilations of its parallel convolutions.
+        dropout: Share of activations dropped after the pyramid in training.
+    """
+
+    def __init__(
+        self,
+        backbone: config.Backbone,
+        num_classes: int,
+        head_channels: int = 128,
+        atrous_rates: tuple[int, ...] = (6, 12, 18),
+        dropout: float = 0.1,
+    ) -> None:
+        from torchvision.models.segmentation.deeplabv3 import ASPP
+
+        super().__init__()
+        self.backbone = Backbone(backbone)
+        self.pyramid = ASPP(self.backbone.channels, list(atrous_rates), head_channels)
+        for module in self.pyramid.project:
+            if isinstance(module, nn.Dropout):
+                module.p = dropout
+        self.head = nn.Sequential(
+            nn.Conv2d(head_channels, head_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(head_channels),
+            nn.ReLU(),
+            nn.Conv2d(head_channels, num_classes + 1, 1),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, num_classes + 1, h, w) at the resolution of the features, for images (N, 3, H, W) in [0, 1]."""
+        return self.head(self.pyramid(self.backbone(images)))
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters, those with pretrained values apart from new ones."""
+        return split_parameters(self, ("backbone.",))

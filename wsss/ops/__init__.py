@@ -1,0 +1,27 @@
+"""Pure functions on arrays and tensors: CAMs, pseudo labels, dense CRF, saliency, metrics.
+
+Names are resolved when first used, so that a stage without a network does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsss.ops.dense_crf import dense_crf
+    from wsss.ops.pseudo_labels import fuse_cams_with_saliency, labels_from_cams
+
+_DEFINED_IN = {
+    "dense_crf": "wsss.ops.dense_crf",
+    "fuse_cams_with_saliency": "wsss.ops.pseudo_labels",
+    "labels_from_cams": "wsss.ops.pseudo_labels",
+}
+
+__all__ = ["dense_crf", "fuse_cams_with_saliency", "labels_from_cams"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _DEFINED_IN:
+        return getattr(import_module(_DEFINED_IN[name]), name)
+    raise AttributeError(f"module `wsss.ops` has no attribute `{name}`")

@@ -1,0 +1,58 @@
+"""Class activation maps over several scales (torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def multi_scale_cams(
+    compute: Callable[[Tensor], Tensor],
+    images: Tensor,
+    scales: Sequence[float],
+    flip: bool,
+    size: tuple[int, int],
+) -> Tensor:
+    """The sum of the CAMs of scaled (and mirrored) images, at one size (PSA, Ahn and Kwak 2018, released code).
+
+    Args:
+        compute: From images (N, 3, H, W) to CAMs (N, C, h, w), not negative.
+        images: (N, 3, H, W) in [0, 1].
+        scales: Factors on H and W.
+        flip: Whether mirrored images are added, in the same forward pass.
+        size: Height and width of the result.
+
+    Returns:
+        (N, C, *size), not negative, not normalised.
+    """
+    total: Tensor | None = None
+    for scaled in scaled_images(images, scales):
+        batch = torch.cat([scaled, scaled.flip(-1)]) if flip else scaled
+        cams = compute(batch)
+        if flip:
+            straight, mirrored = cams.chunk(2)
+            cams = straight + mirrored.flip(-1)
+        cams = functional.interpolate(cams.float(), size, mode="bilinear", align_corners=False)
+        total = cams if total is None else total + cams
+    assert total is not None, "scales is never empty"
+    return total
+
+
+def scaled_images(images: Tensor, scales: Sequence[float]) -> list[Tensor]:
+    """The images (N, 3, H, W) at every scale; sides are rounded and at least 1 px."""
+    height, width = images.shape[-2:]
+    results = []
+    for scale in scales:
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        same = size == (height, width)
+        resized = functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=scale < 1)
+        results.append(images if same else resized)
+    return results
+
+
+def normalize_cams(cams: Tensor) -> Tensor:
+    """Each map divided by its spatial maximum (+ 1e-5): (..., H, W) in [0, 1] (AuxSegNet, released code)."""
+    return cams / (cams.amax((-2, -1), keepdim=True) + 1e-5)

@@ -1,0 +1,126 @@
+"""From CAMs and saliency to pseudo labels (numpy)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+IGNORE = 255
+"""Label of pixels that no loss looks at."""
+
+
+def fuse_cams_with_saliency(
+    cams: np.ndarray,
+    saliency: np.ndarray,
+    image_labels: np.ndarray,
+    cam_threshold: float = 0.2,
+    saliency_threshold: float = 0.06,
+    background_cam_threshold: float | None = None,
+) -> np.ndarray:
+    """Segmentation labels by the heuristic fusion of AuxSegNet (Xu et al. 2021, released code `fusion_cam`).
+
+    With k the strongest CAM of a present class and S the saliency, a pixel gets
+
+    - S above its threshold and k above `cam_threshold`: the class,
+    - S above, k not: 255,
+    - S not above and k at most `background_cam_threshold`: background, 0,
+    - S not above, k greater: 255.
+
+    Args:
+        cams: (C, H, W) in [0, 1], of all classes; planes of absent classes are not looked at.
+        saliency: (H, W) in [0, 1].
+        image_labels: (C,) multi-hot.
+        cam_threshold: Released code: 0.2.
+        saliency_threshold: Released code: 0.06.
+        background_cam_threshold: None takes `cam_threshold`, the paper's rule; other values are inferred.
+
+    Returns:
+        (H, W) uint8: 0 background, 1 to C classes, 255 ignored.
+
+    Raises:
+        ValueError: If shapes do not agree or there are more than 254 classes.
+    """
+    _check(cams, saliency, image_labels)
+    score, label = strongest_class(cams, image_labels)
+    background_limit = cam_threshold if background_cam_threshold is None else background_cam_threshold
+    salient = saliency > saliency_threshold
+    result = np.full(saliency.shape, IGNORE, np.uint8)
+    foreground = salient & (score > cam_threshold)
+    result[foreground] = label[foreground]
+    result[~salient & (score <= background_limit)] = 0
+    return result
+
+
+def labels_from_cams(
+    cams: np.ndarray,
+    image_labels: np.ndarray,
+    cam_threshold: float,
+    background_cam_threshold: float | None = None,
+) -> np.ndarray:
+    """Segmentation labels from CAMs alone: the strongest class above the threshold, background below.
+
+    Args:
+        cams: (C, H, W) in [0, 1], of all classes.
+        image_labels: (C,) multi-hot.
+        cam_threshold: The score of background.
+        background_cam_threshold: Where given and lower, CAMs above it and up to `cam_threshold` are ignored.
+
+    Returns:
+        (H, W) uint8: 0 background, 1 to C classes, 255 ignored.
+
+    Raises:
+        ValueError: If shapes do not agree or there are more than 254 classes.
+    """
+    _check(cams, None, image_labels)
+    score, label = strongest_class(cams, image_labels)
+    result = np.where(score > cam_threshold, label, 0).astype(np.uint8)
+    if background_cam_threshold is not None:
+        result[(score <= cam_threshold) & (score > background_cam_threshold)] = IGNORE
+    return result
+
+
+def mask_by_saliency(labels: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
+    """Labels with 255 wherever they and the saliency disagree about foreground (inferred).
+
+    Args:
+        labels: (H, W) uint8.
+        saliency: (H, W) in [0, 1].
+        threshold: A pixel is salient above it.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        ValueError: If shapes do not agree.
+    """
+    if labels.shape != saliency.shape:
+        raise ValueError(f"labels and saliency must have one shape, got {labels.shape} and {saliency.shape}")
+    agree = (saliency > threshold) == (labels != 0)
+    return np.where(agree, labels, IGNORE).astype(np.uint8)
+
+
+def strongest_class(cams: np.ndarray, image_labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest CAM among present classes (H, W), and the label value of its class (H, W) uint8.
+
+    An image without any class has score 0 everywhere.
+    """
+    present = np.flatnonzero(image_labels)
+    if present.size == 0:
+        return np.zeros(cams.shape[1:], np.float32), np.zeros(cams.shape[1:], np.uint8)
+    chosen = cams[present]
+    return chosen.max(0), (present[chosen.argmax(0)] + 1).astype(np.uint8)
+
+
+def all_planes(planes: np.ndarray, values: np.ndarray, num_classes: int) -> np.ndarray:
+    """CAMs of all classes (C, h, w) from those of present classes (P, h, w) and their label values (P,)."""
+    result = np.zeros((num_classes, *planes.shape[1:]), np.float32)
+    result[np.asarray(values, int) - 1] = planes
+    return result
+
+
+def _check(cams: np.ndarray, saliency: np.ndarray | None, image_labels: np.ndarray) -> None:
+    if cams.ndim != 3 or image_labels.shape != cams.shape[:1]:
+        raise ValueError(f"cams must be (C, H, W) with image_labels (C,), got {cams.shape} and {image_labels.shape}")
+    if saliency is not None and saliency.shape != cams.shape[1:]:
+        raise ValueError(f"saliency must be (H, W) like the cams {cams.shape}, got {saliency.shape}")
+    if cams.shape[0] > 254:
+        raise ValueError(f"labels are 8 bit: at most 254 classes, got {cams.shape[0]}")

@@ -1,0 +1,85 @@
+"""Progress for the person who waits: a bar on a terminal, else a line every ten seconds."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TypeVar
+
+T = TypeVar("T")
+SECONDS_BETWEEN_LINES = 10.0
+
+logger = logging.getLogger("wsss.progress")
+
+
+class Progress:
+    """Counts steps of one job and says how far it is and how long it will still take.
+
+    Args:
+        description: What is being done, e.g. `cams`.
+        total: Steps in all.
+        done: Steps that an earlier, interrupted run has done already.
+        unit: What a step is, in the plural.
+    """
+
+    def __init__(self, description: str, total: int, *, done: int = 0, unit: str = "images") -> None:
+        self.description, self.total, self.unit = description, total, unit
+        self._done = self._first = done
+        self._start = self._last = time.monotonic()
+        self._bar = None
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Bar(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True))
+            self._task = self._bar.add_task(self.description, total=self.total, completed=self._done, note="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if kind is None:
+            seconds = time.monotonic() - self._start
+            logger.info("%s: %d %s in %s", self.description, self._done, self.unit, format_seconds(seconds))
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Counts steps; `note` says something of the moment, e.g. the loss."""
+        self._done += steps
+        if self._bar is not None:
+            self._bar.update(self._task, advance=steps, note=note)
+            return
+        now = time.monotonic()
+        if now - self._last >= SECONDS_BETWEEN_LINES and self._done < self.total:
+            self._last = now
+            rate = (now - self._start) / max(self._done - self._first, 1)
+            left = format_seconds(rate * (self.total - self._done))
+            text = f"{self.description}: {self._done} of {self.total} {self.unit}, about {left} left"
+            logger.info(f"{text}; {note}" if note else text)
+
+
+def track(items: Iterable[T], description: str, total: int, *, unit: str = "images") -> Iterator[T]:
+    """Yields the items while showing progress."""
+    with Progress(description, total, unit=unit) as progress:
+        for item in items:
+            yield item
+            progress.advance()
+
+
+def format_seconds(seconds: float) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,145 @@
+"""What every stage shares: provenance, the stamp of its resumable state, and writing images with resume."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from wsss.config import Settings
+from wsss.context import RunContext
+from wsss.store import ArtifactReader, ArtifactWriter
+from wsss.state import StageState
+
+
+def fingerprint(path: str | Path) -> str:
+    """A short digest of a file's content; an artifact carries its own, other files are hashed."""
+    path = Path(path)
+    if path.suffix == ".h5":
+        with ArtifactReader(path) as reader:
+            return str(reader.attributes.get("fingerprint", ""))
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def provenance(
+    stage: str, settings: Settings | None, inputs: Mapping[str, Path | None], context: RunContext
+) -> dict[str, Any]:
+    """The root attributes that say where an artifact came from, beside those that the writer adds itself."""
+    return {
+        "run": context.run,
+        "variant": context.variant,
+        "seed": context.seed,
+        "settings": settings.canonical_json() if settings is not None else "{}",
+        "inputs": {name: fingerprint(path) for name, path in inputs.items() if path is not None},
+        "git_commit": git_commit(),
+        "code": context.code,
+    }
+
+
+def stamp(stage: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage's resumable state depends on, out of its provenance."""
+    return {"stage": stage, **{key: attributes[key] for key in ("settings", "inputs", "code", "seed")}}
+
+
+@cache
+def git_commit() -> str:
+    """The commit of the package's checkout (`-dirty` when it differs from it), empty when it is no checkout."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return ""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip() if result.returncode == 0 else ""
+
+
+class ImageArtifact:
+    """Writes an artifact image by image; when stopped, the same stage goes on with the images still missing.
+
+    Finished images are kept in shards in the state folder, and become the artifact when the block ends.
+
+    Args:
+        output: Final name of the artifact.
+        stage: Name of the stage.
+        attributes: From `provenance`, with further ones of the stage's own.
+        shard_size: Images per shard: what can be lost when the process dies.
+    """
+
+    def __init__(
+        self, output: str | Path, *, stage: str, attributes: Mapping[str, Any], shard_size: int = 32
+    ) -> None:
+        self._output, self._stage, self._attributes = Path(output), stage, dict(attributes)
+        self._shard_size = shard_size
+        self._state = StageState(output, stamp(stage, attributes))
+        self._buffer: list[tuple[str, str, np.ndarray, dict[str, Any]]] = []
+        self._buffered: set[str] = set()
+        self._tables: dict[str, Any] = {}
+        self.done: set[str] = set()
+
+    def pending(self, image_ids: Sequence[str]) -> list[str]:
+        """The images that are still to be done, in the order given."""
+        return [image_id for image_id in image_ids if image_id not in self.done]
+
+    def write(self, image_id: str, arrays: Mapping[str, np.ndarray], **attributes: Any) -> None:
+        """Takes all arrays of one finished image, by kind; the attributes go to each of them."""
+        for kind, array in arrays.items():
+            self._buffer.append((kind, image_id, array, attributes))
+        self._buffered.add(image_id)
+        if len(self._buffered) >= self._shard_size:
+            self.flush()
+
+    def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
+        """Takes a table, which is written with the artifact at the end (it is not part of the resumable state)."""
+        self._tables[name] = values
+
+    def flush(self) -> None:
+        """Makes everything taken so far safe against a kill."""
+        if not self._buffered:
+            return
+        path = self._state.folder / f"shard-{len(self._shards()):06d}.h5"
+        with ArtifactWriter(path, stage=self._stage) as shard:
+            for kind, image_id, array, attributes in self._buffer:
+                shard.write(kind, image_id, array, **attributes)
+            shard.write_table("done", sorted(self._buffered))
+        self.done |= self._buffered
+        self._buffer, self._buffered = [], set()
+
+    def __enter__(self) -> ImageArtifact:
+        self._state.__enter__()
+        for path in self._shards():
+            with ArtifactReader(path) as shard:
+                self.done |= set(shard.table("done").tolist())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.flush()
+            if kind is None:
+                with ArtifactWriter(self._output, stage=self._stage, attributes=self._attributes) as artifact:
+                    for path in self._shards():
+                        artifact.copy_from(path)
+                    for name, values in self._tables.items():
+                        artifact.write_table(name, values)
+                self._state.finish()
+        finally:
+            self._state.__exit__(kind, error, trace)
+
+    def _shards(self) -> list[Path]:
+        return sorted(self._state.folder.glob("shard-*.h5"))
+
+
+def batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The items in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+__all__ = ["ImageArtifact", "batches", "fingerprint", "git_commit", "provenance", "stamp"]

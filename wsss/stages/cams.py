@@ -1,0 +1,80 @@
+"""Stage `cams`: class activation maps of the classifier over the training images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wsss.config import Cams
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.errors import InputError
+from wsss.models import Classifier
+from wsss.ops.cams import multi_scale_cams, normalize_cams
+from wsss.progress import Progress
+from wsss.stages.artifact import ImageArtifact, provenance
+from wsss.stages.inference import image_batches, resolve_device
+from wsss.training.checkpoint import load_model
+
+STRIDE = 4
+"""Pixels of the image per pixel of a stored map: finer than any backbone's features, a sixteenth of the space."""
+
+
+def cams(
+    settings: Cams, *, index: Path, classifier: Path, output: Path, context: RunContext = RunContext()
+) -> None:
+    """Writes the CAMs of every training image, of its present classes only, divided by their maximum.
+
+    Args:
+        settings: Scales and flip.
+        index: Artifact of stage `index`.
+        classifier: Checkpoint of stage `train_classifier`.
+        output: Artifact; kind `cams`: (P, h, w) float16 in [0, 1] with attribute `classes`, label values (P,).
+
+    Raises:
+        InputError: If an input is missing, damaged, or of another set of classes.
+    """
+    dataset = load_dataset(index)
+    device = resolve_device(context)
+    model, info = load_model(classifier, stage="train_classifier")
+    check_classes(classifier, info.class_names, dataset)
+    assert isinstance(model, Classifier)
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    attributes = provenance("cams", settings, {"index": index, "classifier": classifier}, context)
+    attributes |= {"class_names": list(dataset.class_names), "split": "train"}
+    ids = dataset.ids("train")
+    with ImageArtifact(output, stage="cams", attributes=attributes) as artifact, torch.inference_mode():
+        pending = artifact.pending(ids)
+        with Progress("cams", len(ids), done=len(ids) - len(pending)) as progress:
+            for batch_ids, images in image_batches(dataset, pending, context, device):
+                size = (-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE))
+                maps = multi_scale_cams(
+                    lambda batch: _cams(model, batch), images, settings.scales, settings.flip, size
+                )
+                for image_id, planes in zip(batch_ids, normalize_cams(maps).cpu(), strict=True):
+                    present = np.flatnonzero(dataset.image_labels(image_id))
+                    chosen = planes[torch.from_numpy(present)].numpy().astype(np.float16)
+                    artifact.write(image_id, {"cams": chosen}, classes=present.astype(np.uint8) + 1)
+                progress.advance(len(batch_ids))
+
+
+def _cams(model: Classifier, images: torch.Tensor) -> torch.Tensor:
+    maps = model(images, cams=True).cams
+    assert maps is not None
+    return maps
+
+
+def check_classes(path: Path, class_names: tuple[str, ...], dataset: Dataset) -> None:
+    """Refuses a network that was trained for other classes than the data set has.
+
+    Raises:
+        InputError: Naming the file and the first class that differs.
+    """
+    if tuple(class_names) == dataset.class_names:
+        return
+    theirs, ours = len(class_names) - 1, dataset.num_classes
+    pairs = zip(class_names, dataset.class_names, strict=False)
+    different = next((f"`{a}` where the data has `{b}`" for a, b in pairs if a != b), "the number of them")
+    raise InputError(f"{path}: was trained for {theirs} classes, the data has {ours}; first difference: {different}")

@@ -1,0 +1,89 @@
+"""What stages that run a network over many images share: device, batches of one size, loading ahead."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from wsss.context import RunContext
+from wsss.data import Dataset
+from wsss.errors import InputError
+
+
+def resolve_device(context: RunContext) -> torch.device:
+    """The device to compute on; also sets the number of threads, where the context gives one.
+
+    Raises:
+        InputError: If a GPU is asked for and there is none.
+    """
+    if context.threads > 0:
+        torch.set_num_threads(context.threads)
+    if context.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(context.device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"runtime.device is `{context.device}`, but {torch.cuda.device_count()} GPUs are there; use `auto`")
+    return device
+
+
+def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int) -> list[list[str]]:
+    """Ids in batches whose images have one size as networks see them, so that nothing is padded.
+
+    The order is that of the ids, as far as sizes allow: a batch is closed when it is full.
+    """
+    waiting: dict[tuple[int, int], list[str]] = defaultdict(list)
+    result: list[list[str]] = []
+    for image_id in ids:
+        batch = waiting[network_size(dataset, image_id)]
+        batch.append(image_id)
+        if len(batch) == batch_size:
+            result.append(list(batch))
+            batch.clear()
+    result += [batch for batch in waiting.values() if batch]
+    return result
+
+
+def network_size(dataset: Dataset, image_id: str) -> tuple[int, int]:
+    """Height and width of an image as networks see it, without reading it."""
+    height, width = dataset.size(image_id)
+    factor = min(1.0, dataset.max_side / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+class _Batches(TorchDataset[tuple[list[str], Tensor]]):
+    """One item is a whole batch, stacked in the worker."""
+
+    def __init__(self, dataset: Dataset, batches: list[list[str]]) -> None:
+        self._dataset, self._batches = dataset, batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> tuple[list[str], Tensor]:
+        ids = self._batches[index]
+        stacked = np.stack([self._dataset.network_image(image_id) for image_id in ids])
+        return ids, torch.from_numpy(stacked).permute(0, 3, 1, 2)
+
+
+def image_batches(
+    dataset: Dataset, ids: Sequence[str], context: RunContext, device: torch.device
+) -> Iterator[tuple[list[str], Tensor]]:
+    """Batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device, loaded ahead by worker processes."""
+    batches = size_batches(dataset, ids, context.batch_size)
+    workers = min(context.workers, len(batches))
+    loader = DataLoader(
+        _Batches(dataset, batches),
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        multiprocessing_context="forkserver" if workers else None,
+    )
+    for batch_ids, images in loader:
+        moved = images.to(device, non_blocking=True).float().div_(255)
+        yield list(batch_ids), moved.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,72 @@
+"""Stage `predict`: what a segmentation network says of a whole split, by one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from wsss.config import Protocol
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.progress import Progress
+from wsss.stages.artifact import ImageArtifact, provenance
+from wsss.stages.cams import check_classes
+from wsss.stages.inference import image_batches, resolve_device
+from wsss.stages.segmentation import Scores, finish, load_segmentation_network, network_probabilities, scores_of_batch
+
+
+def predict(
+    settings: Protocol,
+    *,
+    index: Path,
+    model: Path,
+    split: str,
+    output: Path,
+    protocol_name: str = "single",
+    context: RunContext = RunContext(),
+) -> None:
+    """Predicts a segmentation of every image of a split; image-level labels are not looked at.
+
+    Args:
+        settings: Scales, flip, CRF.
+        index: Artifact of stage `index`.
+        model: Checkpoint of a stage that trains a segmentation network.
+        split: `train` or `val`.
+        output: Artifact; kind `segmentation`: (H, W) uint8, 0 background, at the size of the photograph.
+        protocol_name: Name of the protocol, recorded.
+
+    Raises:
+        InputError: If an input is missing, damaged, or of another set of classes.
+    """
+    dataset = load_dataset(index)
+    device = resolve_device(context)
+    network, class_names = load_segmentation_network(model, device)
+    check_classes(model, class_names, dataset)
+    attributes = provenance("predict", settings, {"index": index, "model": model}, context)
+    attributes |= {"class_names": list(dataset.class_names), "split": split, "model": output.name.split("--")[0]}
+    attributes |= {"protocol": protocol_name, "image_labels_used": False}
+    ids = dataset.ids(split)
+    with ImageArtifact(output, stage="predict", attributes=attributes) as artifact, torch.inference_mode():
+        pending = artifact.pending(ids)
+        scores = _scores(network, dataset, pending, settings, context, device)
+        with Progress(f"predict {split}", len(ids), done=len(ids) - len(pending)) as progress:
+            for image_id, labels in finish(scores, settings.crf, context):
+                artifact.write(image_id, {"segmentation": labels})
+                progress.advance()
+
+
+def _scores(
+    network: nn.Module,
+    dataset: Dataset,
+    ids: list[str],
+    protocol: Protocol,
+    context: RunContext,
+    device: torch.device,
+) -> Iterator[Scores]:
+    for batch_ids, images in image_batches(dataset, ids, context, device):
+        probabilities = network_probabilities(network, images, protocol)
+        sizes = [dataset.size(image_id) for image_id in batch_ids]
+        yield from scores_of_batch(batch_ids, images, probabilities, sizes, protocol.crf is not None)

@@ -1,0 +1,162 @@
+"""Saliency by a pretrained network: the U2-Net, ISNet and BiRefNet families through the package rembg."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from wsss.config import Saliency
+from wsss.context import RunContext
+from wsss.errors import InputError
+
+NOT_SALIENCY = ("sam", "u2net_cloth_seg", "withoutbg", "atlascloud")
+"""What rembg offers besides: networks that want a prompt, parse clothes, or send the images to a server."""
+CUSTOM_MODELS = ("u2net_custom", "dis_custom", "ben_custom")
+"""Networks of one's own, which rembg has no download for."""
+
+logger = logging.getLogger(__name__)
+
+
+class SaliencyNetwork:
+    """A saliency network that maps a photograph to a grey map of its size.
+
+    Args:
+        settings: `model` names the network, `weights` its ONNX file; without a file rembg looks in its own cache
+            and downloads what is not there.
+        context: Its device and number of threads.
+
+    Raises:
+        InputError: If rembg is missing, the model unknown, or its weights missing, damaged or of another network.
+    """
+
+    def __init__(self, settings: Saliency, context: RunContext) -> None:
+        self._source = settings.weights or f"the weights of {settings.model}"
+        if settings.weights is not None and not Path(settings.weights).is_file():
+            raise InputError(
+                f"saliency.weights: no file {settings.weights}; give the path of the ONNX file of {settings.model}, "
+                "or leave `weights` out to let rembg download it"
+            )
+        session_class = _session_class(settings.model)
+        if settings.weights is not None:
+            session_class = _with_weights(session_class, Path(settings.weights))
+        elif settings.model in CUSTOM_MODELS:
+            raise InputError(f"saliency.model `{settings.model}` needs saliency.weights, the path of its ONNX file")
+        self._session = self._start(session_class, settings, context)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """The saliency of one photograph.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Returns:
+            (H, W) uint8; rembg stretches every map to 0..255.
+        """
+        try:
+            mask = self._session.predict(Image.fromarray(image))[0]
+        except Exception as error:
+            if not _from_onnxruntime(error):
+                raise
+            raise InputError(f"{self._source} do not fit saliency.model: {_first_line(error)}") from None
+        return np.asarray(mask.convert("L"))
+
+    def _start(self, session_class: type, settings: Saliency, context: RunContext) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = context.threads or _available_cpus()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        providers = _providers(context.device, onnxruntime.get_available_providers())
+        path = {} if settings.weights is None else {"model_path": settings.weights}
+        try:
+            return session_class(settings.model, options, providers=providers, **path)
+        except Exception as error:
+            if _from_onnxruntime(error):
+                raise InputError(f"{self._source}: no ONNX network ({_first_line(error)})") from None
+            if settings.weights is None and isinstance(error, OSError | ValueError):
+                raise InputError(
+                    f"saliency.model `{settings.model}`: rembg cannot get its weights ({_first_line(error)}); "
+                    "set saliency.weights to the path of the ONNX file"
+                ) from None
+            raise
+
+
+def _session_class(model: str) -> type:
+    """The class of rembg that prepares images for a network and reads its output."""
+    sessions = {
+        name: session for name, session in _rembg_sessions().sessions.items() if name not in NOT_SALIENCY
+    }
+    if model not in sessions:
+        near = difflib.get_close_matches(model, sessions, n=1)
+        hint = f"did you mean `{near[0]}`? " if near else ""
+        raise InputError(f"saliency.model: unknown network `{model}`; {hint}rembg has {', '.join(sorted(sessions))}")
+    return sessions[model]
+
+
+def _rembg_sessions() -> ModuleType:
+    """The module `rembg.sessions`, loaded without running `rembg/__init__.py`.
+
+    That file imports pymatting, whose functions compile for 40 s the first time on a machine, for alpha matting, which
+    saliency has no use for. The modules leave `sys.modules` again, so that a later `import rembg` is a whole one.
+    """
+    if "rembg" in sys.modules:
+        return importlib.import_module("rembg.sessions")
+    missing = InputError("saliency.source is `rembg`, which is not installed: pip install wsss[saliency]")
+    specification = importlib.util.find_spec("rembg")
+    if specification is None or importlib.util.find_spec("onnxruntime") is None:
+        raise missing
+    sys.modules["rembg"] = importlib.util.module_from_spec(specification)
+    try:
+        return importlib.import_module("rembg.sessions")
+    except ModuleNotFoundError as error:
+        raise InputError(f"rembg does not load ({error}): pip install --upgrade wsss[saliency]") from None
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "rembg"]:
+            del sys.modules[name]
+
+
+def _with_weights(session_class: type, weights: Path) -> type:
+    """The class with weights from a file of any name, which keeps it from looking anywhere else."""
+
+    def download_models(cls: type, *args: Any, **kwargs: Any) -> str:
+        return str(weights)
+
+    return type(session_class.__name__, (session_class,), {"download_models": classmethod(download_models)})
+
+
+def _providers(device: str, available: list[str]) -> list[Any]:
+    """What onnxruntime is to run on, in order of preference."""
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        return ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" in available:
+        # rembg expects plain names where it can
+        gpu = ("CUDAExecutionProvider", {"device_id": int(number)}) if number else "CUDAExecutionProvider"
+        return [gpu, "CPUExecutionProvider"]
+    if kind == "cuda":
+        logger.warning("saliency: onnxruntime has no GPU support here, the network runs on the CPU; "
+                       "pip install onnxruntime-gpu in place of onnxruntime")
+    return ["CPUExecutionProvider"]
+
+
+def _available_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _from_onnxruntime(error: Exception) -> bool:
+    return type(error).__module__.startswith("onnxruntime")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,92 @@
+"""Stage `seed_labels`: the first pseudo labels, from CAMs and saliency."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from wsss.config import SeedLabels
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.data.images import resize_map
+from wsss.errors import InputError
+from wsss.ops.pseudo_labels import all_planes, fuse_cams_with_saliency, labels_from_cams
+from wsss.stages.parallel import map_in_processes
+from wsss.progress import Progress
+from wsss.stages.artifact import ImageArtifact, provenance
+from wsss.store import ArtifactReader
+
+
+class _Fusion:
+    """Makes the labels of one image; picklable, so that worker processes can share the images."""
+
+    def __init__(self, settings: SeedLabels, dataset: Dataset, cams: Path, saliency: Path | None) -> None:
+        self._settings, self._dataset = settings, dataset
+        self._cams = ArtifactReader(cams, "cams")
+        self._saliency = ArtifactReader(saliency, "saliency") if saliency is not None else None
+
+    def __call__(self, image_id: str) -> tuple[str, dict[str, np.ndarray]]:
+        settings = self._settings
+        image_labels = self._dataset.image_labels(image_id)
+        maps = upsampled_cams(self._cams, image_id, self._dataset)
+        if settings.rule == "background_threshold" or self._saliency is None:
+            labels = labels_from_cams(maps, image_labels, settings.cam_threshold, settings.background_cam_threshold)
+            return image_id, {"segmentation": labels}
+        saliency = self._saliency.read("saliency", image_id)
+        labels = fuse_cams_with_saliency(
+            maps,
+            saliency.astype(np.float32) / 255,
+            image_labels,
+            settings.cam_threshold,
+            settings.saliency_threshold,
+            settings.background_cam_threshold,
+        )
+        return image_id, {"segmentation": labels, "saliency": saliency}
+
+
+def upsampled_cams(reader: ArtifactReader, image_id: str, dataset: Dataset) -> np.ndarray:
+    """CAMs of all classes (C, H, W) float32 at the size of the photograph."""
+    planes = reader.read("cams", image_id).astype(np.float32)
+    values = reader["cams"].attributes(image_id)["classes"]
+    size = dataset.size(image_id)
+    resized = [resize_map(plane, size) for plane in planes]
+    stacked = np.stack(resized) if resized else np.zeros((0, *size), np.float32)
+    return all_planes(stacked, values, dataset.num_classes)
+
+
+def seed_labels(
+    settings: SeedLabels,
+    *,
+    index: Path,
+    cams: Path,
+    saliency: Path | None,
+    output: Path,
+    context: RunContext = RunContext(),
+) -> None:
+    """Fuses CAMs and saliency of every training image into segmentation and saliency labels.
+
+    Args:
+        settings: The rule and its thresholds.
+        index: Artifact of stage `index`.
+        cams: Artifact of stage `cams`.
+        saliency: Artifact of stage `saliency`; None only with the rule `background_threshold`.
+        output: Artifact; kinds `segmentation` and `saliency`, (H, W) uint8.
+
+    Raises:
+        InputError: If an input is missing, damaged, or lacks an image.
+    """
+    if settings.rule == "saliency" and saliency is None:
+        raise InputError("seed_labels.rule is `saliency`, so saliency maps are needed: pass --saliency FILE.h5")
+    dataset = load_dataset(index)
+    used = saliency if settings.rule == "saliency" else None
+    attributes = provenance("seed_labels", settings, {"index": index, "cams": cams, "saliency": used}, context)
+    attributes |= {"class_names": list(dataset.class_names), "split": "train"}
+    ids = dataset.ids("train")
+    fusion = _Fusion(settings, dataset, cams, used)
+    with ImageArtifact(output, stage="seed_labels", attributes=attributes, shard_size=256) as artifact:
+        pending = artifact.pending(ids)
+        with Progress("seed labels", len(ids), done=len(ids) - len(pending)) as progress:
+            for image_id, arrays in map_in_processes(fusion, pending, workers=context.workers, what="seed_labels"):
+                artifact.write(image_id, arrays)
+                progress.advance()

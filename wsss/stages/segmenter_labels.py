@@ -1,0 +1,81 @@
+"""Stage `segmenter_labels`: a network's predictions over its training images, as labels for the next network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wsss.config import Protocol, SegmenterLabels
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.ops.probabilities import labels_at_size
+from wsss.ops.pseudo_labels import mask_by_saliency
+from wsss.progress import Progress
+from wsss.stages.artifact import ImageArtifact, provenance
+from wsss.stages.cams import check_classes
+from wsss.stages.inference import image_batches, resolve_device
+from wsss.stages.segmentation import load_segmentation_network, network_probabilities, scores_of_batch
+from wsss.store import ArtifactReader
+
+
+def segmenter_labels(
+    settings: SegmenterLabels,
+    *,
+    index: Path,
+    segmenter: Path,
+    saliency: Path | None,
+    output: Path,
+    context: RunContext = RunContext(),
+) -> None:
+    """Predicts the training images among the classes that their image-level labels name, masked by saliency.
+
+    Args:
+        settings: Scales and flip of the prediction, and the saliency threshold.
+        index: Artifact of stage `index`.
+        segmenter: Checkpoint of stage `train_segmenter`.
+        saliency: Artifact of stage `saliency`; None masks nothing.
+        output: Artifact; kind `segmentation` (H, W) uint8, and `saliency` where given.
+
+    Raises:
+        InputError: If an input is missing, damaged, or of another set of classes.
+    """
+    dataset = load_dataset(index)
+    device = resolve_device(context)
+    network, class_names = load_segmentation_network(segmenter, device)
+    check_classes(segmenter, class_names, dataset)
+    used = saliency if settings.saliency_threshold is not None else None
+    maps = ArtifactReader(used, "saliency") if used is not None else None
+    inputs = {"index": index, "segmenter": segmenter, "saliency": used}
+    attributes = provenance("segmenter_labels", settings, inputs, context)
+    attributes |= {"class_names": list(dataset.class_names), "split": "train"}
+    protocol = Protocol(scales=settings.scales, flip=settings.flip)
+    ids = dataset.ids("train")
+    with ImageArtifact(output, stage="segmenter_labels", attributes=attributes) as artifact, torch.inference_mode():
+        pending = artifact.pending(ids)
+        with Progress("segmenter labels", len(ids), done=len(ids) - len(pending)) as progress:
+            for batch_ids, images in image_batches(dataset, pending, context, device):
+                probabilities = network_probabilities(network, images, protocol)
+                probabilities *= _allowed(dataset, batch_ids).to(device)
+                sizes = [dataset.size(image_id) for image_id in batch_ids]
+                for item in scores_of_batch(batch_ids, images, probabilities, sizes, with_image=False):
+                    labels = labels_at_size(torch.from_numpy(item.probabilities), item.size).numpy()
+                    artifact.write(item.image_id, _masked(labels, item.image_id, maps, settings.saliency_threshold))
+                progress.advance(len(batch_ids))
+
+
+def _allowed(dataset: Dataset, ids: list[str]) -> torch.Tensor:
+    """(N, K, 1, 1) with 1 for background and the classes of the image."""
+    present = np.stack([dataset.image_labels(image_id) for image_id in ids])
+    with_background = np.concatenate([np.ones((len(ids), 1), present.dtype), present], axis=1)
+    return torch.from_numpy(with_background.astype(np.float32))[:, :, None, None]
+
+
+def _masked(
+    labels: np.ndarray, image_id: str, maps: ArtifactReader | None, threshold: float | None
+) -> dict[str, np.ndarray]:
+    if maps is None or threshold is None:
+        return {"segmentation": labels}
+    saliency = maps.read("saliency", image_id)
+    return {"segmentation": mask_by_saliency(labels, saliency.astype(np.float32) / 255, threshold), "saliency": saliency}

@@ -1,0 +1,89 @@
+"""Resumable state of a stage: a hidden folder beside its output, stamped and locked.
+
+A stage that is stopped leaves the folder; the same stage with the same settings, inputs and code goes on from it;
+any other difference empties it. Snakemake does not know of the folder, so it survives when outputs are deleted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from wsss.errors import InputError
+
+
+class StageState:
+    """Holds the state folder of one output while the block runs.
+
+    Args:
+        output: The artifact or checkpoint that the stage is to write.
+        stamp: Everything that the result depends on; state with another stamp is dropped.
+
+    Attributes:
+        folder: The folder, `.NAME.state` beside the output.
+
+    Raises:
+        InputError: On entering, when another process is writing the same output.
+    """
+
+    def __init__(self, output: str | Path, stamp: Mapping[str, Any]) -> None:
+        output = Path(output)
+        self.output = output
+        self.folder = output.parent / f".{output.name}.state"
+        self._stamp = json.dumps(dict(stamp), sort_keys=True, default=str)
+        self._lock: int | None = None
+        self._finished = False
+
+    def finish(self) -> None:
+        """Says that the output is written, so that the folder goes away at the end of the block."""
+        self._finished = True
+
+    def __enter__(self) -> StageState:
+        self._lock = self._acquire()
+        stamp = self.folder / "stamp.json"
+        if not stamp.is_file() or stamp.read_text() != self._stamp:
+            for entry in self.folder.iterdir():
+                if entry.name != "lock":
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            temporary = self.folder / "stamp.tmp"
+            temporary.write_text(self._stamp)
+            temporary.replace(stamp)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._finished and kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _acquire(self) -> int:
+        """Locks the folder; starts over when the folder was removed between opening and locking its lock file."""
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / "lock"
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            except FileNotFoundError:
+                continue
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(handle, 32, 0).decode() or "unknown"
+                os.close(handle)
+                raise InputError(
+                    f"{self.output}: process {holder} is writing it already; wait for it or stop it"
+                ) from None
+            if path.exists() and os.stat(path).st_ino == os.fstat(handle).st_ino:
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, str(os.getpid()).encode(), 0)
+                return handle
+            os.close(handle)

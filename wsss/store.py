@@ -1,0 +1,265 @@
+"""Artifacts: one HDF5 file per stage, one data set per image and kind, whole or absent. The only user of h5py.
+
+Layout: root attributes say where the file came from (see `ArtifactWriter`); `/KIND/IMAGE_ID` holds one array, with
+attributes of its own where a kind needs them (`cams`: the classes of its planes); `/tables/NAME` holds arrays that
+describe all images at once. Any HDF5 browser shows it; only gzip and shuffle, which every build can read, are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from wsss import __version__
+from wsss.errors import InputError
+
+FORMAT_VERSION = 1
+TABLES = "tables"
+
+
+class ArtifactWriter:
+    """Writes an artifact under a temporary name and gives it its final name when the block ends without an error.
+
+    Args:
+        path: Final name; its folder is made.
+        stage: Name of the stage that writes.
+        attributes: Further root attributes; mappings and sequences are stored as JSON.
+    """
+
+    def __init__(self, path: str | Path, *, stage: str, attributes: Mapping[str, Any] | None = None) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
+        self._file = h5py.File(self._temporary, "w")
+        self._digest = self._table_digest = 0
+        header = {"format_version": FORMAT_VERSION, "stage": stage, "package_version": __version__}
+        header["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+        for name, value in {**header, **(attributes or {})}.items():
+            self.set_attribute(name, value)
+
+    def set_attribute(self, name: str, value: Any) -> None:
+        """Sets a root attribute; what HDF5 has no type for becomes JSON."""
+        plain = isinstance(value, str | int | float | bool)
+        self._file.attrs[name] = value if plain else json.dumps(value)
+
+    def write(self, kind: str, image_id: str, array: np.ndarray, **attributes: Any) -> None:
+        """Stores one array of one image.
+
+        Raises:
+            ValueError: If the image already has an array of this kind.
+        """
+        name = f"{kind}/{image_id}"
+        if name in self._file:
+            raise ValueError(f"{self.path}: {name} is written twice")
+        array = np.ascontiguousarray(array)
+        filters = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.size > 64 else {}
+        dataset = self._file.create_dataset(name, data=array, track_times=False, **filters)
+        for key, value in attributes.items():
+            dataset.attrs[key] = value
+        self._digest += _digest(name, array.tobytes(), array.shape, str(array.dtype))
+
+    def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
+        """Stores an array, or a list of strings, that describes all images at once."""
+        if isinstance(values, list):
+            data: Any = np.array(values, dtype=h5py.string_dtype())
+            content = json.dumps(values).encode()
+        else:
+            data, content = values, np.ascontiguousarray(values).tobytes()
+        filters = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if np.size(data) > 64 else {}
+        self._file.create_dataset(f"{TABLES}/{name}", data=data, track_times=False, **filters)
+        self._table_digest += _digest(f"{TABLES}/{name}", content, np.shape(data), "")
+
+    def copy_from(self, path: Path) -> None:
+        """Takes over every image of another artifact (a shard of this one) without decoding it."""
+        with ArtifactReader(path) as shard:
+            for kind in shard.kinds():
+                for image_id in shard.ids(kind):
+                    name = f"{kind}/{image_id}"
+                    parent = self._file.require_group(str(Path(name).parent))
+                    shard.file.copy(name, parent, name=Path(name).name)
+            self._digest += int(shard.attributes["images_fingerprint"], 16)
+
+    def __setitem__(self, key: tuple[str, str], array: np.ndarray) -> None:
+        self.write(*key, array)
+
+    def __enter__(self) -> ArtifactWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
+            return
+        # sums, so that the order of writing does not matter and shards add up
+        self._file.attrs["images_fingerprint"] = f"{self._digest % 2**128:032x}"
+        self._file.attrs["fingerprint"] = f"{(self._digest + self._table_digest) % 2**128:032x}"
+        self._file.flush()
+        self._file.close()
+        with self._temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        self._temporary.replace(self.path)
+
+
+class Kind(Mapping[str, np.ndarray]):
+    """The arrays of one kind, by image id; read when asked for."""
+
+    def __init__(self, reader: ArtifactReader, kind: str) -> None:
+        self._reader, self._kind = reader, kind
+
+    def __getitem__(self, image_id: str) -> np.ndarray:
+        return self._reader.read(self._kind, image_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._reader.ids(self._kind))
+
+    def __len__(self) -> int:
+        return len(self._reader.ids(self._kind))
+
+    def __contains__(self, image_id: object) -> bool:
+        return self._reader.has(self._kind, str(image_id))
+
+    def attributes(self, image_id: str) -> dict[str, Any]:
+        """The attributes of one image's array."""
+        return dict(self._reader.file[f"{self._kind}/{image_id}"].attrs)
+
+
+class ArtifactReader:
+    """Reads an artifact; `reader[kind][image_id]` is an array.
+
+    Opens when first used, and once more in every process that uses it (it can be pickled to loader workers).
+
+    Args:
+        path: The file.
+        stage: What it must be, one name or several; None takes any artifact.
+
+    Raises:
+        InputError: On first use, if the file is missing, damaged, no artifact of ours, of another format version or
+            of another stage; the message names the file and the command that builds it.
+    """
+
+    def __init__(self, path: str | Path, stage: str | tuple[str, ...] | None = None) -> None:
+        self.path = Path(path)
+        self._stages = (stage,) if isinstance(stage, str) else stage
+        self._file: h5py.File | None = None
+        self._process = 0
+        self._ids: dict[str, list[str]] = {}
+
+    @property
+    def file(self) -> h5py.File:
+        """The open file, of this process."""
+        if self._file is None or self._process != os.getpid():
+            self._file, self._process = self._open(), os.getpid()
+        return self._file
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The root attributes; what was stored as JSON comes back as it was given."""
+        return {name: _decode(value) for name, value in self.file.attrs.items()}
+
+    def kinds(self) -> list[str]:
+        """The kinds of arrays that are there per image."""
+        return [name for name in self.file if name != TABLES]
+
+    def ids(self, kind: str) -> list[str]:
+        """The image ids that have an array of this kind, sorted."""
+        if kind not in self._ids:
+            if kind not in self.file:
+                raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
+            found: list[str] = []
+            group = self.file[kind]
+            group.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+            self._ids[kind] = sorted(found)
+        return self._ids[kind]
+
+    def has(self, kind: str, image_id: str) -> bool:
+        """Whether the image has an array of this kind."""
+        return f"{kind}/{image_id}" in self.file
+
+    def read(self, kind: str, image_id: str) -> np.ndarray:
+        """One array of one image.
+
+        Raises:
+            InputError: If it is not there, or its bytes are damaged.
+        """
+        try:
+            return self.file[f"{kind}/{image_id}"][()]
+        except KeyError:
+            raise InputError(f"{self.path}: no {kind} of image `{image_id}`; {self._rebuild()}") from None
+        except OSError as error:
+            raise InputError(f"{self.path}: {kind} of `{image_id}` is damaged ({error}); {self._rebuild()}") from None
+
+    def table(self, name: str) -> np.ndarray:
+        """A table; strings come as an array of `str` objects."""
+        if f"{TABLES}/{name}" not in self.file:
+            raise InputError(f"{self.path}: holds no table {name}; {self._rebuild()}")
+        dataset = self.file[f"{TABLES}/{name}"]
+        return dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
+
+    def __getitem__(self, kind: str) -> Kind:
+        return Kind(self, kind)
+
+    def __enter__(self) -> ArtifactReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file of this process; it opens again when used again."""
+        if self._file is not None and self._process == os.getpid():
+            self._file.close()
+        self._file = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None, "_process": 0}
+
+    def _open(self) -> h5py.File:
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: no such artifact; {self._rebuild()}")
+        try:
+            # no lock: a reader must never keep the pipeline from replacing the file
+            file = h5py.File(self.path, "r", locking=False)
+        except OSError as error:
+            raise InputError(f"{self.path}: damaged or no HDF5 file ({error}); {self._rebuild()}") from None
+        version, stage = file.attrs.get("format_version"), file.attrs.get("stage")
+        problem = ""
+        if version is None or stage is None:
+            problem = "an HDF5 file, but no artifact of wsss"
+        elif version != FORMAT_VERSION:
+            problem = f"has format version {version}, this package reads {FORMAT_VERSION}"
+        elif self._stages is not None and stage not in self._stages:
+            problem = f"was written by stage {stage}, expected {' or '.join(self._stages)}"
+        if problem:
+            file.close()
+            raise InputError(f"{self.path}: {problem}; {self._rebuild()}")
+        return file
+
+    def _rebuild(self) -> str:
+        return f"delete it and build it again with `snakemake {self.path}`"
+
+
+def _digest(name: str, content: bytes, shape: tuple[int, ...], dtype: str) -> int:
+    header = f"{name}|{shape}|{dtype}|".encode()
+    return int.from_bytes(hashlib.blake2b(header + content, digest_size=16).digest())
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
