@@ -9,3 +9,7 @@ class InputError(ValueError):
     The command line prints the message alone, without a traceback, and exits with 1. Anything else that escapes
     a stage is a defect of the package and keeps its traceback.
     """
+
+
+class Interrupted(Exception):
+    """A stage was asked to stop and has saved its state; the same command goes on from there."""

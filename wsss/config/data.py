@@ -27,8 +27,8 @@ class DemoData(DataSettings):
     root: str = "data/demo"
     """Folder it is generated into when it is not there yet."""
     train_images: int = Field(default=240, ge=1)
-    val_images: int = Field(default=80, ge=0)
-    image_size: int = Field(default=160, ge=32)
+    val_images: int = Field(default=80, ge=1)
+    image_size: int = Field(default=160, ge=64)
     """Approximate longer side of an image, in pixels."""
     seed: int = 0
     """Seed of the generator; not the seed of the run."""

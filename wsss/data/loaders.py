@@ -44,7 +44,7 @@ class Draw(NamedTuple):
 
     epoch: int
     position: int
-    index: int
+    image: int
 
 
 class StepSampler(Sampler[list[Draw]]):
@@ -95,7 +95,7 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
 
     Args:
         images: Where photographs come from.
-        image_ids: The images to train on; `Draw.index` counts them.
+        image_ids: The images to train on; `Draw.image` counts them.
         augmentation: Its settings.
         seed: Seed of the augmentation.
         labels: Where label maps come from; None gives image-level labels as `targets` (C,) instead.
@@ -117,7 +117,7 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         return len(self.image_ids)
 
     def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
-        image_id = self.image_ids[draw.index]
+        image_id = self.image_ids[draw.image]
         generator = np.random.default_rng([self._seed, draw.epoch, draw.position])
         image = self._images.network_image(image_id)
         if self._labels is not None:
@@ -156,7 +156,7 @@ class WholeImages(TorchDataset[dict[str, Tensor]]):
         """Batches of images of one size, so that nothing is resized or padded; each holds about `pixels` at most."""
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, image_id in enumerate(self.image_ids):
-            groups[tuple(self._images.size(image_id))].append(index)
+            groups[self._images.size(image_id)].append(index)
         batches = []
         for (height, width), members in sorted(groups.items()):
             count = max(1, min(batch_size, pixels // (height * width)))
@@ -174,7 +174,7 @@ def make_loader(
     """A loader of the given batches; what it yields does not depend on the number of workers."""
     return DataLoader(
         data,
-        batch_sampler=batches,  # type: ignore[arg-type]
+        batch_sampler=batches,
         num_workers=workers,
         pin_memory=pin_memory,
         worker_init_fn=_start_worker,

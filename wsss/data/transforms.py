@@ -94,18 +94,23 @@ class JointAugmentation:
 
 def image_tensor(image: np.ndarray) -> Tensor:
     """(3, H, W) uint8 of an image (H, W, 3) uint8."""
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+    return _writable(image).permute(2, 0, 1)
 
 
 def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> Tensor:
     """(h, w) uint8 of a label map (H, W) uint8 by nearest pixel."""
     if labels.shape == size:
-        return torch.from_numpy(np.ascontiguousarray(labels))
+        return _writable(labels)
     return functional.resize(_tensor(labels), list(size), interpolation=InterpolationMode.NEAREST_EXACT)[0]
 
 
 def _tensor(array: np.ndarray) -> Tensor:
-    return image_tensor(array) if array.ndim == 3 else torch.from_numpy(np.ascontiguousarray(array))[None]
+    return image_tensor(array) if array.ndim == 3 else _writable(array)[None]
+
+
+def _writable(array: np.ndarray) -> Tensor:
+    """Shares memory where that is safe; Pillow's arrays cannot be written, which torch does not support."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 def _window(length: int, side: int, generator: np.random.Generator) -> tuple[slice, slice]:

@@ -83,7 +83,8 @@ def stripes(height: int, width: int, *, period: int = 8) -> np.ndarray:
         (height, width, 3) uint8.
     """
     first = (np.arange(height)[:, None] + np.arange(width)[None, :]) % period < period // 2
-    return np.where(first[..., None], np.uint8(IGNORE_COLOR), np.uint8(IGNORE_STRIPE))
+    colors = np.array([IGNORE_STRIPE, IGNORE_COLOR], np.uint8)
+    return colors[first.astype(np.intp)]
 
 
 def colorize(labels: np.ndarray, palette: np.ndarray, *, ignore_index: int = 255, period: int = 8) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,52 +10,73 @@ import numpy as np
 
 from wsss.config import Saliency
 from wsss.context import RunContext
-from wsss.data import Dataset, load_dataset
+from wsss.data.dataset import Dataset, load_dataset
 from wsss.data.images import resize_map
 from wsss.ops.saliency import superpixel_saliency
+from wsss.parallel import map_in_processes, map_in_threads
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.parallel import map_in_processes, map_in_threads
 from wsss.stages.saliency_folder import SaliencyFolder
 from wsss.stages.saliency_network import SaliencyNetwork
 
 KIND = "saliency"
+READ_AHEAD = 4
+"""Photographs that wait, decoded, for the network."""
 
 
 def saliency(settings: Saliency, *, index: Path, output: Path, context: RunContext = RunContext()) -> None:
-    """Writes the saliency maps of all images of all splits, uint8 at the original size.
+    """Writes the saliency map of every image of every split.
 
     Args:
-        index: Artifact of the stage `index`.
-        output: The artifact to write.
+        settings: The source, and what belongs to it.
+        index: Artifact of stage `index`.
+        output: Artifact; kind `saliency`: (H, W) uint8 at the size of the photograph.
 
     Raises:
-        InputError: If the source is not there, or does not fit the images.
+        InputError: If an input is missing or damaged, or the source is not there or does not fit the images.
     """
     dataset = load_dataset(index)
-    image_ids = [image_id for split in dataset.splits for image_id in dataset.ids(split)]
-    weights = Path(settings.weights) if settings.source == "rembg" and settings.weights is not None else None
-    # made before the artifact, so that what is missing is said before anything is written
-    network = SaliencyNetwork(settings, context) if settings.source == "rembg" else None
-    folder = SaliencyFolder(settings.folder, image_ids) if settings.folder and settings.source == "folder" else None
-    attributes = provenance("saliency", settings, {"index": index, "weights": weights}, context)
-    if folder is not None:
+    ids = [image_id for split in dataset.splits for image_id in dataset.ids(split)]
+    # sources are made first: what they lack is said before anything is written
+    if settings.source == "folder":
+        folder = SaliencyFolder(settings.folder or "", ids)
+        attributes = provenance("saliency", settings, {"index": index}, context)
         attributes["inputs"]["maps"] = folder.fingerprint()
-    with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
-        # maps of the user's own are all read again on resume: they are judged together, and it costs little
-        todo = image_ids if folder is not None else artifact.pending(image_ids)
-        maps: Iterator[np.ndarray]
-        if folder is not None:
-            maps = (folder.read(image_id, dataset.size(image_id)) for image_id in todo)
-        elif network is not None:
-            maps = _from_network(network, dataset, todo)
-        else:
-            function = partial(_from_superpixels, dataset, settings)
-            maps = map_in_processes(function, todo, workers=context.workers, what="saliency")
-        with Progress("saliency", len(image_ids), done=len(image_ids) - len(todo)) as progress:
-            for image_id, saliency_map in zip(todo, maps, strict=True):
-                if image_id not in artifact.done:
-                    artifact.write(image_id, {KIND: saliency_map})
-                progress.advance()
-        if folder is not None:
+        with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
+            # all of them on resume too, since they are judged together
+            _write(artifact, ids, ids, (folder.read(image_id, dataset.size(image_id)) for image_id in ids))
             folder.check_read()
+        return
+    network = SaliencyNetwork(settings, context) if settings.source == "rembg" else None
+    weights = Path(settings.weights) if network is not None and settings.weights is not None else None
+    attributes = provenance("saliency", settings, {"index": index, "weights": weights}, context)
+    with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
+        pending = artifact.pending(ids)
+        if network is not None:
+            maps = _from_network(network, dataset, pending)
+        else:
+            function = partial(_from_superpixels, settings, dataset)
+            maps = map_in_processes(function, pending, workers=context.workers, what="saliency")
+        _write(artifact, ids, pending, maps)
+
+
+def _write(artifact: ImageArtifact, ids: Sequence[str], todo: Sequence[str], maps: Iterator[np.ndarray]) -> None:
+    with Progress("saliency", len(ids), done=len(ids) - len(todo)) as progress:
+        for image_id, saliency_map in zip(todo, maps, strict=True):
+            if image_id not in artifact.done:
+                artifact.write(image_id, {KIND: saliency_map})
+            progress.advance()
+
+
+def _from_superpixels(settings: Saliency, dataset: Dataset, image_id: str) -> np.ndarray:
+    image = dataset.network_image(image_id)
+    values = superpixel_saliency(image, segments=settings.segments, compactness=settings.compactness)
+    return resize_map(np.round(255 * values).astype(np.uint8), dataset.size(image_id))
+
+
+def _from_network(network: SaliencyNetwork, dataset: Dataset, ids: Sequence[str]) -> Iterator[np.ndarray]:
+    """Maps in the order of the ids; photographs are read ahead, and results leave while the network goes on."""
+    images = map_in_threads(dataset.network_image, ids, workers=1, in_flight=READ_AHEAD)
+    results = map_in_threads(network, images, workers=1, in_flight=READ_AHEAD)
+    for image_id, values in zip(ids, results, strict=True):
+        yield resize_map(values, dataset.size(image_id))

@@ -12,7 +12,7 @@ from wsss.data import Dataset, load_dataset
 from wsss.data.images import resize_map
 from wsss.errors import InputError
 from wsss.ops.pseudo_labels import all_planes, fuse_cams_with_saliency, labels_from_cams
-from wsss.stages.parallel import map_in_processes
+from wsss.parallel import map_in_processes
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.store import ArtifactReader

@@ -15,7 +15,7 @@ from wsss.context import RunContext
 from wsss.models import Segmenter
 from wsss.ops.dense_crf import dense_crf
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
-from wsss.stages.parallel import map_in_processes
+from wsss.parallel import map_in_processes
 from wsss.training.checkpoint import load_model
 
 SEGMENTATION_STAGES = ("train_segmenter",)

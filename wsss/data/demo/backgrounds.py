@@ -55,7 +55,9 @@ def _snow(rng: np.random.Generator, shape: Shape) -> Texture:
     grains = spectral_noise(rng, shape, wavelength=2, exponent=0.6)
     value = 0.6 + 0.14 * drifts + 0.035 * grains
     tint = rng.uniform(0.0, 0.05)
-    return Texture(ramp(value, [(0.5, 0.58, 0.72), (0.7 + tint, 0.75, 0.81), (0.86, 0.87, 0.88)]), 2.0 * drifts + 0.2 * grains)
+    return Texture(
+        ramp(value, [(0.5, 0.58, 0.72), (0.7 + tint, 0.75, 0.81), (0.86, 0.87, 0.88)]), 2.0 * drifts + 0.2 * grains
+    )
 
 
 def _water(rng: np.random.Generator, shape: Shape) -> Texture:
@@ -112,7 +114,7 @@ def _sky(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     fall = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None] ** 0.8 * np.ones(shape, np.float32)
     cloud = spectral_noise(rng, shape, wavelength=70, exponent=2.0, stretch=2.5)
     cover = np.clip(0.5 * (cloud - rng.uniform(-0.3, 1.2)), 0, 0.85)[..., None]
-    return ramp(fall, [top, low]) * (1 - cover) + np.float32([0.95, 0.95, 0.96]) * cover
+    return ramp(fall, [top, low]) * (1 - cover) + np.array([0.95, 0.95, 0.96], np.float32) * cover
 
 
 def _hills(rng: np.random.Generator, shape: Shape) -> np.ndarray:
@@ -144,7 +146,7 @@ def _bricks(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     tone = rng.normal(0, 0.12, (64, 64)).astype(np.float32)[row % 64, column % 64]
     rough = spectral_noise(rng, shape, wavelength=6, exponent=1.2)
     albedo = ramp(0.5 + tone + 0.07 * rough, [shade(colour, 0.4), colour, shade(colour, 1.5)])
-    mortar = np.float32([0.68, 0.65, 0.6]) * (1 + 0.06 * rough[..., None])
+    mortar = np.array([0.68, 0.65, 0.6], np.float32) * (1 + 0.06 * rough[..., None])
     return np.where(joint[..., None], mortar * rng.uniform(0.7, 1.05), albedo)
 
 

@@ -1,4 +1,4 @@
-"""Small things of no class: grass, leaves, twigs, pebbles, flowers; drawn at twice the size with Pillow, then reduced."""
+"""Small things of no class: grass, leaves, twigs, pebbles, flowers; drawn with Pillow at twice the size and reduced."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def _grass(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, ho
         draw.polygon([(x - root, y), tip, (x + root, y)], fill=_fill(shade(jitter_colour(rng, base, 0.07), 0.9)))
 
 
-def _leaves(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, horizon: int) -> None:
+def _leaves(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, horizon: int, most: int = 150) -> None:
     hue = rng.uniform(0.02, 0.12)
-    for x, y, scale in _spots(rng, shape, horizon, int(rng.integers(40, 150))):
+    for x, y, scale in _spots(rng, shape, horizon, int(rng.integers(most // 4, most))):
         angle, length, width = rng.uniform(0, np.pi), rng.uniform(4, 8.5) * scale, rng.uniform(1.6, 3.2) * scale
         colour = hsv(hue + rng.normal(0, 0.03), rng.uniform(0.3, 0.75), rng.uniform(0.3, 0.75))
         along = np.array([np.cos(angle), 0.75 * np.sin(angle)]) * length
@@ -49,6 +49,10 @@ def _leaves(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, h
         draw.polygon([tuple(p + scale) for p in outline], fill=_fill((0.09, 0.07, 0.05)))
         draw.polygon([tuple(p) for p in outline], fill=_fill(colour))
         draw.line([tuple(centre - along), tuple(centre + along)], fill=_fill(shade(colour, 0.65)), width=1)
+
+
+def _floating(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, horizon: int) -> None:
+    _leaves(rng, draw, shape, horizon, most=24)
 
 
 def _twigs(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, horizon: int) -> None:
@@ -71,7 +75,21 @@ def _pebbles(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, 
         colour = jitter_colour(rng, base, 0.09)
         for offset, size, tone in ((0.35, 1.05, 0.25), (0.0, 1.0, 0.75), (-0.12, 0.8, 1.0), (-0.28, 0.45, 1.2)):
             cx, cy = x + offset * rx, y + offset * ry
-            draw.ellipse((cx - rx * size, cy - ry * size, cx + rx * size, cy + ry * size), fill=_fill(shade(colour, tone)))
+            draw.ellipse(
+                (cx - rx * size, cy - ry * size, cx + rx * size, cy + ry * size), fill=_fill(shade(colour, tone))
+            )
+
+
+def _lilies(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, horizon: int) -> None:
+    """Floating leaves with a notch, in loose groups."""
+    base = hsv(rng.uniform(0.2, 0.36), rng.uniform(0.35, 0.6), rng.uniform(0.35, 0.6))
+    for x, y, scale in _spots(rng, shape, horizon, int(rng.integers(2, 6))):
+        for _ in range(int(rng.integers(1, 5))):
+            cx, cy = x + rng.normal(0, 9) * scale, y + rng.normal(0, 4) * scale
+            rx, notch, colour = rng.uniform(2.5, 6.5) * scale, int(rng.integers(360)), jitter_colour(rng, base, 0.05)
+            box = (cx - rx, cy - 0.5 * rx, cx + rx, cy + 0.5 * rx)
+            draw.ellipse(tuple(side + scale for side in box), fill=_fill(shade(colour, 0.25)))
+            draw.pieslice(box, notch + 20, notch + 340, fill=_fill(colour), outline=_fill(shade(colour, 0.7)))
 
 
 def _flowers(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, horizon: int) -> None:
@@ -96,7 +114,7 @@ SCATTERS: dict[str, tuple[Scatter, ...]] = {
     "planks": (_leaves, _twigs),
     "rock": (_pebbles, _grass, _leaves),
     "snow": (_twigs, _pebbles, _leaves),
-    "water": (_leaves,),
+    "water": (_lilies, _lilies, _floating),
 }
 
 
@@ -137,7 +155,13 @@ def fringe(rng: np.random.Generator, picture: np.ndarray, kind: str) -> np.ndarr
             x, lean = (tuft + rng.normal(0, 5)) * _FACTOR, rng.normal(0, 9) * _FACTOR
             tall, root, low = rng.uniform(12, 34) * _FACTOR, rng.uniform(0.8, 1.6) * _FACTOR, height * _FACTOR
             bend = (x + 0.35 * lean, low - 0.6 * tall)
-            outline = [(x - root, low), (bend[0] - 0.7 * root, bend[1]), (x + lean, low - tall), (bend[0] + 0.7 * root, bend[1]), (x + root, low)]
+            outline = [
+                (x - root, low),
+                (bend[0] - 0.7 * root, bend[1]),
+                (x + lean, low - tall),
+                (bend[0] + 0.7 * root, bend[1]),
+                (x + root, low),
+            ]
             draw.polygon(outline, fill=_fill(jitter_colour(rng, base, 0.07)))
     return _blend(picture, layer)
 

@@ -15,14 +15,13 @@ import numpy as np
 from PIL import Image
 
 from wsss.data.demo.scenes import OBJECT_CLASSES, SPLITS, draw_scene
+from wsss.errors import InputError
 
 CLASS_NAMES = ("background", *OBJECT_CLASSES)
-VERSION = 1  # of the pictures: raise it with any change that moves a pixel
+VERSION = 2  # of the pictures: raise it with any change that moves a pixel
 
 _STAMP = "demo.json"
 _LISTS = Path("ImageSets") / "Segmentation"
-_JPEG = {"quality": 95, "subsampling": 0}
-# The worst case of one picture's own files would be a list entry without them; a whole set always holds this many.
 _FOLDERS = (("JPEGImages", ".jpg"), ("SegmentationClass", ".png"))
 
 
@@ -54,7 +53,7 @@ def generate_demo(
         progress: Called with (images done, images in all) after each image.
 
     Raises:
-        ValueError: If a number is out of range, or `root` holds something else.
+        InputError: If a number is out of range, or `root` holds something else.
     """
     root = Path(root)
     stamp = {
@@ -79,23 +78,23 @@ def generate_demo(
 
 
 def _check_numbers(train_images: int, val_images: int, image_size: int, seed: int, workers: int) -> None:
-    """Raises ValueError for a number that makes no set."""
+    """Raises InputError for a number that makes no set."""
     for name, value, least in (
         ("train_images", train_images, 1),
-        ("val_images", val_images, 1),
-        ("image_size", image_size, 64),
+        ("val_images", val_images, 0),
+        ("image_size", image_size, 32),
         ("seed", seed, 0),
         ("workers", workers, 0),
     ):
         if value < least:
-            raise ValueError(f"{name} is {value}, but the demo needs at least {least}")
+            raise InputError(f"{name} is {value}, but the demo needs at least {least}")
 
 
 def _is_complete(root: Path, stamp: dict[str, object]) -> bool:
     """Whether `root` holds exactly the set of this stamp.
 
     Raises:
-        ValueError: If it holds anything else.
+        InputError: If it holds anything else.
     """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
@@ -103,22 +102,21 @@ def _is_complete(root: Path, stamp: dict[str, object]) -> bool:
     try:
         found = json.loads((root / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise ValueError(other) from None
+        raise InputError(other) from None
     if found != stamp:
-        raise ValueError(other)
+        raise InputError(other)
     expected = {identifier for identifier, _, _ in _tasks(stamp)}
     whole = all({p.stem for p in (root / folder).glob(f"*{suffix}")} >= expected for folder, suffix in _FOLDERS)
     texts = (root / "classes.txt", root / "image_labels.txt", *(root / _LISTS / f"{split}.txt" for split in SPLITS))
     if not whole or not all(path.is_file() for path in texts):
-        raise ValueError(f"{root} holds a damaged demo set, files are missing: remove it to have it made again")
+        raise InputError(f"{root} holds a damaged demo set, files are missing: remove it to have it made again")
     return True
 
 
 def _tasks(stamp: dict[str, object]) -> list[tuple[str, str, int]]:
     """(id, split, number) of every image."""
-    return [
-        (f"{split}_{number:04d}", split, number) for split in SPLITS for number in range(int(str(stamp[f"{split}_images"])))
-    ]
+    counts = {split: int(str(stamp[f"{split}_images"])) for split in SPLITS}
+    return [(f"{split}_{number:04d}", split, number) for split in SPLITS for number in range(counts[split])]
 
 
 def _write_set(
@@ -162,7 +160,7 @@ def _write_image(work: Path, seed: int, image_size: int, task: tuple[str, str, i
     """Draws and writes one image and its mask; returns the names of the classes in the mask."""
     identifier, split, number = task
     scene = draw_scene(seed, split, number, image_size)
-    Image.fromarray(scene.image).save(work / "JPEGImages" / f"{identifier}.jpg", **_JPEG)
+    Image.fromarray(scene.image).save(work / "JPEGImages" / f"{identifier}.jpg", quality=95, subsampling=0)
     mask = Image.fromarray(scene.mask, mode="P")
     mask.putpalette(_voc_palette())
     mask.save(work / "SegmentationClass" / f"{identifier}.png")

@@ -1,6 +1,6 @@
 """The materials of bodies, of clutter and of some grounds: one pool for all of them.
 
-A material says nothing about the class: every body draws its own recipe from this pool, and so do pebbles, logs and floors.
+A material says nothing about the class: every body draws its own recipe from this pool, and so do logs and floors.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _metal(rng: np.random.Generator, shape: Shape, colour: Colour) -> Texture:
     sheen = spectral_noise(rng, shape, wavelength=50, exponent=2.5, stretch=3, angle=angle)
     albedo = ramp(0.5 + 0.08 * brushed + 0.16 * sheen, [shade(colour, 0.45), colour, shade(colour, 1.4)])
     rust = np.clip(spectral_noise(rng, shape, wavelength=30, exponent=1.8) - rng.uniform(1.2, 2.6), 0, 1)[..., None]
-    return Texture(albedo * (1 - rust) + rust * np.float32([0.42, 0.22, 0.1]), 0.15 * brushed, 0.7)
+    return Texture(albedo * (1 - rust) + rust * np.array([0.42, 0.22, 0.1], np.float32), 0.15 * brushed, 0.7)
 
 
 def _leaf(rng: np.random.Generator, shape: Shape, colour: Colour) -> Texture:

@@ -87,8 +87,7 @@ def _dots(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 def _net(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     lime = jitter_colour(rng, (0.66, 0.88, 0.16), 0.05)
     mesh = np.minimum(np.abs(np.sin(np.pi * 1.3 * (u + v))), np.abs(np.sin(np.pi * 1.3 * (u - v))))
-    colours = _mix(_step(mesh - 0.36, 5), (0.04, 0.24, 0.14), lime)
-    return _eye(colours, u, v, 0.4, -0.25, 0.27)
+    return _mix(_step(mesh - 0.36, 5), (0.04, 0.24, 0.14), lime)
 
 
 def _spokes(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:

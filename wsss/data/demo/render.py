@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.ndimage import affine_transform, distance_transform_edt, gaussian_filter
 
-from wsss.data.demo.figures import Figure, Outline
 from wsss.data.demo.materials import Recipe, Texture
 from wsss.data.demo.noise import Shape
+from wsss.data.demo.outlines import Figure, Outline
 from wsss.data.demo.parts import Pattern
 
 _SUPERSAMPLING = 4

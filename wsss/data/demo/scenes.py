@@ -1,4 +1,4 @@
-"""One picture of the demo: a setting, clutter, things of no class, objects that hide each other, and their exact mask."""
+"""One picture of the demo: a setting, clutter, things of no class, objects that hide each other, and the exact mask."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from scipy.ndimage import gaussian_filter
 
 from wsss.data.demo.backgrounds import draw_setting
 from wsss.data.demo.clutter import fringe, scatter
-from wsss.data.demo.figures import FIGURES, Figure, ellipse, smooth
+from wsss.data.demo.figures import FIGURES
 from wsss.data.demo.materials import Recipe, draw_recipe
 from wsss.data.demo.noise import Shape, spectral_noise
+from wsss.data.demo.outlines import Figure, ellipse, smooth
 from wsss.data.demo.parts import PATTERNS
 from wsss.data.demo.render import Light, Sprite, draw_pose, paste, place, render_figure
 
@@ -19,7 +20,7 @@ OBJECT_CLASSES = tuple(sorted(FIGURES))
 SPLITS = ("train", "val")
 
 # Largest half length of an object in parts of the picture's side, by the number of objects.
-_SIZES = {1: (0.33, 0.46), 2: (0.26, 0.36), 3: (0.22, 0.3), 4: (0.19, 0.24)}
+_SIZES = {1: (0.35, 0.48), 2: (0.28, 0.38), 3: (0.24, 0.32), 4: (0.2, 0.27)}
 _VISIBLE_OBJECT = 0.55
 _VISIBLE_PART = 0.8
 _ATTEMPTS = 40
@@ -89,7 +90,9 @@ def draw_scene(seed: int, split: str, number: int, image_size: int = 160) -> Sce
     picture = setting.picture
     scatter(rng, picture, setting.kind, setting.horizon, int(rng.integers(1, 4)))
     _paste_things(rng, picture, setting.horizon, light)
-    placed = _place_objects(rng, picture, setting.horizon, light, number)
+    placed: list[_Placed] = []
+    while not placed:  # a drawing whose only object finds no place is drawn anew
+        placed = _place_objects(rng, picture, setting.horizon, light, number)
     for item in placed:
         paste(picture, item.sprite, *item.corner, light)
     if rng.random() < 0.4:
@@ -152,8 +155,8 @@ def _place_objects(
     The first object's class follows the picture's number, so that classes are balanced in every split.
     """
     height, width = picture.shape[:2]
-    side = np.sqrt(height * width)
-    count = int(rng.choice([1, 2, 3, 4], p=[0.25, 0.38, 0.27, 0.1]))
+    side = min(np.sqrt(height * width), 1.1 * min(height, width))
+    count = int(rng.choice([1, 2, 3, 4], p=[0.28, 0.42, 0.23, 0.07]))
     names = [OBJECT_CLASSES[number % len(OBJECT_CLASSES)]]
     while len(names) < count:
         again = rng.random() < 0.15
@@ -184,7 +187,7 @@ def _find_place(
     whole, whole_part = float((sprite.alpha > 0.5).sum()), float((sprite.part > 0.5).sum())
     tall, wide = sprite.alpha.shape
     for _ in range(_ATTEMPTS):
-        top = int(base - tall + rng.normal(0, 0.06) * shape[0])
+        top = int(np.clip(base - tall + rng.normal(0, 0.06) * shape[0], -0.1 * tall, shape[0] - 0.85 * tall))
         left = int(rng.uniform(-0.15 * wide, shape[1] - 0.85 * wide))
         covered = place(sprite.alpha, shape, top, left) > 0.5
         part = place(sprite.part, shape, top, left) > 0.5

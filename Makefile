@@ -1,0 +1,94 @@
+# make demo   the whole pipeline on the embedded data set, into results/demo
+# make test   format, lint, types, tests
+# Both make .venv first, with the versions of envs/constraints.txt; what is installed already is not installed again.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHONS := python3.11 python3.12 python3.13 python3
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --constraint envs/constraints.txt
+STAMPS := $(VENV)/.stamps
+INPUTS := pyproject.toml envs/constraints.txt
+CORES ?= all
+TEST_WORKERS ?= 2
+# how much a test prints, which tests, ...: make test TESTS='tests/workflow -x'
+TESTS ?=
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo test lint types tests format constraints clean-env
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+	@echo "make format  formats and mends what the linters can mend themselves"
+	@echo "make clean-env  removes .venv"
+
+demo: $(STAMPS)/run $(STAMPS)/extras
+	snakemake --cores $(CORES)
+	@wsss summary results/demo
+	@echo "Look at results/demo/report.html"
+
+test: lint types tests
+
+lint: $(STAMPS)/test
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+types: $(STAMPS)/test
+	mypy
+
+tests: $(STAMPS)/test $(STAMPS)/extras
+	pytest --numprocesses $(TEST_WORKERS) --dist loadgroup $(TESTS)
+
+format: $(STAMPS)/test
+	ruff check --fix
+	ruff format
+	snakefmt Snakefile workflow
+
+# pins everything that is installed now
+constraints: $(STAMPS)/test
+	{ sed -n '/^#/p' envs/constraints.txt; $(PIP) freeze --exclude-editable | grep -v -e @ -e '^wsss=' | sort -f; } \
+	    > envs/constraints.new && mv envs/constraints.new envs/constraints.txt
+
+clean-env:
+	rm -rf $(VENV)
+
+# the first Python that is new enough; what is missing is said
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "error: Python 3.11 or newer is needed; found $$(python3 --version 2>&1 || echo none)." >&2; \
+	    echo "       Install one (https://www.python.org), or name it: make $(MAKECMDGOALS) PYTHONS=/path/to/python3" >&2; \
+	    exit 1; \
+	fi; \
+	echo "making $(VENV) with $$found ($$($$found --version))"; \
+	"$$found" -m venv --clear $(VENV) || { \
+	    echo "error: $$found cannot make a virtual environment; install its venv module (Debian: python3-venv)" >&2; \
+	    rm -rf $(VENV); exit 1; \
+	}
+
+$(STAMPS)/run: $(INPUTS) | $(BIN)/python
+	$(INSTALL) --editable '.[workflow]'
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/test: $(STAMPS)/run
+	$(INSTALL) --editable '.[test]'
+	@touch $@
+
+# what some settings need and nothing else does: said and left out where it cannot be installed
+$(STAMPS)/extras: $(STAMPS)/run
+	@for extra in saliency crf logs; do \
+	    case $$extra in \
+	        saliency) without="saliency by pretrained networks (saliency.source: rembg)";; \
+	        crf) without="the dense CRF (needs a C++ compiler: g++)";; \
+	        logs) without="TensorBoard";; \
+	    esac; \
+	    echo "installing the extra $$extra"; \
+	    $(INSTALL) --quiet --editable ".[$$extra]" \
+	        || echo "note: going on without $$without: see above why; to try again: rm $@"; \
+	done
+	@touch $@

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsss.config import Cams, Config, Protocol, TrainSegmenter, load_config
+from wsss.errors import InputError
+
+
+def config(**sections: Any) -> dict[str, Any]:
+    return {"data": {"name": "demo"}, **sections}
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "hint"),
+    [
+        (config(train_clasifier={}), "train_clasifier", "did you mean `train_classifier`"),
+        (config(train_classifier={"epocs": 1}), "train_classifier.epocs", "did you mean `epochs`"),
+        (
+            config(train_classifier={"optimizer": {"learning_rat": 1}}),
+            "train_classifier.optimizer.learning_rat",
+            "did you mean `learning_rate`",
+        ),
+        (config(predict={"protocols": {"a": {"scale": [1]}}}), "predict.protocols.a.scale", "did you mean `scales`"),
+        (
+            config(predict={"protocols": {"a": {"crf": {"iteration": 3}}}}),
+            "predict.protocols.a.crf.iteration",
+            "did you mean `iterations`",
+        ),
+        ({"data": {"name": "demo", "rot": 1}}, "data.rot", "did you mean `root`"),
+        (config(cams={"zzz": 1}), "cams.zzz", "valid here are scales, flip"),
+    ],
+)
+def test_unknown_key_names_the_nearest(values: dict[str, Any], key: str, hint: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_config(values)
+    assert f"`{key}` is not a setting" in str(error.value)
+    assert hint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "`data` is missing"),
+        ({"data": {}}, "`data.name` is missing"),
+        ({"data": {"name": "vok"}}, "'demo', 'voc', 'folder', got 'vok'"),
+        ({"data": {"name": "voc"}}, "`data.root` is missing"),
+        (config(seed_labels={"cam_threshold": "high"}), "`seed_labels.cam_threshold`"),
+        (config(train_classifier={"epochs": 0}), "`train_classifier.epochs`"),
+        (config(saliency={"source": "folder"}), "saliency.folder must name"),
+        (config(cams={"scales": []}), "`cams.scales`"),
+        (config(cams={"scales": [0]}), "cams.scales.0"),
+        (config(seeds=[1, 1]), "seeds must be"),
+        (config(variants={"a b": {}}), "variant name `a b`"),
+        (config(variants={"a": {"data": {}}}), "overrides `data`"),
+        (config(train_segmenter={"labels": ["truth"]}), "unknown label set `truth`"),
+        (config(train_segmenter={"augmentation": {"scale": [2, 1]}}), "ascending"),
+    ],
+)
+def test_wrong_value_says_what_and_where(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_config(values)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_file_gives_its_stem_as_run(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("data: {name: folder, root: photos}\n")
+    loaded = load_config(path)
+    assert loaded.run == "mine"
+    assert loaded.data.name == "folder"
+
+
+@pytest.mark.parametrize("text", ["data: [", "- 1\n", ""])
+def test_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="broken.yaml"):
+        load_config(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such config file"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_variant_changes_only_what_it_overrides() -> None:
+    loaded = load_config(config(variants={"base": None, "low": {"seed_labels": {"cam_threshold": 0.1}}}))
+    low = loaded.for_variant("low")
+    assert isinstance(low, Config)
+    assert low.seed_labels.cam_threshold == 0.1
+    assert low.seed_labels.saliency_threshold == loaded.seed_labels.saliency_threshold
+    assert low.cams == loaded.for_variant("base").cams == loaded.cams
+
+
+def test_variant_with_a_misspelt_key_says_so() -> None:
+    with pytest.raises(InputError, match=r"`variants.low.seed_labels.cam_treshold` is not a setting"):
+        load_config(config(variants={"low": {"seed_labels": {"cam_treshold": 0.1}}})).for_variant("low")
+
+
+def test_canonical_json_is_complete_and_round_trips() -> None:
+    settings = Cams(flip=False)
+    assert settings.canonical_json() == '{"flip":false,"scales":[0.5,1.0,1.5,2.0]}'
+    assert Cams.parse(settings.canonical_json()) == settings
+    assert Protocol.parse(None) == Protocol()
+
+
+def test_one_label_set_may_be_written_as_a_word() -> None:
+    assert TrainSegmenter.parse({"labels": "masks"}).labels == ("masks",)
+    assert TrainSegmenter.parse({"labels": ["seeds", "seeds_self"]}).labels == ("seeds", "seeds_self")

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers import CLASSES, make_folder, make_voc, save_mask
+from wsss.config import FolderData, VocData
+from wsss.context import RunContext
+from wsss.data import load_dataset
+from wsss.errors import InputError
+from wsss.stages.index import index
+from wsss.store import ArtifactReader
+
+FIRST, SECOND = "2007_000000", "2007_000001"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_voc(tmp_path / "voc", train=3, val=2)
+
+
+def run(root: Path, *, workers: int = 0, **settings: Any) -> Path:
+    output = root.parent / "results" / "index.h5"
+    data = VocData(root=str(root), **({"classes": "classes.txt"} | settings))
+    index(data, output=output, context=RunContext(workers=workers))
+    return output
+
+
+def refused(root: Path, **settings: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        run(root, **settings)
+    assert "\n" not in str(caught.value)
+    assert not list((root.parent / "results").glob("*")), "something half-written was left"
+    return str(caught.value)
+
+
+def fingerprint(path: Path) -> str:
+    with ArtifactReader(path, stage="index") as reader:
+        return str(reader.attributes["fingerprint"])
+
+
+def test_tables_and_attributes(root: Path) -> None:
+    with ArtifactReader(run(root, image_labels="image_labels.txt", max_side=500), stage="index") as reader:
+        attributes = reader.attributes
+        names = [f"2007_{i:06d}" for i in range(5)]
+        assert reader.table("ids").tolist() == names
+        assert reader.table("paths").tolist() == [f"JPEGImages/{name}.jpg" for name in names]
+        assert reader.table("mask_paths").tolist() == [f"SegmentationClass/{name}.png" for name in names]
+        assert reader.table("split").tolist() == ["train"] * 3 + ["val"] * 2
+        assert reader.table("labels").tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]]
+        sizes = reader.table("sizes")
+    assert sizes.dtype == np.int32
+    for name, size in zip(names, sizes.tolist(), strict=True):
+        with Image.open(root / "JPEGImages" / f"{name}.jpg") as image:
+            assert (image.height, image.width) == tuple(size)
+    assert attributes["root"] == str(root)
+    assert attributes["class_names"] == ["background", *CLASSES]
+    assert attributes["ignore_index"] == 255
+    assert attributes["max_side"] == 500
+    assert attributes["label_source"] == "table image_labels.txt"
+    assert attributes["data_name"] == "voc"
+    assert set(attributes["inputs"]) == {"train_list", "val_list", "image_labels", "classes"}
+
+
+def test_workers_change_nothing(root: Path) -> None:
+    assert fingerprint(run(root)) == fingerprint(run(root, workers=3))
+
+
+def test_fingerprint_follows_what_others_depend_on(root: Path) -> None:
+    seen = [fingerprint(run(root)), fingerprint(run(root, max_side=64)), fingerprint(run(root, limit=2))]
+    photo = root / "JPEGImages" / f"{FIRST}.jpg"
+    array = np.array(Image.open(photo))
+    array[0, 0] ^= 128
+    Image.fromarray(array).save(photo, quality=95)
+    seen.append(fingerprint(run(root)))
+    mask = root / "SegmentationClass" / f"{FIRST}.png"
+    array = np.array(Image.open(mask))
+    array[0, 0] = 1
+    save_mask(mask, array)
+    seen.append(fingerprint(run(root)))
+    (root / "classes.txt").write_text((root / "classes.txt").read_text() + "rare\n")
+    seen.append(fingerprint(run(root)))
+    assert len(set(seen)) == len(seen)
+    photo.touch()
+    assert fingerprint(run(root)) == seen[-1]
+
+
+def test_labels_from_masks(root: Path) -> None:
+    expected = load_dataset(run(root)).labels("train")
+    dataset = load_dataset(run(root, image_labels="masks"))
+    assert np.array_equal(dataset.labels("train"), expected)
+    assert dataset.label_source == "masks (ground truth)"
+
+
+def test_size_is_that_of_the_upright_photograph(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "photos", names=["a.jpg"], masks=False)
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (40, 20)).save(root / "a.jpg", exif=exif)
+    (root / "masks").mkdir()
+    Image.new("L", (20, 40), 1).save(root / "masks/a.png")
+    index(FolderData(root=str(root), masks="masks"), output=tmp_path / "index.h5")
+    dataset = load_dataset(tmp_path / "index.h5")
+    assert dataset.size("a") == (40, 20) == dataset.image("a").shape[:2]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_truncated_photographs_are_named_and_counted(root: Path, workers: int) -> None:
+    path = root / "JPEGImages" / f"{SECOND}.jpg"
+    path.write_bytes(path.read_bytes()[:-200])
+    text = refused(root, workers=workers)
+    assert f"{path}: damaged" in text
+    assert "truncated" in text
+    assert "replace the file" in text
+    assert "more such images" not in text
+    (root / "JPEGImages/2007_000004.jpg").write_bytes(b"")
+    assert text + " (and 1 more such images, see the log)" == refused(root, workers=workers)
+
+
+def test_truncated_mask(root: Path) -> None:
+    path = root / "SegmentationClass" / f"{SECOND}.png"
+    path.write_bytes(path.read_bytes()[:-60])
+    assert f"{path}: damaged" in refused(root)
+
+
+def test_mask_of_another_size(root: Path) -> None:
+    path = root / "SegmentationClass" / f"{SECOND}.png"
+    save_mask(path, np.zeros((10, 20), np.uint8))
+    text = refused(root)
+    assert f"{path}: the mask has 20 x 10 pixels, but its image {SECOND}.jpg has " in text
+
+
+def test_mask_with_unknown_values(root: Path) -> None:
+    path = root / "SegmentationClass" / f"{SECOND}.png"
+    array = np.array(Image.open(path))
+    array[2, 3] = 4
+    save_mask(path, array)
+    text = refused(root)
+    assert f"{path}: the mask holds the value 4, but the classes end at 3" in text
+    assert run(root, classes=None).is_file()
+
+
+def test_mask_of_colours(root: Path) -> None:
+    path = root / "SegmentationClass" / f"{SECOND}.png"
+    Image.open(path).convert("RGB").save(path)
+    assert f"{path}: the mask holds colours (mode RGB)" in refused(root)
+
+
+def test_masks_of_black_and_white(root: Path) -> None:
+    for path in (root / "SegmentationClass").iterdir():
+        save_mask(path, np.array(Image.open(path)).astype(bool) * np.uint8(255))
+    text = refused(root)
+    assert "this mask and all 4 others hold no class" in text
+    assert "write the classes as 1 to 3" in text
+
+
+def test_what_sources_refuse_is_refused_here(root: Path) -> None:
+    assert "no such folder" in refused(root, image_folder="Images")
+
+
+def test_no_heavy_imports() -> None:
+    code = """
+import sys, wsss.stages.index, wsss.data
+print([name for name in ("torch", "torchvision", "lightning", "skimage", "scipy") if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

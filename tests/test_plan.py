@@ -1,0 +1,220 @@
+"""Which artifacts a config leads to, and who owns what variants share."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsss.config import load_config
+from wsss.errors import InputError
+from wsss.plan import Artifact, Plan, folder_fingerprint, missing_source, source_files, source_folders
+
+
+def plan(**sections: Any) -> Plan:
+    return Plan(load_config({"run": "x", "data": {"name": "demo"}, **sections}))
+
+
+def paths(found: Plan, stage: str, **branch: Any) -> list[str]:
+    return [found.path(artifact).removeprefix("results/x/") for artifact in found.wanted(stage, **branch)]
+
+
+STAGES_OF_A_PLAIN_RUN = {
+    "index": "index.h5",
+    "saliency": "saliency.h5",
+    "train_classifier": "classifier/model.ckpt",
+    "cams": "cams.h5",
+    "seed_labels": "auxsegnet/round0/labels.h5",
+    "train_segmenter": "segmenter/seeds/model.ckpt",
+    "predict": "predictions/val/segmenter_seeds--single.h5",
+    "evaluate": "evaluation/metrics.json",
+    "report": "report.html",
+}
+
+
+def test_a_plain_run_has_no_branches():
+    found = plan()
+    assert found.plain
+    assert {stage: paths(found, stage) for stage in STAGES_OF_A_PLAIN_RUN} == {
+        stage: [path] for stage, path in STAGES_OF_A_PLAIN_RUN.items()
+    }
+    assert paths(found, "segmenter_labels") == []
+    assert "{" not in found.pattern("train_classifier")
+    assert found.pattern("predict") == "results/x/predictions/{split}/{model}--{protocol}.h5"
+    assert found.record("logs", "predict", "log") == "results/x/logs/predict-{split}-{model}-{protocol}.log"
+
+
+def test_several_seeds_make_branches_of_an_unnamed_variant():
+    found = plan(seeds=[0, 3])
+    assert paths(found, "cams") == ["base/seed0/cams.h5", "base/seed3/cams.h5"]
+    assert paths(found, "saliency") == ["saliency.h5"]
+    assert found.pattern("cams") == "results/x/{variant}/seed{seed}/cams.h5"
+    assert found.record("logs", "cams", "log") == "results/x/logs/{variant}/seed{seed}/cams.log"
+    assert found.record("logs", "index", "log") == "results/x/logs/index.log"
+    classifier = found.inputs(Artifact("cams", "base", 3))["classifier"]
+    assert found.path(classifier) == "results/x/base/seed3/classifier/model.ckpt"
+
+
+def test_a_variant_shares_what_lies_above_its_first_difference():
+    found = plan(variants={"a": {}, "b": {"seed_labels": {"cam_threshold": 0.3}}, "c": None})
+    assert paths(found, "cams") == ["a/seed0/cams.h5"]
+    assert paths(found, "seed_labels") == ["a/seed0/auxsegnet/round0/labels.h5", "b/seed0/auxsegnet/round0/labels.h5"]
+    assert paths(found, "train_segmenter", variant="b") == ["b/seed0/segmenter/seeds/model.ckpt"]
+    assert paths(found, "train_segmenter", variant="c") == ["a/seed0/segmenter/seeds/model.ckpt"]
+    assert found.path(found.inputs(Artifact("seed_labels", "b", 0))["cams"]) == "results/x/a/seed0/cams.h5"
+
+
+def test_every_branch_is_evaluated_over_what_it_uses():
+    found = plan(variants={"a": {}, "b": {"predict": {"protocols": {"flip": {"flip": True}}}}}, seeds=[0, 1])
+    assert len(paths(found, "evaluate")) == 4
+    used = found.used("predictions", "b", 1)
+    assert list(used) == ["val/segmenter_seeds--single", "val/segmenter_seeds--flip"]
+    assert [artifact.variant for artifact in used.values()] == ["a", "b"]
+    assert found.path(found.used("labels", "b", 1)["seeds"]) == "results/x/a/seed1/auxsegnet/round0/labels.h5"
+
+
+def test_equal_stages_on_different_inputs_are_not_shared():
+    found = plan(variants={"a": {}, "b": {"train_classifier": {"epochs": 3}}})
+    for stage in ("train_classifier", "cams", "seed_labels", "train_segmenter", "predict"):
+        assert len(paths(found, stage)) == 2, stage
+
+
+def test_networks_are_shared_by_label_set():
+    found = plan(
+        variants={
+            "seeds": {"train_segmenter": {"labels": ["seeds"]}},
+            "both": {"train_segmenter": {"labels": ["seeds", "masks"]}},
+            "masks": {"train_segmenter": {"labels": ["masks"]}, "seed_labels": {"cam_threshold": 0.4}},
+        }
+    )
+    assert paths(found, "train_segmenter") == [
+        "seeds/seed0/segmenter/seeds/model.ckpt",
+        "both/seed0/segmenter/masks/model.ckpt",
+    ]
+    # masks do not come from CAMs: neither other labels nor a network without them need any
+    assert paths(found, "seed_labels") == ["seeds/seed0/auxsegnet/round0/labels.h5"]
+    assert found.used("cams", "masks", 0) == {}
+    assert list(found.inputs(Artifact("train_segmenter", "masks", 0, "masks"))) == ["index"]
+
+
+def test_self_training_brings_the_networks_that_it_is_made_from():
+    found = plan(train_segmenter={"labels": ["seeds_self_self"]})
+    assert paths(found, "train_segmenter") == [
+        f"segmenter/{method}/model.ckpt" for method in ("seeds", "seeds_self", "seeds_self_self")
+    ]
+    assert paths(found, "segmenter_labels") == ["segmenter/seeds/labels.h5", "segmenter/seeds_self/labels.h5"]
+    assert paths(found, "predict") == ["predictions/val/segmenter_seeds_self_self--single.h5"]
+    assert list(found.used("labels", "", 0)) == ["seeds", "seeds_self", "seeds_self_self"]
+    labels = found.inputs(Artifact("train_segmenter", "", 0, "seeds_self"))["labels"]
+    assert found.path(labels) == "results/x/segmenter/seeds/labels.h5"
+
+
+def test_without_label_sets_the_seeds_are_still_made():
+    found = plan(train_segmenter={"labels": []})
+    assert paths(found, "seed_labels") == ["auxsegnet/round0/labels.h5"]
+    assert paths(found, "train_segmenter") == paths(found, "predict") == []
+
+
+def test_saliency_is_left_out_where_nothing_uses_it():
+    rule = {"rule": "background_threshold"}
+    assert paths(plan(seed_labels=rule), "saliency") == []
+    assert "saliency" not in plan(seed_labels=rule).inputs(Artifact("seed_labels"))
+    labels = {"labels": ["seeds_self"]}
+    assert paths(plan(seed_labels=rule, train_segmenter=labels), "saliency") == ["saliency.h5"]
+    unmasked = {"saliency_threshold": None}
+    assert paths(plan(seed_labels=rule, train_segmenter=labels, segmenter_labels=unmasked), "saliency") == []
+
+
+def test_settings_are_narrowed_to_the_artifact():
+    one = plan(train_segmenter={"labels": ["seeds"]})
+    two = plan(train_segmenter={"labels": ["seeds", "masks"]}, predict={"protocols": {"flip": {"flip": True}}})
+    network = Artifact("train_segmenter", method="seeds")
+    assert one.settings(network) == two.settings(network)
+    assert json.loads(one.settings(network).canonical_json())["labels"] == ["seeds"]
+    asked = two.settings(Artifact("predict", model="segmenter_seeds", split="val", protocol="flip"))
+    assert json.loads(asked.canonical_json()) == {"scales": [1.0], "flip": True, "crf": None}
+
+
+def test_wildcards_know_every_name():
+    found = plan(train_segmenter={"labels": ["masks"]}, predict={"protocols": {"a+b": {}}}, seeds=[0, 1]).wildcards()
+    assert found["method"] == "masks"
+    assert found["protocol"] == r"a\+b"
+    assert found["seed"] == "0|1"
+    assert plan(train_segmenter={"labels": []}).wildcards()["method"] == "(?!)"
+
+
+@pytest.mark.parametrize("name", ["a/b", "a--b", "", ".hidden", "a b"])
+def test_a_protocol_that_cannot_be_a_file_name_is_refused(name: str):
+    with pytest.raises(InputError, match="a protocol's name may hold only"):
+        plan(predict={"protocols": {name: {}}})
+
+
+def test_an_override_that_is_no_setting_is_refused():
+    with pytest.raises(InputError, match=r"variants\.b\.seed_labels\.cam_treshold.*did you mean `cam_threshold`"):
+        plan(variants={"a": {}, "b": {"seed_labels": {"cam_treshold": 0.3}}})
+
+
+def test_sources_are_named_by_their_settings(tmp_path: Path):
+    found = plan(
+        data={"name": "folder", "root": str(tmp_path), "val_list": "val.txt"},
+        saliency={"source": "rembg", "weights": "u2netp.onnx"},
+        train_classifier={"backbone": {"weights": "weights.pth"}},
+    )
+    files = {
+        setting: path
+        for stage in ("index", "saliency", "train_classifier", "train_segmenter")
+        for setting, path in source_files(stage, found.settings(Artifact(stage))).items()
+    }
+    assert files == {
+        "data.labels": tmp_path / "labels.csv",
+        "data.val_list": tmp_path / "val.txt",
+        "saliency.weights": Path("u2netp.onnx"),
+        "train_classifier.backbone.weights": Path("weights.pth"),
+    }
+    assert source_folders("index", found.settings(Artifact("index"))) == {"images": tmp_path}
+
+
+def test_the_first_missing_source_is_one_line(tmp_path: Path):
+    root = tmp_path / "photos"
+    sections = {"data": {"name": "folder", "root": str(root)}, "saliency": {"source": "folder", "folder": "maps"}}
+    assert missing_source(plan(**sections)) == f"{root}: no such folder; correct `data.root`"
+    root.mkdir()
+    assert missing_source(plan(**sections)) == f"{root}/labels.csv: no such file; correct `data.labels`"
+    (root / "labels.csv").touch()
+    assert missing_source(plan(**sections)) == "maps: no such folder (the maps); correct `saliency.folder`"
+    assert missing_source(plan(**sections, seed_labels={"rule": "background_threshold"})) is None
+    assert missing_source(plan()) is None
+
+
+def test_a_replaced_file_changes_the_fingerprint(tmp_path: Path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    photo = tmp_path / "deep" / "er" / "a.jpg"
+    photo.write_bytes(b"1")
+    before = folder_fingerprint(tmp_path)
+    assert folder_fingerprint(tmp_path) == before
+    (tmp_path / ".hidden").touch()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "sheet.png").touch()
+    assert folder_fingerprint(tmp_path) == before
+    os.utime(photo, ns=(1, 1))
+    touched = folder_fingerprint(tmp_path)
+    photo.rename(photo.with_name("b.jpg"))
+    assert len({before, touched, folder_fingerprint(tmp_path)}) == 3
+
+
+def test_links_that_lead_nowhere_or_round_in_circles_do_no_harm(tmp_path: Path):
+    (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "missing.jpg")
+    assert folder_fingerprint(tmp_path)
+
+
+def test_ten_thousand_files_are_looked_at_quickly(tmp_path: Path):
+    for number in range(10_000):
+        (tmp_path / f"{number}.jpg").touch()
+    start = time.process_time()
+    folder_fingerprint(tmp_path)
+    assert time.process_time() - start < 0.3

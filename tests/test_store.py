@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from wsss.errors import InputError
+from wsss.store import ArtifactReader, ArtifactWriter
+
+
+def write(path: Path, values: dict[str, int], stage: str = "cams") -> None:
+    with ArtifactWriter(path, stage=stage, attributes={"class_names": ["background", "cat"]}) as artifact:
+        for name, value in values.items():
+            artifact.write("cams", name, np.full((4, 30), value, np.uint8), classes=[1])
+
+
+def test_round_trip_of_nested_ids_tables_and_attributes(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.h5"
+    with ArtifactWriter(path, stage="cams", attributes={"class_names": ["background", "cat"], "seed": 3}) as artifact:
+        artifact["cams", "one/two"] = np.arange(6.0).reshape(2, 3)
+        artifact.write("labels", "ü x", np.zeros((1, 1), np.uint8))
+        artifact.write_table("ids", ["one/two", "ü x"])
+        artifact.write_table("sizes", np.arange(4))
+    with ArtifactReader(path, "cams") as reader:
+        assert reader.kinds() == ["cams", "labels"]
+        assert reader.ids("cams") == ["one/two"]
+        assert np.array_equal(reader["cams"]["one/two"], np.arange(6.0).reshape(2, 3))
+        assert list(reader["labels"]) == ["ü x"]
+        assert reader.table("ids").tolist() == ["one/two", "ü x"]
+        assert reader.table("sizes").tolist() == [0, 1, 2, 3]
+        assert reader.attributes["class_names"] == ["background", "cat"]
+        assert reader.attributes["seed"] == 3
+        assert reader.attributes["stage"] == "cams"
+
+
+def test_a_failing_block_leaves_nothing_and_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write(path, {"old": 1})
+    with pytest.raises(RuntimeError), ArtifactWriter(path, stage="cams") as artifact:
+        artifact["cams", "new"] = np.zeros(3)
+        raise RuntimeError
+    assert ArtifactReader(path).ids("cams") == ["old"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_fingerprint_tells_contents_apart_and_not_their_order(tmp_path: Path) -> None:
+    prints = []
+    for number, values in enumerate([{"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 2, "b": 1}]):
+        write(tmp_path / f"{number}.h5", values)
+        prints.append(ArtifactReader(tmp_path / f"{number}.h5").attributes["fingerprint"])
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_shards_make_the_same_artifact(tmp_path: Path) -> None:
+    write(tmp_path / "whole.h5", {"a": 1, "b/c": 2})
+    write(tmp_path / "one.h5", {"a": 1})
+    write(tmp_path / "two.h5", {"b/c": 2})
+    with ArtifactWriter(tmp_path / "merged.h5", stage="cams") as artifact:
+        artifact.copy_from(tmp_path / "two.h5")
+        artifact.copy_from(tmp_path / "one.h5")
+    merged, whole = ArtifactReader(tmp_path / "merged.h5"), ArtifactReader(tmp_path / "whole.h5")
+    assert merged.ids("cams") == whole.ids("cams") == ["a", "b/c"]
+    assert merged.attributes["fingerprint"] == whole.attributes["fingerprint"]
+    assert merged["cams"].attributes("b/c")["classes"].tolist() == [1]
+
+
+def test_an_image_is_written_once(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="written twice"):
+        with ArtifactWriter(tmp_path / "a.h5", stage="cams") as artifact:
+            artifact["cams", "a"] = np.zeros(3)
+            artifact["cams", "a"] = np.zeros(3)
+
+
+def test_missing_damaged_foreign_and_wrong_files_are_named(tmp_path: Path) -> None:
+    damaged, foreign, other = tmp_path / "damaged.h5", tmp_path / "foreign.h5", tmp_path / "other.h5"
+    write(damaged, {"a": 1})
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+    with h5py.File(foreign, "w") as file:
+        file["x"] = 1
+    write(other, {"a": 1}, stage="saliency")
+    newer = tmp_path / "newer.h5"
+    write(newer, {"a": 1})
+    with h5py.File(newer, "a") as file:
+        file.attrs["format_version"] = 99
+    for path, words in [
+        (tmp_path / "none.h5", "no such artifact"),
+        (damaged, "damaged"),
+        (foreign, "no artifact of wsss"),
+        (other, "written by stage saliency, expected cams"),
+        (newer, "format version 99"),
+    ]:
+        with pytest.raises(InputError) as error:
+            ArtifactReader(path, "cams").ids("cams")
+        assert str(path) in str(error.value)
+        assert words in str(error.value)
+        assert f"snakemake {path}" in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_missing_image_and_kind_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", {"a": 1})
+    reader = ArtifactReader(tmp_path / "a.h5")
+    with pytest.raises(InputError, match="no cams of image `b`"):
+        reader.read("cams", "b")
+    with pytest.raises(InputError, match="holds no labels"):
+        reader.ids("labels")
+    assert "b" not in reader["cams"]
+    assert "a" in reader["cams"]
+
+
+def test_reader_travels_to_other_processes(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", {"a": 7})
+    reader = ArtifactReader(tmp_path / "a.h5")
+    assert reader.ids("cams") == ["a"]
+    copy = pickle.loads(pickle.dumps(reader))
+    assert copy["cams"]["a"].max() == 7

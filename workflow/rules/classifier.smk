@@ -1,0 +1,54 @@
+# The classification network, from image-level labels alone.
+rule train_classifier:
+    input:
+        index=upstream("train_classifier", "index"),
+        sources=sources("train_classifier"),
+    output:
+        model=ensure(artifact("train_classifier"), non_empty=True),
+    log:
+        log_of("train_classifier"),
+    benchmark:
+        benchmark_of("train_classifier")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: network_threads()
+    resources:
+        gpu=gpus(training=True),
+        mem_mb=8000,
+        machine=MACHINE,
+    params:
+        settings=settings_of("train_classifier"),
+        code=code_of("train_classifier"),
+        identity=identity_of("train_classifier"),
+    shell:
+        "wsss train_classifier --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        " --index {input.index:q} --output {output.model:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+
+
+# Class activation maps over the training images.
+rule cams:
+    input:
+        index=upstream("cams", "index"),
+        classifier=upstream("cams", "classifier"),
+    output:
+        cams=ensure(artifact("cams"), non_empty=True),
+    log:
+        log_of("cams"),
+    benchmark:
+        benchmark_of("cams")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: network_threads()
+    resources:
+        gpu=gpus(),
+        mem_mb=4000,
+        machine=MACHINE,
+    params:
+        settings=settings_of("cams"),
+        code=code_of("cams"),
+        identity=identity_of("cams"),
+    shell:
+        "wsss cams --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        " --index {input.index:q} --classifier {input.classifier:q} --output {output.cams:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

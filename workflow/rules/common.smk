@@ -1,0 +1,191 @@
+"""Helpers of the rules, and nothing but helpers: the plan of the run, paths, settings, inputs, resources."""
+
+import os
+import shlex
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+
+from wsss.code_digest import code_digest
+from wsss.config import load_config
+from wsss.errors import InputError
+from wsss.plan import SHARED_BY_ALL, Artifact, Plan
+from wsss.plan import folder_fingerprint, missing_source, source_files, source_folders
+
+# the rules' commands are those of the environment that runs Snakemake, whether or not it is activated
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
+def read_plan(values, files):
+    """The plan of a config; whatever is wrong with it ends Snakemake with one line."""
+    source = Path(files[-1]) if files else Path("config.yaml")
+    values = {**values, "run": values.get("run") or source.stem}
+    try:
+        plan = Plan(load_config(values))
+        problem = missing_source(plan)
+    except InputError as error:
+        problem = str(error)
+    if problem:
+        sys.exit(f"error: {source}: {problem}")
+    return plan
+
+
+PLAN = read_plan(config, workflow.config_settings.configfiles)
+
+
+# -- what a job is ----------------------------------------------------------------------------------------------------
+
+
+def artifact_of(stage, wildcards):
+    """The artifact that a job writes."""
+    found = {name: str(value) for name, value in wildcards.items()}
+    if stage not in SHARED_BY_ALL:
+        found = {"variant": PLAN.variants[0], **found, "seed": int(found.get("seed", PLAN.seeds[0]))}
+    return Artifact(stage, **found)
+
+
+def artifact(stage):
+    """The path that a stage writes to, with its wildcards."""
+    return PLAN.pattern(stage)
+
+
+def log_of(stage):
+    """The path of a stage's log file."""
+    return PLAN.record("logs", stage, "log")
+
+
+def benchmark_of(stage):
+    """The path of the table that says how long a stage took."""
+    return PLAN.record("benchmarks", stage, "tsv")
+
+
+# -- what a job reads -------------------------------------------------------------------------------------------------
+
+
+def upstream(stage, name):
+    """Input function: the artifact that a stage calls by this name, at its owner; nothing where it uses none."""
+
+    def find(wildcards):
+        inputs = PLAN.inputs(artifact_of(stage, wildcards))
+        return PLAN.path(inputs[name]) if name in inputs else []
+
+    return find
+
+
+def of_branch(kind):
+    """Input function: all artifacts of a kind that the branch of a job uses."""
+
+    def find(wildcards):
+        job = artifact_of("evaluate", wildcards)
+        return [PLAN.path(item) for item in PLAN.used(kind, job.variant, job.seed).values()]
+
+    return find
+
+
+def all_of(stage):
+    """All artifacts of a stage that the config leads to, each at its owner."""
+    return [PLAN.path(item) for item in PLAN.wanted(stage)]
+
+
+def sources(stage):
+    """Input function: lists, tables and weights of the user's own that a stage reads."""
+
+    def find(wildcards):
+        settings = PLAN.settings(artifact_of(stage, wildcards))
+        return [str(path) for path in source_files(stage, settings).values()]
+
+    return find
+
+
+# -- what a job is told -----------------------------------------------------------------------------------------------
+
+
+def settings_of(stage):
+    """Params function: the settings that the stage's result depends on, as JSON."""
+
+    def text(wildcards):
+        return PLAN.settings(artifact_of(stage, wildcards)).canonical_json()
+
+    return text
+
+
+@cache
+def code_of(stage):
+    """Digest of the stage's code: a stage runs again when its code has changed."""
+    return code_digest(stage) if PLAN.config.rerun_on_code_change else ""
+
+
+def identity_of(stage):
+    """Params function: which run, variant and seed a job belongs to, as options."""
+
+    def text(wildcards):
+        job = artifact_of(stage, wildcards)
+        variant = f" --variant {job.variant}" if job.variant else ""
+        return f"--run {PLAN.run}{variant} --seed {job.seed}"
+
+    return text
+
+
+@cache
+def fingerprint_of(stage):
+    """Digest of the folders of photographs, masks or maps that a stage reads: a replaced file is seen."""
+    folders = source_folders(stage, PLAN.settings(Artifact(stage)))
+    return " ".join(f"{role}:{folder_fingerprint(folder)}" for role, folder in folders.items())
+
+
+def option(name):
+    """Params function: an input as an option, nothing where the stage uses none."""
+
+    def text(wildcards, input):
+        path = input.get(name)
+        return f"--{name} {shlex.quote(str(path))}" if path else ""
+
+    return text
+
+
+def named_options(name):
+    """Params function: inputs of one kind as `--KIND NAME=FILE` options."""
+
+    def text(wildcards, input):
+        job = artifact_of("evaluate", wildcards)
+        names = PLAN.used(name, job.variant, job.seed)
+        pairs = zip(names, input.get(name), strict=True)
+        return " ".join(f"--{name} {shlex.quote(f'{key}={path}')}" for key, path in pairs)
+
+    return text
+
+
+# -- what a job runs on -----------------------------------------------------------------------------------------------
+
+
+def machine():
+    """The machine's side of a command. A resource, not a parameter: nothing in it makes a stage run again."""
+    runtime = PLAN.config.runtime
+    return (
+        f"--device {runtime.device} --workers {runtime.workers} --batch-size {runtime.batch_size}"
+        f" --devices {runtime.devices} --checkpoint-minutes {runtime.checkpoint_minutes:g}"
+    )
+
+
+def gpus(training=False):
+    """GPU slots of a job. The profile gives one slot in all, so that such jobs take turns, on a processor too."""
+    runtime = PLAN.config.runtime
+    return 0 if runtime.device == "cpu" else runtime.devices if training else 1
+
+
+@cache
+def network_threads():
+    """Threads of a job that runs a network: all cores, unless a GPU does the work."""
+    runtime = PLAN.config.runtime
+    has_gpu = shutil.which("nvidia-smi") is not None
+    uses_gpu = runtime.device != "cpu" and has_gpu
+    return runtime.workers + 1 if uses_gpu else workflow.cores or 1
+
+
+def worker_threads():
+    """Threads of a job whose worker processes do the work."""
+    return max(1, PLAN.config.runtime.workers)
+
+
+MACHINE = machine()

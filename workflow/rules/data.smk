@@ -1,0 +1,53 @@
+# Photographs, lists and labels of any source, as one index; the only rule that reads them.
+rule index:
+    input:
+        sources=sources("index"),
+    output:
+        index=ensure(artifact("index"), non_empty=True),
+    log:
+        log_of("index"),
+    benchmark:
+        benchmark_of("index")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: worker_threads()
+    resources:
+        mem_mb=2000,
+        machine=MACHINE,
+    params:
+        settings=settings_of("index"),
+        code=code_of("index"),
+        identity=identity_of("index"),
+        folders=fingerprint_of("index"),
+    shell:
+        "wsss index --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        " --output {output.index:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+
+
+# One class-agnostic saliency map per image.
+rule saliency:
+    input:
+        index=upstream("saliency", "index"),
+        sources=sources("saliency"),
+    output:
+        saliency=ensure(artifact("saliency"), non_empty=True),
+    log:
+        log_of("saliency"),
+    benchmark:
+        benchmark_of("saliency")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: worker_threads()
+    resources:
+        mem_mb=4000,
+        machine=MACHINE,
+    params:
+        settings=settings_of("saliency"),
+        code=code_of("saliency"),
+        identity=identity_of("saliency"),
+        folders=fingerprint_of("saliency"),
+    shell:
+        "wsss saliency --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        " --index {input.index:q} --output {output.saliency:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -1,0 +1,88 @@
+# What a network says of a split, by one protocol (scales, flip, CRF).
+rule predict:
+    input:
+        index=upstream("predict", "index"),
+        model=upstream("predict", "model"),
+    output:
+        predictions=ensure(artifact("predict"), non_empty=True),
+    log:
+        log_of("predict"),
+    benchmark:
+        benchmark_of("predict")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: network_threads()
+    resources:
+        gpu=gpus(),
+        mem_mb=4000,
+        machine=MACHINE,
+    params:
+        settings=settings_of("predict"),
+        code=code_of("predict"),
+        identity=identity_of("predict"),
+    shell:
+        "wsss predict {input.model:q} --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        " --index {input.index:q} --split {wildcards.split} --protocol-name {wildcards.protocol}"
+        " --output {output.predictions:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+
+
+# Numbers about everything that a branch (variant and seed) uses, its own or shared.
+rule evaluate:
+    input:
+        index=artifact("index"),
+        saliency=of_branch("saliency"),
+        cams=of_branch("cams"),
+        labels=of_branch("labels"),
+        predictions=of_branch("predictions"),
+    output:
+        metrics=ensure(artifact("evaluate"), non_empty=True),
+    log:
+        log_of("evaluate"),
+    benchmark:
+        benchmark_of("evaluate")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: worker_threads()
+    resources:
+        mem_mb=2000,
+        machine=MACHINE,
+    params:
+        settings=settings_of("evaluate"),
+        code=code_of("evaluate"),
+        identity=identity_of("evaluate"),
+        saliency=option("saliency"),
+        cams=option("cams"),
+        labels=named_options("labels"),
+        predictions=named_options("predictions"),
+    shell:
+        "wsss evaluate --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        " --index {input.index:q} {params.saliency} {params.cams} {params.labels} {params.predictions}"
+        " --output {output.metrics:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+
+
+# The page and the pictures that show what came out, of all branches.
+rule report:
+    input:
+        index=artifact("index"),
+        evaluations=all_of("evaluate"),
+    output:
+        page=artifact("report"),
+    log:
+        log_of("report"),
+    benchmark:
+        benchmark_of("report")
+    conda:
+        "../../envs/wsss.yaml"
+    resources:
+        mem_mb=4000,
+        machine=MACHINE,
+    params:
+        settings=settings_of("report"),
+        code="",
+        identity=identity_of("report"),
+    shell:
+        "wsss report --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        " --index {input.index:q} --output {output.page:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

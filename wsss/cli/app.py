@@ -1,0 +1,185 @@
+"""The commands. Run `wsss --help`, `wsss cams --help`, ..."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wsss import __version__
+from wsss.cli.guard import guarded
+from wsss.cli.logs import set_up_logging
+from wsss.cli.options import StageCall, named_paths, stage_command
+from wsss.config import Protocol
+
+app = typer.Typer(
+    help="Weakly supervised semantic segmentation: image-level labels in, pixel masks and a trained network out. "
+    "The whole pipeline runs with `snakemake`; each stage is also a command of its own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")]
+Index = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage index.")]
+Saliency = Annotated[Path | None, typer.Option(metavar="FILE", help="Artifact of stage saliency.")]
+Cams = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage cams.")]
+NamedLabels = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="A label set; may be repeated.")]
+NamedPredictions = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="Predictions; may be repeated.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+    if version:
+        typer.echo(f"wsss {__version__}")
+        raise typer.Exit
+
+
+@stage_command(app)
+def index(call: StageCall, output: Output) -> None:
+    """Reads lists, tables and annotations of a data set: ids, labels, sizes, splits."""
+    call.run(output=output)
+
+
+@stage_command(app)
+def saliency(call: StageCall, index: Index, output: Output) -> None:
+    """One class-agnostic saliency map per image."""
+    call.run(index=index, output=output)
+
+
+@stage_command(app)
+def train_classifier(call: StageCall, index: Index, output: Output) -> None:
+    """Trains the classification network on image-level labels."""
+    call.run(index=index, output=output)
+
+
+@stage_command(app)
+def cams(
+    call: StageCall,
+    index: Index,
+    classifier: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint of train_classifier.")],
+    output: Output,
+) -> None:
+    """Class activation maps of the classifier over the training images."""
+    call.run(index=index, classifier=classifier, output=output)
+
+
+@stage_command(app)
+def seed_labels(call: StageCall, index: Index, cams: Cams, output: Output, saliency: Saliency = None) -> None:
+    """The first pseudo labels, from CAMs and saliency."""
+    call.run(index=index, cams=cams, saliency=saliency, output=output)
+
+
+@stage_command(app)
+def train_segmenter(
+    call: StageCall,
+    index: Index,
+    output: Output,
+    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Pseudo labels; none: the true masks.")] = None,
+) -> None:
+    """Trains a segmentation network on pseudo labels, or on the true masks."""
+    call.run(index=index, labels=labels, output=output)
+
+
+@stage_command(app)
+def segmenter_labels(
+    call: StageCall,
+    index: Index,
+    segmenter: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint of train_segmenter.")],
+    output: Output,
+    saliency: Saliency = None,
+) -> None:
+    """A network's predictions over its training images, as labels for the next network."""
+    call.run(index=index, segmenter=segmenter, saliency=saliency, output=output)
+
+
+@stage_command(app)
+def predict(
+    call: StageCall,
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Checkpoint of a segmentation network.")],
+    photos: Annotated[list[Path] | None, typer.Argument(metavar="PHOTOS", help="Files or folders.")] = None,
+    output: Annotated[Path, typer.Option(metavar="PATH", help="Folder; the artifact's file with --index.")] = Path(
+        "predictions"
+    ),
+    index: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Predict a split of this data set, not photographs.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --index: train or val.")] = "val",
+    protocol_name: Annotated[str, typer.Option(help="With --index: the protocol's name, recorded.")] = "single",
+    scales: Annotated[str, typer.Option(metavar="S,S,...", help="Input scales, e.g. 0.5,1,1.5.")] = "",
+    flip: Annotated[bool, typer.Option("--flip", help="Add the mirrored image.")] = False,
+    crf: Annotated[bool, typer.Option("--crf", help="Refine by the dense CRF.")] = False,
+) -> None:
+    """Segments photographs: PNG masks and overlays; or a whole split of a data set (what the rule does)."""
+    protocol = _protocol(call.settings, scales, flip=flip, crf=crf)
+    if (index is None) == (not photos):
+        raise typer.BadParameter("give photographs, or --index FILE for a split of a data set")
+    if index is not None:
+        settings = StageCall(call.stage, protocol, call.context)
+        settings.run(index=index, model=model, split=split, protocol_name=protocol_name, output=output)
+        return
+    from wsss.stages.predict_photos import predict_photos
+
+    predict_photos(model, photos or [], output=output, protocol=protocol, context=call.context)
+    typer.echo(f"masks and overlays are in {output}")
+
+
+@stage_command(app)
+def evaluate(
+    call: StageCall,
+    index: Index,
+    output: Output,
+    saliency: Saliency = None,
+    cams: Annotated[Path | None, typer.Option(metavar="FILE", help="Artifact of stage cams.")] = None,
+    labels: NamedLabels = [],  # noqa: B006 - typer never changes it
+    predictions: NamedPredictions = [],  # noqa: B006
+) -> None:
+    """Compares labels and predictions with the true masks."""
+    sets = {"labels": named_paths(labels), "predictions": named_paths(predictions)}
+    call.run(index=index, saliency=saliency, cams=cams, output=output, **sets)
+
+
+@app.command()
+def schema(
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; none: to stdout.")] = None,
+) -> None:
+    """Prints the JSON schema of a config file, for editors that complete and check it."""
+    from wsss.cli.schema import schema_text
+
+    if output is None:
+        typer.echo(schema_text(), nl=False)
+    else:
+        output.write_text(schema_text(), encoding="utf-8")
+
+
+@app.command()
+def summary(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run: results/RUN.")],
+) -> None:
+    """Prints what a run measured and how long its stages took."""
+    from wsss.cli.summary import print_summary
+
+    set_up_logging(None)
+    with guarded():
+        print_summary(results)
+
+
+def _protocol(settings: Protocol, scales: str, *, flip: bool, crf: bool) -> Protocol:
+    """The protocol of the settings with the options laid over it."""
+    values = settings.model_dump(mode="json")
+    if scales:
+        values["scales"] = [_number(part) for part in scales.split(",")]
+    if flip:
+        values["flip"] = True
+    if crf and values["crf"] is None:
+        values["crf"] = {}
+    return Protocol.parse(values)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"--scales takes numbers separated by commas, got {text!r}") from None

@@ -1,0 +1,156 @@
+"""Options that every stage's command has, and the decorator that gives them to it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wsss.cli.guard import guarded
+from wsss.cli.logs import limit_threads, set_up_logging
+from wsss.cli.parent import end_with
+from wsss.config import STAGE_SETTINGS, AnyData, Protocol, parse_settings
+from wsss.context import RunContext
+from wsss.errors import InputError
+
+PROVENANCE, MACHINE, MESSAGES = "Recorded in the artifact", "Machine (changes no result)", "Messages"
+
+SettingsOption = Annotated[
+    str, typer.Option(metavar="JSON|FILE", help="The stage's section: JSON text, or a YAML or JSON file.")
+]
+RunOption = Annotated[str, typer.Option(help="Name of the run.", rich_help_panel=PROVENANCE)]
+VariantOption = Annotated[str, typer.Option(help="Name of the variant.", rich_help_panel=PROVENANCE)]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=PROVENANCE)]
+CodeOption = Annotated[str, typer.Option(help="Digest of the stage's code.", rich_help_panel=PROVENANCE)]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=MACHINE)]
+WorkersOption = Annotated[int, typer.Option(min=0, help="Processes beside this one.", rich_help_panel=MACHINE)]
+ThreadsOption = Annotated[
+    int, typer.Option(min=0, help="Threads of numerical libraries; 0 leaves it to them.", rich_help_panel=MACHINE)
+]
+BatchOption = Annotated[int, typer.Option(min=1, help="Images per forward pass.", rich_help_panel=MACHINE)]
+DevicesOption = Annotated[int, typer.Option(min=1, help="GPUs of one training.", rich_help_panel=MACHINE)]
+CheckpointOption = Annotated[
+    float, typer.Option(min=0, help="Minutes between resumable states of a training.", rich_help_panel=MACHINE)
+]
+LogOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Takes all messages, tracebacks too.", rich_help_panel=MESSAGES)
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show details and tracebacks.", rich_help_panel=MESSAGES)]
+ParentOption = Annotated[int, typer.Option(hidden=True, help="End when this process is gone (rules pass their own).")]
+
+_DEFAULT = RunContext()
+
+
+@dataclass(frozen=True)
+class StageCall:
+    """One call of a stage from the command line.
+
+    Attributes:
+        stage: The command's name.
+        settings: The stage's settings.
+        context: Names and machine.
+    """
+
+    stage: str
+    settings: Any
+    context: RunContext
+
+    def run(self, **inputs: Any) -> None:
+        """Imports the stage's module and calls its function."""
+        function = getattr(import_module(f"wsss.stages.{self.stage}"), self.stage)
+        function(self.settings, **inputs, context=self.context)
+
+
+def _common(
+    settings: SettingsOption = "",
+    run: RunOption = "",
+    variant: VariantOption = "",
+    seed: SeedOption = 0,
+    code: CodeOption = "",
+    device: DeviceOption = _DEFAULT.device,
+    workers: WorkersOption = _DEFAULT.workers,
+    threads: ThreadsOption = _DEFAULT.threads,
+    batch_size: BatchOption = _DEFAULT.batch_size,
+    devices: DevicesOption = _DEFAULT.devices,
+    checkpoint_minutes: CheckpointOption = _DEFAULT.checkpoint_minutes,
+    log: LogOption = None,
+    debug: DebugOption = False,
+    parent: ParentOption = 0,
+) -> None:
+    """The options of every stage; only its signature is used."""
+
+
+def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes a function a command of its own name, with the options of every stage added to its own.
+
+    The function takes a `StageCall` first; it runs with messages, signals and errors taken care of.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        common = inspect.signature(_common, eval_str=True).parameters
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+        @functools.wraps(function)
+        def command(**values: Any) -> None:
+            options = {name: values.pop(name) for name in common}
+            log, debug = options.pop("log"), options.pop("debug")
+            limit_threads(options["threads"])
+            set_up_logging(log, debug=debug)
+            with guarded(log, debug=debug):
+                end_with(options.pop("parent"))
+                settings = _settings(function.__name__, options.pop("settings"))
+                function(StageCall(function.__name__, settings, RunContext(**options)), **values)
+
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *common.values()]]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        del command.__wrapped__
+        app.command(function.__name__)(command)
+        return function
+
+    return register
+
+
+def named_paths(values: list[str]) -> dict[str, Path]:
+    """`NAME=FILE` options as a mapping.
+
+    Raises:
+        typer.BadParameter: If one has no name, or two have one.
+    """
+    found: dict[str, Path] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not name or not equals or not path:
+            raise typer.BadParameter(f"expected NAME=FILE, got {value!r}")
+        if name in found:
+            raise typer.BadParameter(f"{name!r} is given twice")
+        found[name] = Path(path)
+    return found
+
+
+def _settings(stage: str, text: str) -> Any:
+    """The settings of a stage from JSON text or a file of its section; nothing gives the defaults."""
+    model: Any = {"index": AnyData, "predict": Protocol}.get(stage) or STAGE_SETTINGS[stage]
+    if not text.strip() or text.lstrip().startswith("{"):
+        return parse_settings(model, text or None, where=stage)
+    return parse_settings(model, _read_section(Path(text)), source=text)
+
+
+def _read_section(path: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such settings file; --settings takes JSON text or a file") from None
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as settings: {' '.join(str(error).split())}") from None
+
+
+__all__ = ["StageCall", "named_paths", "stage_command"]

@@ -1,0 +1,148 @@
+"""The data set as all stages after `index` see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from wsss.data.images import read_image, read_mask
+from wsss.data.sources.records import SPLITS, did_you_mean
+from wsss.errors import InputError
+from wsss.store import ArtifactReader
+
+
+def load_dataset(index_path: str | Path) -> Dataset:
+    """The data set of an index artifact.
+
+    Raises:
+        InputError: If the file is missing, damaged or no index.
+    """
+    return Dataset(index_path)
+
+
+class Dataset:
+    """Images by id, with labels, masks and splits; files are read when asked for. Can be pickled to loader workers.
+
+    Args:
+        index_path: The artifact of stage `index`.
+
+    Attributes:
+        name: Name of the data set's source.
+        root: Folder of the files.
+        class_names: Background first: `class_names[value]` names a mask's value.
+        ignore_index: Value of pixels that count for nothing.
+        max_side: Longest side that networks see.
+        label_source: Where the image-level labels come from.
+        fingerprint: Digest of the data set, photographs included.
+
+    Raises:
+        InputError: If the file is missing, damaged or no index.
+    """
+
+    def __init__(self, index_path: str | Path) -> None:
+        self.path = Path(index_path)
+        with ArtifactReader(self.path, stage="index") as reader:
+            attributes = reader.attributes
+            ids: list[str] = reader.table("ids").tolist()
+            self._paths = dict(zip(ids, reader.table("paths").tolist(), strict=True))
+            self._mask_paths = dict(zip(ids, reader.table("mask_paths").tolist(), strict=True))
+            self._sizes = dict(zip(ids, map(tuple, reader.table("sizes").tolist()), strict=True))
+            self._labels: np.ndarray = reader.table("labels")
+            split = reader.table("split").tolist()
+        self._rows = {image_id: row for row, image_id in enumerate(ids)}
+        members = {name: [i for i, own in zip(ids, split, strict=True) if own == name] for name in SPLITS}
+        self._members = {name: found for name, found in members.items() if found}
+        self.root = Path(attributes["root"])
+        self.class_names: tuple[str, ...] = tuple(attributes["class_names"])
+        self.ignore_index = int(attributes["ignore_index"])
+        self.max_side = int(attributes["max_side"])
+        self.label_source = str(attributes["label_source"])
+        self.name = str(attributes["data_name"])
+        self.fingerprint = str(attributes["fingerprint"])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes without background."""
+        return len(self.class_names) - 1
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that hold images: `train`, and `val` where there is one."""
+        return list(self._members)
+
+    def ids(self, split: str) -> list[str]:
+        """The images of a split, in the order of its list.
+
+        Raises:
+            InputError: If there is no such split.
+        """
+        if split not in self._members:
+            raise InputError(f"{self.path}: has no split `{split}`, only {', '.join(self._members)}; correct the name")
+        return list(self._members[split])
+
+    def labels(self, split: str) -> np.ndarray:
+        """(N, C) uint8 multi-hot labels of a split, in the order of `ids`; column c is class c + 1."""
+        return self._labels[[self._rows[image_id] for image_id in self.ids(split)]]
+
+    def image_labels(self, image_id: str) -> np.ndarray:
+        """(C,) uint8 multi-hot labels of one image."""
+        return self._labels[self._row(image_id)].copy()
+
+    def size(self, image_id: str) -> tuple[int, int]:
+        """(H, W) of the photograph."""
+        self._row(image_id)
+        height, width = self._sizes[image_id]
+        return height, width
+
+    def image(self, image_id: str) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, the photograph at its own size.
+
+        Raises:
+            InputError: If the file is missing or damaged, or has changed since the index was written.
+        """
+        image = read_image(self.image_path(image_id))
+        self._check_size(image.shape[:2], image_id, self.image_path(image_id))
+        return image
+
+    def network_image(self, image_id: str) -> np.ndarray:
+        """(h, w, 3) uint8 RGB, scaled down where needed so that no side is over `max_side`."""
+        if max(self.size(image_id)) <= self.max_side:
+            return self.image(image_id)
+        return read_image(self.image_path(image_id), max_side=self.max_side)
+
+    def mask(self, image_id: str) -> np.ndarray | None:
+        """(H, W) uint8 class numbers and `ignore_index`, or None where there is no mask."""
+        path = self.mask_path(image_id)
+        if path is None:
+            return None
+        mask = read_mask(path)
+        self._check_size(mask.shape, image_id, path)
+        return mask
+
+    def has_masks(self, split: str) -> bool:
+        """Whether any image of the split has a mask."""
+        return any(self._mask_paths[image_id] for image_id in self.ids(split))
+
+    def image_path(self, image_id: str) -> Path:
+        """The file of the photograph."""
+        self._row(image_id)
+        return self.root / self._paths[image_id]
+
+    def mask_path(self, image_id: str) -> Path | None:
+        """The file of the mask, or None where there is none."""
+        self._row(image_id)
+        return self.root / self._mask_paths[image_id] if self._mask_paths[image_id] else None
+
+    def _row(self, image_id: str) -> int:
+        if image_id not in self._rows:
+            meant = did_you_mean(image_id, self._rows)
+            raise InputError(f"{self.path}: has no image `{image_id}`{meant or '; build the index again'}")
+        return self._rows[image_id]
+
+    def _check_size(self, size: tuple[int, ...], image_id: str, path: Path) -> None:
+        if size != self._sizes[image_id]:
+            raise InputError(
+                f"{path}: has another size than when {self.path} was written; build the index again with "
+                f"`snakemake {self.path}`"
+            )

@@ -1,0 +1,235 @@
+"""Photographs, masks and maps as arrays: one place that knows what image files can look like."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from wsss.errors import InputError
+
+MAX_PIXELS = 8000 * 8000
+"""Larger images are refused: a small file can claim to hold more pixels than fit into memory."""
+
+# This module refuses what Pillow only warns of, and ignores damaged EXIF blocks; Pillow's warnings would stand in the
+# way of the one line that the user is to read.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+_ORIENTATION = 0x0112
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pillow stretches grey PNGs of 2 and 4 bits, as image tools like to write small masks, to 0..255
+_STRETCH = {"L;2": 85, "L;4": 17}
+# decoders of damaged files raise more kinds of errors than are documented
+_DECODING_ERRORS = (
+    *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
+    *(struct.error, zlib.error),
+)
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+
+
+def read_image(path: str | Path, *, max_side: int | None = None) -> np.ndarray:
+    """A photograph as a person sees it.
+
+    EXIF orientation is applied; grey, palette, CMYK and the like become RGB; transparent pixels show white, as
+    viewers do; 16 bit grey is divided by 257. Of several frames, the first is taken.
+
+    Args:
+        max_side: Longest side of the result; larger photographs are scaled down (JPEGs while they are decoded).
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        InputError: If the file is missing, truncated, damaged, no image, or has more than `MAX_PIXELS`.
+    """
+    with opened(path) as image:
+        size = _oriented_size(image)
+        target = size if max_side is None else bounded_size(size, max_side)
+        if target != size:
+            # the smallest of JPEG's cheap scales that is not below the target; no effect on other formats
+            height, width = target
+            image.draft(None, (height, width) if _is_turned(image) else (width, height))
+        rgb = _rgb(_oriented(image))
+        if target != size:
+            rgb = rgb.resize(target[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0)
+        return np.array(rgb)
+
+
+def read_mask(path: str | Path, content: bytes | None = None) -> np.ndarray:
+    """A mask of class numbers: the indices of a palette image, or the values of a grey one.
+
+    Args:
+        path: The file; named in messages.
+        content: Its bytes, where they have been read already.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        InputError: If the file cannot be read, holds colours in place of class numbers, or numbers above 255.
+    """
+    with opened(path, content) as image:
+        if image.mode in _SIXTEEN_BIT:
+            values = np.asarray(image)
+            if values.min() < 0 or values.max() > 255:
+                raise InputError(f"{path}: the mask holds the value {values.max()}, but class numbers end at 255")
+            return values.astype(np.uint8)
+        if image.mode not in ("P", "L", "1"):
+            raise InputError(
+                f"{path}: the mask holds colours (mode {image.mode}), not class numbers; "
+                "save it as an indexed or grey 8 bit PNG whose values are the classes"
+            )
+        tiles = getattr(image, "tile", [])
+        stretch = _STRETCH.get(tiles[0][3], 1) if tiles else 1
+        return (np.asarray(image) // np.uint8(stretch)).astype(np.uint8)
+
+
+def read_map(path: str | Path) -> np.ndarray:
+    """A grey map, such as saliency: black 0, white 255; colours become grey, transparency is dropped.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    with opened(path) as image:
+        oriented = _oriented(image)
+        if oriented.mode in _SIXTEEN_BIT:
+            return _eight_bit(oriented)
+        if oriented.mode in ("LA", "RGBA", "PA", "La", "RGBa", "P"):
+            oriented = oriented.convert("RGB")
+        return np.array(oriented.convert("L"))
+
+
+@contextmanager
+def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Image]:
+    """Opens an image, refuses what is too large, and turns whatever Pillow raises in the block into an InputError.
+
+    Args:
+        path: The file; named in messages.
+        content: Its bytes, where they have been read already.
+    """
+    try:
+        with Image.open(Path(path) if content is None else BytesIO(content)) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise InputError(_too_large(path, f"{width} x {height} pixels"))
+            yield image
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image file") from None
+    except Image.DecompressionBombError:
+        raise InputError(_too_large(path, f"over {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels")) from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image that can be read; replace the file") from None
+    except _DECODING_ERRORS as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); correct or replace the file") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: damaged or unsupported image ({reason}); replace the file") from None
+
+
+def decoded_size(image: Image.Image) -> tuple[int, int]:
+    """Decodes an open image, so that damage shows, and returns its (H, W) as `read_image` will."""
+    image.load()
+    return _oriented_size(image)
+
+
+def bounded_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """(H, W) scaled down so that the longest side is at most `max_side`; both sides are at least 1."""
+    longest = max(size)
+    if longest <= max_side:
+        return size
+    return max(1, round(size[0] * max_side / longest)), max(1, round(size[1] * max_side / longest))
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint8 to another (H, W), bilinear, antialiased when it shrinks."""
+    return _resize(image, size, Image.Resampling.BILINEAR)
+
+
+def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) or (K, H, W) to another (H, W), bilinear, antialiased when it shrinks.
+
+    Returns:
+        uint8 for uint8, else float32.
+    """
+    values = values if values.dtype == np.uint8 else values.astype(np.float32)
+    if values.ndim == 3:
+        planes = [_resize(plane, size, Image.Resampling.BILINEAR) for plane in values]
+        return np.stack(planes) if planes else np.zeros((0, *size), values.dtype)
+    return _resize(values, size, Image.Resampling.BILINEAR)
+
+
+def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8 class numbers to another (H, W), each pixel from its nearest."""
+    return _resize(labels, size, Image.Resampling.NEAREST)
+
+
+def _resize(array: np.ndarray, size: tuple[int, int], resampling: Image.Resampling) -> np.ndarray:
+    if array.shape[:2] == tuple(size):
+        return array
+    return np.array(Image.fromarray(array).resize((size[1], size[0]), resampling))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a damaged EXIF block spoils nothing but itself; Pillow raises anything from struct to KeyError
+        return 1
+
+
+def _oriented_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    return (width, height) if _is_turned(image) else (height, width)
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether the photograph lies on its side in the file."""
+    return _orientation(image) in (5, 6, 7, 8)
+
+
+def _oriented(image: Image.Image) -> Image.Image:
+    transposition = _TRANSPOSITIONS.get(_orientation(image))
+    return image if transposition is None else image.transpose(transposition)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _SIXTEEN_BIT:
+        image = Image.fromarray(_eight_bit(image))
+    if image.mode == "F":
+        raise ValueError("pixels are floating point numbers; save it with 8 bits per channel")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return image.convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> np.ndarray:
+    """16 bit grey as (H, W) uint8."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("pixels have more than 16 bits; save it with 8 bits per channel")
+    return ((values + 128) // 257).astype(np.uint8)
+
+
+def _too_large(path: str | Path, size: str) -> str:
+    return f"{path}: {size} are more than the {MAX_PIXELS} that are allowed; scale the image down"

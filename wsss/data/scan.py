@@ -1,0 +1,130 @@
+"""One look at every file of a data set: sizes, damage, what the masks hold, fingerprints."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from wsss.data.images import decoded_size, opened, read_mask
+from wsss.data.sources import Listing, Record
+from wsss.errors import InputError
+from wsss.progress import track
+
+logger = logging.getLogger(__name__)
+IGNORE_INDEX = 255
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the files of one image hold.
+
+    Attributes:
+        size: (H, W) of the photograph.
+        digest: Hash of the photograph's bytes.
+        mask_digest: Hash of the mask's bytes, zeros where there is no mask.
+        classes: Numbers of the classes in the mask, without background and ignored pixels.
+    """
+
+    size: tuple[int, int]
+    digest: bytes
+    mask_digest: bytes = bytes(DIGEST_BYTES)
+    classes: tuple[int, ...] = ()
+
+
+def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
+    """Decodes every photograph and mask, in the order of the records.
+
+    Args:
+        workers: Threads beside the main one (decoders release the interpreter lock); 0 works in the main one.
+
+    Raises:
+        InputError: For the first image, in that order, that is damaged or whose mask does not fit; all are looked at,
+            and the others are counted in the message and named in the log.
+    """
+    results = list(track(_results(listing, workers), "index", len(listing.records)))
+    problems = [result for result in results if isinstance(result, InputError)]
+    if problems:
+        for problem in problems[1:]:
+            logger.info("%s", problem)
+        more = f" (and {len(problems) - 1} more such images, see the log)" if len(problems) > 1 else ""
+        raise InputError(f"{problems[0]}{more}")
+    scans = [result for result in results if isinstance(result, Scan)]
+    _check_any_class(listing, scans)
+    return scans
+
+
+def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
+    def scan(record: Record) -> Scan | InputError:
+        try:
+            return _scan(listing.root, record, len(listing.class_names) - 1)
+        except InputError as error:
+            return error
+
+    if workers < 1:
+        yield from map(scan, listing.records)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield from pool.map(scan, listing.records)
+        except BaseException:
+            # someone who stops the stage does not wait for what is left of it
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _scan(root: Path, record: Record, num_classes: int) -> Scan:
+    path = root / record.image
+    content = _read(path)
+    with opened(path, content) as image:
+        size = decoded_size(image)
+    if not record.mask:
+        return Scan(size, _digest(content))
+    mask_path = root / record.mask
+    mask_content = _read(mask_path)
+    mask = read_mask(mask_path, mask_content)
+    if mask.shape != size:
+        raise InputError(
+            f"{mask_path}: the mask has {_pixels(mask.shape)}, but its image {path.name} has {_pixels(size)}; "
+            "make one as large as the other"
+        )
+    values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
+    unknown = [int(value) for value in values if num_classes < value < IGNORE_INDEX]
+    if unknown:
+        raise InputError(
+            f"{mask_path}: the mask holds the value {unknown[0]}, but the classes end at {num_classes} "
+            f"(0 is background, {IGNORE_INDEX} is ignored); correct the mask or the classes"
+        )
+    classes = tuple(int(value) for value in values if 0 < value <= num_classes)
+    return Scan(size, _digest(content), _digest(mask_content), classes)
+
+
+def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
+    """Refuses masks of 0 and 255 alone, as many tools write them: all objects would count as ignored."""
+    masks = [record.mask for record in listing.records if record.mask]
+    if masks and not any(scan.classes for scan in scans):
+        raise InputError(
+            f"{listing.root / masks[0]}: this mask and all {len(masks) - 1} others hold no class, only background (0) "
+            f"or ignored ({IGNORE_INDEX}); write the classes as 1 to {len(listing.class_names) - 1}"
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); correct or replace the file") from None
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()
+
+
+def _pixels(size: Sequence[int]) -> str:
+    return f"{size[1]} x {size[0]} pixels"

@@ -1,0 +1,41 @@
+"""Where data comes from: one module per source, all with the same three functions.
+
+`read(settings, workers=0) -> Listing` lists the images; `input_files(settings)` and `input_folders(settings)` name
+what it reads, by role, without opening anything (for the workflow, which watches them). No source opens a photograph.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from wsss.config.data import AnyData
+from wsss.data.sources import demo, folder, voc
+from wsss.data.sources.records import Listing, Record
+
+SOURCES: dict[str, ModuleType] = {"demo": demo, "voc": voc, "folder": folder}
+
+
+def list_images(settings: AnyData, *, workers: int = 0) -> Listing:
+    """The images of a data set with their labels, masks and splits.
+
+    Args:
+        workers: Processes that make the demo where it is not there yet.
+
+    Raises:
+        InputError: For anything that is missing, unknown or contradictory.
+    """
+    return SOURCES[settings.name].read(settings, workers=workers)
+
+
+def input_files(settings: AnyData) -> dict[str, Path]:
+    """The lists and tables that describe a data set, by role; they may be missing."""
+    return SOURCES[settings.name].input_files(settings)
+
+
+def input_folders(settings: AnyData) -> dict[str, Path]:
+    """The folders that hold its images, masks and annotations, by role; they may be missing."""
+    return SOURCES[settings.name].input_folders(settings)
+
+
+__all__ = ["SOURCES", "Listing", "Record", "input_files", "input_folders", "list_images"]

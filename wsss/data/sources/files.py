@@ -1,0 +1,188 @@
+"""Finding image files below a folder, and reading lists of them."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from wsss.data.sources.records import check_id, nearest
+from wsss.errors import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+MASK_SUFFIXES = (".png",)
+
+
+class ImageFolder:
+    """The image files below a folder, at any depth, by id; hidden files and folders are left out.
+
+    An id is the path below the folder without suffix, in one spelling of equal Unicode. Where files differ in nothing
+    but the suffix, their ids keep it.
+
+    Args:
+        folder: The folder.
+        setting: The setting that names it, for messages.
+        suffixes: Endings of image files, in lower case; files may have them in upper case.
+        exclude: Folders below it that hold something else (masks).
+
+    Attributes:
+        paths: Path of each file, by id, sorted.
+
+    Raises:
+        InputError: If there is no such folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        setting: str,
+        *,
+        suffixes: Sequence[str] = IMAGE_SUFFIXES,
+        exclude: Sequence[Path] = (),
+    ) -> None:
+        self.folder = existing_folder(folder, setting)
+        names = sorted(_walk(self.folder, tuple(suffixes), {path.resolve() for path in exclude}))
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            self._by_stem[_normal(_stem(name))].append(name)
+        self.paths: dict[str, Path] = {}
+        self._by_name: dict[str, str] = {}
+        for name in names:
+            image_id = _normal(name if len(self._by_stem[_normal(_stem(name))]) > 1 else _stem(name))
+            if image_id in self.paths:
+                raise InputError(f"{self.folder}: two files have the name `{image_id}` up to spelling; rename one")
+            self.paths[image_id] = self.folder / name
+            self._by_name[_normal(name)] = image_id
+
+    def find(self, name: str, where: str) -> str:
+        """The id of a file, named as people do: path below the folder, with or without suffix.
+
+        Args:
+            where: File and line that name it, for messages.
+
+        Raises:
+            InputError: If there is no such file, or there are several.
+        """
+        key = _normal(name.removeprefix("./"))
+        check_id(key, where)
+        if key in self._by_name:
+            return self._by_name[key]
+        found = self._by_stem.get(key, [])
+        if not found:
+            hint = nearest(key, [*self._by_name, *self._by_stem] if "." in key else self._by_stem)
+            raise InputError(f"{where}: there is no image `{name}` in {self.folder}{hint}")
+        if len(found) > 1:
+            raise InputError(f"{where}: `{name}` may be `{found[0]}` or `{found[1]}`; write the suffix too")
+        return self._by_name[_normal(found[0])]
+
+
+def read_image_list(
+    path: Path, setting: str, images: ImageFolder, keep: Callable[[str], bool] = lambda name: True
+) -> dict[str, int]:
+    """The images of a list, one a line, blank lines left out.
+
+    Args:
+        keep: Which names count; the others may be of images that are not there.
+
+    Returns:
+        The line of each image, by id, in the order of the list.
+
+    Raises:
+        InputError: If the list is missing, or names an image twice, or one that is not there.
+    """
+    found: dict[str, int] = {}
+    for number, line in read_lines(path, setting):
+        if not keep(_stem(line)):
+            continue
+        image_id = images.find(line, f"{path} line {number}")
+        if image_id in found:
+            raise InputError(
+                f"{path} line {number}: image `{image_id}` is in the list twice (first in line {found[image_id]}); "
+                "remove one"
+            )
+        found[image_id] = number
+    return found
+
+
+def check_disjoint(train: dict[str, int], val: dict[str, int], path: Path) -> None:
+    """Refuses an image of the val list that is also in train.
+
+    Raises:
+        InputError: Naming the first.
+    """
+    for image_id, number in val.items():
+        if image_id in train:
+            raise InputError(f"{path} line {number}: image `{image_id}` of val is in train too; remove it from one")
+
+
+def read_lines(path: Path, setting: str) -> list[tuple[int, str]]:
+    """The lines of a text file that are not blank, with their numbers, without white space around them.
+
+    Raises:
+        InputError: If the file is missing or not UTF-8.
+    """
+    text = read_text(path, setting)
+    lines = ((number, line.strip()) for number, line in enumerate(text.split("\n"), start=1))
+    return [(number, line) for number, line in lines if line]
+
+
+def read_text(path: Path, setting: str) -> str:
+    """The text of a UTF-8 file, with or without byte order mark.
+
+    Raises:
+        InputError: If the file is missing or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file; correct `{setting}`") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, not a file; correct `{setting}`") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+
+
+def existing_folder(path: Path, setting: str) -> Path:
+    """The path, if it is a folder.
+
+    Raises:
+        InputError: Otherwise.
+    """
+    if not path.is_dir():
+        kind = "is a file, not a folder" if path.exists() else "no such folder"
+        raise InputError(f"{path}: {kind}; correct `{setting}`")
+    return path
+
+
+def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> list[str]:
+    """Paths below the folder with `/`; links to folders are followed, each folder is entered once."""
+    found: list[str] = []
+    seen = {folder.resolve()} | exclude
+    for place, folders, files in os.walk(folder, followlinks=True):
+        prefix = "" if Path(place) == folder else Path(place).relative_to(folder).as_posix() + "/"
+        found += [prefix + name for name in files if name.lower().endswith(suffixes) and not name.startswith(".")]
+        entered = []
+        for name in sorted(folders):
+            target = (Path(place) / name).resolve()
+            if not name.startswith(".") and target not in seen:
+                seen.add(target)
+                entered.append(name)
+        folders[:] = entered
+    for name in found:
+        check_id(name, str(folder))
+    return found
+
+
+def _stem(name: str) -> str:
+    """The name without the suffix of an image, if it has one."""
+    for suffix in IMAGE_SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def _normal(name: str) -> str:
+    """One spelling of equal Unicode: some systems store an accent apart from its letter."""
+    return unicodedata.normalize("NFC", name)

@@ -1,0 +1,208 @@
+"""What every source of data returns, and the checks that all of them share."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+
+from wsss.config.data import DataSettings
+from wsss.errors import InputError
+
+MAX_CLASSES = 254
+BACKGROUND = "background"
+SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image of a data set.
+
+    Attributes:
+        image_id: Its path below the folder of images, without suffix.
+        image: Path of the photograph, relative to the root (absolute where it lies elsewhere).
+        mask: Path of its mask likewise, empty where it has none.
+        labels: Numbers of the classes in it, from 1 on (background is not among them); None: all that are in the mask.
+        split: `train` or `val`.
+    """
+
+    image_id: str
+    image: str
+    mask: str
+    labels: tuple[int, ...] | None
+    split: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A whole data set, before any image has been opened.
+
+    Attributes:
+        name: Name of the source.
+        root: Folder that the paths are relative to.
+        class_names: Background first, so that a mask's value is an index.
+        records: The images, train first, in the order of the lists.
+        label_source: Where the image-level labels come from, for provenance.
+    """
+
+    name: str
+    root: Path
+    class_names: tuple[str, ...]
+    records: tuple[Record, ...]
+    label_source: str
+
+
+def make_listing(
+    *,
+    name: str,
+    root: Path,
+    classes: Sequence[str],
+    splits: Mapping[str, str],
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    labels: Mapping[str, Collection[int]] | None,
+    label_source: str,
+) -> Listing:
+    """A listing of the images in `splits` (id -> split).
+
+    Args:
+        classes: Names without background.
+        images: Path of each photograph, by id.
+        masks: Path of each mask, by id; images may be absent.
+        labels: Class numbers by id; None takes them from the masks.
+
+    Raises:
+        InputError: If ids clash, or labels are to come from a mask that is not there.
+    """
+    check_nesting(splits)
+    if labels is None:
+        missing = [image_id for image_id in splits if image_id not in masks]
+        if missing:
+            raise InputError(
+                f"{root}: image `{missing[0]}` has no mask to take its labels from ({len(missing)} in all); "
+                "add the masks or take the labels from elsewhere"
+            )
+    records = tuple(
+        Record(
+            image_id,
+            relative(images[image_id], root),
+            relative(masks[image_id], root) if image_id in masks else "",
+            tuple(sorted(labels[image_id])) if labels is not None else None,
+            split,
+        )
+        for image_id, split in splits.items()
+    )
+    return Listing(name, root.absolute(), (BACKGROUND, *classes), records, label_source)
+
+
+def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[str]) -> dict[str, str]:
+    """The split of every image that is used (id -> split), train first, after `val_from_train` and `limit`.
+
+    Whether an image is held out depends on its id alone, so other images can come and go. Where the share rounds to
+    none or to all of them, one image is moved, so that neither split is empty.
+    """
+    if settings.val_from_train > 0 and len(train) > 1:
+        positions = {image_id: _position(image_id) for image_id in train}
+        held_out = {image_id for image_id in train if positions[image_id] < settings.val_from_train}
+        if not held_out:
+            held_out.add(min(train, key=positions.__getitem__))
+        if len(held_out) == len(train):
+            held_out.remove(max(train, key=positions.__getitem__))
+        val = [image_id for image_id in train if image_id in held_out]
+        train = [image_id for image_id in train if image_id not in held_out]
+    chosen = dict.fromkeys(train[: settings.limit], "train")
+    return chosen | dict.fromkeys(val[: settings.limit], "val")
+
+
+def check_id(name: str, where: str) -> None:
+    """Refuses names that cannot name an image in an artifact.
+
+    Raises:
+        InputError: For absolute paths, `..`, empty parts, control characters, and names that are not Unicode.
+    """
+    why = ""
+    if name.startswith("/"):
+        why = "an absolute path"
+    elif any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        why = "control characters or bytes that are not UTF-8 in it"
+    elif any(part in ("", ".", "..") for part in name.split("/")):
+        why = "a path with `..`, `.` or an empty part"
+    if why:
+        raise InputError(f"{where}: {name!a} cannot name an image ({why}); rename it")
+
+
+def check_nesting(image_ids: Collection[str]) -> None:
+    """Refuses an id that is also a folder of another, since an artifact has room for one of them.
+
+    Raises:
+        InputError: Naming both.
+    """
+    known = set(image_ids)
+    for image_id in image_ids:
+        for parent in PurePosixPath(image_id).parents:
+            if str(parent) in known:
+                raise InputError(
+                    f"images `{parent}` and `{image_id}` clash: one is named like the folder of the other; "
+                    "rename the image or the folder"
+                )
+
+
+def check_classes(names: Sequence[str], where: str) -> None:
+    """Checks class names without background.
+
+    Raises:
+        InputError: If there are none, too many, one twice, or one named `background`.
+    """
+    if not names:
+        raise InputError(f"{where}: no class at all; every image would be background")
+    if len(names) > MAX_CLASSES:
+        raise InputError(
+            f"{where}: {len(names)} classes, but at most {MAX_CLASSES} are possible "
+            "(a mask's pixel is one byte: 0 is background, 255 is ignored); merge or drop some"
+        )
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise InputError(f"{where}: class `{name}` is there twice; remove one")
+    if BACKGROUND in names:
+        raise InputError(
+            f"{where}: `{BACKGROUND}` is no class of its own, it is everywhere; an image without a class has no label"
+        )
+
+
+def class_number(name: str, classes: Mapping[str, int], where: str) -> int:
+    """The number of a class, from 1 on.
+
+    Raises:
+        InputError: If there is no such class, naming the nearest.
+    """
+    if name not in classes:
+        raise InputError(f"{where}: unknown class `{name}`{nearest(name, classes)}")
+    return classes[name]
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the candidate that was probably meant."""
+    names = list(candidates)
+    meant = did_you_mean(name, names)
+    if meant:
+        return meant
+    return f": one of {', '.join(names)} is expected" if 0 < len(names) <= 30 else "; correct the name or remove it"
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """`: did you mean ...?` with the nearest candidate, empty where none is near."""
+    close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    return f": did you mean `{close[0]}`?" if close else ""
+
+
+def relative(path: Path, root: Path) -> str:
+    """The path below the root with `/`; a path elsewhere is given in full."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.absolute().as_posix()
+
+
+def _position(image_id: str) -> float:
+    """A number in [0, 1) that an id has for good."""
+    return int.from_bytes(blake2b(image_id.encode(), digest_size=8).digest()) / 2**64

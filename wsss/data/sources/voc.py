@@ -1,0 +1,172 @@
+"""PASCAL VOC 2012, and whatever has its folder layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from xml.etree import ElementTree
+
+from wsss.config.data import VocData
+from wsss.data.sources.files import (
+    MASK_SUFFIXES,
+    ImageFolder,
+    check_disjoint,
+    existing_folder,
+    read_image_list,
+    read_lines,
+)
+from wsss.data.sources.records import (
+    BACKGROUND,
+    Listing,
+    check_classes,
+    choose_splits,
+    class_number,
+    did_you_mean,
+    make_listing,
+)
+from wsss.errors import InputError
+
+VOC_CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+ANNOTATIONS = "Annotations"
+XML, MASKS = "xml", "masks"
+
+
+def read(settings: VocData, *, workers: int = 0) -> Listing:
+    """Lists the images with their labels.
+
+    Raises:
+        InputError: For anything that is missing, unknown or contradictory.
+    """
+    root = existing_folder(Path(settings.root), "data.root")
+    classes = _read_classes(root / settings.classes) if settings.classes else VOC_CLASSES
+    images = ImageFolder(root / settings.image_folder, "data.image_folder")
+    lists = _read_lists(settings, root, images)
+    splits = choose_splits(settings, list(lists["train"]), list(lists["val"]))
+    masks = {}
+    if settings.mask_folder is not None:
+        masks = ImageFolder(root / settings.mask_folder, "data.mask_folder", suffixes=MASK_SUFFIXES).paths
+    return make_listing(
+        name=settings.name,
+        root=root,
+        classes=classes,
+        splits=splits,
+        images=images.paths,
+        masks=masks,
+        labels=_read_labels(settings, root, splits, classes),
+        label_source=_label_source(settings.image_labels),
+    )
+
+
+def input_files(settings: VocData) -> dict[str, Path]:
+    """The files, beside images, masks and annotations, that `read` reads, by role; none is opened."""
+    root = Path(settings.root)
+    files = {"train_list": root / settings.train_list}
+    if settings.val_list is not None and not settings.val_from_train:
+        files["val_list"] = root / settings.val_list
+    if settings.image_labels not in (XML, MASKS):
+        files["image_labels"] = root / settings.image_labels
+    if settings.classes is not None:
+        files["classes"] = root / settings.classes
+    return files
+
+
+def input_folders(settings: VocData) -> dict[str, Path]:
+    """The folders of many files that `read` and the index look into, by role."""
+    root = Path(settings.root)
+    folders = {"images": root / settings.image_folder}
+    if settings.mask_folder is not None:
+        folders["masks"] = root / settings.mask_folder
+    if settings.image_labels == XML:
+        folders["annotations"] = root / ANNOTATIONS
+    return folders
+
+
+def _read_lists(settings: VocData, root: Path, images: ImageFolder) -> dict[str, dict[str, int]]:
+    """Per split, the line of each image in its list; no val where images of train will take its place."""
+
+    def keep(name: str) -> bool:
+        return settings.id_filter is None or fnmatchcase(name, settings.id_filter)
+
+    lists = {"train": _read_list(settings, root / settings.train_list, "data.train_list", images, keep), "val": {}}
+    if settings.val_list is not None and not settings.val_from_train:
+        path = root / settings.val_list
+        lists["val"] = _read_list(settings, path, "data.val_list", images, keep)
+        check_disjoint(lists["train"], lists["val"], path)
+    return lists
+
+
+def _read_list(
+    settings: VocData, path: Path, setting: str, images: ImageFolder, keep: Callable[[str], bool]
+) -> dict[str, int]:
+    found = read_image_list(path, setting, images, keep)
+    if not found and settings.id_filter is not None and read_lines(path, setting):
+        raise InputError(f"{path}: `data.id_filter` ({settings.id_filter}) leaves no image; correct the pattern")
+    if not found:
+        raise InputError(f"{path}: the list is empty; fill it or correct `{setting}`")
+    return found
+
+
+def _read_classes(path: Path) -> tuple[str, ...]:
+    lines = [line for _, line in read_lines(path, "data.classes")]
+    if not lines or BACKGROUND not in lines[0].lower():
+        first = lines[0] if lines else ""
+        raise InputError(f"{path} line 1: the first class must be `{BACKGROUND}`, found `{first}`; add it")
+    check_classes(lines[1:], str(path))
+    return tuple(lines[1:])
+
+
+def _label_source(image_labels: str) -> str:
+    known = {XML: "XML annotations", MASKS: "masks (ground truth)"}
+    return known.get(image_labels, f"table {image_labels}")
+
+
+def _read_labels(
+    settings: VocData, root: Path, image_ids: Iterable[str], classes: tuple[str, ...]
+) -> dict[str, set[int]] | None:
+    """Class numbers by id; None where they are to come from the masks."""
+    numbers = {name: number for number, name in enumerate(classes, start=1)}
+    if settings.image_labels == MASKS:
+        return None
+    if settings.image_labels == XML:
+        folder = existing_folder(root / ANNOTATIONS, "data.image_labels")
+        return {image_id: _read_annotation(folder / f"{image_id}.xml", numbers) for image_id in image_ids}
+    path = root / settings.image_labels
+    table = _read_table(path)
+    missing = [image_id for image_id in image_ids if image_id not in table]
+    if missing:
+        hint = did_you_mean(missing[0], table.keys() - set(image_ids)) or "; add a line for each"
+        raise InputError(f"{path}: no labels of image `{missing[0]}` ({len(missing)} such images in all){hint}")
+    return {
+        image_id: {class_number(name, numbers, f"{path} line {table[image_id][0]}") for name in table[image_id][1]}
+        for image_id in image_ids
+    }
+
+
+def _read_annotation(path: Path, numbers: Mapping[str, int]) -> set[int]:
+    """Classes of the objects of an annotation, difficult ones included, parts of objects left out."""
+    try:
+        tree = ElementTree.parse(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no annotation of image `{path.stem}`; add it, or set `data.image_labels`") from None
+    except ElementTree.ParseError as error:
+        raise InputError(f"{path}: not valid XML ({error}); replace the file") from None
+    names = [(element.findtext("name") or "").strip() for element in tree.iterfind("object")]
+    return {class_number(name, numbers, str(path)) for name in names}
+
+
+def _read_table(path: Path) -> dict[str, tuple[int, list[str]]]:
+    """Line and class names by id; images that are in no list may be in the table."""
+    table: dict[str, tuple[int, list[str]]] = {}
+    for number, line in read_lines(path, "data.image_labels"):
+        image_id, *names = line.split()
+        if image_id in table:
+            raise InputError(
+                f"{path} line {number}: image `{image_id}` is in the table twice (first in line {table[image_id][0]}); "
+                "remove one"
+            )
+        table[image_id] = (number, names)
+    return table

@@ -1,0 +1,119 @@
+"""How each number was made, in words: what stands beside it wherever it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+DEFINITIONS = {
+    "miou": "Mean over classes, background included, of TP / (TP + FP + FN), from one confusion matrix over all pixels "
+    "of the split; classes that occur neither in truth nor in labels are left out. A pixel labelled 255 is a miss of "
+    "its true class.",
+    "miou_labelled": "The same over labelled pixels only: pixels labelled 255 are left out.",
+    "foreground_miou": "The mean over classes without background.",
+    "background_iou": "TP / (TP + FP + FN) of background.",
+    "precision": "Share of labelled pixels (not 255) that carry their true class, background included.",
+    "coverage": "Share of all pixels that are labelled (not 255), whatever the truth says of them.",
+    "class_precision": "Mean over classes, background included, of TP / (TP + FP); a class that is never given is "
+    "left out.",
+    "class_recall": "Mean over classes, background included, of TP / (TP + FN); 255 is a miss.",
+    "foreground_precision": "Share of pixels labelled as an object that carry their true class.",
+    "foreground_recall": "Share of object pixels that carry their true class.",
+    "pixel_accuracy": "Share of pixels that carry their true class.",
+    "mean_accuracy": "Mean over classes, background included, of TP / (TP + FN).",
+    "iou": "Saliency: foreground pixels found, over those found or true, pooled over all images; foreground is any "
+    "class.",
+    "f_measure": "Saliency: (1 + b) x precision x recall / (b x precision + recall) with b = 0.3, pooled over all "
+    "images.",
+    "mae": "Saliency: mean over images of the mean absolute difference between saliency in [0, 1] and foreground in "
+    "{0, 1}.",
+    "change": "Share of an image's pixels whose label differs from the label set before, changes from and to 255 "
+    "included.",
+    "empty": "Share of images without one foreground pixel.",
+    "ignored": "Share of images that are 255 everywhere.",
+    "absent": "Share of the (image, class) pairs named by the image-level labels without one pixel of that class.",
+}
+
+TRUTH_RULE = "truth 255 left out"
+NO_MASKS = "no true masks: only what can be said without them"
+
+
+def describe(
+    kind: str, split: str, masked: int, images: int, attributes: Mapping[str, Any], cams: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The protocol of one evaluated thing.
+
+    Args:
+        kind: See `wsss.evaluation.tally.Key`.
+        masked: Images with a true mask, over which scores are taken.
+        attributes: Root attributes of the artifact.
+        cams: Root attributes of the CAMs that labels were made from.
+
+    Returns:
+        `protocol` (the sentence), and its parts `scales`, `flip`, `crf`, `rule_255` where they apply.
+    """
+    settings = as_mapping(attributes.get("settings"))
+    source = settings
+    if kind in ("labels", "label_saliency") and "scales" not in settings and cams is not None:
+        source = as_mapping(cams.get("settings"))
+    parts: dict[str, Any] = {"scales": None, "flip": None, "crf": None}
+    if kind != "saliency" and kind != "label_saliency" and "scales" in source:
+        parts |= {"scales": list(source["scales"]), "flip": bool(source.get("flip"))}
+        parts["crf"] = bool(settings.get("crf"))
+    parts["rule_255"] = _rule_255(kind) if masked else None
+    words = [split, f"{images} images" if masked in (0, images) else f"{masked} of {images} images (with true masks)"]
+    words += [_how(kind, attributes, settings), _inference(parts), parts["rule_255"] or NO_MASKS]
+    return {"protocol": "; ".join(word for word in words if word), **parts}
+
+
+def _rule_255(kind: str) -> str:
+    if kind == "labels":
+        return f"label 255 a miss in IoU and recall, left out of precision; {TRUTH_RULE}"
+    if kind in ("saliency", "label_saliency"):
+        return f"foreground = any class; {TRUTH_RULE}"
+    return TRUTH_RULE
+
+
+def _how(kind: str, attributes: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    if kind == "saliency":
+        source = str(settings.get("source", ""))
+        return f"source {source}" + (f" ({settings.get('model')})" if source == "rembg" else "")
+    if kind == "cams":
+        return "background threshold swept on these masks"
+    if kind == "labels":
+        return label_rule(str(attributes.get("stage", "")), settings)
+    if kind == "predictions":
+        return f"protocol {attributes.get('protocol', '')}"
+    return ""
+
+
+def label_rule(stage: str, settings: Mapping[str, Any]) -> str:
+    """The rule that made a label set, in words; empty for stages that say it by their name."""
+    if stage == "segmenter_labels":
+        limit = settings.get("saliency_threshold")
+        masked = f", 255 where saliency > {limit} disagrees" if limit is not None else ""
+        return f"predicted among the classes of the image-level labels{masked}"
+    if stage != "seed_labels" or not settings:
+        return ""
+    cam, low = settings.get("cam_threshold"), settings.get("background_cam_threshold")
+    if settings.get("rule") == "background_threshold":
+        return f"class where CAM > {cam}, background " + (f"where CAM <= {low}, 255 between" if low else "elsewhere")
+    salient = settings.get("saliency_threshold")
+    return (
+        f"class where saliency > {salient} and CAM > {cam}, background where saliency <= {salient} "
+        f"and CAM <= {cam if low is None else low}, 255 elsewhere"
+    )
+
+
+def _inference(parts: Mapping[str, Any]) -> str:
+    if parts["scales"] is None:
+        return ""
+    scales = ", ".join(f"{scale:g}" for scale in parts["scales"])
+    name = "scale" if len(parts["scales"]) == 1 else "scales"
+    flip = "flip" if parts["flip"] else "no flip"
+    return f"{name} {scales}; {flip}; {'CRF' if parts['crf'] else 'no CRF'}"
+
+
+def as_mapping(value: Any) -> dict[str, Any]:
+    """The value if it is a mapping, else an empty one."""
+    return dict(value) if isinstance(value, Mapping) else {}

@@ -1,0 +1,252 @@
+"""Counting, image by image: fixed-size tallies that add up over images and processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from wsss.data import Dataset
+from wsss.errors import InputError
+from wsss.ops.metrics import (
+    changed_share,
+    class_scores,
+    confusion_matrix,
+    mean,
+    saliency_error,
+    saliency_histogram,
+    saliency_scores,
+)
+from wsss.ops.sweeps import seed_counts
+from wsss.store import ArtifactReader
+
+Key = tuple[str, str, str]
+"""Kind, name and split of an evaluated thing.
+
+Kinds are `saliency`, `cams`, `labels`, `label_saliency` (the saliency labels of a label set), `predictions`.
+"""
+
+SALIENT = 0.5
+"""The threshold for what is said of saliency maps one by one."""
+
+
+@dataclass
+class Tally:
+    """Counts over images; `+=` adds those of other images.
+
+    Attributes:
+        images: Images looked at.
+        masked: Those of them that have a true mask.
+        empty: Those without any foreground (saliency: nothing salient; CAMs: zero everywhere).
+    """
+
+    images: int = 0
+    masked: int = 0
+    empty: int = 0
+
+    def __iadd__(self, other: Any) -> Tally:
+        for item in fields(self):
+            mine, theirs = getattr(self, item.name), getattr(other, item.name)
+            if isinstance(mine, dict):
+                for key, value in theirs.items():
+                    mine[key] = mine[key] + value if key in mine else value
+            else:
+                setattr(self, item.name, mine + theirs)
+        return self
+
+
+@dataclass
+class SegmentationTally(Tally):
+    """Of label maps: the confusion matrix (C+2, C+2), and how image-level labels and label maps agree.
+
+    Attributes:
+        ignored: Images that are 255 everywhere.
+        named: Pairs of an image and a class that its image-level labels name.
+        absent: Those of them without a pixel in the label map.
+        images_of: (C+2,) images in which a label occurs.
+    """
+
+    matrix: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64))
+    ignored: int = 0
+    named: int = 0
+    absent: int = 0
+    images_of: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64))
+
+
+@dataclass
+class SaliencyTally(Tally):
+    """Of saliency maps: levels of background, foreground and unknown (3, 256), and the sum of the images' errors."""
+
+    histogram: np.ndarray = field(default_factory=lambda: np.zeros((3, 256), np.int64))
+    error: float = 0.0
+
+
+@dataclass
+class CamTally(Tally):
+    """Of CAMs: the tables of `seed_counts` per class, and pixels per true class (C+2,)."""
+
+    tables: dict[int, np.ndarray] = field(default_factory=dict)
+    truth: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything that is evaluated; can be pickled to worker processes.
+
+    Attributes:
+        labels: Label sets over `train`, in the order in which they were made.
+        predictions: Name -> split and artifact.
+    """
+
+    dataset: Dataset
+    saliency: ArtifactReader | None
+    cams: ArtifactReader | None
+    labels: dict[str, ArtifactReader]
+    predictions: dict[str, tuple[str, ArtifactReader]]
+    sweep: bool = True
+
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Measured:
+    """The tallies of some images, and a row per image and evaluated map."""
+
+    tallies: dict[Key, Tally] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, key: Key, tally: Tally) -> None:
+        """Adds to the tally of one evaluated thing."""
+        if key in self.tallies:
+            self.tallies[key] += tally
+        else:
+            self.tallies[key] = tally
+
+
+def measure(sources: Sources, images: list[tuple[str, str]]) -> Measured:
+    """Counts some images.
+
+    Args:
+        images: Pairs of split and image id.
+
+    Raises:
+        InputError: If an artifact lacks an image or does not fit the data set.
+    """
+    measured = Measured()
+    for split, image_id in images:
+        truth = sources.dataset.mask(image_id)
+        _measure_saliency(measured, sources.saliency, ("saliency", "saliency", split), image_id, sources, truth)
+        if split == "train":
+            _measure_cams(measured, sources, image_id, truth)
+            _measure_label_sets(measured, sources, image_id, truth)
+        for name, (of_split, reader) in sources.predictions.items():
+            if of_split == split:
+                labels = reader.read("segmentation", image_id)
+                _measure_labels(measured, ("predictions", name, split), reader, image_id, labels, sources, truth)
+    return measured
+
+
+def _measure_label_sets(measured: Measured, sources: Sources, image_id: str, truth: np.ndarray | None) -> None:
+    before: np.ndarray | None = None
+    for name, reader in sources.labels.items():
+        labels = reader.read("segmentation", image_id)
+        row = _measure_labels(measured, ("labels", name, "train"), reader, image_id, labels, sources, truth)
+        if before is not None and before.shape == labels.shape:
+            row["change"] = changed_share(labels, before)
+        before = labels
+        if reader.has("saliency", image_id):
+            _measure_saliency(measured, reader, ("label_saliency", name, "train"), image_id, sources, truth)
+
+
+def _measure_labels(
+    measured: Measured,
+    key: Key,
+    reader: ArtifactReader,
+    image_id: str,
+    labels: np.ndarray,
+    sources: Sources,
+    truth: np.ndarray | None,
+) -> Row:
+    dataset = sources.dataset
+    try:
+        matrix = confusion_matrix(truth, labels, dataset.num_classes, dataset.ignore_index)
+    except ValueError as error:
+        raise _unfit(reader, image_id, error) from None
+    pixels = matrix.sum(axis=0)
+    total, ignored, foreground = int(pixels.sum()), int(pixels[-1]), int(pixels[1:-1].sum())
+    named = np.flatnonzero(dataset.image_labels(image_id)) + 1
+    tally = SegmentationTally(
+        images=1,
+        masked=int(truth is not None),
+        empty=int(foreground == 0),
+        matrix=matrix,
+        ignored=int(ignored == total),
+        named=len(named),
+        absent=int((pixels[named] == 0).sum()),
+        images_of=(pixels > 0).astype(np.int64),
+    )
+    measured.add(key, tally)
+    row = _row(key, image_id)
+    row["iou"] = mean(class_scores(matrix).iou) if truth is not None else None
+    row["coverage"] = 1 - ignored / max(total, 1)
+    row["foreground"] = foreground / max(total, 1)
+    measured.rows.append(row)
+    return row
+
+
+def _measure_saliency(
+    measured: Measured,
+    reader: ArtifactReader | None,
+    key: Key,
+    image_id: str,
+    sources: Sources,
+    truth: np.ndarray | None,
+) -> None:
+    if reader is None:
+        return
+    try:
+        histogram = saliency_histogram(truth, reader.read("saliency", image_id), sources.dataset.ignore_index)
+    except ValueError as error:
+        raise _unfit(reader, image_id, error) from None
+    salient = histogram[:, np.arange(256) / 255 > SALIENT].sum()
+    distance = saliency_error(histogram)
+    judged = not np.isnan(distance)
+    tally = SaliencyTally(images=1, masked=int(judged), empty=int(salient == 0), histogram=histogram)
+    tally.error = distance if judged else 0.0
+    measured.add(key, tally)
+    if key[0] == "saliency":
+        row = _row(key, image_id)
+        row["iou"] = saliency_scores(histogram, SALIENT)["iou"] if judged else None
+        row["foreground"] = float(salient / max(histogram.sum(), 1))
+        measured.rows.append(row)
+
+
+def _measure_cams(measured: Measured, sources: Sources, image_id: str, truth: np.ndarray | None) -> None:
+    if sources.cams is None:
+        return
+    dataset, size = sources.dataset, sources.dataset.size(image_id)
+    cams = sources.cams.read("cams", image_id)
+    classes = [int(value) for value in sources.cams["cams"].attributes(image_id)["classes"]]
+    saliency = sources.saliency.read("saliency", image_id) if sources.saliency is not None and sources.sweep else None
+    for given, what in ((truth, "the true mask"), (saliency, "the saliency map")):
+        if given is not None and given.shape != size:
+            raise _unfit(sources.cams, image_id, ValueError(f"{what} is {given.shape}, the image is {size}"))
+    tables = seed_counts(cams, classes, saliency, truth, size, dataset.ignore_index)
+    counts = np.zeros(dataset.num_classes + 2, np.int64)
+    if truth is not None:
+        values = np.bincount(truth.ravel(), minlength=256)
+        counts[:-1] = values[: dataset.num_classes + 1]
+    empty = int(not cams.size or float(cams.max()) <= 0)
+    tally = CamTally(images=1, masked=int(truth is not None), empty=empty, tables=tables, truth=counts)
+    measured.add(("cams", "cams", "train"), tally)
+
+
+def _row(key: Key, image_id: str) -> Row:
+    kind, name, split = key
+    return {"image": image_id, "split": split, "kind": kind, "name": name}
+
+
+def _unfit(reader: ArtifactReader, image_id: str, error: ValueError) -> InputError:
+    return InputError(f"{reader.path}: image `{image_id}`: {error}; it does not fit the index: build it again")

@@ -1,0 +1,124 @@
+"""Work on many items at once with a bounded number in flight, in order, in threads or in processes."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from wsss.errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def map_in_processes(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, what: str
+) -> Iterator[Result]:
+    """Yields `function(item)` for every item, in order, from `workers` processes; 0 works in this one.
+
+    About three items per worker are in flight, however many there are. An exception of the function is raised here.
+    The processes start afresh (spawn), so they share no lock or open file with this one; each has one numerical thread,
+    leaves Ctrl-C to this process, and ends when this process does, even by a kill.
+
+    Args:
+        function: Picklable, as the items and results are; sent to each process once, so it may carry tables.
+        items: Read as they are needed.
+        workers: How many processes.
+        what: The job's name, for the message when a worker dies.
+
+    Raises:
+        InputError: If a worker was killed, as happens when memory runs out.
+    """
+    if workers == 0:
+        yield from map(function, items)
+        return
+    context = multiprocessing.get_context("spawn")
+    with _single_threaded_children():
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(function,))
+        try:
+            yield from _map_in_order(pool, _call_installed, items, in_flight=3 * workers)
+        except BrokenProcessPool:
+            raise InputError(
+                f"{what}: a worker process was killed, most likely for lack of memory; use fewer workers"
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def map_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, in_flight: int
+) -> Iterator[Result]:
+    """Yields `function(item)` for every item, in order, from threads; for work that releases the interpreter's lock.
+
+    Args:
+        function: Called in the threads.
+        items: Read in this thread, as they are needed.
+        workers: How many threads.
+        in_flight: Items that may be begun, or finished and not yet taken, at a time.
+    """
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield from _map_in_order(pool, function, items, in_flight=in_flight)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _map_in_order(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, in_flight: int
+) -> Iterator[Result]:
+    futures: deque[Future[Result]] = deque()
+    for item in items:
+        futures.append(pool.submit(function, item))
+        if len(futures) >= in_flight:
+            yield futures.popleft().result()
+    while futures:
+        yield futures.popleft().result()
+
+
+@contextlib.contextmanager
+def _single_threaded_children() -> Iterator[None]:
+    """Sets the variables that numerical libraries read when a child process loads them."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+_installed: Callable[[Any], Any] | None = None
+
+
+def _start_worker(function: Callable[[Any], Any]) -> None:
+    """In a worker: keeps the function; Ctrl-C is the parent's business, and no worker outlives the parent."""
+    global _installed  # noqa: PLW0603 - the one value that a worker process is for
+    _installed = function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _call_installed(item: Any) -> Any:
+    assert _installed is not None
+    return _installed(item)
+
+
+def _exit_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

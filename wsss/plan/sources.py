@@ -1,0 +1,80 @@
+"""What a run reads that no stage has written: lists, tables, weights, and folders of images and maps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from wsss.config import Saliency, Settings, Training
+from wsss.data.sources import input_files, input_folders
+from wsss.plan.artifacts import Artifact
+from wsss.plan.plan import Plan
+
+TRAININGS = ("train_classifier", "train_segmenter")
+OWN_OUTPUT = "results"
+"""Below a folder of photographs, this run's own pictures are no photographs (whoever works inside the folder)."""
+
+
+def source_files(stage: str, settings: Settings) -> dict[str, Path]:
+    """The single files that a stage reads, by the setting that names them; they may be missing."""
+    if stage == "index":
+        return {f"data.{role}": path for role, path in input_files(settings).items()}  # type: ignore[arg-type]
+    if isinstance(settings, Saliency) and settings.source == "rembg" and settings.weights is not None:
+        return {"saliency.weights": Path(settings.weights)}
+    if isinstance(settings, Training) and settings.backbone.weights not in ("auto", "none"):
+        return {f"{stage}.backbone.weights": Path(settings.backbone.weights)}
+    return {}
+
+
+def source_folders(stage: str, settings: Settings) -> dict[str, Path]:
+    """The folders of many files that a stage reads, by role; they may be missing."""
+    if stage == "index":
+        return input_folders(settings)  # type: ignore[arg-type]
+    if isinstance(settings, Saliency) and settings.source == "folder" and settings.folder is not None:
+        return {"maps": Path(settings.folder)}
+    return {}
+
+
+def missing_source(plan: Plan) -> str | None:
+    """One line about the first file or folder that a run needs and that is not there; None when all are."""
+    stages = ["index", *(["saliency"] if plan.wanted("saliency") else [])]
+    artifacts = [*map(Artifact, stages), *(artifact for stage in TRAININGS for artifact in plan.wanted(stage))]
+    for artifact in artifacts:
+        settings = plan.settings(artifact)
+        root = Path(getattr(settings, "root", "."))
+        for role, folder in source_folders(artifact.stage, settings).items():
+            setting = "saliency.folder" if role == "maps" else "data.root"
+            if not root.is_dir():
+                return f"{root}: no such folder; correct `data.root`"
+            if not folder.is_dir():
+                return f"{folder}: no such folder (the {role}); correct `{setting}`"
+        for setting, path in source_files(artifact.stage, settings).items():
+            if not path.is_file():
+                return f"{path}: no such file; correct `{setting}`"
+    return None
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """A digest of the names, sizes and times of the files below a folder: cheap, and changed by a replaced file."""
+    digest = hashlib.blake2b(digest_size=16)
+    for line in sorted(_entries(str(folder), "", {os.path.realpath(folder)})):
+        digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
+    """One line per file; hidden ones are left out, and every folder is entered once."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or (not below and entry.name == OWN_OUTPUT):
+                continue
+            if entry.is_dir():
+                real = os.path.realpath(entry.path)
+                if real not in seen:
+                    seen.add(real)
+                    yield from _entries(entry.path, f"{below}{entry.name}/", seen)
+            else:
+                status = entry.stat(follow_symlinks=not entry.is_symlink() or os.path.exists(entry.path))
+                yield f"{below}{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\n"

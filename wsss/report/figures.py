@@ -1,0 +1,130 @@
+"""The charts of a report, from evaluations: what is drawn, in which order and colour."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from wsss.report.charts import (
+    REFERENCE,
+    TRAIN,
+    VAL,
+    Bar,
+    Cell,
+    Line,
+    bar_chart,
+    heat_map,
+    line_chart,
+)
+from wsss.report.evaluations import Evaluation, Record, final_prediction, identity, is_reference, spread, title
+
+MAPS = (("miou", "mIoU", "#2b62a3"), ("coverage", "coverage", "#4f6f52"), ("foreground_precision", "foreground precision", "#a8480f"))
+
+
+def pipeline_chart(variants: Mapping[str, Sequence[Evaluation]], width: int) -> str:
+    """mIoU of CAMs, label sets and predictions, in the order of the pipeline; variants below one another."""
+    groups: list[tuple[str, list[Bar]]] = []
+    seen: dict[tuple[str, str, str], list[tuple[str, Record]]] = {}
+    for variant, evaluations in variants.items():
+        for item in evaluations[0].of_kind("cams", "labels", "predictions"):
+            seen.setdefault(identity(item), []).append((variant, item))
+    if len(variants) == 1:
+        bars = [_bar(variants, *members[0], title(members[0][1])) for members in seen.values()]
+        return bar_chart([("", bars)], width=width, title="mIoU through the pipeline")
+    for members in seen.values():
+        _, first = members[0]
+        bars = [_bar(variants, variant, item, variant) for variant, item in members]
+        groups.append((f"{title(first)}, {first['split']}", bars))
+    return bar_chart(groups, width=width, title="mIoU through the pipeline, by variant")
+
+
+def _bar(variants: Mapping[str, Sequence[Evaluation]], variant: str, item: Record, label: str) -> Bar:
+    found = spread(variants[variant], identity(item), "miou")
+    color = REFERENCE if is_reference(item) else TRAIN if item["split"] == "train" else VAL
+    note = ""
+    if label != variant or not variant:
+        note = {"cams": f"best background threshold, {item['split']}", "labels": f"255 a miss, {item['split']}"}.get(
+            item["kind"], item["split"] + (", fully supervised" if is_reference(item) else "")
+        )
+    mean, values = (found.mean, found.values) if found else (None, ())
+    return Bar(label, mean, color, note, values, hollow=is_reference(item))
+
+
+def class_chart(evaluation: Evaluation, width: int) -> str:
+    """IoU per class of the last label set and of the final prediction."""
+    class_names = evaluation.content["data"]["class_names"]
+    shown = class_columns(evaluation)[-2:]
+    groups = []
+    for value, name in enumerate(class_names):
+        bars = []
+        for item in shown:
+            iou = (item["classes"]["iou"] or [None] * len(class_names))[value]
+            color = TRAIN if item["split"] == "train" else VAL
+            bars.append(Bar(f"{title(item)}, {item['split']}", iou, color))
+        groups.append((name, bars))
+    return bar_chart(groups, width=width, title="IoU per class")
+
+
+def class_columns(evaluation: Evaluation) -> list[Record]:
+    """What the table of classes compares: CAMs, the last label set, the reference, the final prediction."""
+    labels = evaluation.of_kind("labels")
+    reference = [item for item in evaluation.of_kind("predictions") if is_reference(item)][:1]
+    final = final_prediction(evaluation)
+    columns = [*evaluation.of_kind("cams"), *labels[-1:], *reference, *([final] if final else [])]
+    return [item for item in columns if item.get("classes") and any(v is not None for v in item["classes"]["iou"])]
+
+
+def cam_chart(evaluation: Evaluation, width: int) -> str | None:
+    """mIoU, foreground precision and recall over the background threshold of the CAMs; None without masks."""
+    found = [item for item in evaluation.of_kind("cams") if item.get("sweep")]
+    if not found:
+        return None
+    points = found[0]["sweep"]
+    lines = [
+        Line(label, [(point["threshold"], point[metric]) for point in points], color, dashed)
+        for metric, label, color, dashed in (
+            ("miou", "mIoU", VAL, False),
+            ("foreground_precision", "foreground precision", TRAIN, False),
+            ("foreground_recall", "foreground recall", TRAIN, True),
+        )
+    ]
+    best = found[0]["metrics"]["threshold"]
+    marks = [(best, f"best mIoU at {best:g}")] if best is not None else []
+    return line_chart(lines, width=width, title="CAM threshold", x_label="background threshold", marks=marks)
+
+
+def heat_maps(evaluation: Evaluation, width: int) -> list[str]:
+    """Scores over saliency and CAM threshold, at the background limit in use; empty where nothing was scanned."""
+    limit, used = _rule_in_use(evaluation)
+    path = evaluation.path.with_name("sweeps.csv")
+    if not path.is_file() or not evaluation.content.get("seed_labels_scan"):
+        return []
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = [row for row in csv.DictReader(handle) if row["rule"] == "saliency"]
+    rows = [row for row in rows if row["background_cam_threshold"] == limit] or [
+        row for row in rows if not row["background_cam_threshold"]
+    ]
+    draw = partial(heat_map, width=width, x_label="CAM threshold", y_label="saliency threshold")
+    charts = []
+    for metric, name, color in MAPS:
+        best = max(rows, key=lambda row: float(row[metric] or 0))
+        cells = [_cell(row, metric, best, used) for row in rows]
+        charts.append(draw(cells, title=name, color=color))
+    return charts
+
+
+def _cell(row: Mapping[str, str], metric: str, best: Mapping[str, str], used: tuple[float, float] | None) -> Cell:
+    x, y = float(row["cam_threshold"]), float(row["saliency_threshold"])
+    mark = "●" if used == (x, y) else "+" if row is best else ""
+    return Cell(x, y, float(row[metric]) if row[metric] else None, mark)
+
+
+def _rule_in_use(evaluation: Evaluation) -> tuple[str, tuple[float, float] | None]:
+    """The background limit and the CAM and saliency thresholds of the run's own seed labels."""
+    for item in evaluation.of_kind("labels"):
+        settings = item.get("settings") or {}
+        if item["stage"] == "seed_labels" and settings.get("rule") == "saliency":
+            limit = settings.get("background_cam_threshold")
+            return "" if limit is None else f"{limit:g}", (settings["cam_threshold"], settings["saliency_threshold"])
+    return "", None

@@ -1,0 +1,203 @@
+"""Which images are shown, and which of their maps: samples from the worst to the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from wsss.data import Dataset
+from wsss.report.evaluations import Evaluation, final_prediction, title
+from wsss.report.tiles import Tiles
+from wsss.store import ArtifactReader
+
+Numbers = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One kind of picture that every sample has.
+
+    Attributes:
+        kind: `photograph`, `saliency`, `cams`, `segmentation` or `truth`.
+        title: What stands below it.
+        reader: Where it comes from; None for photograph and truth.
+        numbers: Image -> its numbers.
+    """
+
+    kind: str
+    title: str
+    reader: ArtifactReader | None = None
+    numbers: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture with what stands below it."""
+
+    title: str
+    note: str
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with all its pictures; `classes` are the label values that its image-level labels name."""
+
+    image_id: str
+    classes: tuple[int, ...]
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The samples of a split.
+
+    Attributes:
+        order: What they are sorted by, in words.
+        shown: Label values that occur in them.
+    """
+
+    split: str
+    order: str
+    samples: tuple[Sample, ...]
+    shown: tuple[int, ...]
+
+
+def make_gallery(
+    dataset: Dataset,
+    variants: Mapping[str, Sequence[Evaluation]],
+    split: str,
+    *,
+    saliency: Path | None,
+    count: int,
+    palette: np.ndarray,
+    longest: int,
+) -> Gallery | None:
+    """Samples of a split, the first seed of each variant; None where there is nothing to show.
+
+    Args:
+        saliency: Artifact of stage `saliency`.
+        count: How many samples.
+        longest: Longest side of a picture, in pixels.
+    """
+    if split not in dataset.splits:
+        return None
+    columns = _columns(dataset, variants, split, saliency)
+    if len(columns) <= 2:
+        return None
+    ids, order = choose(_ranking(next(iter(variants.values()))[0], split), dataset.ids(split), count)
+    samples, shown = [], set()
+    for image_id in ids:
+        sample, values = _sample(dataset, image_id, columns, palette, longest)
+        samples.append(sample)
+        shown |= values
+    for column in columns:
+        if column.reader is not None:
+            column.reader.close()
+    return Gallery(split, order, tuple(samples), tuple(sorted(shown)))
+
+
+def choose(numbers: tuple[str, Numbers], ids: Sequence[str], count: int) -> tuple[list[str], str]:
+    """Images evenly spaced in the order of quality, the worst and the best among them, and that order in words.
+
+    Args:
+        numbers: What the numbers belong to, and the numbers per image.
+    """
+    what, per_image = numbers
+    for key, words in (("iou", "IoU"), ("coverage", "coverage")):
+        ranked = sorted((row[key], image) for image, row in per_image.items() if key in row)
+        if ranked:
+            places = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int))
+            return [ranked[place][1] for place in places], f"from the worst to the best by {words} of {what}"
+    return list(ids[:count]), "the first of the list"
+
+
+def _ranking(evaluation: Evaluation, split: str) -> tuple[str, Numbers]:
+    """The numbers that samples are sorted by: the last label set's on `train`, the final prediction's elsewhere."""
+    labels = evaluation.of_kind("labels") if split == "train" else []
+    final = labels[-1] if labels else final_prediction(evaluation)
+    if final is None or final["split"] != split:
+        return "", {}
+    return title(final), evaluation.per_image.get((final["kind"], final["name"], split), {})
+
+
+def _columns(
+    dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]], split: str, saliency: Path | None
+) -> list[Column]:
+    columns = [Column("photograph", "photograph")]
+    if saliency is not None:
+        columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
+    seen: set[Path] = set()
+    for variant, evaluations in variants.items():
+        columns += _columns_of(evaluations[0], split, f"{variant}: " if len(variants) > 1 else "", seen)
+    if dataset.has_masks(split):
+        columns.append(Column("truth", "truth"))
+    return columns
+
+
+def _columns_of(evaluation: Evaluation, split: str, prefix: str, seen: set[Path]) -> list[Column]:
+    """CAMs, labels and predictions of one branch; artifacts that an earlier branch shares are not shown again."""
+    columns = []
+    for item in evaluation.of_kind("cams", "labels", "predictions"):
+        path = evaluation.artifact(item["kind"], item["name"])
+        if item["split"] != split or path is None or path in seen or not path.is_file():
+            continue
+        seen.add(path)
+        kind = "cams" if item["kind"] == "cams" else "segmentation"
+        numbers = evaluation.per_image.get((item["kind"], item["name"], split), {})
+        columns.append(Column(kind, prefix + title(item), ArtifactReader(path), numbers))
+    return columns
+
+
+def _sample(
+    dataset: Dataset, image_id: str, columns: Sequence[Column], palette: np.ndarray, longest: int
+) -> tuple[Sample, set[int]]:
+    tiles = Tiles(dataset.image(image_id), palette, longest=longest, ignore_index=dataset.ignore_index)
+    classes = tuple(int(place) + 1 for place in np.flatnonzero(dataset.image_labels(image_id)))
+    shown, drawn = set(classes), []
+    for column in columns:
+        image, values = _draw(tiles, dataset, image_id, column)
+        if image is None:
+            continue
+        shown |= values
+        note = _note((column.numbers or {}).get(image_id, {}))
+        drawn.append(Tile(column.title, note, image))
+    return Sample(image_id, classes, tuple(drawn)), shown - {0, dataset.ignore_index}
+
+
+def _draw(
+    tiles: Tiles, dataset: Dataset, image_id: str, column: Column
+) -> tuple[Image.Image | None, set[int]]:
+    """The picture of one column, and the label values in it."""
+    if column.kind == "photograph":
+        return tiles.photograph(), set()
+    if column.kind == "truth":
+        truth = dataset.mask(image_id)
+        return (tiles.labels(truth), _values(truth)) if truth is not None else (None, set())
+    reader = column.reader
+    if reader is None or not reader.has(column.kind, image_id):
+        return None, set()
+    array = reader.read(column.kind, image_id)
+    if column.kind == "saliency":
+        return tiles.saliency(array), set()
+    if column.kind == "cams":
+        classes = [int(value) for value in reader["cams"].attributes(image_id)["classes"]]
+        return tiles.cams(array, classes), set(classes)
+    return tiles.labels(array), _values(array)
+
+
+def _values(labels: np.ndarray) -> set[int]:
+    return set(np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist())
+
+
+def _note(numbers: Mapping[str, float]) -> str:
+    parts = []
+    if "iou" in numbers:
+        parts.append(f"IoU {100 * numbers['iou']:.0f}")
+    if numbers.get("coverage", 1) < 0.9995:
+        parts.append(f"{100 * numbers['coverage']:.0f} % labelled")
+    return " · ".join(parts)

@@ -1,0 +1,165 @@
+"""Contact sheets: the samples of a gallery on one picture, for Snakemake's report and for a talk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from wsss.ops.palette import stripes
+from wsss.report.gallery import Gallery, Sample
+
+INK, MUTED, PAPER, LINE = (28, 33, 38), (98, 107, 117), (255, 255, 255), (223, 227, 232)
+MARGIN, GAP = 36, 10
+CAPTION, HEADING = 34, 26
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@cache
+def font(size: int, *, bold: bool = False) -> Font:
+    """A font that has most of the world's letters (DejaVu, which matplotlib ships), else Pillow's own."""
+    spec = find_spec("matplotlib")
+    if spec is not None and spec.origin is not None:
+        name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+        path = Path(spec.origin).parent / "mpl-data/fonts/ttf" / name
+        if path.is_file():
+            return ImageFont.truetype(str(path), size)
+    return ImageFont.load_default(size)
+
+
+def contact_sheet(
+    gallery: Gallery, class_names: Sequence[str], palette: np.ndarray, *, heading: str, caption: str, cell: int = 250
+) -> Image.Image:
+    """All samples of a gallery, one row each, with a heading, what one sees, and a legend.
+
+    Args:
+        heading: First line.
+        caption: What one sees and how to read it.
+        cell: Width of a picture.
+    """
+    columns = max((len(sample.tiles) for sample in gallery.samples), default=1)
+    width = max(2 * MARGIN + columns * (cell + GAP) - GAP, 900)
+    tall = _cell_height(gallery, cell)
+    head = _wrapped(caption, font(15), width - 2 * MARGIN)
+    legend = _legend_rows(gallery.shown, class_names, width - 2 * MARGIN)
+    top = MARGIN + 40 + 22 * len(head) + 16
+    row = CAPTION + tall + HEADING
+    height = top + row * len(gallery.samples) + 26 * len(legend) + 24 + MARGIN
+    sheet = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((MARGIN, MARGIN - 6), heading, INK, font(24, bold=True))
+    for place, line in enumerate(head):
+        draw.text((MARGIN, MARGIN + 36 + 22 * place), line, MUTED, font(15))
+    for place, sample in enumerate(gallery.samples):
+        _draw_sample(sheet, draw, sample, class_names, top + row * place, cell, tall)
+    _draw_legend(sheet, draw, legend, class_names, palette, top + row * len(gallery.samples) + 16)
+    return sheet
+
+
+def empty_sheet(heading: str, caption: str) -> Image.Image:
+    """A sheet that says why there is nothing to show."""
+    sheet = Image.new("RGB", (900, 160), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((MARGIN, MARGIN - 6), heading, INK, font(24, bold=True))
+    draw.text((MARGIN, MARGIN + 40), caption, MUTED, font(15))
+    return sheet
+
+
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Writes a sheet as JPEG, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    sheet.save(temporary, "JPEG", quality=88, subsampling=0)
+    temporary.replace(path)
+
+
+def _cell_height(gallery: Gallery, cell: int) -> int:
+    """A height that most of the photographs fit at full width; taller ones are scaled into it."""
+    ratios = [sample.tiles[0].image.height / sample.tiles[0].image.width for sample in gallery.samples if sample.tiles]
+    return round(cell * min(max(float(np.median(ratios)), 0.6), 1.34)) if ratios else cell
+
+
+def _draw_sample(
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    sample: Sample,
+    class_names: Sequence[str],
+    y: int,
+    cell: int,
+    tall: int,
+) -> None:
+    draw.line((MARGIN, y, sheet.width - MARGIN, y), LINE)
+    names = ", ".join(class_names[value] for value in sample.classes) or "no class"
+    draw.text((MARGIN, y + 10), sample.image_id, INK, font(15, bold=True))
+    x = MARGIN + draw.textlength(sample.image_id, font(15, bold=True)) + 14
+    draw.text((x, y + 10), names, MUTED, font(15))
+    for place, tile in enumerate(sample.tiles):
+        left = MARGIN + place * (cell + GAP)
+        factor = min(cell / tile.image.width, tall / tile.image.height)
+        size = (max(1, round(tile.image.width * factor)), max(1, round(tile.image.height * factor)))
+        picture = tile.image.resize(size, Image.Resampling.LANCZOS)
+        sheet.paste(picture, (left + (cell - size[0]) // 2, y + CAPTION + (tall - size[1]) // 2))
+        label = _shortened(draw, tile.title, font(13), cell - draw.textlength(tile.note, font(13)) - 8)
+        draw.text((left, y + CAPTION + tall + 4), label, INK, font(13))
+        draw.text((left + cell, y + CAPTION + tall + 4), tile.note, MUTED, font(13), anchor="ra")
+
+
+def _shortened(draw: ImageDraw.ImageDraw, text: str, of: Font, room: float) -> str:
+    while len(text) > 4 and draw.textlength(text, of) > room:
+        text = text[:-2] + "…"
+    return text
+
+
+def _wrapped(text: str, of: Font, room: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if of.getlength(longer) <= room or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def _legend_rows(values: Sequence[int], class_names: Sequence[str], room: int) -> list[list[int]]:
+    """Label values in rows that fit; 0 stands for background and 255 for ignored, which every legend has."""
+    rows: list[list[int]] = [[]]
+    used = 0.0
+    for value in [0, *values, 255]:
+        needed = 44 + font(14).getlength(_name(value, class_names))
+        if used + needed > room and rows[-1]:
+            rows.append([])
+            used = 0
+        rows[-1].append(value)
+        used += needed
+    return rows
+
+
+def _name(value: int, class_names: Sequence[str]) -> str:
+    return {0: f"{class_names[0]} (photograph, dimmed)", 255: "255: left out"}.get(value) or class_names[value]
+
+
+def _draw_legend(
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    rows: Sequence[Sequence[int]],
+    class_names: Sequence[str],
+    palette: np.ndarray,
+    y: int,
+) -> None:
+    for row in rows:
+        x = float(MARGIN)
+        for value in row:
+            swatch = np.broadcast_to(palette[value], (16, 16, 3)).astype(np.uint8)
+            if value in (0, 255):
+                swatch = stripes(16, 16) if value else np.full((16, 16, 3), 70, np.uint8)
+            sheet.paste(Image.fromarray(swatch), (round(x), y))
+            draw.rectangle((round(x), y, round(x) + 15, y + 15), outline=LINE)
+            name = _name(value, class_names)
+            draw.text((x + 22, y - 1), name, INK, font(14))
+            x += 44 + font(14).getlength(name)
+        y += 26

@@ -1,0 +1,91 @@
+"""Small pictures of one image's maps, drawn over its photograph so that one sees what fits and what does not."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from wsss.ops.palette import stripes
+
+STRIPE_PERIOD = 8
+_DIMMED, _CLASS_COLOR, _CLASS_LIGHT, _STRIPES = 0.5, 0.72, 0.35, 0.86
+
+
+class Tiles:
+    """Draws the maps of one photograph at one small size.
+
+    Args:
+        photograph: (H, W, 3) uint8.
+        palette: (256, 3) uint8 colours of label values.
+        longest: Longest side of a tile; smaller photographs are enlarged to at most twice their size.
+    """
+
+    def __init__(self, photograph: np.ndarray, palette: np.ndarray, *, longest: int, ignore_index: int = 255) -> None:
+        self._palette, self._ignore_index = palette, ignore_index
+        height, width = photograph.shape[:2]
+        factor = min(longest / max(height, width), 2.0)
+        self.size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        self._photograph = Image.fromarray(photograph).resize(self.size, Image.Resampling.BICUBIC)
+        self._grey = np.asarray(self._photograph.convert("L"), np.float32)[..., None]
+
+    def photograph(self) -> Image.Image:
+        """The photograph itself."""
+        return self._photograph
+
+    def saliency(self, saliency: np.ndarray) -> Image.Image:
+        """A saliency map (H, W) uint8 in grey: white is salient."""
+        return Image.fromarray(saliency).resize(self.size, Image.Resampling.BILINEAR).convert("RGB")
+
+    def labels(self, labels: np.ndarray) -> Image.Image:
+        """A label map (H, W) uint8: background shows the photograph dimmed, ignored pixels are striped."""
+        small = np.asarray(Image.fromarray(labels).resize(self.size, Image.Resampling.NEAREST))
+        drawn = np.repeat(self._grey * _DIMMED, 3, axis=2)
+        ignored = small == self._ignore_index
+        foreground = (small > 0) & ~ignored
+        colored = self._palette[small].astype(np.float32) * _CLASS_COLOR + self._grey * _CLASS_LIGHT
+        drawn[foreground] = colored[foreground]
+        if ignored.any():
+            pattern = stripes(*small.shape, period=STRIPE_PERIOD).astype(np.float32)
+            drawn[ignored] = (pattern * _STRIPES + drawn * (1 - _STRIPES))[ignored]
+        drawn[_outline(small) & ~ignored] = 245
+        return _image(drawn)
+
+    def cams(self, cams: np.ndarray, classes: list[int]) -> Image.Image:
+        """CAMs (P, h, w) in [0, 1] of present classes: each glows in the colour of its class."""
+        drawn = np.repeat(self._grey * _DIMMED, 3, axis=2)
+        if len(classes):
+            planes = np.stack([self._resized(plane) for plane in cams.astype(np.float32)])
+            strength = planes.max(axis=0)[..., None].clip(0, 1)
+            color = self._palette[np.asarray(classes)][planes.argmax(axis=0)].astype(np.float32)
+            # the brightest part goes to white, so that dark colours glow as well
+            glow = color + (255 - color) * (0.55 * strength**2)
+            drawn = drawn * (1 - 0.92 * strength) + glow * 0.92 * strength
+        return _image(drawn)
+
+    def _resized(self, plane: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(plane).resize(self.size, Image.Resampling.BILINEAR))
+
+
+def _outline(labels: np.ndarray) -> np.ndarray:
+    """Pixels of objects that touch another label, (H, W) bool: a line of one pixel along the inside."""
+    padded = np.pad(labels, 1, mode="edge")
+    middle = padded[1:-1, 1:-1]
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    different = np.zeros(labels.shape, bool)
+    for neighbour in neighbours:
+        different |= neighbour != middle
+    return different & (labels > 0)
+
+
+def _image(array: np.ndarray) -> Image.Image:
+    return Image.fromarray(array.clip(0, 255).astype(np.uint8))
+
+
+def data_uri(image: Image.Image, *, quality: int = 80) -> str:
+    """The picture as text that can stand in a page."""
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

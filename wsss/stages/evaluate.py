@@ -1,0 +1,275 @@
+"""Stage `evaluate`: numbers about everything that a run has made, each with its protocol.
+
+The only stage that looks at the masks of weakly supervised classes. Beside `metrics.json` lie `summary.csv` (one row
+per evaluated thing), `per_class.csv`, `per_image.csv` and `sweeps.csv` (every point of the threshold scans).
+
+`metrics.json` (shares are in [0, 1]; what cannot be said is null):
+
+- `format_version`, `stage`, `run`, `variant`, `seed`, `package_version`, `git_commit`, `code`, `created`, `settings`
+- `inputs`: `index`, `saliency`, `cams` (path or null), `labels`, `predictions` (name -> path), all relative to the
+  folder of `metrics.json`; `fingerprints` of the same
+- `data`: `name`, `label_source`, `class_names` (background first), `ignore_index`, `splits`: per split `images`,
+  `masks` (images with a true mask), `classes_per_image`, `class_images` (C,)
+- `evaluations`: a list, in the order of the pipeline, of
+    - `kind` (`saliency`, `cams`, `labels`, `label_saliency`, `predictions`), `name`, `split`, `stage` that wrote it,
+      `images`, `images_with_masks`; of predictions also `model`, `protocol_name`
+    - `protocol`: how it was made and judged, one sentence; its parts `scales`, `flip`, `crf`, `rule_255`; `settings`
+    - `metrics`: name -> number. saliency, label_saliency: `iou_at_0.06`, `iou_at_0.5`, `best_iou`, `best_threshold`,
+      `precision_at_0.5`, `recall_at_0.5`, `f_measure_at_0.5`, `best_f_measure`, `mae`, `empty`, `salient_share`.
+      cams (at the best background threshold): `miou`, `threshold`, `precision`, `foreground_precision`,
+      `foreground_recall`, `background_iou`, `empty`. labels: `precision`, `coverage`, `miou`, `miou_labelled`,
+      `class_precision`, `class_recall`, `foreground_precision`, `foreground_recall`, `foreground_miou`,
+      `background_iou`, `empty`, `ignored`, `absent`. predictions: `miou`, `pixel_accuracy`, `mean_accuracy`,
+      `foreground_miou`, `background_iou`, `empty`
+    - `classes` (not of saliency): lists over `class_names`: `iou`; of labels and predictions also `precision`,
+      `recall`, `truth_share`, `label_share` (of pixels), `images`
+    - `confusion` (labels, predictions; null without masks): (C+2, C+2) pixels, truth down, 255 last
+    - `sweep` (cams): per background threshold `threshold`, `miou`, `precision`, `coverage`, `foreground_precision`,
+      `foreground_recall`
+- `seed_labels_scan`: null or `points`, and the points `best_miou` and `best_foreground_precision` (among those with a
+  coverage of at least 0.7 and a foreground recall of at least 0.5; else null). Read off the masks of `train`: an upper
+  bound to compare with; thresholds chosen by it are no longer weakly supervised
+- `definitions`: metric -> what it is; `warnings`: sentences
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from os.path import relpath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsss import __version__
+from wsss.config import Evaluate
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.errors import InputError
+from wsss.evaluation import FORMAT_VERSION
+from wsss.evaluation.protocols import DEFINITIONS
+from wsss.evaluation.summary import Record, best_of, record, scan_seed_labels, warnings_of
+from wsss.evaluation.tables import CsvWriter, write_csv, write_json
+from wsss.evaluation.tally import CamTally, Key, Measured, Sources, measure
+from wsss.parallel import map_in_processes
+from wsss.progress import Progress
+from wsss.stages.artifact import provenance
+from wsss.store import ArtifactReader
+
+IMAGES_PER_TASK = 8
+ENOUGH_COVERAGE, ENOUGH_RECALL = 0.7, 0.5
+"""What a point of the scan must reach before its foreground precision is looked at."""
+KINDS = ("saliency", "cams", "labels", "label_saliency", "predictions")
+LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
+PER_IMAGE = ("image", "split", "kind", "name", "iou", "coverage", "foreground", "change")
+CLASS_SCORES = ("iou", "precision", "recall", "truth_share", "label_share", "images")
+THRESHOLDS = ("saliency_threshold", "cam_threshold", "background_cam_threshold")
+SCAN_SCORES = ("precision", "coverage", "miou", "foreground_precision", "foreground_recall")
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(
+    settings: Evaluate,
+    *,
+    index: Path,
+    saliency: Path | None = None,
+    cams: Path | None = None,
+    labels: Mapping[str, Path] | None = None,
+    predictions: Mapping[str, Path] | None = None,
+    output: Path,
+    context: RunContext = RunContext(),
+) -> None:
+    """Judges saliency, CAMs, label sets and predictions against the true masks, in one pass over the images.
+
+    Args:
+        settings: Whether to scan thresholds.
+        index: Artifact of stage `index`.
+        saliency: Artifact of stage `saliency`, judged on every split.
+        cams: Artifact of stage `cams`, judged on `train`.
+        labels: Label sets over `train` by name, in the order in which they were made (each is compared with the one
+            before it).
+        predictions: Artifacts of stage `predict` by name; each says its own split.
+        output: `metrics.json`; the tables are written beside it.
+
+    Raises:
+        InputError: If an artifact is missing, damaged, lacks an image or belongs to another index.
+    """
+    dataset = load_dataset(index)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    labels, predictions = dict(labels or {}), dict(predictions or {})
+    sources = _open(settings, dataset, saliency, cams, labels, predictions)
+    measured = _measure(sources, output, context)
+    records = _records(sources, measured)
+    points = scan_seed_labels(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []
+    inputs = {"index": index, "saliency": saliency, "cams": cams, "labels": labels, "predictions": predictions}
+    content = _header(settings, inputs, output, context)
+    content |= {"data": _data(dataset), "evaluations": records, "seed_labels_scan": _scan_summary(points)}
+    content |= {"definitions": DEFINITIONS, "warnings": warnings_of(records)}
+    for warning in content["warnings"]:
+        logger.warning(warning)
+    _write_tables(output.parent, records, points, dataset.class_names)
+    write_json(output, content)
+
+
+def _open(
+    settings: Evaluate,
+    dataset: Dataset,
+    saliency: Path | None,
+    cams: Path | None,
+    labels: Mapping[str, Path],
+    predictions: Mapping[str, Path],
+) -> Sources:
+    predicted = {}
+    for name, path in predictions.items():
+        reader = ArtifactReader(path, "predict")
+        split = str(reader.attributes.get("split", ""))
+        if split not in dataset.splits:
+            raise InputError(f"{path}: predicts split `{split}`, the index has {', '.join(dataset.splits)}")
+        predicted[name] = (split, reader)
+    sources = Sources(
+        dataset=dataset,
+        saliency=ArtifactReader(saliency, "saliency") if saliency is not None else None,
+        cams=ArtifactReader(cams, "cams") if cams is not None else None,
+        labels={name: ArtifactReader(path, LABEL_STAGES) for name, path in labels.items()},
+        predictions=predicted,
+        sweep=settings.sweep,
+    )
+    for reader in _readers(sources).values():
+        theirs = reader.attributes.get("class_names")
+        if theirs is not None and tuple(theirs) != tuple(dataset.class_names):
+            raise InputError(f"{reader.path}: was made for other classes than the index has; build it again")
+    return sources
+
+
+def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:
+    """The readers by kind and name, in the order of the pipeline."""
+    found: dict[tuple[str, str], ArtifactReader] = {}
+    if sources.saliency is not None:
+        found["saliency", "saliency"] = sources.saliency
+    if sources.cams is not None:
+        found["cams", "cams"] = sources.cams
+    found |= {("labels", name): reader for name, reader in sources.labels.items()}
+    found |= {("predictions", name): reader for name, (_, reader) in sources.predictions.items()}
+    return found
+
+
+def _measure(sources: Sources, output: Path, context: RunContext) -> Measured:
+    """Counts all images that anything is known of; rows per image go to their table at once."""
+    splits = set(sources.dataset.splits if sources.saliency is not None else ())
+    splits |= {split for split, _ in sources.predictions.values()}
+    if sources.cams is not None or sources.labels:
+        splits.add("train")
+    ids = sources.dataset.ids
+    images = [(split, name) for split in sources.dataset.splits if split in splits for name in ids(split)]
+    total = Measured()
+    tasks = [images[start : start + IMAGES_PER_TASK] for start in range(0, len(images), IMAGES_PER_TASK)]
+    results = map_in_processes(partial(measure, sources), tasks, workers=context.workers, what="evaluate")
+    table = CsvWriter(output.with_name("per_image.csv"), PER_IMAGE)
+    with table, Progress("evaluate", len(images)) as progress:
+        for task, measured in zip(tasks, results, strict=True):
+            for key, tally in measured.tallies.items():
+                total.add(key, tally)
+            for row in measured.rows:
+                table.write(row)
+            progress.advance(len(task))
+    return total
+
+
+def _records(sources: Sources, measured: Measured) -> list[Record]:
+    readers = _readers(sources)
+    order = {name: place for place, name in enumerate([*sources.labels, *sources.predictions])}
+
+    def place(key: Key) -> tuple[Any, ...]:
+        return KINDS.index(key[0]), order.get(key[1], 0), sources.dataset.splits.index(key[2])
+
+    cams = sources.cams.attributes if sources.cams is not None else None
+    return [
+        record(key, measured.tallies[key], readers[_artifact_of(key)].attributes, cams)
+        for key in sorted(measured.tallies, key=place)
+    ]
+
+
+def _artifact_of(key: Key) -> tuple[str, str]:
+    kind, name, _ = key
+    return ("labels" if kind == "label_saliency" else kind), name
+
+
+def _cam_tally(measured: Measured) -> CamTally:
+    tally = measured.tallies.get(("cams", "cams", "train"))
+    return tally if isinstance(tally, CamTally) else CamTally()
+
+
+def _header(settings: Evaluate, inputs: Mapping[str, Any], output: Path, context: RunContext) -> dict[str, Any]:
+    flat: dict[str, Path | None] = {}
+    for name, value in inputs.items():
+        flat |= {f"{name}/{key}": path for key, path in value.items()} if isinstance(value, dict) else {name: value}
+    source = provenance("evaluate", settings, flat, context)
+
+    def relative(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: relative(path) for name, path in value.items()}
+        return None if value is None else Path(relpath(Path(value).resolve(), output.parent.resolve())).as_posix()
+
+    return {
+        "format_version": FORMAT_VERSION,
+        "stage": "evaluate",
+        **{name: source[name] for name in ("run", "variant", "seed")},
+        "package_version": __version__,
+        **{name: source[name] for name in ("git_commit", "code")},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": settings.model_dump(mode="json"),
+        "inputs": {name: relative(value) for name, value in inputs.items()} | {"fingerprints": source["inputs"]},
+    }
+
+
+def _data(dataset: Dataset) -> dict[str, Any]:
+    splits = {}
+    for split in dataset.splits:
+        ids, image_labels = dataset.ids(split), dataset.labels(split)
+        splits[split] = {
+            "images": len(ids),
+            "masks": sum(dataset.mask_path(image_id) is not None for image_id in ids),
+            "classes_per_image": float(image_labels.sum(axis=1).mean()) if len(ids) else None,
+            "class_images": image_labels.sum(axis=0, dtype=np.int64),
+        }
+    return {
+        "name": dataset.name,
+        "label_source": dataset.label_source,
+        "class_names": list(dataset.class_names),
+        "ignore_index": dataset.ignore_index,
+        "splits": splits,
+    }
+
+
+def _scan_summary(points: list[Record]) -> dict[str, Any] | None:
+    if not points:
+        return None
+    useful = [p for p in points if p["coverage"] >= ENOUGH_COVERAGE and p["foreground_recall"] >= ENOUGH_RECALL]
+    return {
+        "points": len(points),
+        "best_miou": best_of(points, "miou"),
+        "best_foreground_precision": best_of(useful, "foreground_precision"),
+    }
+
+
+def _write_tables(folder: Path, records: list[Record], points: list[Record], class_names: tuple[str, ...]) -> None:
+    metrics = list(dict.fromkeys(name for item in records for name in item["metrics"]))
+    head = ("kind", "name", "split", "images", "images_with_masks", "stage", "model", "protocol_name")
+    rows = [{**item, **item["metrics"]} for item in records]
+    write_csv(folder / "summary.csv", rows, [*head, *metrics, "protocol"])
+    per_class = [
+        {**{name: item[name] for name in ("kind", "name", "split")}, "value": value, "class": class_names[value]}
+        | {name: values[value] for name, values in item["classes"].items()}
+        for item in records
+        if "classes" in item
+        for value in range(len(class_names))
+    ]
+    write_csv(folder / "per_class.csv", per_class, ["kind", "name", "split", "value", "class", *CLASS_SCORES])
+    of_cams = [point for item in records for point in item.get("sweep", [])]
+    scan = [{"rule": "cams", "cam_threshold": point["threshold"], **point} for point in of_cams]
+    scan += [{"rule": "saliency", **point} for point in points]
+    write_csv(folder / "sweeps.csv", scan, ["rule", *THRESHOLDS, *SCAN_SCORES])

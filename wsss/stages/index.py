@@ -1,0 +1,64 @@
+"""Stage `index`: which images there are, with their classes, sizes and splits; the only stage that parses sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wsss.config import AnyData
+from wsss.context import RunContext
+from wsss.data.scan import DIGEST_BYTES, IGNORE_INDEX, Scan, scan_images
+from wsss.data.sources import Listing, input_files, list_images
+from wsss.stages.artifact import provenance
+from wsss.store import ArtifactWriter
+
+
+def index(settings: AnyData, *, output: str | Path, context: RunContext = RunContext()) -> None:
+    """Checks a data set and writes what all other stages know of it.
+
+    Tables, in one order: ids, paths and mask_paths (relative to the attribute `root`; no mask is empty), sizes (N, 2)
+    int32 (H, W), labels (N, C) uint8, split; content and mask_content (N, 16) uint8, hashes of the files, and identity,
+    through which the artifact's fingerprint changes when a photograph is replaced or the classes are renamed.
+
+    Raises:
+        InputError: For anything wrong with the data, in one line.
+    """
+    listing = list_images(settings, workers=context.workers)
+    scans = scan_images(listing, workers=context.workers)
+    attributes = {
+        **provenance("index", settings, input_files(settings), context),
+        "root": str(listing.root),
+        "class_names": list(listing.class_names),
+        "ignore_index": IGNORE_INDEX,
+        "max_side": settings.max_side,
+        "label_source": listing.label_source,
+        "data_name": listing.name,
+    }
+    records = listing.records
+    with ArtifactWriter(output, stage="index", attributes=attributes) as artifact:
+        artifact.write_table("ids", [record.image_id for record in records])
+        artifact.write_table("paths", [record.image for record in records])
+        artifact.write_table("mask_paths", [record.mask for record in records])
+        artifact.write_table("split", [record.split for record in records])
+        artifact.write_table("sizes", np.array([scan.size for scan in scans], np.int32))
+        artifact.write_table("labels", _multi_hot(listing, scans))
+        # attributes are not part of the fingerprint, so what other stages depend on stands here too
+        artifact.write_table("identity", [f"max_side {settings.max_side}", *listing.class_names])
+        artifact.write_table("content", _bytes([scan.digest for scan in scans]))
+        artifact.write_table("mask_content", _bytes([scan.mask_digest for scan in scans]))
+
+
+def _multi_hot(listing: Listing, scans: Sequence[Scan]) -> np.ndarray:
+    """(N, C) uint8; column c is class c + 1."""
+    labels = np.zeros((len(scans), len(listing.class_names) - 1), np.uint8)
+    for row, record, scan in zip(labels, listing.records, scans, strict=True):
+        present = scan.classes if record.labels is None else record.labels
+        row[[number - 1 for number in present]] = 1
+    return labels
+
+
+def _bytes(digests: Sequence[bytes]) -> np.ndarray:
+    """(N, 16) uint8."""
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)

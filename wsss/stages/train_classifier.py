@@ -1,0 +1,65 @@
+"""Stage `train_classifier`: a multi-label classification network, from image-level labels alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsss.config import TrainClassifier
+from wsss.context import RunContext
+from wsss.data import load_dataset
+from wsss.data.loaders import TrainingImages
+from wsss.stages.artifact import provenance, stamp
+from wsss.state import StageState
+from wsss.training.checkpoint import build_model
+from wsss.training.modules import ClassifierModule
+from wsss.training.outputs import write_outputs
+from wsss.training.trainer import run_training
+from wsss.training.validation import ClassifierValidation, batch_limits
+
+STAGE = "train_classifier"
+
+
+def train_classifier(
+    settings: TrainClassifier, *, index: Path, output: Path, context: RunContext = RunContext()
+) -> None:
+    """Trains the network that the first CAMs come from.
+
+    Args:
+        settings: Of the stage.
+        index: Artifact of stage `index`.
+        output: Checkpoint to write; `metrics.json` and `curves.csv` come to lie beside it.
+        context: Seed and machine.
+
+    Raises:
+        InputError: If an input is wrong.
+        Interrupted: If the stage was asked to stop; the same call goes on.
+    """
+    output = Path(output)
+    dataset = load_dataset(index)
+    attributes = provenance(STAGE, settings, {"index": Path(index)}, context)
+    model_settings = {"backbone": settings.backbone.model_dump(mode="json"), "dropout": settings.dropout}
+    with StageState(output, stamp(STAGE, attributes)) as state:
+        network = build_model("classifier", model_settings, dataset.num_classes, seed=context.seed)
+        data = TrainingImages(dataset, dataset.ids("train"), settings.augmentation, seed=context.seed)
+        validation = None
+        if "val" in dataset.splits:
+            validation = ClassifierValidation(dataset, "val", dataset.class_names, **batch_limits(settings, context))
+        result = run_training(
+            ClassifierModule(network, settings.optimizer),
+            data,
+            validation,
+            description=STAGE,
+            settings=settings,
+            context=context,
+            folder=state.folder,
+        )
+        write_outputs(
+            output,
+            network,
+            result,
+            stage=STAGE,
+            model_settings=model_settings,
+            class_names=dataset.class_names,
+            attributes=attributes,
+        )
+        state.finish()

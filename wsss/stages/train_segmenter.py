@@ -1,0 +1,167 @@
+"""Stage `train_segmenter`: a standard segmentation network, fully supervised by pseudo labels or true masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wsss.config import TrainSegmenter
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.data.loaders import LabelSource, TrainingImages
+from wsss.errors import InputError
+from wsss.stages.artifact import provenance, stamp
+from wsss.state import StageState
+from wsss.store import ArtifactReader
+from wsss.training.checkpoint import build_model
+from wsss.training.modules import SegmenterModule
+from wsss.training.outputs import write_outputs
+from wsss.training.trainer import run_training
+from wsss.training.validation import SegmenterValidation, batch_limits
+
+STAGE = "train_segmenter"
+LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
+
+
+def train_segmenter(
+    settings: TrainSegmenter,
+    *,
+    index: Path,
+    labels: Path | None,
+    output: Path,
+    context: RunContext = RunContext(),
+) -> None:
+    """Trains a segmentation network.
+
+    Args:
+        settings: Of the stage.
+        index: Artifact of stage `index`.
+        labels: Artifact with label maps (kind `segmentation`) of the training images; None takes their true masks.
+        output: Checkpoint to write; `metrics.json` and `curves.csv` come to lie beside it.
+        context: Seed and machine.
+
+    Raises:
+        InputError: If an input is wrong; also if the labels hold nothing to learn from.
+        Interrupted: If the stage was asked to stop; the same call goes on.
+    """
+    output = Path(output)
+    dataset = load_dataset(index)
+    attributes = provenance(STAGE, settings, {"index": Path(index), "labels": labels}, context)
+    source = _ArtifactLabels(Path(labels), dataset) if labels is not None else _TrueMasks(dataset)
+    model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
+    with StageState(output, stamp(STAGE, attributes)) as state:
+        source.check()
+        network = build_model("segmenter", model_settings, dataset.num_classes, seed=context.seed)
+        data = TrainingImages(dataset, source.ids, settings.augmentation, seed=context.seed, labels=source)
+        validation = None
+        if "val" in dataset.splits and dataset.has_masks("val"):
+            validation = SegmenterValidation(dataset, "val", dataset.class_names, **batch_limits(settings, context))
+        result = run_training(
+            SegmenterModule(network, settings.optimizer),
+            data,
+            validation,
+            description=STAGE,
+            settings=settings,
+            context=context,
+            folder=state.folder,
+        )
+        write_outputs(
+            output,
+            network,
+            result,
+            stage=STAGE,
+            model_settings=model_settings,
+            class_names=dataset.class_names,
+            attributes=attributes,
+        )
+        state.finish()
+
+
+class _Labels(LabelSource):
+    """Label maps of the training images; picklable to loader workers.
+
+    Attributes:
+        ids: The training images that have one.
+    """
+
+    ids: Sequence[str]
+
+    def __init__(self, dataset: Dataset, place: str) -> None:
+        self._dataset, self._place = dataset, place
+
+    def __getitem__(self, image_id: str) -> np.ndarray:
+        labels = self._read(image_id)
+        wrong = labels[(labels > self._dataset.num_classes) & (labels != self._dataset.ignore_index)]
+        if wrong.size:
+            raise InputError(
+                f"{self._place}: labels of `{image_id}` hold the value {wrong[0]}, the index has "
+                f"{self._dataset.num_classes} classes; build them again from this index"
+            )
+        return labels
+
+    def check(self) -> None:
+        """Looks for the first labelled pixel of a class: training on none would succeed and be worthless.
+
+        Raises:
+            InputError: If there is none in all label maps.
+        """
+        background = False
+        for image_id in self.ids:
+            labels = self[image_id]
+            if ((labels > 0) & (labels != self._dataset.ignore_index)).any():
+                return
+            background = background or bool((labels == 0).any())
+        what = "only background" if background else f"no pixel other than {self._dataset.ignore_index} (ignored)"
+        raise InputError(
+            f"{self._place}: the labels of all {len(self.ids)} training images hold {what}; "
+            "lower seed_labels.cam_threshold, or look at the CAMs"
+        )
+
+    def _read(self, image_id: str) -> np.ndarray:
+        raise NotImplementedError
+
+
+class _ArtifactLabels(_Labels):
+    """From an artifact of a label stage; every training image must have them."""
+
+    def __init__(self, path: Path, dataset: Dataset) -> None:
+        super().__init__(dataset, str(path))
+        self._reader = ArtifactReader(path, LABEL_STAGES)
+        self.ids = dataset.ids("train")
+
+    def check(self) -> None:
+        names = self._reader.attributes.get("class_names")
+        if names is not None and tuple(names) != self._dataset.class_names:
+            raise InputError(f"{self._place}: was made for other classes than the index has; build it again")
+        missing = [image_id for image_id in self.ids if not self._reader.has("segmentation", image_id)]
+        if missing:
+            raise InputError(
+                f"{self._place}: {len(missing)} of {len(self.ids)} training images have no labels, the first is "
+                f"`{missing[0]}`; build it again from this index"
+            )
+        super().check()
+        # loader processes open it for themselves
+        self._reader.close()
+
+    def _read(self, image_id: str) -> np.ndarray:
+        return self._reader.read("segmentation", image_id)
+
+
+class _TrueMasks(_Labels):
+    """The masks of the data set; images without one are left out."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(dataset, str(dataset.root))
+        self.ids = [image_id for image_id in dataset.ids("train") if dataset.mask_path(image_id) is not None]
+
+    def check(self) -> None:
+        if not self.ids:
+            raise InputError(f"{self._place}: no training image has a mask; take `labels: seeds` for train_segmenter")
+        super().check()
+
+    def _read(self, image_id: str) -> np.ndarray:
+        mask = self._dataset.mask(image_id)
+        assert mask is not None
+        return mask

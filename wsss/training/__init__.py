@@ -1,0 +1,3 @@
+"""Training: Lightning's trainer, what is optimised, and checkpoints that go on after a kill."""
+
+from __future__ import annotations

@@ -1,0 +1,171 @@
+"""Checkpoints of trained networks: one file that says what it is and can be rebuilt from, without code in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from wsss import __version__
+from wsss.config import Backbone
+from wsss.errors import InputError
+from wsss.models import Classifier, Segmenter
+from wsss.training.files import write_torch
+
+FORMAT_VERSION = 1
+MODELS: dict[str, Callable[..., nn.Module]] = {"classifier": Classifier, "segmenter": Segmenter}
+"""Every kind of network; each is built from `backbone`, `num_classes` and settings of its own."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint says of itself beside its weights.
+
+    Attributes:
+        stage: The stage that wrote it.
+        kind: Key of `MODELS`.
+        model_settings: Settings that the network was built from.
+        class_names: Background first.
+        attributes: Where it came from (`wsss.stages.artifact.provenance`).
+        metrics: What training measured, without timings.
+    """
+
+    stage: str
+    kind: str
+    model_settings: dict[str, Any]
+    class_names: tuple[str, ...]
+    attributes: dict[str, Any]
+    metrics: dict[str, Any]
+
+    @property
+    def num_classes(self) -> int:
+        """Classes without background."""
+        return len(self.class_names) - 1
+
+
+def build_model(kind: str, model_settings: Mapping[str, Any], num_classes: int, *, seed: int = 0) -> nn.Module:
+    """A network with new layers drawn from the seed.
+
+    Args:
+        kind: Key of `MODELS`.
+        model_settings: `backbone` (a mapping) and the network's own settings.
+        num_classes: Classes without background.
+        seed: Seed of the initialisation; the global random state is left alone.
+    """
+    settings = dict(model_settings)
+    backbone = Backbone.parse(settings.pop("backbone"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MODELS[kind](backbone, num_classes=num_classes, **settings)
+
+
+def save_model(
+    path: str | Path,
+    *,
+    stage: str,
+    model: nn.Module,
+    model_settings: Mapping[str, Any],
+    class_names: Sequence[str],
+    attributes: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+) -> None:
+    """Writes a checkpoint, whole or not at all; equal content gives equal bytes."""
+    kind = next(name for name, builder in MODELS.items() if type(model) is builder)
+    payload = {
+        "format_version": FORMAT_VERSION,
+        "package_version": __version__,
+        "stage": stage,
+        "kind": kind,
+        # through JSON: plain types are all that a safe unpickler takes
+        "model_settings": json.loads(json.dumps(dict(model_settings))),
+        "class_names": [str(name) for name in class_names],
+        "attributes": json.loads(json.dumps(dict(attributes))),
+        "metrics": json.loads(json.dumps(dict(metrics))),
+        "weights": {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()},
+    }
+    write_torch(Path(path), payload)
+
+
+def load_model(
+    path: str | Path,
+    stage: str | tuple[str, ...] | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+) -> tuple[nn.Module, Checkpoint]:
+    """The network of a checkpoint, in evaluation mode on the CPU, and what the file says of it.
+
+    Args:
+        path: The file.
+        stage: The stage, or stages, that must have written it; None takes any.
+        class_names: Classes that it must have been trained on, background first; None takes any.
+
+    Raises:
+        InputError: In one line, if the file is missing, damaged, no checkpoint of ours, of another stage, of other
+            classes, or its weights are not those of the network it names.
+    """
+    path = Path(path)
+    payload = _read(path)
+    info = Checkpoint(
+        **{key: payload[key] for key in ("stage", "kind", "model_settings", "attributes", "metrics")},
+        class_names=tuple(payload["class_names"]),
+    )
+    stages = (stage,) if isinstance(stage, str) else stage
+    if stages is not None and info.stage not in stages:
+        raise InputError(f"{path}: was written by stage {info.stage}, expected {' or '.join(stages)}")
+    if class_names is not None and info.class_names != tuple(class_names):
+        raise InputError(f"{path}: {_class_difference(info.class_names, tuple(class_names))}; {_rebuild(path)}")
+    # the weights come from this file, so nothing must be downloaded first
+    settings = {**info.model_settings, "backbone": {**info.model_settings["backbone"], "weights": "none"}}
+    model = build_model(info.kind, settings, info.num_classes)
+    _load_weights(path, model, payload["weights"])
+    return model.eval(), info
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        payload = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such checkpoint; {_rebuild(path)}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, expected a checkpoint (model.ckpt)") from None
+    except Exception as error:  # torch.load raises whatever its unpickler meets
+        raise InputError(
+            f"{path}: damaged, or no checkpoint that can be read safely ({type(error).__name__}); {_rebuild(path)}"
+        ) from None
+    keys = {"format_version", "stage", "kind", "model_settings", "class_names", "attributes", "metrics", "weights"}
+    if not isinstance(payload, dict) or not keys <= payload.keys():
+        raise InputError(f"{path}: a file of torch, but no checkpoint of wsss; {_rebuild(path)}")
+    if payload["format_version"] != FORMAT_VERSION:
+        version = payload["format_version"]
+        raise InputError(f"{path}: has format version {version}, this package reads {FORMAT_VERSION}; {_rebuild(path)}")
+    if payload["kind"] not in MODELS:
+        raise InputError(f"{path}: holds a network `{payload['kind']}`, known are {', '.join(MODELS)}")
+    return payload
+
+
+def _load_weights(path: Path, model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    own = model.state_dict()
+    wrong = [name for name in own if name not in weights] + [name for name in weights if name not in own]
+    wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape]
+    if wrong:
+        raise InputError(
+            f"{path}: {len(wrong)} tensors are missing, unknown or of another shape, the first is `{wrong[0]}`; "
+            f"{_rebuild(path)}"
+        )
+    model.load_state_dict(dict(weights), strict=True)
+
+
+def _class_difference(found: tuple[str, ...], expected: tuple[str, ...]) -> str:
+    if len(found) != len(expected):
+        return f"was trained on {len(found) - 1} classes, the index has {len(expected) - 1}"
+    place = next(i for i, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b)
+    return f"its class {place} is `{found[place]}`, the index has `{expected[place]}`"
+
+
+def _rebuild(path: Path) -> str:
+    return f"delete it and train again with `snakemake {path}`"

@@ -1,0 +1,37 @@
+"""What a training leaves: checkpoint, metrics, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from wsss.training.checkpoint import save_model
+from wsss.training.files import write_csv, write_json
+from wsss.training.trainer import TrainingResult
+
+
+def write_outputs(
+    output: Path,
+    network: nn.Module,
+    result: TrainingResult,
+    *,
+    stage: str,
+    model_settings: Mapping[str, Any],
+    class_names: Sequence[str],
+    attributes: Mapping[str, Any],
+) -> None:
+    """Writes `curves.csv` and `metrics.json` beside the checkpoint, and the checkpoint last: it says all is there."""
+    write_csv(output.parent / "curves.csv", result.rows)
+    write_json(output.parent / "metrics.json", {"stage": stage, **result.metrics, "machine": result.machine})
+    save_model(
+        output,
+        stage=stage,
+        model=network,
+        model_settings=model_settings,
+        class_names=class_names,
+        attributes=attributes,
+        metrics=result.metrics,
+    )

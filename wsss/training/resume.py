@@ -1,0 +1,110 @@
+"""What lets a training go on after a kill: its record, its state file, and how it is asked to stop.
+
+Weights after a resumed training equal those of an uninterrupted one bit for bit (on a processor), because everything
+that a step uses is either in the state file (weights, statistics, optimiser, scaler) or a function of seed and step
+(the batch, its augmentation, the learning rate, and the random numbers of the step, which are seeded anew for each).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import signal
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+
+from wsss.training.files import write_torch
+
+logger = logging.getLogger(__name__)
+STATE_FILE = "training.pt"
+
+
+@dataclass
+class Record:
+    """How far a training is and what it measured on the way.
+
+    Attributes:
+        step: Steps done.
+        seconds: Time spent in them, validation and start-up left out.
+        rows: Lines of the curves, one per logged step or validation.
+        sums: Sum of every loss since the last line.
+        summed: How many steps these sums hold.
+        validated: Step of the last validation, -1 when there was none.
+        validation: What it measured.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+    summed: int = 0
+    validated: int = -1
+    validation: dict[str, Any] = field(default_factory=dict)
+
+
+def save_state(folder: Path, record: Record, state: dict[str, Any]) -> None:
+    """Writes record, weights and optimiser as one file, whole or not at all."""
+    write_torch(folder / STATE_FILE, {"record": asdict(record), **state})
+
+
+def load_state(folder: Path) -> tuple[Record, dict[str, Any]]:
+    """The last saved state, or a fresh record and nothing."""
+    path = folder / STATE_FILE
+    if not path.is_file():
+        return Record(), {}
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return Record(**state.pop("record")), state
+    except Exception as error:  # whatever is wrong with it, training from the start is right
+        logger.warning("%s cannot be read (%s): training starts from the beginning", path, type(error).__name__)
+        return Record(), {}
+
+
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """Seeds the global random numbers (dropout) of one step, so that nothing drawn before it matters."""
+    value = int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
+    random.seed(value)
+    torch.manual_seed(value % 2**63)
+
+
+class StopRequest:
+    """While the block runs, SIGTERM and Ctrl-C only set `requested`; a second Ctrl-C stops at once.
+
+    Outside the main thread, where handlers cannot be set, signals act as they always do.
+    """
+
+    def __init__(self) -> None:
+        self.requested = ""
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        self.install()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def install(self) -> None:
+        """Sets the handlers, once more where a library has put its own over them."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = signal.signal(number, self._handle)
+            self._before.setdefault(number, before)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"requested": self.requested, "_before": {}}
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.requested:
+            raise KeyboardInterrupt
+        self.requested = signal.Signals(number).name

@@ -1,0 +1,46 @@
+"""The optimiser and its learning rate, as a function of the step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from wsss.config import Optimizer
+
+
+def build_optimizer(settings: Optimizer, groups: Mapping[str, Iterable[nn.Parameter]]) -> torch.optim.Optimizer:
+    """An optimiser whose groups keep their own base rate under `base_rate`.
+
+    Args:
+        settings: Kind, rates and decay.
+        groups: `pretrained` and `new` parameters; new ones learn `head_multiplier` times as fast. Biases and
+            parameters of normalisation, all of them vectors, are not decayed.
+    """
+    optimizer_groups: list[dict[str, Any]] = []
+    for name, parameters in groups.items():
+        rate = settings.learning_rate * (settings.head_multiplier if name == "new" else 1.0)
+        members = list(parameters)
+        for decay, chosen in (
+            (settings.weight_decay, [parameter for parameter in members if parameter.ndim > 1]),
+            (0.0, [parameter for parameter in members if parameter.ndim <= 1]),
+        ):
+            if chosen:
+                optimizer_groups.append({"params": chosen, "lr": rate, "base_rate": rate, "weight_decay": decay})
+    if settings.name == "adamw":
+        return torch.optim.AdamW(optimizer_groups, lr=settings.learning_rate)
+    return torch.optim.SGD(optimizer_groups, lr=settings.learning_rate, momentum=settings.momentum)
+
+
+def rate_factor(settings: Optimizer, step: int, steps: int) -> float:
+    """Factor on every base rate at a step counted from 0: (1 - step/steps)^power, after a linear warm-up."""
+    warmup = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
+    return warmup * (1 - step / steps) ** settings.power
+
+
+def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Gives every group its base rate times the factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_rate"] * factor

@@ -1,0 +1,214 @@
+"""What happens around every training step: rates, random numbers, curves, progress, saved states, stopping."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from wsss.config import Training
+from wsss.errors import InputError, Interrupted
+from wsss.progress import Progress
+from wsss.training.modules import TrainingModule
+from wsss.training.resume import Record, StopRequest, save_state, seed_step
+from wsss.training.schedule import rate_factor, set_rates
+
+logger = logging.getLogger(__name__)
+Measure = Callable[
+    [torch.nn.Module, torch.device, Callable[[], AbstractContextManager[Any]], Callable[[], None]], dict[str, Any]
+]
+MAX_ROWS = 500
+STEPS_BETWEEN_NOTES = 10
+"""Reading the loss waits for a GPU, so it is not read at every step."""
+
+
+class Session(Callback):
+    """Runs one training from the record's step on; Lightning calls its hooks.
+
+    Args:
+        description: For progress, e.g. `train_classifier`.
+        settings: Of the training.
+        steps: Steps in all.
+        steps_per_epoch: Steps in an epoch.
+        seed: Seed of the random numbers of every step.
+        folder: Where states are written.
+        checkpoint_minutes: Time between them; 0 writes one after every step.
+        record: Where the training stands; kept up to date.
+        state: Saved weights and optimiser to go on from; empty to start.
+        measure: Validation, or None.
+        metric: Key of the number in it that goes into the curves.
+        stop: Says when to stop.
+    """
+
+    def __init__(
+        self,
+        *,
+        description: str,
+        settings: Training,
+        steps: int,
+        steps_per_epoch: int,
+        seed: int,
+        folder: Path,
+        checkpoint_minutes: float,
+        record: Record,
+        state: dict[str, Any],
+        measure: Measure | None,
+        metric: str,
+        stop: StopRequest,
+    ) -> None:
+        self.record, self.stop = record, stop
+        self._description, self._settings, self._seed, self._folder = description, settings, seed, folder
+        self._steps, self._steps_per_epoch = steps, steps_per_epoch
+        self._every = max(1, math.ceil(steps / MAX_ROWS))
+        self._validate_every = settings.validate_every * steps_per_epoch
+        self._checkpoint_seconds = 60 * checkpoint_minutes
+        self._state, self._measure, self._metric = state, measure, metric
+        self._sums: dict[str, torch.Tensor] = {}
+        self._note = ""
+        self._progress: Progress | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
+        """Takes over the saved state; Lightning would do it only at the borders of epochs."""
+        self.stop.install()
+        if self._state:
+            trainer.strategy.load_optimizer_state_dict({"optimizer_states": [self._state["optimizer"]]})
+            if self._state.get("precision"):
+                trainer.precision_plugin.load_state_dict(self._state["precision"])
+            self._state = {}
+        if trainer.is_global_zero:
+            self._progress = Progress(self._description, self._steps, done=self.record.step, unit="steps")
+            self._progress.__enter__()
+        self._validate_if_due(trainer, pl_module)
+        self._saved = self._last = time.monotonic()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: TrainingModule, batch: Any, batch_idx: int) -> None:
+        """Rates and random numbers are functions of the step."""
+        step = self.record.step
+        set_rates(trainer.optimizers[0], rate_factor(self._settings.optimizer, step, self._steps))
+        seed_step(self._seed, step, trainer.global_rank)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: TrainingModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts the step; then whatever is due: a line of the curves, a state, a validation, the end."""
+        record = self.record
+        record.step += 1
+        self._add(outputs)
+        now = time.monotonic()
+        record.seconds, self._last = record.seconds + now - self._last, now
+        last, due = record.step == self._steps, self._validation_due()
+        if record.step % self._every == 0 or last or due:
+            self._write_row(trainer)
+        if self._progress is not None:
+            self._progress.advance(note=self._note)
+        stop = self._asked_to_stop(trainer)
+        if last or due or stop or now - self._saved >= self._checkpoint_seconds:
+            self._save(trainer, pl_module)
+        if stop:
+            self.raise_if_stopped(stop)
+        if due and not last:
+            self._validate_if_due(trainer, pl_module)
+        self._last = time.monotonic()
+
+    def teardown(self, trainer: Trainer, pl_module: TrainingModule, stage: str) -> None:
+        """Takes the progress bar off the terminal."""
+        if self._progress is not None:
+            finished = self.record.step == self._steps
+            self._progress.__exit__(None if finished else Interrupted, None, None)
+            self._progress = None
+
+    def validate(self, network: torch.nn.Module, device: torch.device, precision: Any) -> None:
+        """Measures now, unless that was done at this very step."""
+        if self._measure is None or self.record.validated == self.record.step:
+            return
+        self.record.validation = self._measure(network, device, precision, self.raise_if_stopped)
+        self.record.validated = self.record.step
+        value = self.record.validation.get(self._metric)
+        logger.info("%s: step %d, validation %s %s", self._description, self.record.step, self._metric, _text(value))
+        if self.record.rows:
+            self.record.rows[-1][self._metric] = value
+
+    def raise_if_stopped(self, signal_name: str = "") -> None:
+        """Ends the stage when it was asked to; its state is on the disk by then."""
+        if signal_name or self.stop.requested:
+            raise Interrupted(
+                f"{self._description}: stopped by {signal_name or self.stop.requested} after step {self.record.step} "
+                f"of {self._steps}; the same command goes on from there"
+            )
+
+    def _asked_to_stop(self, trainer: Trainer) -> str:
+        """The same answer in every process, else one would wait for the others for ever."""
+        if trainer.world_size == 1:
+            return self.stop.requested
+        asked = trainer.strategy.reduce(
+            torch.tensor(float(bool(self.stop.requested)), device=trainer.strategy.root_device), reduce_op="sum"
+        )
+        return (self.stop.requested or "a signal") if float(asked) else ""
+
+    def _add(self, outputs: dict[str, torch.Tensor]) -> None:
+        for name, value in outputs.items():
+            detached = value.detach().double()
+            self._sums[name] = self._sums[name] + detached if name in self._sums else detached
+        self.record.summed += 1
+        if self.record.step % STEPS_BETWEEN_NOTES == 0 or not self._note:
+            loss = float(outputs["loss"])
+            self._note = f"loss {loss:.4f}"
+            if not math.isfinite(loss):
+                raise InputError(
+                    f"{self._description}: the loss is {loss} at step {self.record.step}; "
+                    "set a lower optimizer.learning_rate, or optimizer.gradient_clip"
+                )
+
+    def _flush_sums(self) -> None:
+        """Moves the sums that are still on the device into the record."""
+        for name, value in self._sums.items():
+            self.record.sums[name] = self.record.sums.get(name, 0.0) + float(value)
+        self._sums = {}
+
+    def _write_row(self, trainer: Trainer) -> None:
+        self._flush_sums()
+        record = self.record
+        row: dict[str, Any] = {
+            "step": record.step,
+            "epoch": round(record.step / self._steps_per_epoch, 4),
+            "learning_rate": min(group["lr"] for group in trainer.optimizers[0].param_groups),
+            **{name: value / record.summed for name, value in record.sums.items()},
+        }
+        if self._measure is not None:
+            row[self._metric] = None
+        record.rows.append(row)
+        record.sums, record.summed = {}, 0
+        for log in trainer.loggers:
+            log.log_metrics({key: value for key, value in row.items() if value is not None}, step=record.step)
+
+    def _save(self, trainer: Trainer, module: TrainingModule) -> None:
+        self._flush_sums()
+        if trainer.is_global_zero:
+            state = {
+                "network": module.network.state_dict(),
+                "optimizer": trainer.optimizers[0].state_dict(),
+                "precision": trainer.precision_plugin.state_dict(),
+            }
+            save_state(self._folder, self.record, state)
+        self._saved = time.monotonic()
+
+    def _validation_due(self) -> bool:
+        return self._validate_every > 0 and self.record.step % self._validate_every == 0
+
+    def _validate_if_due(self, trainer: Trainer, module: TrainingModule) -> None:
+        if self.record.step == 0 or not self._validation_due():
+            return
+        if trainer.is_global_zero:
+            self.validate(module.network, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
+        trainer.strategy.barrier("validation")
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "not known"

@@ -1,0 +1,210 @@
+"""The one set-up of Lightning's trainer, for every network that is trained."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+
+from wsss.config import Training
+from wsss.context import RunContext
+from wsss.data.loaders import StepSampler, TrainingImages, make_loader, steps_per_epoch, worker_error
+from wsss.errors import InputError
+from wsss.training.modules import TrainingModule
+from wsss.training.resume import Record, StopRequest, load_state
+from wsss.training.session import Session
+from wsss.training.validation import Validation
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished training measured.
+
+    Attributes:
+        rows: The curves.
+        metrics: What depends on the training alone: equal trainings, equal numbers.
+        machine: What depends on the machine: times, memory, device.
+    """
+
+    rows: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    machine: dict[str, Any]
+
+
+def run_training(
+    module: TrainingModule,
+    data: TrainingImages,
+    validation: Validation | None,
+    *,
+    description: str,
+    settings: Training,
+    context: RunContext,
+    folder: Path,
+) -> TrainingResult:
+    """Trains the module's network in place, going on from the state in the folder where there is one.
+
+    Args:
+        module: Network and losses.
+        data: Training images.
+        validation: Measured every `settings.validate_every` epochs and at the end; None measures nothing.
+        description: Name for progress.
+        settings: Of the training.
+        context: Seed and machine.
+        folder: For states and logs; the caller deletes it when the outputs are written.
+
+    Raises:
+        InputError: If the device, or an image, is not there or the loss is no number.
+        Interrupted: After SIGTERM or Ctrl-C; the state is saved.
+    """
+    if context.threads > 0:
+        torch.set_num_threads(context.threads)
+    if not len(data):
+        raise InputError(f"{description}: there is no image to train on; check the lists and filters of `data`")
+    accelerator, devices = choose_device(context)
+    _check(settings, accelerator, len(devices), len(data))
+    per_epoch = steps_per_epoch(len(data), settings.batch_size)
+    steps = min(settings.epochs * per_epoch, settings.max_steps or settings.epochs * per_epoch)
+    record, state = load_state(folder)
+    if state:
+        logger.info("%s: going on after step %d of %d", description, record.step, steps)
+        module.network.load_state_dict(state["network"])
+    with StopRequest() as stop, quiet_lightning():
+        session = Session(
+            description=description,
+            settings=settings,
+            steps=steps,
+            steps_per_epoch=per_epoch,
+            seed=context.seed,
+            folder=folder,
+            checkpoint_minutes=context.checkpoint_minutes,
+            record=record,
+            state=state,
+            measure=validation,
+            metric=validation.metric if validation is not None else "",
+            stop=stop,
+        )
+        trainer = make_trainer(settings, accelerator, devices, folder, session, max_steps=steps - record.step)
+        if record.step < steps:
+            sampler = StepSampler(len(data), settings.batch_size, steps, seed=context.seed, start=record.step)
+            loader = make_loader(data, sampler, workers=context.workers, pin_memory=accelerator == "gpu")
+            try:
+                trainer.fit(module, train_dataloaders=loader)
+            except InputError as error:
+                raise worker_error(error) from None
+        device = torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
+        session.validate(module.network.to(device), device, trainer.precision_plugin.forward_context)
+    module.network.cpu().eval()
+    return _result(session.record, settings, per_epoch, len(data), device)
+
+
+def choose_device(context: RunContext) -> tuple[str, list[int]]:
+    """Lightning's accelerator and the indices of its devices.
+
+    Raises:
+        InputError: If a GPU is asked for that is not there.
+    """
+    available = torch.cuda.device_count()
+    if context.device == "cpu" or (context.device == "auto" and not available):
+        return "cpu", [0]
+    first = int(context.device.partition(":")[2] or 0)
+    wanted = list(range(first, first + context.devices))
+    if wanted[-1] >= available:
+        raise InputError(
+            f"device `{context.device}` with {context.devices} device(s): this machine has {available} GPU(s); "
+            "use `--device cpu` or `auto`"
+        )
+    return "gpu", wanted
+
+
+def make_trainer(
+    settings: Training, accelerator: str, devices: list[int], folder: Path, session: Session, *, max_steps: int
+) -> Trainer:
+    """Lightning's trainer without any output of its own but in `folder`; the session does the rest."""
+    logs: list[Any] = []
+    if importlib.util.find_spec("tensorboard"):
+        from lightning.pytorch.loggers import TensorBoardLogger
+
+        logs.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+    return Trainer(
+        accelerator=accelerator,
+        devices=devices if accelerator == "gpu" else len(devices),
+        strategy="auto" if len(devices) == 1 else "ddp_spawn",
+        precision=settings.precision,
+        max_epochs=1,
+        max_steps=max_steps,
+        gradient_clip_val=settings.optimizer.gradient_clip,
+        callbacks=[session],
+        logger=logs or False,
+        default_root_dir=folder,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0,
+        use_distributed_sampler=False,
+    )
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keeps Lightning's notes and warnings from the person; its errors are exceptions and pass."""
+    names = (
+        "lightning.pytorch",
+        "lightning.fabric",
+        "lightning.pytorch.utilities.rank_zero",
+        "lightning.fabric.utilities.rank_zero",
+    )
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [log.level for log in loggers]
+    for log in loggers:
+        log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", module=r"torchmetrics\..*")
+            yield
+    finally:
+        for log, level in zip(loggers, levels, strict=True):
+            log.setLevel(level)
+
+
+def _check(settings: Training, accelerator: str, devices: int, images: int) -> None:
+    if settings.precision == "16-mixed" and accelerator == "cpu":
+        raise InputError("precision `16-mixed` needs a GPU; use `bf16-mixed` or `32`")
+    batch = min(settings.batch_size, images)
+    if batch % devices:
+        raise InputError(f"a batch of {batch} images cannot be divided among {devices} devices")
+
+
+def _result(record: Record, settings: Training, per_epoch: int, images: int, device: torch.device) -> TrainingResult:
+    batch = min(settings.batch_size, images)
+    losses = [row["loss"] for row in record.rows]
+    metrics = {
+        "steps": record.step,
+        "epochs": round(record.step / per_epoch, 4),
+        "training_images": images,
+        "batch_size": batch,
+        "final_loss": losses[-1] if losses else None,
+        # null where the data set has no validation split, or no masks in it
+        "validation": record.validation or None,
+    }
+    cuda = device.type == "cuda"
+    machine = {
+        "device": torch.cuda.get_device_name(device) if cuda else "cpu",
+        "threads": torch.get_num_threads(),
+        "training_seconds": round(record.seconds, 3),
+        "seconds_per_step": round(record.seconds / max(record.step, 1), 4),
+        "images_per_second": round(record.step * batch / max(record.seconds, 1e-9), 2),
+        "peak_memory_mib": round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if cuda else None,
+    }
+    return TrainingResult(record.rows, metrics, machine)

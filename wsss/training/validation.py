@@ -1,0 +1,163 @@
+"""Validation during and after training: quick numbers of one scale, at the size that networks see.
+
+The stage `evaluate` makes the numbers that are reported; these tell whether a training goes well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wsss.config import Training
+from wsss.context import RunContext
+from wsss.data.loaders import ImageSource, WholeImages, make_loader
+from wsss.ops.metrics import class_scores, confusion_matrix, mean
+from wsss.progress import track
+from wsss.training.modules import to_input
+
+logger = logging.getLogger(__name__)
+
+
+def batch_limits(settings: Training, context: RunContext) -> dict[str, int]:
+    """How much a validation may compute at once: as many images as inference, as many pixels as a training step."""
+    pixels = settings.batch_size * settings.augmentation.crop_size**2
+    return {"workers": context.workers, "batch_size": context.batch_size, "pixels": pixels}
+
+
+class Validation:
+    """Measures a network on a split; a subclass says what.
+
+    Images are whole, at scale 1, not padded; batches hold images of one size.
+
+    Args:
+        images: The data set.
+        split: Its split.
+        class_names: Background first.
+        workers: Loader processes.
+        batch_size: Images in a batch at most.
+        pixels: Pixels in a batch at most, about.
+    """
+
+    wants_masks = False
+    metric = ""
+
+    def __init__(
+        self,
+        images: ImageSource,
+        split: str,
+        class_names: Sequence[str],
+        *,
+        workers: int,
+        batch_size: int,
+        pixels: int,
+    ) -> None:
+        self._data = WholeImages(images, images.ids(split), masks=self.wants_masks)
+        self.class_names, self._workers = tuple(class_names), workers
+        self._batches = self._data.batches(batch_size, pixels)
+        self._split = split
+
+    def __call__(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        precision: Callable[[], AbstractContextManager[Any]],
+        check: Callable[[], None],
+    ) -> dict[str, Any]:
+        """The numbers, plain and JSON-able.
+
+        Args:
+            network: On the device; left in the mode that it was in.
+            device: Where it computes.
+            precision: Context of mixed precision.
+            check: Called after every batch; may raise to stop.
+        """
+        training = network.training
+        network.eval()
+        try:
+            with torch.no_grad():
+                return self._measure(self._outputs(network, device, precision, check))
+        finally:
+            network.train(training)
+
+    def _outputs(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        precision: Callable[[], AbstractContextManager[Any]],
+        check: Callable[[], None],
+    ) -> Iterator[tuple[Any, dict[str, Tensor]]]:
+        loader = make_loader(self._data, self._batches, workers=self._workers, pin_memory=device.type == "cuda")
+        for batch in track(loader, f"validation on {self._split}", len(self._batches), unit="batches"):
+            with precision():
+                output = network(to_input(batch["images"].to(device, non_blocking=True)))
+            yield output, batch
+            check()
+
+    def _measure(self, outputs: Iterator[tuple[Any, dict[str, Tensor]]]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _describe(self) -> dict[str, Any]:
+        return {"split": self._split, "images": len(self._data), "protocol": "whole images, scale 1, no flip, no CRF"}
+
+
+class ClassifierValidation(Validation):
+    """Mean average precision over the classes that occur."""
+
+    metric = "map"
+
+    def _measure(self, outputs: Iterator[tuple[Any, dict[str, Tensor]]]) -> dict[str, Any]:
+        from torchmetrics.functional.classification import binary_average_precision
+
+        scores, targets = [], []
+        for output, batch in outputs:
+            scores.append(output.logits.float().cpu().sigmoid())
+            targets.append(batch["targets"])
+        target = torch.cat(targets)
+        present = target.any(dim=0)
+        # the average precision of a class without positives is not a number
+        kept = [int(index) for index in present.nonzero().flatten()]
+        per_class: list[float | None] = [None] * target.shape[1]
+        score = torch.cat(scores)
+        for index in kept:
+            per_class[index] = float(binary_average_precision(score[:, index], target[:, index]))
+        if len(kept) < len(per_class):
+            logger.info("validation: %d classes do not occur and are left out", len(per_class) - len(kept))
+        found = [value for value in per_class if value is not None]
+        names = self.class_names[1:]
+        return {
+            "map": float(np.mean(found)) if found else None,
+            "classes_left_out": [name for name, value in zip(names, per_class, strict=True) if value is None],
+            "average_precision": dict(zip(names, per_class, strict=True)),
+            **self._describe(),
+        }
+
+
+class SegmenterValidation(Validation):
+    """Mean intersection over union; a class without a pixel in truth or prediction is left out."""
+
+    wants_masks = True
+    metric = "miou"
+
+    def _measure(self, outputs: Iterator[tuple[Any, dict[str, Tensor]]]) -> dict[str, Any]:
+        classes = len(self.class_names) - 1
+        matrix = np.zeros((classes + 2, classes + 2), dtype=np.int64)
+        for logits, batch in outputs:
+            size = batch["images"].shape[-2:]
+            upsampled = functional.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
+            predicted = upsampled.argmax(dim=1).to(torch.uint8).cpu().numpy()
+            for truth, labels in zip(batch["labels"].numpy(), predicted, strict=True):
+                matrix += confusion_matrix(truth, labels, classes)
+        iou = class_scores(matrix).iou
+        value = mean(iou)
+        return {
+            "miou": None if np.isnan(value) else float(value),
+            "iou": {n: None if np.isnan(v) else float(v) for n, v in zip(self.class_names, iou, strict=True)},
+            **self._describe(),
+        }
