@@ -85,7 +85,7 @@ class _Source:
 
     def resolve(self, module: str, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> list[str]:
         """The modules that hold what `from MODULE import NAME` gives; without a name, what the module holds itself."""
-        if self.path(module) is None or (module, name) in seen:
+        if self.path(module) is None or (module, name) in seen or (_left_out(module) and module != PACKAGE):
             return []
         if name and self.path(f"{module}.{name}") is not None:
             return [f"{module}.{name}"]
@@ -123,7 +123,7 @@ def _left_out(module: str) -> bool:
 
 @cache
 def _path(root: Path, module: str) -> Path | None:
-    if module != PACKAGE and not module.startswith(f"{PACKAGE}."):
+    if (module != PACKAGE and not module.startswith(f"{PACKAGE}.")) or ".." in module:
         return None
     stem = root.joinpath(*module.split(".")[1:])
     for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
@@ -187,7 +187,7 @@ def _module_table(node: ast.Dict, package: str, root: Path, *, bare: bool) -> It
         if not all(isinstance(text, str) for text in texts):
             continue
         name, target = str(texts[0]), str(texts[1])
-        candidates = [f"{package}{target}" if target.startswith(".") else target]
+        candidates = [f"{package}{target}"] if target.startswith(".") else [target]
         candidates += [f"{package}.{target}"] if bare else []
         yield from ((name, candidate) for candidate in candidates if _path(root, candidate) is not None)
 

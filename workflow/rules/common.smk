@@ -14,7 +14,9 @@ from wsss.plan import SHARED_BY_ALL, Artifact, Plan
 from wsss.plan import folder_fingerprint, missing_source, source_files, source_folders
 
 # the rules' commands are those of the environment that runs Snakemake, whether or not it is activated
-os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+)
 
 
 def read_plan(values, files):
@@ -41,13 +43,22 @@ def artifact_of(stage, wildcards):
     """The artifact that a job writes."""
     found = {name: str(value) for name, value in wildcards.items()}
     if stage not in SHARED_BY_ALL:
-        found = {"variant": PLAN.variants[0], **found, "seed": int(found.get("seed", PLAN.seeds[0]))}
+        found = {
+            "variant": PLAN.variants[0],
+            **found,
+            "seed": int(found.get("seed", PLAN.seeds[0])),
+        }
     return Artifact(stage, **found)
 
 
 def artifact(stage):
     """The path that a stage writes to, with its wildcards."""
     return PLAN.pattern(stage)
+
+
+def figure(name):
+    """The path of a figure of the report."""
+    return f"{PLAN.root}/report/{name}"
 
 
 def log_of(stage):
@@ -78,7 +89,9 @@ def of_branch(kind):
 
     def find(wildcards):
         job = artifact_of("evaluate", wildcards)
-        return [PLAN.path(item) for item in PLAN.used(kind, job.variant, job.seed).values()]
+        return [
+            PLAN.path(item) for item in PLAN.used(kind, job.variant, job.seed).values()
+        ]
 
     return find
 
@@ -131,7 +144,9 @@ def identity_of(stage):
 def fingerprint_of(stage):
     """Digest of the folders of photographs, masks or maps that a stage reads: a replaced file is seen."""
     folders = source_folders(stage, PLAN.settings(Artifact(stage)))
-    return " ".join(f"{role}:{folder_fingerprint(folder)}" for role, folder in folders.items())
+    return " ".join(
+        f"{role}:{folder_fingerprint(folder)}" for role, folder in folders.items()
+    )
 
 
 def option(name):
@@ -144,6 +159,17 @@ def option(name):
     return text
 
 
+def repeated(name, files):
+    """Params function: each of the inputs `files` as an option `--NAME FILE`."""
+
+    def text(wildcards, input):
+        return " ".join(
+            f"--{name} {shlex.quote(str(path))}" for path in input.get(files)
+        )
+
+    return text
+
+
 def named_options(name):
     """Params function: inputs of one kind as `--KIND NAME=FILE` options."""
 
@@ -151,7 +177,9 @@ def named_options(name):
         job = artifact_of("evaluate", wildcards)
         names = PLAN.used(name, job.variant, job.seed)
         pairs = zip(names, input.get(name), strict=True)
-        return " ".join(f"--{name} {shlex.quote(f'{key}={path}')}" for key, path in pairs)
+        return " ".join(
+            f"--{name} {shlex.quote(f'{key}={path}')}" for key, path in pairs
+        )
 
     return text
 
@@ -189,3 +217,7 @@ def worker_threads():
 
 
 MACHINE = machine()
+
+
+wildcard_constraints:
+    **PLAN.wildcards(),

@@ -66,9 +66,33 @@ rule evaluate:
 rule report:
     input:
         index=artifact("index"),
+        saliency=all_of("saliency"),
         evaluations=all_of("evaluate"),
     output:
-        page=artifact("report"),
+        page=report(artifact("report"), caption="../report/page.rst", category="Page"),
+        contact_sheet=report(
+            figure("contact_sheet.jpg"),
+            caption="../report/contact_sheet.rst",
+            category="Images",
+        ),
+        predictions=report(
+            figure("predictions.jpg"),
+            caption="../report/predictions.rst",
+            category="Images",
+        ),
+        pipeline=report(
+            figure("pipeline.svg"),
+            caption="../report/pipeline.rst",
+            category="Numbers",
+        ),
+        classes=report(
+            figure("classes.svg"), caption="../report/classes.rst", category="Numbers"
+        ),
+        thresholds=report(
+            figure("thresholds.svg"),
+            caption="../report/thresholds.rst",
+            category="Numbers",
+        ),
     log:
         log_of("report"),
     benchmark:
@@ -80,9 +104,11 @@ rule report:
         machine=MACHINE,
     params:
         settings=settings_of("report"),
-        code="",
+        code=code_of("report"),
         identity=identity_of("report"),
+        saliency=option("saliency"),
+        evaluations=repeated("evaluation", "evaluations"),
     shell:
         "wsss report --settings {params.settings:q} --code {params.code:q} {params.identity}"
-        " --index {input.index:q} --output {output.page:q}"
+        " --index {input.index:q} {params.saliency} {params.evaluations} --output {output.page:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

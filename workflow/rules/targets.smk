@@ -1,11 +1,4 @@
 # Names to ask for, whatever variants, seeds and label sets a config has: `snakemake labels`.
-rule all:
-    default_target: True
-    input:
-        rules.report.output,
-        all_of("evaluate"),
-
-
 rule classifiers:
     input:
         all_of("train_classifier"),

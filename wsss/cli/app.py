@@ -141,6 +141,18 @@ def evaluate(
     call.run(index=index, saliency=saliency, cams=cams, output=output, **sets)
 
 
+@stage_command(app)
+def report(
+    call: StageCall,
+    index: Index,
+    evaluation: Annotated[list[Path], typer.Option(metavar="FILE", help="A metrics.json; may be repeated.")],
+    output: Output,
+    saliency: Saliency = None,
+) -> None:
+    """The page and the pictures that show what came out, of one or several branches."""
+    call.run(index=index, evaluations=evaluation, saliency=saliency, output=output)
+
+
 @app.command()
 def schema(
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; none: to stdout.")] = None,

@@ -152,4 +152,6 @@ class Report(Settings):
 
     samples: int = Field(default=12, ge=1)
     """Images on each contact sheet, spread over the range of quality."""
+    palette: Literal["voc", "color_blind"] = "color_blind"
+    """Colours of the classes: a set that people with colour-blindness can tell apart, or VOC's."""
 

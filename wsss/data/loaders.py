@@ -12,13 +12,15 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from wsss.config import Augmentation
 from wsss.data.transforms import JointAugmentation, image_tensor, resize_labels
 from wsss.errors import InputError
+
+_ORDER, _AUGMENTATION = 1, 2
 
 
 class ImageSource(Protocol):
@@ -60,29 +62,40 @@ class StepSampler(Sampler[list[Draw]]):
         steps: Steps of the training.
         seed: Seed of the order.
         start: Steps that are done already.
-        rank: Which share of every batch this process takes.
-        ranks: How many processes share a batch.
+
+    Where several processes train together, each yields its share of every batch.
     """
 
-    def __init__(
-        self, images: int, batch_size: int, steps: int, *, seed: int, start: int = 0, rank: int = 0, ranks: int = 1
-    ) -> None:
+    def __init__(self, images: int, batch_size: int, steps: int, *, seed: int, start: int = 0) -> None:
         self._images, self._batch_size, self._steps = images, min(batch_size, images), steps
-        self._seed, self._start, self._rank, self._ranks = seed, start, rank, ranks
+        self._seed, self._start = seed, start
         self.steps_per_epoch = steps_per_epoch(images, batch_size)
 
     def __len__(self) -> int:
         return self._steps - self._start
 
     def __iter__(self) -> Iterator[list[Draw]]:
+        rank, ranks = _share()
         order, shuffled = np.empty(0, dtype=np.int64), -1
         for step in range(self._start, self._steps):
             epoch, batch = divmod(step, self.steps_per_epoch)
             if epoch != shuffled:
-                order, shuffled = np.random.default_rng([self._seed, epoch]).permutation(self._images), epoch
+                order, shuffled = _generator(_ORDER, self._seed, epoch).permutation(self._images), epoch
             first = batch * self._batch_size
-            positions = range(first + self._rank, first + self._batch_size, self._ranks)
+            positions = range(first + rank, first + self._batch_size, ranks)
             yield [Draw(epoch, position, int(order[position])) for position in positions]
+
+
+def _share() -> tuple[int, int]:
+    """Rank of this process among those that train together, and their number."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+def _generator(purpose: int, *numbers: int) -> np.random.Generator:
+    """The purpose comes first: numpy pads with zeros, so (seed, epoch) alone would equal (seed, epoch, 0)."""
+    return np.random.default_rng([purpose, *numbers])
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
@@ -118,7 +131,7 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
 
     def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
         image_id = self.image_ids[draw.image]
-        generator = np.random.default_rng([self._seed, draw.epoch, draw.position])
+        generator = _generator(_AUGMENTATION, self._seed, draw.epoch, draw.position)
         image = self._images.network_image(image_id)
         if self._labels is not None:
             return self._augment(generator, image, labels=self._labels[image_id])

@@ -115,7 +115,7 @@ def scan_seed_labels(tally: CamTally) -> list[Record]:
                 weak = strong if limit is None else int(np.searchsorted(CAM_THRESHOLDS, np.float32(limit)))
                 if limit is not None and weak == strong:
                     continue
-                thresholds = {
+                thresholds: Record = {
                     "saliency_threshold": round(float(of_saliency), 4),
                     "cam_threshold": round(float(CAM_THRESHOLDS[strong]), 4),
                     "background_cam_threshold": limit,

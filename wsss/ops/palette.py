@@ -8,9 +8,9 @@ IGNORE_COLOR = (255, 255, 255)
 IGNORE_STRIPE = (178, 182, 188)
 """255 is drawn as stripes of these two, a pattern that no class has in any palette."""
 
-# The eight colours of Okabe and Ito (2008) but black, then colours chosen one after the other as far as possible, in
-# CIELAB, from all before them, from black, grey and white, as seen with normal vision, protanopia and deuteranopia
-# (Machado et al. 2009): at least 24 units apart for the first 17, at least 16 for all.
+# The colours of Okabe and Ito (2008) without black and grey, then colours chosen one after the other to lie as far as
+# possible, in CIELAB, from all before them and from black, white and two greys, for normal vision and for protanopia and
+# deuteranopia (Machado et al. 2009; distances there count 1.7-fold). All are bright enough to show on a dark photograph.
 _COLOR_BLIND_SAFE = (
     (230, 159, 0),
     (86, 180, 233),
@@ -19,31 +19,31 @@ _COLOR_BLIND_SAFE = (
     (0, 114, 178),
     (213, 94, 0),
     (240, 228, 66),
-    (0, 0, 255),
-    (105, 105, 255),
-    (210, 225, 150),
-    (135, 45, 30),
-    (135, 15, 105),
-    (105, 0, 180),
-    (105, 150, 255),
-    (255, 180, 180),
-    (120, 165, 90),
-    (120, 60, 75),
-    (75, 225, 240),
-    (240, 210, 105),
-    (195, 75, 45),
-    (210, 0, 180),
-    (30, 75, 255),
-    (150, 90, 75),
-    (135, 0, 135),
-    (210, 165, 75),
-    (120, 240, 210),
-    (165, 75, 135),
-    (90, 0, 210),
-    (15, 195, 135),
-    (60, 180, 195),
-    (195, 90, 225),
-    (165, 45, 210),
+    (105, 0, 255),
+    (0, 255, 135),
+    (90, 105, 240),
+    (135, 75, 30),
+    (150, 165, 90),
+    (150, 240, 180),
+    (45, 225, 240),
+    (165, 15, 135),
+    (90, 150, 255),
+    (180, 225, 90),
+    (150, 0, 195),
+    (195, 90, 90),
+    (105, 75, 255),
+    (0, 210, 135),
+    (0, 225, 195),
+    (240, 30, 195),
+    (180, 60, 120),
+    (195, 150, 60),
+    (0, 105, 60),
+    (150, 120, 60),
+    (60, 210, 30),
+    (75, 210, 90),
+    (255, 165, 180),
+    (165, 75, 0),
+    (210, 165, 210),
 )
 
 
@@ -62,7 +62,7 @@ def voc_palette() -> np.ndarray:
 
 
 def color_blind_palette() -> np.ndarray:
-    """A palette for normal and colour-blind eyes: distinct for the first 32 classes, VOC's colours after them.
+    """A palette for normal and colour-blind eyes: 32 classes, VOC's colours after them.
 
     Returns:
         (256, 3) uint8; row 0 is black, row 255 white.

@@ -76,5 +76,5 @@ def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
                     seen.add(real)
                     yield from _entries(entry.path, f"{below}{entry.name}/", seen)
             else:
-                status = entry.stat(follow_symlinks=not entry.is_symlink() or os.path.exists(entry.path))
+                status = entry.stat(follow_symlinks=Path(entry.path).exists())
                 yield f"{below}{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\n"

@@ -5,6 +5,7 @@ Every chart is drawn for a width in CSS pixels, so that its text has the same si
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,7 +13,7 @@ from html import escape
 FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED, LINE, PAPER = "#1c2126", "#626b75", "#dfe3e8", "#ffffff"
 TRAIN, VAL, REFERENCE = "#c07012", "#2b62a3", "#9aa4af"
-WIDE, NARROW = 760, 358
+WIDE, NARROW = 860, 358
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,10 @@ class Bar:
 def bar_chart(groups: Sequence[tuple[str, Sequence[Bar]]], *, width: int, title: str) -> str:
     """Horizontal bars in groups, with the number behind each; all bars start at 0."""
     narrow = width < 500
-    left = 0 if narrow else min(330, width // 2 - 40)
-    row = 46 if narrow else 36
     bars = [bar for _, members in groups for bar in members]
+    longest = max((max(7.3 * len(bar.label), 5.9 * len(bar.note)) for bar in bars), default=0)
+    left = 0 if narrow else int(min(longest + 22, width / 2))
+    row = 46 if narrow else 40
     top = _nice_limit(max((bar.value or 0 for bar in bars), default=0))
     room = width - left - 52
     parts: list[str] = []
@@ -62,7 +64,9 @@ def _bar(bar: Bar, y: float, left: float, room: float, top: float, row: int, nar
     value = bar.value or 0
     length = max(room * value / top, 1.5)
     if narrow:
-        label = _text(0, y + 14, bar.label, size=13) + _text(room + 52, y + 14, bar.note, size=11.5, color=MUTED, anchor="end")
+        label = _text(0, y + 14, bar.label, size=13) + _text(
+            room + 52, y + 14, bar.note, size=11.5, color=MUTED, anchor="end"
+        )
         bar_y, height = y + 20, 12.0
     else:
         middle = y + row / 2
@@ -123,9 +127,8 @@ def line_chart(
         x, _ = place(x_value, 0)
         anchor = "start" if x_value < 0.7 else "end"
         shift = 5 if anchor == "start" else -5
-        parts.append(
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{above}" y2="{height - below}" stroke="{MUTED}" stroke-dasharray="3 3"/>'
-        )
+        ends = f'x1="{x:.1f}" x2="{x:.1f}" y1="{above}" y2="{height - below}"'
+        parts.append(f'<line {ends} stroke="{MUTED}" stroke-dasharray="3 3"/>')
         parts.append(_text(x + shift, above + 10, text, size=11, color=MUTED, anchor=anchor))
     for line in lines:
         known = [place(x, y) for x, y in line.points if y is not None]
@@ -140,11 +143,13 @@ def line_chart(
 def _legend(lines: Sequence[Line], width: int) -> str:
     parts, x, y = [], 0.0, 12
     for line in lines:
-        needed = 34 + 7.0 * len(line.label)
+        needed = 46 + 7.4 * len(line.label)
         if x + needed > width:
             x, y = 0.0, y + 20
         dash = ' stroke-dasharray="6 4"' if line.dashed else ""
-        parts.append(f'<line x1="{x}" x2="{x + 20}" y1="{y - 4}" y2="{y - 4}" stroke="{line.color}" stroke-width="2.5"{dash}/>')
+        parts.append(
+            f'<line x1="{x}" x2="{x + 20}" y1="{y - 4}" y2="{y - 4}" stroke="{line.color}" stroke-width="2.5"{dash}/>'
+        )
         parts.append(_text(x + 26, y, line.label, size=12))
         x += needed
     return "".join(parts)
@@ -160,8 +165,10 @@ class Cell:
     mark: str = ""
 
 
-def heat_map(cells: Sequence[Cell], *, width: int, title: str, x_label: str, y_label: str, color: str) -> str:
-    """A grid of cells, the darker the higher; the highest and lowest number are named, marked cells have their number."""
+def heat_map(
+    cells: Sequence[Cell], *, width: int, title: str, x_label: str, y_label: str, color: str, note: str = ""
+) -> str:
+    """A grid of cells, the darker the higher; the lowest and the highest number stand above it, with a note."""
     columns, rows = sorted({cell.x for cell in cells}), sorted({cell.y for cell in cells}, reverse=True)
     known = [cell.value for cell in cells if cell.value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
@@ -169,7 +176,10 @@ def heat_map(cells: Sequence[Cell], *, width: int, title: str, x_label: str, y_l
     step = (width - left - 4) / max(len(columns), 1)
     tall = 17
     height = above + tall * len(rows) + below
-    parts = [_text(0, 14, title, size=13.5, weight=600), _text(0, 31, f"{percent(low)} to {percent(high)}", size=11.5, color=MUTED)]
+    parts = [
+        _text(0, 14, title, size=13.5, weight=600),
+        _text(0, 31, f"{percent(low)} to {percent(high)}{note}", size=11.5, color=MUTED),
+    ]
     marked = []
     for cell in cells:
         x, y = left + step * columns.index(cell.x), above + tall * rows.index(cell.y)
@@ -182,25 +192,45 @@ def heat_map(cells: Sequence[Cell], *, width: int, title: str, x_label: str, y_l
             marked.append(_text(x + step / 2, y + 12.5, cell.mark, size=11, weight=700, color=tone, anchor="middle"))
     for place, value in enumerate(columns):
         if place % max(1, len(columns) // 6) == 0:
-            parts.append(_text(left + step * (place + 0.5), height - below + 15, f"{value:g}", size=10.5, color=MUTED, anchor="middle"))
+            parts.append(
+                _text(
+                    left + step * (place + 0.5),
+                    height - below + 15,
+                    f"{value:g}",
+                    size=10.5,
+                    color=MUTED,
+                    anchor="middle",
+                )
+            )
     for place, value in enumerate(rows):
         parts.append(_text(left - 6, above + tall * place + 12.5, f"{value:g}", size=10.5, color=MUTED, anchor="end"))
     parts.append(_text(left + (width - left) / 2, height - 8, x_label, size=11.5, color=MUTED, anchor="middle"))
     parts.append(
-        f'<text transform="translate(10 {above + tall * len(rows) / 2:.0f}) rotate(-90)" font-size="11.5" fill="{MUTED}" '
-        f'text-anchor="middle">{escape(y_label)}</text>'
+        f'<text transform="translate(10 {above + tall * len(rows) / 2:.0f}) rotate(-90)" font-size="11.5" '
+        f'fill="{MUTED}" text-anchor="middle">{escape(y_label)}</text>'
     )
     return _svg(width, height, "".join(parts + marked), title)
 
 
-def stack(charts: Sequence[tuple[str, int, int]]) -> str:
-    """Charts below one another as one picture: (SVG text, width, height) each."""
-    width = max((w for _, w, _ in charts), default=10)
-    y, parts = 0, []
-    for svg, _, height in charts:
-        parts.append(svg.replace("<svg ", f'<svg y="{y}" ', 1))
-        y += height + 20
-    return _svg(width, y, "".join(parts), "charts")
+def stack(charts: Sequence[str]) -> str:
+    """Charts below one another as one picture."""
+    sizes = [_size(chart) for chart in charts]
+    y, parts = 0.0, []
+    for chart, (_, height) in zip(charts, sizes, strict=True):
+        parts.append(chart.replace("<svg ", f'<svg y="{y:g}" ', 1))
+        y += height + 24
+    return _svg(max(width for width, _ in sizes), y, "".join(parts), "charts")
+
+
+def empty_chart(text: str, width: int) -> str:
+    """A chart that says why there is none."""
+    return _svg(width, 60, _text(0, 34, text, size=14, color=MUTED), text)
+
+
+def _size(svg: str) -> tuple[float, float]:
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert found is not None, "every chart has a viewBox"
+    return float(found[1]), float(found[2])
 
 
 def percent(value: float | None) -> str:

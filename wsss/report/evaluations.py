@@ -137,16 +137,28 @@ def title(record: Record) -> str:
     if kind == "cams":
         return "CAMs"
     if kind in ("labels", "label_saliency"):
-        words = f"labels {name.replace('_self', ', self-trained').replace('_', ' ')}"
-        return words if kind == "labels" else f"saliency of {words}"
+        return label_words(name) if kind == "labels" else f"saliency of {label_words(name)}"
     model, protocol = str(record.get("model") or name), str(record.get("protocol_name") or "")
     if model == SUPERVISED:
         words = "network on true masks"
     elif model.startswith("segmenter_"):
-        words = f"network on {model.removeprefix('segmenter_').replace('_self', ', self-trained').replace('_', ' ')}"
+        words = f"network on {label_words(model.removeprefix('segmenter_'))}"
     else:
         words = model.replace("_", " ")
     return f"{words} ({protocol})" if protocol and protocol != "single" else words
+
+
+def label_words(name: str) -> str:
+    """A label set in words: `seeds` is "seed labels", `seeds_self` "self-trained labels", `round1` "round1 labels"."""
+    base = name
+    while base.endswith("_self"):
+        base = base.removesuffix("_self")
+    times = (len(name) - len(base)) // len("_self")
+    words = "seed" if base == "seeds" else base.replace("_", " ")
+    if times:
+        origin = "" if base == "seeds" else f", from {words}"
+        return "self-trained labels" + (f" ({times} times)" if times > 1 else "") + origin
+    return f"{words} labels"
 
 
 def is_reference(record: Record) -> bool:

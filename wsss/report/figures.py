@@ -16,14 +16,21 @@ from wsss.report.charts import (
     bar_chart,
     heat_map,
     line_chart,
+    percent,
 )
 from wsss.report.evaluations import Evaluation, Record, final_prediction, identity, is_reference, spread, title
 
-MAPS = (("miou", "mIoU", "#2b62a3"), ("coverage", "coverage", "#4f6f52"), ("foreground_precision", "foreground precision", "#a8480f"))
+OWN, BEST = "●", "+"
+"""Marks of this run's thresholds and of the best ones."""
+MAPS = (
+    ("miou", "mIoU", "#2b62a3"),
+    ("coverage", "coverage", "#4f6f52"),
+    ("foreground_precision", "foreground precision", "#a8480f"),
+)
 
 
 def pipeline_chart(variants: Mapping[str, Sequence[Evaluation]], width: int) -> str:
-    """mIoU of CAMs, label sets and predictions, in the order of the pipeline; variants below one another."""
+    """The mIoU of CAMs, label sets and predictions, in the order of the pipeline; variants below one another."""
     groups: list[tuple[str, list[Bar]]] = []
     seen: dict[tuple[str, str, str], list[tuple[str, Record]]] = {}
     for variant, evaluations in variants.items():
@@ -94,12 +101,15 @@ def cam_chart(evaluation: Evaluation, width: int) -> str | None:
     return line_chart(lines, width=width, title="CAM threshold", x_label="background threshold", marks=marks)
 
 
-def heat_maps(evaluation: Evaluation, width: int) -> list[str]:
-    """Scores over saliency and CAM threshold, at the background limit in use; empty where nothing was scanned."""
+def heat_maps(evaluation: Evaluation, width: int) -> tuple[list[str], str]:
+    """Scores over saliency and CAM threshold, at the background limit in use, and that limit in words.
+
+    Nothing where nothing was scanned.
+    """
     limit, used = _rule_in_use(evaluation)
     path = evaluation.path.with_name("sweeps.csv")
     if not path.is_file() or not evaluation.content.get("seed_labels_scan"):
-        return []
+        return [], ""
     with path.open(encoding="utf-8", newline="") as handle:
         rows = [row for row in csv.DictReader(handle) if row["rule"] == "saliency"]
     rows = [row for row in rows if row["background_cam_threshold"] == limit] or [
@@ -110,13 +120,16 @@ def heat_maps(evaluation: Evaluation, width: int) -> list[str]:
     for metric, name, color in MAPS:
         best = max(rows, key=lambda row: float(row[metric] or 0))
         cells = [_cell(row, metric, best, used) for row in rows]
-        charts.append(draw(cells, title=name, color=color))
-    return charts
+        own = next((cell.value for cell in cells if cell.mark == OWN), None)
+        note = f"; this run {percent(own)}" if own is not None else ""
+        charts.append(draw(cells, title=name, color=color, note=note))
+    limit = rows[0]["background_cam_threshold"]
+    return charts, f"CAM ≤ {limit}" if limit else "CAM ≤ the CAM threshold (the paper's rule)"
 
 
 def _cell(row: Mapping[str, str], metric: str, best: Mapping[str, str], used: tuple[float, float] | None) -> Cell:
     x, y = float(row["cam_threshold"]), float(row["saliency_threshold"])
-    mark = "●" if used == (x, y) else "+" if row is best else ""
+    mark = OWN if used == (x, y) else BEST if row is best else ""
     return Cell(x, y, float(row[metric]) if row[metric] else None, mark)
 
 

@@ -169,9 +169,7 @@ def _sample(
     return Sample(image_id, classes, tuple(drawn)), shown - {0, dataset.ignore_index}
 
 
-def _draw(
-    tiles: Tiles, dataset: Dataset, image_id: str, column: Column
-) -> tuple[Image.Image | None, set[int]]:
+def _draw(tiles: Tiles, dataset: Dataset, image_id: str, column: Column) -> tuple[Image.Image | None, set[int]]:
     """The picture of one column, and the label values in it."""
     if column.kind == "photograph":
         return tiles.photograph(), set()

@@ -15,7 +15,7 @@ from wsss.report.gallery import Gallery, Sample
 
 INK, MUTED, PAPER, LINE = (28, 33, 38), (98, 107, 117), (255, 255, 255), (223, 227, 232)
 MARGIN, GAP = 36, 10
-CAPTION, HEADING = 34, 26
+CAPTION, FOOT = 34, 44
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -48,7 +48,7 @@ def contact_sheet(
     head = _wrapped(caption, font(15), width - 2 * MARGIN)
     legend = _legend_rows(gallery.shown, class_names, width - 2 * MARGIN)
     top = MARGIN + 40 + 22 * len(head) + 16
-    row = CAPTION + tall + HEADING
+    row = CAPTION + tall + FOOT
     height = top + row * len(gallery.samples) + 26 * len(legend) + 24 + MARGIN
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -103,9 +103,9 @@ def _draw_sample(
         size = (max(1, round(tile.image.width * factor)), max(1, round(tile.image.height * factor)))
         picture = tile.image.resize(size, Image.Resampling.LANCZOS)
         sheet.paste(picture, (left + (cell - size[0]) // 2, y + CAPTION + (tall - size[1]) // 2))
-        label = _shortened(draw, tile.title, font(13), cell - draw.textlength(tile.note, font(13)) - 8)
+        label = _shortened(draw, tile.title, font(13), cell)
         draw.text((left, y + CAPTION + tall + 4), label, INK, font(13))
-        draw.text((left + cell, y + CAPTION + tall + 4), tile.note, MUTED, font(13), anchor="ra")
+        draw.text((left, y + CAPTION + tall + 20), tile.note, MUTED, font(12))
 
 
 def _shortened(draw: ImageDraw.ImageDraw, text: str, of: Font, room: float) -> str:

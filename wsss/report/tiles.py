@@ -50,7 +50,7 @@ class Tiles:
         if ignored.any():
             pattern = stripes(*small.shape, period=STRIPE_PERIOD).astype(np.float32)
             drawn[ignored] = (pattern * _STRIPES + drawn * (1 - _STRIPES))[ignored]
-        drawn[_outline(small) & ~ignored] = 245
+        drawn[_outline(small, self._ignore_index)] = 245
         return _image(drawn)
 
     def cams(self, cams: np.ndarray, classes: list[int]) -> Image.Image:
@@ -60,24 +60,24 @@ class Tiles:
             planes = np.stack([self._resized(plane) for plane in cams.astype(np.float32)])
             strength = planes.max(axis=0)[..., None].clip(0, 1)
             color = self._palette[np.asarray(classes)][planes.argmax(axis=0)].astype(np.float32)
-            # the brightest part goes to white, so that dark colours glow as well
-            glow = color + (255 - color) * (0.55 * strength**2)
-            drawn = drawn * (1 - 0.92 * strength) + glow * 0.92 * strength
+            # the very top goes towards white, so that dark colours glow as well
+            glow = color + (255 - color) * (0.6 * strength**6)
+            drawn = drawn * (1 - 0.95 * strength) + glow * 0.95 * strength
         return _image(drawn)
 
     def _resized(self, plane: np.ndarray) -> np.ndarray:
         return np.asarray(Image.fromarray(plane).resize(self.size, Image.Resampling.BILINEAR))
 
 
-def _outline(labels: np.ndarray) -> np.ndarray:
-    """Pixels of objects that touch another label, (H, W) bool: a line of one pixel along the inside."""
+def _outline(labels: np.ndarray, ignore_index: int) -> np.ndarray:
+    """Pixels of objects that touch another label, (H, W) bool: a line of one pixel; towards stripes none is needed."""
     padded = np.pad(labels, 1, mode="edge")
     middle = padded[1:-1, 1:-1]
     neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
     different = np.zeros(labels.shape, bool)
     for neighbour in neighbours:
-        different |= neighbour != middle
-    return different & (labels > 0)
+        different |= (neighbour != middle) & (neighbour != ignore_index)
+    return different & (labels > 0) & (labels != ignore_index)
 
 
 def _image(array: np.ndarray) -> Image.Image:

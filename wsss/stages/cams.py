@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,12 @@ import torch
 
 from wsss.config import Cams
 from wsss.context import RunContext
-from wsss.data import Dataset, load_dataset
-from wsss.errors import InputError
+from wsss.data import load_dataset
 from wsss.models import Classifier
 from wsss.ops.cams import multi_scale_cams, normalize_cams
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import image_batches, resolve_device
+from wsss.stages.inference import image_batches, in_chunks, resolve_device
 from wsss.training.checkpoint import load_model
 
 STRIDE = 4
@@ -38,21 +38,19 @@ def cams(
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    model, info = load_model(classifier, stage="train_classifier")
-    check_classes(classifier, info.class_names, dataset)
+    model, _ = load_model(classifier, stage="train_classifier", class_names=dataset.class_names)
     assert isinstance(model, Classifier)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     attributes = provenance("cams", settings, {"index": index, "classifier": classifier}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     ids = dataset.ids("train")
+    compute = in_chunks(partial(_cams, model))
     with ImageArtifact(output, stage="cams", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         with Progress("cams", len(ids), done=len(ids) - len(pending)) as progress:
             for batch_ids, images in image_batches(dataset, pending, context, device):
                 size = (-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE))
-                maps = multi_scale_cams(
-                    lambda batch: _cams(model, batch), images, settings.scales, settings.flip, size
-                )
+                maps = multi_scale_cams(compute, images, settings.scales, settings.flip, size)
                 for image_id, planes in zip(batch_ids, normalize_cams(maps).cpu(), strict=True):
                     present = np.flatnonzero(dataset.image_labels(image_id))
                     chosen = planes[torch.from_numpy(present)].numpy().astype(np.float16)
@@ -65,16 +63,3 @@ def _cams(model: Classifier, images: torch.Tensor) -> torch.Tensor:
     assert maps is not None
     return maps
 
-
-def check_classes(path: Path, class_names: tuple[str, ...], dataset: Dataset) -> None:
-    """Refuses a network that was trained for other classes than the data set has.
-
-    Raises:
-        InputError: Naming the file and the first class that differs.
-    """
-    if tuple(class_names) == dataset.class_names:
-        return
-    theirs, ours = len(class_names) - 1, dataset.num_classes
-    pairs = zip(class_names, dataset.class_names, strict=False)
-    different = next((f"`{a}` where the data has `{b}`" for a, b in pairs if a != b), "the number of them")
-    raise InputError(f"{path}: was trained for {theirs} classes, the data has {ours}; first difference: {different}")

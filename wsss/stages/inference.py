@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,14 +14,16 @@ from torch.utils.data import Dataset as TorchDataset
 from wsss.context import RunContext
 from wsss.data import Dataset
 from wsss.errors import InputError
+from wsss.memory import keep_freed_memory
 
 
 def resolve_device(context: RunContext) -> torch.device:
-    """The device to compute on; also sets the number of threads, where the context gives one.
+    """The device to compute on; also sets up memory and threads for it.
 
     Raises:
         InputError: If a GPU is asked for and there is none.
     """
+    keep_freed_memory()
     if context.threads > 0:
         torch.set_num_threads(context.threads)
     if context.device == "auto":
@@ -30,6 +32,20 @@ def resolve_device(context: RunContext) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"runtime.device is `{context.device}`, but {torch.cuda.device_count()} GPUs are there; use `auto`")
     return device
+
+
+PIXELS_PER_FORWARD = {"cpu": 2_000_000, "cuda": 40_000_000}
+"""Input pixels of one forward pass: small enough for a CPU's caches and for 4 GB, large enough to fill a GPU."""
+
+
+def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The same function, called with as many images (N, 3, H, W) at a time as the device handles well."""
+
+    def chunked(images: Tensor) -> Tensor:
+        count = max(1, PIXELS_PER_FORWARD[images.device.type] // (images.shape[2] * images.shape[3]))
+        return torch.cat([compute(part) for part in images.split(count)])
+
+    return chunked
 
 
 def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int) -> list[list[str]]:

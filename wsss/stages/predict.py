@@ -13,7 +13,6 @@ from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.cams import check_classes
 from wsss.stages.inference import image_batches, resolve_device
 from wsss.stages.segmentation import Scores, finish, load_segmentation_network, network_probabilities, scores_of_batch
 
@@ -43,8 +42,7 @@ def predict(
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    network, class_names = load_segmentation_network(model, device)
-    check_classes(model, class_names, dataset)
+    network, _ = load_segmentation_network(model, device, dataset.class_names)
     attributes = provenance("predict", settings, {"index": index, "model": model}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": split, "model": output.name.split("--")[0]}
     attributes |= {"protocol": protocol_name, "image_labels_used": False}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from wsss.models import Segmenter
 from wsss.ops.dense_crf import dense_crf
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
 from wsss.parallel import map_in_processes
+from wsss.stages.inference import in_chunks
 from wsss.training.checkpoint import load_model
 
 SEGMENTATION_STAGES = ("train_segmenter",)
@@ -39,13 +40,20 @@ class Scores:
     size: tuple[int, int]
 
 
-def load_segmentation_network(path: Path, device: torch.device) -> tuple[nn.Module, tuple[str, ...]]:
+def load_segmentation_network(
+    path: Path, device: torch.device, class_names: Sequence[str] | None = None
+) -> tuple[nn.Module, tuple[str, ...]]:
     """A network that predicts a segmentation, ready on the device, and its class names.
 
+    Args:
+        path: The checkpoint.
+        device: Where the network is to be.
+        class_names: What it must have been trained for, background first; None takes any.
+
     Raises:
-        InputError: If the file is missing, damaged, or another kind of network.
+        InputError: If the file is missing, damaged, another kind of network, or of other classes.
     """
-    model, info = load_model(path, stage=SEGMENTATION_STAGES)
+    model, info = load_model(path, stage=SEGMENTATION_STAGES, class_names=class_names)
     assert isinstance(model, Segmenter)
     moved = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved, tuple(info.class_names)
@@ -53,7 +61,7 @@ def load_segmentation_network(path: Path, device: torch.device) -> tuple[nn.Modu
 
 def network_probabilities(model: nn.Module, images: Tensor, protocol: Protocol) -> Tensor:
     """Probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], by the scales and flip of the protocol."""
-    return multi_scale_probabilities(model, images, protocol.scales, protocol.flip)
+    return multi_scale_probabilities(in_chunks(model), images, protocol.scales, protocol.flip)
 
 
 def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> Iterator[tuple[str, np.ndarray]]:

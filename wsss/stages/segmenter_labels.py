@@ -14,7 +14,6 @@ from wsss.ops.probabilities import labels_at_size
 from wsss.ops.pseudo_labels import mask_by_saliency
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.cams import check_classes
 from wsss.stages.inference import image_batches, resolve_device
 from wsss.stages.segmentation import load_segmentation_network, network_probabilities, scores_of_batch
 from wsss.store import ArtifactReader
@@ -43,8 +42,7 @@ def segmenter_labels(
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    network, class_names = load_segmentation_network(segmenter, device)
-    check_classes(segmenter, class_names, dataset)
+    network, _ = load_segmentation_network(segmenter, device, dataset.class_names)
     used = saliency if settings.saliency_threshold is not None else None
     maps = ArtifactReader(used, "saliency") if used is not None else None
     inputs = {"index": index, "segmenter": segmenter, "saliency": used}

@@ -32,7 +32,7 @@ class TrainingModule(LightningModule):
         super().__init__()
         self.network: nn.Module
         # convolutions are fastest in this layout, on processors and on GPUs
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer_settings = optimizer
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

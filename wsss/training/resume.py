@@ -8,6 +8,8 @@ that a step uses is either in the state file (weights, statistics, optimiser, sc
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
 import random
 import signal
 import threading
@@ -23,6 +25,7 @@ from wsss.training.files import write_torch
 
 logger = logging.getLogger(__name__)
 STATE_FILE = "training.pt"
+_STEP = 3  # tells these random numbers from those of order and augmentation
 
 
 @dataclass
@@ -68,7 +71,7 @@ def load_state(folder: Path) -> tuple[Record, dict[str, Any]]:
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
     """Seeds the global random numbers (dropout) of one step, so that nothing drawn before it matters."""
-    value = int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
+    value = int(np.random.SeedSequence([_STEP, seed, step, rank]).generate_state(1, np.uint64)[0])
     random.seed(value)
     torch.manual_seed(value % 2**63)
 
@@ -92,6 +95,7 @@ class StopRequest:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        self._before = {}
 
     def install(self) -> None:
         """Sets the handlers, once more where a library has put its own over them."""
@@ -108,3 +112,7 @@ class StopRequest:
         if number == signal.SIGINT and self.requested:
             raise KeyboardInterrupt
         self.requested = signal.Signals(number).name
+        for child in multiprocessing.active_children():
+            # processes that train along; loader processes ignore it
+            if child.pid is not None and number == signal.SIGTERM:
+                os.kill(child.pid, number)

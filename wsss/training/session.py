@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 
 from wsss.config import Training
 from wsss.errors import InputError, Interrupted
@@ -74,7 +74,7 @@ class Session(Callback):
         self._note = ""
         self._progress: Progress | None = None
 
-    def on_train_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes over the saved state; Lightning would do it only at the borders of epochs."""
         self.stop.install()
         if self._state:
@@ -85,17 +85,17 @@ class Session(Callback):
         if trainer.is_global_zero:
             self._progress = Progress(self._description, self._steps, done=self.record.step, unit="steps")
             self._progress.__enter__()
-        self._validate_if_due(trainer, pl_module)
+        self._validate_if_due(trainer)
         self._saved = self._last = time.monotonic()
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: TrainingModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Rates and random numbers are functions of the step."""
         step = self.record.step
         set_rates(trainer.optimizers[0], rate_factor(self._settings.optimizer, step, self._steps))
         seed_step(self._seed, step, trainer.global_rank)
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: TrainingModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Counts the step; then whatever is due: a line of the curves, a state, a validation, the end."""
         record = self.record
@@ -110,19 +110,20 @@ class Session(Callback):
             self._progress.advance(note=self._note)
         stop = self._asked_to_stop(trainer)
         if last or due or stop or now - self._saved >= self._checkpoint_seconds:
-            self._save(trainer, pl_module)
+            self._save(trainer)
         if stop:
             self.raise_if_stopped(stop)
         if due and not last:
-            self._validate_if_due(trainer, pl_module)
+            self._validate_if_due(trainer)
         self._last = time.monotonic()
 
-    def teardown(self, trainer: Trainer, pl_module: TrainingModule, stage: str) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Says how long it took."""
+        self._end_progress(None)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Takes the progress bar off the terminal."""
-        if self._progress is not None:
-            finished = self.record.step == self._steps
-            self._progress.__exit__(None if finished else Interrupted, None, None)
-            self._progress = None
+        self._end_progress(type(exception))
 
     def validate(self, network: torch.nn.Module, device: torch.device, precision: Any) -> None:
         """Measures now, unless that was done at this very step."""
@@ -143,6 +144,11 @@ class Session(Callback):
                 f"of {self._steps}; the same command goes on from there"
             )
 
+    def _end_progress(self, error: type[BaseException] | None) -> None:
+        if self._progress is not None:
+            self._progress.__exit__(error, None, None)
+            self._progress = None
+
     def _asked_to_stop(self, trainer: Trainer) -> str:
         """The same answer in every process, else one would wait for the others for ever."""
         if trainer.world_size == 1:
@@ -157,8 +163,9 @@ class Session(Callback):
             detached = value.detach().double()
             self._sums[name] = self._sums[name] + detached if name in self._sums else detached
         self.record.summed += 1
-        if self.record.step % STEPS_BETWEEN_NOTES == 0 or not self._note:
-            loss = float(outputs["loss"])
+        loss_tensor = outputs["loss"]
+        if loss_tensor.device.type == "cpu" or self.record.step % STEPS_BETWEEN_NOTES == 0 or not self._note:
+            loss = float(loss_tensor)
             self._note = f"loss {loss:.4f}"
             if not math.isfinite(loss):
                 raise InputError(
@@ -188,11 +195,11 @@ class Session(Callback):
         for log in trainer.loggers:
             log.log_metrics({key: value for key, value in row.items() if value is not None}, step=record.step)
 
-    def _save(self, trainer: Trainer, module: TrainingModule) -> None:
+    def _save(self, trainer: Trainer) -> None:
         self._flush_sums()
         if trainer.is_global_zero:
             state = {
-                "network": module.network.state_dict(),
+                "network": _network(trainer).state_dict(),
                 "optimizer": trainer.optimizers[0].state_dict(),
                 "precision": trainer.precision_plugin.state_dict(),
             }
@@ -202,12 +209,18 @@ class Session(Callback):
     def _validation_due(self) -> bool:
         return self._validate_every > 0 and self.record.step % self._validate_every == 0
 
-    def _validate_if_due(self, trainer: Trainer, module: TrainingModule) -> None:
+    def _validate_if_due(self, trainer: Trainer) -> None:
         if self.record.step == 0 or not self._validation_due():
             return
         if trainer.is_global_zero:
-            self.validate(module.network, trainer.strategy.root_device, trainer.precision_plugin.forward_context)
+            self.validate(_network(trainer), trainer.strategy.root_device, trainer.precision_plugin.forward_context)
         trainer.strategy.barrier("validation")
+
+
+def _network(trainer: Trainer) -> torch.nn.Module:
+    module = trainer.lightning_module
+    assert isinstance(module, TrainingModule)
+    return module.network
 
 
 def _text(value: Any) -> str:

@@ -17,7 +17,8 @@ from lightning.pytorch import Trainer
 from wsss.config import Training
 from wsss.context import RunContext
 from wsss.data.loaders import StepSampler, TrainingImages, make_loader, steps_per_epoch, worker_error
-from wsss.errors import InputError
+from wsss.errors import InputError, Interrupted
+from wsss.memory import keep_freed_memory
 from wsss.training.modules import TrainingModule
 from wsss.training.resume import Record, StopRequest, load_state
 from wsss.training.session import Session
@@ -66,6 +67,7 @@ def run_training(
         InputError: If the device, or an image, is not there or the loss is no number.
         Interrupted: After SIGTERM or Ctrl-C; the state is saved.
     """
+    keep_freed_memory()
     if context.threads > 0:
         torch.set_num_threads(context.threads)
     if not len(data):
@@ -97,14 +99,29 @@ def run_training(
         if record.step < steps:
             sampler = StepSampler(len(data), settings.batch_size, steps, seed=context.seed, start=record.step)
             loader = make_loader(data, sampler, workers=context.workers, pin_memory=accelerator == "gpu")
-            try:
-                trainer.fit(module, train_dataloaders=loader)
-            except InputError as error:
-                raise worker_error(error) from None
+            _fit(trainer, module, loader, session)
+            if len(devices) > 1:
+                # the processes that trained are gone; what they recorded is in their last state
+                session.record = load_state(folder)[0]
         device = torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
         session.validate(module.network.to(device), device, trainer.precision_plugin.forward_context)
     module.network.cpu().eval()
     return _result(session.record, settings, per_epoch, len(data), device)
+
+
+def _fit(trainer: Trainer, module: TrainingModule, loader: Any, session: Session) -> None:
+    """Lightning's loop, with errors of loader and training processes turned back into ours."""
+    try:
+        trainer.fit(module, train_dataloaders=loader)
+    except InputError as error:
+        raise worker_error(error) from None
+    except torch.multiprocessing.ProcessRaisedException as error:
+        last = str(error).strip().splitlines()[-1]
+        if last.startswith("wsss.errors.InputError: "):
+            raise worker_error(InputError(last)) from None
+        if last.startswith("wsss.errors.Interrupted: "):
+            raise Interrupted(last.removeprefix("wsss.errors.Interrupted: ")) from None
+        raise
 
 
 def choose_device(context: RunContext) -> tuple[str, list[int]]:
@@ -142,6 +159,7 @@ def make_trainer(
         precision=settings.precision,
         max_epochs=1,
         max_steps=max_steps,
+        benchmark=accelerator == "gpu",
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],
         logger=logs or False,

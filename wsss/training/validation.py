@@ -81,7 +81,8 @@ class Validation:
         training = network.training
         network.eval()
         try:
-            with torch.no_grad():
+            # searching for the fastest convolution pays for equal sizes, not for the many of whole images
+            with torch.no_grad(), torch.backends.cudnn.flags(benchmark=False):
                 return self._measure(self._outputs(network, device, precision, check))
         finally:
             network.train(training)

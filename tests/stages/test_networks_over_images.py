@@ -1,0 +1,207 @@
+"""The stages that run a network over many images: `cams`, `predict`, `segmenter_labels`, and `seed_labels` after them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.helpers import make_voc
+from wsss.config import Cams, Crf, Protocol, SeedLabels, SegmenterLabels, VocData
+from wsss.context import RunContext
+from wsss.data import load_dataset
+from wsss.errors import InputError
+from wsss.stages.cams import cams
+from wsss.stages.index import index
+from wsss.stages.predict import predict
+from wsss.stages.predict_photos import predict_photos
+from wsss.stages.seed_labels import seed_labels
+from wsss.stages.segmenter_labels import segmenter_labels
+from wsss.store import ArtifactReader, ArtifactWriter
+from wsss.training.checkpoint import build_model, save_model
+
+BACKBONE = {"name": "tf_efficientnet_lite0", "weights": "none", "output_stride": 16}
+CLASSES = ("background", "aeroplane", "bicycle", "bird")
+
+
+class Run:
+    """A tiny data set with untrained networks, below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.photos = make_voc(root / "voc", train=6, val=3)
+        self.index, self.saliency = root / "index.h5", root / "saliency.h5"
+        index(VocData(root=str(self.photos), classes="classes.txt"), output=self.index)
+        self.dataset = load_dataset(self.index)
+        with ArtifactWriter(self.saliency, stage="saliency") as artifact:
+            for image_id in self.dataset.ids("train") + self.dataset.ids("val"):
+                mask = self.dataset.mask(image_id)
+                assert mask is not None
+                artifact["saliency", image_id] = (mask != 0).astype(np.uint8) * 255
+        self.classifier = self._save("classifier", "train_classifier", {"backbone": BACKBONE, "dropout": 0.0})
+        segmenter = {"backbone": BACKBONE, "head_channels": 8, "atrous_rates": [2], "dropout": 0.0}
+        self.segmenter = self._save("segmenter", "train_segmenter", segmenter)
+
+    def _save(self, kind: str, stage: str, settings: dict[str, Any]) -> Path:
+        path = self.root / kind / "model.ckpt"
+        names = self.dataset.class_names
+        model = build_model(kind, settings, len(names) - 1, seed=3)
+        save_model(path, stage=stage, model=model, model_settings=settings, class_names=names, attributes={}, metrics={})
+        return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def made_cams(run: Run) -> Path:
+    path = run.root / "cams.h5"
+    cams(Cams(scales=(1.0, 1.5)), index=run.index, classifier=run.classifier, output=path)
+    return path
+
+
+def test_cams_hold_the_present_classes_with_their_maximum_at_one(run: Run, made_cams: Path) -> None:
+    with ArtifactReader(made_cams, "cams") as reader:
+        assert reader.ids("cams") == sorted(run.dataset.ids("train"))
+        for image_id in reader.ids("cams"):
+            planes, values = reader.read("cams", image_id), reader["cams"].attributes(image_id)["classes"]
+            assert values.tolist() == (np.flatnonzero(run.dataset.image_labels(image_id)) + 1).tolist()
+            height, width = run.dataset.size(image_id)
+            assert planes.shape == (len(values), -(-height // 4), -(-width // 4))
+            assert planes.dtype == np.float16
+            assert np.allclose(planes.max((1, 2)), 1, atol=1e-2) or planes.max() == 0
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 1}, {"workers": 2}])
+def test_cams_do_not_depend_on_batches_and_workers(
+    run: Run, made_cams: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    other = tmp_path / "cams.h5"
+    settings = Cams(scales=(1.0, 1.5))
+    cams(settings, index=run.index, classifier=run.classifier, output=other, context=RunContext(**changes))
+    ours, theirs = ArtifactReader(made_cams)["cams"], ArtifactReader(other)["cams"]
+    assert list(ours) == list(theirs)
+    assert all(np.allclose(ours[i], theirs[i], atol=2e-3) for i in ours)
+
+
+def test_seed_labels_by_both_rules(run: Run, made_cams: Path, tmp_path: Path) -> None:
+    inputs = {"index": run.index, "cams": made_cams}
+    seed_labels(SeedLabels(), **inputs, saliency=run.saliency, output=tmp_path / "a.h5", context=RunContext(workers=2))
+    settings = SeedLabels(rule="background_threshold", cam_threshold=0.5)
+    seed_labels(settings, **inputs, saliency=None, output=tmp_path / "b.h5")
+    fused, alone = ArtifactReader(tmp_path / "a.h5", "seed_labels"), ArtifactReader(tmp_path / "b.h5", "seed_labels")
+    for image_id in run.dataset.ids("train"):
+        labels, salient = fused["segmentation"][image_id], fused["saliency"][image_id] > 0
+        allowed = {0, 255, *(np.flatnonzero(run.dataset.image_labels(image_id)) + 1)}
+        assert labels.shape == run.dataset.size(image_id)
+        assert set(np.unique(labels)) <= allowed
+        assert not (labels[salient] == 0).any()
+        assert set(np.unique(labels[~salient])) <= {0, 255}
+        assert 255 not in alone["segmentation"][image_id]
+    assert alone.kinds() == ["segmentation"]
+
+
+def test_seed_labels_by_saliency_need_saliency(run: Run, made_cams: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="saliency maps are needed"):
+        seed_labels(SeedLabels(), index=run.index, cams=made_cams, saliency=None, output=tmp_path / "a.h5")
+    assert not (tmp_path / "a.h5").exists()
+
+
+def test_predictions_have_the_size_of_the_photographs(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "segmenter_seeds--multi.h5"
+    protocol = Protocol(scales=(0.5, 1.0), flip=True)
+    predict(protocol, index=run.index, model=run.segmenter, split="val", output=path, protocol_name="multi")
+    with ArtifactReader(path, "predict") as reader:
+        assert reader.ids("segmentation") == sorted(run.dataset.ids("val"))
+        assert all(reader["segmentation"][i].shape == run.dataset.size(i) for i in run.dataset.ids("val"))
+        attributes = reader.attributes
+    assert (attributes["split"], attributes["model"], attributes["protocol"]) == ("val", "segmenter_seeds", "multi")
+    assert not attributes["image_labels_used"]
+
+
+def test_the_crf_smooths_predictions_in_worker_processes(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("pydensecrf.densecrf")
+    paths = []
+    for name, workers in [("here", 0), ("workers", 2)]:
+        paths.append(tmp_path / f"{name}.h5")
+        protocol = Protocol(crf=Crf(iterations=2))
+        context = RunContext(workers=workers)
+        predict(protocol, index=run.index, model=run.segmenter, split="val", output=paths[-1], context=context)
+    first, second = (ArtifactReader(path).attributes["fingerprint"] for path in paths)
+    assert first == second
+
+
+def test_self_labels_keep_to_the_image_labels_and_the_saliency(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "labels.h5"
+    inputs = {"index": run.index, "segmenter": run.segmenter, "saliency": run.saliency}
+    segmenter_labels(SegmenterLabels(), **inputs, output=path)
+    reader = ArtifactReader(path, "segmenter_labels")
+    for image_id in run.dataset.ids("train"):
+        labels, salient = reader["segmentation"][image_id], reader["saliency"][image_id] > 0
+        assert set(np.unique(labels)) <= {0, 255, *(np.flatnonzero(run.dataset.image_labels(image_id)) + 1)}
+        assert not (labels[salient] == 0).any()
+        assert set(np.unique(labels[~salient])) <= {0, 255}
+
+
+def test_a_network_of_another_stage_or_other_classes_is_refused(run: Run, tmp_path: Path) -> None:
+    output = tmp_path / "cams.h5"
+    with pytest.raises(InputError, match="train_segmenter"):
+        cams(Cams(), index=run.index, classifier=run.segmenter, output=output)
+    other = tmp_path / "other.h5"
+    index(VocData(root=str(run.photos)), output=other)
+    with pytest.raises(InputError, match=r"classifier.model\.ckpt.*3 classes"):
+        cams(Cams(), index=other, classifier=run.classifier, output=output)
+    assert not output.exists()
+
+
+def test_photographs_get_masks_and_overlays(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos" / "deep"
+    folder.mkdir(parents=True)
+    for name, size in [("one.JPG", (40, 30)), ("two ü.png", (1, 1)), ("large.jpg", (300, 90))]:
+        Image.fromarray(np.full((size[1], size[0], 3), 90, np.uint8)).save(folder / name)
+    written = predict_photos(run.segmenter, [tmp_path / "photos"], output=tmp_path / "out", max_side=64)
+    assert sorted(path.name for path in written) == ["large.png", "one.png", "two ü.png"]
+    with Image.open(tmp_path / "out/masks/deep/large.png") as mask:
+        assert mask.mode == "P"
+        assert mask.size == (300, 90)
+    assert (tmp_path / "out/overlays/deep/one.jpg").is_file()
+    assert (tmp_path / "out/masks/classes.txt").read_text().split()[0] == "background"
+
+
+def test_photographs_that_are_not_there_or_share_a_name_are_named(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.jpg: no such photograph"):
+        predict_photos(run.segmenter, [tmp_path / "none.jpg"], output=tmp_path / "out")
+    for suffix in ("png", "jpg"):
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / f"same.{suffix}")
+    with pytest.raises(InputError, match="rename one of them"):
+        predict_photos(run.segmenter, [tmp_path / "same.jpg", tmp_path / "same.png"], output=tmp_path / "out")
+
+
+def test_an_interrupted_stage_goes_on(run: Run, made_cams: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    import wsss.stages.cams as stage
+
+    output, calls = tmp_path / "cams.h5", []
+    original = stage.multi_scale_cams
+
+    def failing(compute: Any, images: torch.Tensor, *rest: Any) -> torch.Tensor:
+        calls.append(len(images))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(compute, images, *rest)
+
+    arguments = {"index": run.index, "classifier": run.classifier, "output": output}
+    context = RunContext(batch_size=1)
+    monkeypatch.setattr(stage, "multi_scale_cams", failing)
+    with pytest.raises(KeyboardInterrupt):
+        cams(Cams(scales=(1.0, 1.5)), **arguments, context=context)
+    assert not output.exists()
+    cams(Cams(scales=(1.0, 1.5)), **arguments, context=context)
+    # two images were kept from the first attempt
+    assert len(calls) == 3 + len(run.dataset.ids("train")) - 2
+    assert ArtifactReader(output).ids("cams") == ArtifactReader(made_cams).ids("cams")

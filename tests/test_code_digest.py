@@ -1,0 +1,160 @@
+"""Which code belongs to a stage, and what counts as a change of it."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from wsss.code_digest import LEFT_OUT, code_digest, stage_modules
+from wsss.config import STAGE_SETTINGS
+
+PACKAGE = {
+    "__init__.py": '__version__ = "1"',
+    "config/__init__.py": "from wsss.data import secret",
+    "data/__init__.py": """
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            from wsss.data.typed import Typed
+        _HOMES = {"load": "reading", "write": ".writing", "both": "wsss.data.both"}
+        def __getattr__(name):
+            return _HOMES[name]
+    """,
+    "data/reading.py": "def load(): pass",
+    "data/writing.py": "def write(): pass",
+    "data/both.py": "both = 1",
+    "data/typed.py": "class Typed: pass",
+    "ops/__init__.py": """
+        from wsss.ops.cam import cam as renamed
+        from .crf import crf
+        LIMIT = 3
+    """,
+    "ops/cam.py": "from . import helper\ndef cam(): pass",
+    "ops/crf.py": "def crf(): pass",
+    "ops/helper.py": "",
+    "stages/__init__.py": "",
+    "stages/first.py": '''
+        """What it does."""
+        from __future__ import annotations
+        import os
+        from typing import TYPE_CHECKING
+        from wsss import __version__
+        from wsss.config import Settings
+        from wsss.data import load
+        if TYPE_CHECKING:
+            from wsss.data.typed import Typed
+
+        def first(x: Typed):
+            """It does."""
+            from wsss.ops import renamed
+            return renamed(x)
+    ''',
+    "stages/second.py": 'import wsss.data.writing\nfrom wsss.ops import LIMIT\nMODELS = {"a": "wsss.data.both"}',
+    "stages/third.py": "from wsss import ops\nfrom wsss.stages.first import first",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in PACKAGE.items():
+        path = tmp_path / "wsss" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+    return tmp_path / "wsss"
+
+
+def modules(stage: str, root: Path) -> set[str]:
+    return {name.removeprefix("wsss.") for name in stage_modules(stage, root)}
+
+
+def test_imports_are_followed_to_where_a_name_is_defined(root: Path):
+    assert modules("first", root) == {"stages.first", "data.reading", "ops.cam", "ops.helper"}
+
+
+def test_a_value_of_a_package_brings_the_package_s_own_file(root: Path):
+    assert modules("second", root) >= {"stages.second", "data.writing", "ops", "data.both"}
+    assert "data.reading" not in modules("second", root)
+
+
+def test_a_package_taken_whole_brings_all_that_it_exports(root: Path):
+    assert modules("third", root) >= {"ops", "ops.cam", "ops.crf", "stages.first"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"""It does."""', '"""It does more."""'),
+        ('"""It does."""', ""),
+        ("return renamed(x)", "return renamed(\n    x,\n)  # why"),
+        ("import os", "import os\n\n\n# comment"),
+    ],
+)
+def test_comments_docstrings_and_layout_do_not_count(root: Path, old: str, new: str):
+    before = code_digest("first", root)
+    edit(root / "stages/first.py", old, new)
+    assert code_digest("first", root) == before
+
+
+@pytest.mark.parametrize("name", ["stages/first.py", "data/reading.py", "ops/helper.py"])
+def test_code_counts_wherever_it_is(root: Path, name: str):
+    before = code_digest("first", root)
+    with (root / name).open("a") as handle:
+        handle.write("\nx = 2\n")
+    assert code_digest("first", root) != before
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "config/__init__.py", "data/typed.py", "ops/crf.py", "data/writing.py"])
+def test_code_of_others_does_not_count(root: Path, name: str):
+    before = code_digest("first", root)
+    with (root / name).open("a") as handle:
+        handle.write("\nx = 2\n")
+    assert code_digest("first", root) == before
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+RERUNS = {
+    # module -> the stages that run again when its code changes
+    "wsss.data.sources.voc": {"index"},
+    "wsss.data.demo.scenes": {"index"},
+    "wsss.ops.saliency": {"saliency"},
+    "wsss.ops.pseudo_labels": {"seed_labels", "segmenter_labels"},
+    "wsss.ops.dense_crf": {"predict", "segmenter_labels"},
+    "wsss.training.trainer": {"train_classifier", "train_segmenter"},
+    "wsss.models.segmenter": {"train_classifier", "cams", "train_segmenter", "segmenter_labels", "predict"},
+    "wsss.store": set(STAGE_SETTINGS),
+    "wsss.stages.evaluate": {"evaluate"},
+    "wsss.stages.report": {"report"},
+    "wsss.report.evaluations": {"report"},
+    "wsss.cli.app": set(),
+    "wsss.config.stages": set(),
+    "wsss.progress": set(),
+    "wsss.plan.plan": set(),
+}
+
+
+@pytest.mark.parametrize("module", RERUNS)
+def test_which_module_runs_which_stages_again(module: str):
+    path = Path(__file__).parents[1].joinpath(*module.split("."))
+    assert path.with_suffix(".py").is_file()
+    assert {stage for stage in STAGE_SETTINGS if module in stage_modules(stage)} == RERUNS[module]
+
+
+@pytest.mark.parametrize("stage", STAGE_SETTINGS)
+def test_every_stage_is_its_own_module(stage: str):
+    found = stage_modules(stage)
+    assert f"wsss.stages.{stage}" in found
+    assert not [name for name in found if name.startswith(LEFT_OUT)]
+
+
+def test_it_takes_no_time():
+    start = time.process_time()
+    for stage in STAGE_SETTINGS:
+        code_digest(stage)
+    assert time.process_time() - start < 0.7

@@ -1,0 +1,315 @@
+"""The page: one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from wsss.evaluation.protocols import DEFINITIONS
+from wsss.report import figures
+from wsss.report.charts import NARROW, REFERENCE, TRAIN, VAL, WIDE, percent
+from wsss.report.evaluations import (
+    Evaluation,
+    Record,
+    by_variant,
+    final_prediction,
+    identity,
+    is_reference,
+    spread,
+    title,
+)
+from wsss.report.gallery import Gallery, Sample
+from wsss.report.style import SCRIPT, STYLE
+from wsss.report.tables import class_table, color, comparison_table, confusion_table, number_tables
+from wsss.report.tiles import data_uri
+
+MANY_COLUMNS = 8
+GUIDE = (
+    ("Saliency", "What stands out, whatever it is: white does, black does not. No class is known to it."),
+    (
+        "CAMs",
+        "Where the classifier looks: the brighter a class's colour, the surer it is. It looks at the most telling part "
+        "of an object, seldom at the whole.",
+    ),
+    (
+        "Labels, predictions, truth",
+        "Background is the photograph in dim grey, objects are in the colour of their class. Stripes are 255, left "
+        "out: in labels where the sources disagree, in truth along the borders of objects.",
+    ),
+    (
+        "Numbers",
+        "IoU is the mean over the classes in this one image, background included; a pixel left out is a miss. "
+        "“Labelled” is the share of pixels that are not 255.",
+    ),
+)
+"""How to read the pictures."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page shows.
+
+    Attributes:
+        evaluations: One per variant and seed.
+        galleries: Of the splits, by name.
+        palette: (256, 3) uint8 colours of label values.
+        artifacts: Name -> root attributes of every artifact that was evaluated.
+    """
+
+    evaluations: Sequence[Evaluation]
+    galleries: Mapping[str, Gallery]
+    palette: np.ndarray
+    artifacts: Mapping[str, Mapping[str, Any]]
+
+    def html(self) -> str:
+        """The whole file."""
+        sections = [(name, text, content) for name, text, content in self._sections() if content]
+        links = "".join(f'<a href="#{name}">{escape(text)}</a>' for name, text, _ in sections)
+        body = "".join(f'<section id="{name}">{content}</section>' for name, _, content in sections)
+        run = escape(str(self._first.content.get("run") or "run"))
+        return (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{run} · wsss report</title><style>{STYLE}</style></head><body>"
+            f"<header><div>{self._head(run)}</div></header><nav><div>{links}</div></nav><main>{body}</main>"
+            f"<footer>{self._foot()}</footer><dialog><img alt=''><p></p></dialog>"
+            f"<script>{SCRIPT}</script></body></html>\n"
+        )
+
+    @property
+    def _variants(self) -> dict[str, list[Evaluation]]:
+        return by_variant(self.evaluations)
+
+    @property
+    def _first(self) -> Evaluation:
+        return self.evaluations[0]
+
+    def _sections(self) -> list[tuple[str, str, str]]:
+        many = len(self._variants) > 1
+        return [
+            ("variants", "Variants", self._comparison() if many else ""),
+            ("overview", "Overview", self._overview()),
+            ("train", "Training images", self._gallery("train")),
+            ("val", "Validation images", self._gallery("val")),
+            ("numbers", "All numbers", self._numbers()),
+            ("classes", "Classes", self._classes()),
+            ("thresholds", "Thresholds", self._thresholds()),
+            ("definitions", "Definitions", _definitions()),
+            ("provenance", "Where it came from", self._provenance()),
+        ]
+
+    def _head(self, run: str) -> str:
+        content = self._first.content
+        data = content["data"]
+        splits = ", ".join(f"{part['images']} {name}" for name, part in data["splits"].items())
+        per_image = data["splits"].get("train", {}).get("classes_per_image")
+        seeds = sorted({item.seed for item in self.evaluations})
+        facts = [
+            ("data set", data["name"]),
+            ("images", splits),
+            ("classes", f"{len(data['class_names']) - 1}" + (f", {per_image:.2f} per image" if per_image else "")),
+            ("image-level labels from", data["label_source"]),
+            ("seeds" if len(seeds) > 1 else "seed", ", ".join(map(str, seeds))),
+            ("date", str(content["created"])[:10]),
+            ("commit", _short(str(content.get("git_commit") or "")) or "unknown"),
+            ("wsss", content["package_version"]),
+        ]
+        items = "".join(f"<li><span>{escape(key)}</span>{escape(str(value))}</li>" for key, value in facts if value)
+        return (
+            f'<p class="kicker">Weakly supervised semantic segmentation: from image-level labels to pixel masks</p>'
+            f'<h1>{run}</h1><ul class="facts">{items}</ul>{self._warnings()}'
+        )
+
+    def _warnings(self) -> str:
+        texts: dict[str, None] = {}
+        for item in self.evaluations:
+            for warning in item.content["warnings"]:
+                where = f"{item.variant} seed {item.seed}: " if len(self.evaluations) > 1 else ""
+                texts[f"{where}{warning}"] = None
+        if not texts:
+            return ""
+        return '<div class="warnings">' + "".join(f"<p>{escape(text)}.</p>" for text in texts) + "</div>"
+
+    def _comparison(self) -> str:
+        lead = "Each row is one variant; numbers are means over its seeds, ± the sample standard deviation, in percent."
+        return f'<h2>Variants</h2><p class="lead">{lead}</p>{comparison_table(self._variants)}'
+
+    def _overview(self) -> str:
+        evaluations = next(iter(self._variants.values()))
+        keys = _key(TRAIN, "train") + _key(VAL, "val") + _key(REFERENCE, "fully supervised reference", hollow=True)
+        lead = (
+            "What each stage makes, in percent mIoU: how far the pseudo labels are from the truth on the images that "
+            "networks learn from, and how well the networks then do on images they have never seen."
+        )
+        text = f'<h3>mIoU through the pipeline</h3><p class="lead">{lead}</p><div class="legend">{keys}</div>'
+        chart = _both_widths(lambda width: figures.pipeline_chart(self._variants, width))
+        return f"<h2>Overview</h2>{self._cards(evaluations)}{_split(text, chart)}"
+
+    def _cards(self, evaluations: Sequence[Evaluation]) -> str:
+        first = evaluations[0]
+        cards = []
+        for item in first.of_kind("labels")[-1:]:
+            metrics = (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU, 255 a miss"))
+            cards.append(_card(evaluations, item, metrics))
+        final = final_prediction(first)
+        if final is not None:
+            cards.append(_card(evaluations, final, (("miou", f"mIoU on {final['split']}"),)))
+        for item in [item for item in first.of_kind("predictions") if is_reference(item)][:1]:
+            cards.append(_card(evaluations, item, (("miou", f"mIoU on {item['split']}, fully supervised"),)))
+        return f'<div class="cards">{"".join(cards)}</div>'
+
+    def _gallery(self, split: str) -> str:
+        gallery = self.galleries.get(split)
+        if gallery is None:
+            return ""
+        names = self._first.content["data"]["class_names"]
+        heading = {"train": "Training images", "val": "Validation images"}.get(split, split)
+        lead = (
+            f"{len(gallery.samples)} images of {split}, {gallery.order}. The coloured names are the classes that the "
+            "image-level labels name. Choose a picture to enlarge it."
+        )
+        legend = '<span class="key"><i class="dimmed"></i>background</span>'
+        legend += '<span class="key"><i class="striped"></i>255, left out</span>'
+        legend += "".join(_key(color(self.palette, value), names[value]) for value in gallery.shown)
+        ratios = [sample.tiles[0].image.width / sample.tiles[0].image.height for sample in gallery.samples]
+        ratio = min(max(median(ratios), 0.75), 1.78)
+        rows = "".join(self._sample(sample, names) for sample in gallery.samples)
+        guide = "".join(f"<div><h4>{escape(what)}</h4><p>{escape(text)}</p></div>" for what, text in GUIDE)
+        guide = f'<div class="guide">{guide}</div>' if split == next(iter(self.galleries)) else ""
+        return (
+            f'<h2>{heading}</h2><p>{escape(lead)}</p>{guide}<div class="legend">{legend}</div>'
+            f'<div style="--ratio:{ratio:.3f}">{rows}</div>'
+        )
+
+    def _sample(self, sample: Sample, names: Sequence[str]) -> str:
+        keys = "".join(_key(color(self.palette, value), names[value]) for value in sample.classes)
+        many = " many" if len(sample.tiles) > MANY_COLUMNS else ""
+        pictures = []
+        for tile in sample.tiles:
+            alt = escape(f"{sample.image_id}: {tile.title}" + (f", {tile.note}" if tile.note else ""), quote=True)
+            caption = f"<span>{escape(tile.title)}</span><span>{escape(tile.note)}</span>"
+            pictures.append(
+                f'<figure><img src="{data_uri(tile.image)}" alt="{alt}" decoding="async" '
+                f'width="{tile.image.width}" height="{tile.image.height}"><figcaption>{caption}</figcaption></figure>'
+            )
+        head = f'<h4><span class="id">{escape(sample.image_id)}</span>{keys}</h4>'
+        strip = f'<div class="strip{many}" style="--columns:{len(sample.tiles)}">{"".join(pictures)}</div>'
+        return f'<div class="sample">{head}{strip}</div>'
+
+    def _numbers(self) -> str:
+        lead = (
+            "In percent, except thresholds and MAE; below each row how it was made and judged. Definitions are below."
+        )
+        parts = [f'<h2>All numbers</h2><p class="lead">{lead}</p>']
+        for variant, evaluations in self._variants.items():
+            if len(self._variants) > 1:
+                parts.append(f"<h2>{escape(variant)}</h2>")
+            parts.append(number_tables(evaluations))
+        return "".join(parts)
+
+    def _classes(self) -> str:
+        table = class_table(self._first, self.palette)
+        confusions = confusion_table(self._first)
+        final = final_prediction(self._first)
+        if confusions and final is not None:
+            lead = (
+                f"The largest confusions of the {title(final)} on {final['split']}: the share of a class's pixels that "
+                "goes to another class."
+            )
+            confusions = f'<h3>What is taken for what</h3><p class="lead">{escape(lead)}</p>{confusions}'
+        return f'<h2>Classes</h2><p class="lead">IoU per class, in percent.</p>{table}{confusions}' if table else ""
+
+    def _thresholds(self) -> str:
+        if figures.cam_chart(self._first, WIDE) is None:
+            return ""
+        curve = _both_widths(lambda width: figures.cam_chart(self._first, width) or "")
+        lead = (
+            "Read off the true masks of the training images, to see what thresholds could give at best. Thresholds "
+            "that are picked here have seen the masks: results with them are no longer weakly supervised."
+        )
+        alone = (
+            "A pixel is of its strongest class where the CAM is above the threshold, else background. A low threshold "
+            "finds more of the objects, a high one spills over less."
+        )
+        text = f'<h3>CAMs alone</h3><p class="lead">{alone}</p>'
+        return f'<h2>Thresholds</h2><p class="lead">{lead}</p>{_split(text, curve)}{self._heat_maps()}'
+
+    def _heat_maps(self) -> str:
+        maps, limit = figures.heat_maps(self._first, 380)
+        if not maps:
+            return ""
+        text = (
+            "Class where saliency and CAM are above their thresholds; background where saliency is not, and "
+            f"{limit}; 255 elsewhere. The darker, the higher; ● marks this run's thresholds, + the best value."
+        )
+        grid = "".join(f'<div class="chart">{chart}</div>' for chart in maps)
+        return f'<h3>CAMs and saliency</h3><p class="lead">{escape(text)}</p><div class="heats">{grid}</div>'
+
+    def _provenance(self) -> str:
+        parts = []
+        for name, attributes in self.artifacts.items():
+            known = {key: value for key, value in attributes.items() if key not in ("class_names", "format_version")}
+            created = str(attributes.get("created", ""))[:16].replace("T", " ")
+            text = escape(json.dumps(known, indent=2, ensure_ascii=False, default=str))
+            origin = f"{attributes.get('stage', '')}, {created}"
+            summary = f'{escape(name)}<span class="muted">{escape(origin)}</span>'
+            parts.append(f"<details><summary>{summary}</summary><pre>{text}</pre></details>")
+        lead = "Every artifact of the first branch with its settings, commit and the fingerprints of its inputs."
+        return f'<h2>Where it came from</h2><p class="lead">{lead}</p>{"".join(parts)}'
+
+    def _foot(self) -> str:
+        return f"wsss {escape(str(self._first.content['package_version']))}. Photographs belong to their owners."
+
+
+def _definitions() -> str:
+    names = {"miou": "mIoU", "miou_labelled": "mIoU, labelled only", "foreground_miou": "foreground mIoU", "mae": "MAE"}
+    names |= {"background_iou": "background IoU", "iou": "IoU of saliency", "f_measure": "F", "empty": "no foreground"}
+    items = "".join(
+        f"<dt>{escape(names.get(key, key.replace('_', ' ')))}</dt><dd>{escape(text)}</dd>"
+        for key, text in DEFINITIONS.items()
+    )
+    return f"<h2>Definitions</h2><dl>{items}</dl>"
+
+
+def _card(evaluations: Sequence[Evaluation], item: Record, metrics: Sequence[tuple[str, str]]) -> str:
+    """One evaluated thing with its main numbers, large, and its protocol."""
+    numbers = []
+    for metric, label in metrics:
+        found = spread(evaluations, identity(item), metric)
+        number = percent(found.mean if found else None)
+        if found is not None and found.deviation is not None:
+            number += f" <small>± {100 * found.deviation:.1f}</small>"
+        numbers.append(f"<div><b>{number}</b><span>{escape(label)}</span></div>")
+    name = title(item)
+    return (
+        f'<div class="card" style="--share:{len(metrics)}"><h3>{escape(name[0].upper() + name[1:])}</h3>'
+        f'<div class="big">{"".join(numbers)}</div><p>{escape(str(item["protocol"]))}</p></div>'
+    )
+
+
+def _both_widths(draw: Callable[[int], str]) -> str:
+    """A chart for desks and one for phones; the stylesheet shows one of them."""
+    return "".join(
+        f'<div class="chart {kind}">{draw(width)}</div>' for kind, width in (("wide", WIDE), ("narrow", NARROW))
+    )
+
+
+def _split(text: str, chart: str) -> str:
+    """Text with a chart beside it, or below it where there is no room."""
+    return f'<div class="split"><div>{text}</div><div>{chart}</div></div>'
+
+
+def _key(tone: str, text: str, *, hollow: bool = False) -> str:
+    look = f"border:1.5px solid {tone}" if hollow else f"background:{tone}"
+    return f'<span class="key"><i style="{look}"></i>{escape(text)}</span>'
+
+
+def _short(commit: str) -> str:
+    name, _, dirty = commit.partition("-")
+    return name[:10] + (" (with local changes)" if dirty else "")

@@ -1,0 +1,157 @@
+"""Stage `report`: the page and the pictures that show what came out.
+
+`report.html` needs nothing beside it. In the folder `report/` beside it lie, under these names always, for
+Snakemake's report and for talks:
+
+- `contact_sheet.jpg`: training images with saliency, CAMs, label sets and truth, from the worst to the best
+- `predictions.jpg`: validation images with predictions and truth
+- `pipeline.svg`: mIoU through the pipeline (per variant)
+- `classes.svg`: IoU per class
+- `thresholds.svg`: scores over the thresholds of CAMs and saliency
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsss.config import Report
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.errors import InputError
+from wsss.ops.palette import PALETTES
+from wsss.report import figures
+from wsss.report.charts import NARROW, WIDE, empty_chart, stack
+from wsss.report.evaluations import Evaluation, by_variant, load_evaluation
+from wsss.report.gallery import Gallery, make_gallery
+from wsss.report.page import Page
+from wsss.report.sheets import contact_sheet, empty_sheet, save_sheet
+from wsss.store import ArtifactReader
+
+FIGURES = ("contact_sheet.jpg", "predictions.jpg", "pipeline.svg", "classes.svg", "thresholds.svg")
+LONGEST = 360
+SHEETS = {
+    "train": (
+        "contact_sheet.jpg",
+        "Training images",
+        "Photograph, what the stages made of it, and the truth. Background is the photograph in dim grey, objects have "
+        "the colour of their class, stripes are 255: pixels that no network learns from (in truth, borders that are "
+        "not judged).",
+    ),
+    "val": (
+        "predictions.jpg",
+        "Validation images",
+        "Photograph, predictions of the trained networks, and the truth. Background is the photograph in dim grey, "
+        "objects have the colour of their class, stripes are borders that are not judged.",
+    ),
+}
+
+logger = logging.getLogger(__name__)
+
+
+def report(
+    settings: Report,
+    *,
+    index: Path,
+    evaluations: Sequence[Path],
+    output: Path,
+    saliency: Path | None = None,
+    context: RunContext = RunContext(),
+) -> None:
+    """Writes the page, and the figures in the folder `report` beside it.
+
+    Args:
+        settings: How many samples, which colours.
+        index: Artifact of stage `index`.
+        evaluations: `metrics.json` of every branch (variant and seed); all other artifacts are found by them.
+        output: `report.html`.
+        saliency: Artifact of stage `saliency`; None takes the one that was evaluated.
+
+    Raises:
+        InputError: If an evaluation or an artifact is missing or damaged.
+    """
+    if not evaluations:
+        raise InputError("report: no evaluation; pass at least one metrics.json of the stage evaluate")
+    dataset = load_dataset(index)
+    loaded = [load_evaluation(path) for path in evaluations]
+    palette = PALETTES[settings.palette]()
+    galleries = _galleries(settings, dataset, loaded, saliency, palette)
+    logger.info("report: %d images drawn", sum(len(gallery.samples) for gallery in galleries.values()))
+    folder = output.parent / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_sheets(folder, galleries, dataset.class_names, palette)
+    _write_charts(folder, loaded)
+    page = Page(loaded, galleries, palette, _artifacts(loaded[0]))
+    _replace(output, page.html())
+
+
+def _galleries(
+    settings: Report, dataset: Dataset, evaluations: Sequence[Evaluation], saliency: Path | None, palette: np.ndarray
+) -> dict[str, Gallery]:
+    found = {}
+    for split in dataset.splits:
+        gallery = make_gallery(
+            dataset,
+            by_variant(evaluations),
+            split,
+            saliency=saliency or evaluations[0].artifact("saliency"),
+            count=settings.samples,
+            palette=palette,
+            longest=LONGEST,
+        )
+        if gallery is not None:
+            found[split] = gallery
+    return found
+
+
+def _write_sheets(
+    folder: Path, galleries: Mapping[str, Gallery], class_names: Sequence[str], palette: np.ndarray
+) -> None:
+    for split, (name, heading, caption) in SHEETS.items():
+        if split in galleries:
+            gallery = galleries[split]
+            words = f"{caption} Sorted {gallery.order}." if gallery.order.startswith("from") else caption
+            sheet = contact_sheet(gallery, class_names, palette, heading=heading, caption=words)
+        else:
+            sheet = empty_sheet(heading, f"This run has nothing to show on {split}.")
+        save_sheet(sheet, folder / name)
+
+
+def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
+    first = evaluations[0]
+    charts = {
+        "pipeline.svg": figures.pipeline_chart(by_variant(evaluations), WIDE),
+        "classes.svg": figures.class_chart(first, WIDE),
+    }
+    curve = figures.cam_chart(first, WIDE)
+    maps, _ = figures.heat_maps(first, NARROW + 100)
+    charts["thresholds.svg"] = (
+        stack([curve, *maps]) if curve else empty_chart("No scan of thresholds in this run", WIDE)
+    )
+    for name, svg in charts.items():
+        _replace(folder / name, svg + "\n")
+
+
+def _artifacts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    """The root attributes of everything that was evaluated, by path relative to the evaluation."""
+    inputs = evaluation.content["inputs"]
+    names = [(kind, "") for kind in ("index", "saliency", "cams") if inputs.get(kind)]
+    names += [(kind, name) for kind in ("labels", "predictions") for name in inputs.get(kind, {})]
+    found = {}
+    for kind, name in names:
+        path = evaluation.artifact(kind, name)
+        if path is not None and path.is_file():
+            with ArtifactReader(path) as reader:
+                found[f"{kind} {name}".strip()] = reader.attributes
+    return found
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
