@@ -9,8 +9,8 @@ IGNORE_STRIPE = (178, 182, 188)
 """255 is drawn as stripes of these two, a pattern that no class has in any palette."""
 
 # The colours of Okabe and Ito (2008) without black and grey, then colours chosen one after the other to lie as far as
-# possible, in CIELAB, from all before them and from black, white and two greys, for normal vision and for protanopia and
-# deuteranopia (Machado et al. 2009; distances there count 1.7-fold). All are bright enough to show on a dark photograph.
+# possible, in CIELAB, from all before them and from black, white and two greys, for normal vision and for protanopia
+# and deuteranopia (Machado et al. 2009; distances there count 1.7-fold). All are bright enough for a dark photograph.
 _COLOR_BLIND_SAFE = (
     (230, 159, 0),
     (86, 180, 233),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from wsss.data import Dataset
-from wsss.report.evaluations import Evaluation, final_prediction, title
+from wsss.report.evaluations import Evaluation, Record, final_prediction, title
 from wsss.report.tiles import Tiles
 from wsss.store import ArtifactReader
 
@@ -131,25 +132,38 @@ def _columns(
     columns = [Column("photograph", "photograph")]
     if saliency is not None:
         columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
+    uses = Counter(path for items in variants.values() for _, path in _artifacts(items[0], split))
     seen: set[Path] = set()
     for variant, evaluations in variants.items():
-        columns += _columns_of(evaluations[0], split, f"{variant}: " if len(variants) > 1 else "", seen)
+        columns += _columns_of(evaluations[0], split, f"{variant}: " if len(variants) > 1 else "", uses, seen)
     if dataset.has_masks(split):
         columns.append(Column("truth", "truth"))
     return columns
 
 
-def _columns_of(evaluation: Evaluation, split: str, prefix: str, seen: set[Path]) -> list[Column]:
-    """CAMs, labels and predictions of one branch; artifacts that an earlier branch shares are not shown again."""
-    columns = []
+def _artifacts(evaluation: Evaluation, split: str) -> list[tuple[Record, Path]]:
+    """CAMs, labels and predictions of one branch, with their files, as far as these are there."""
+    found = []
     for item in evaluation.of_kind("cams", "labels", "predictions"):
         path = evaluation.artifact(item["kind"], item["name"])
-        if item["split"] != split or path is None or path in seen or not path.is_file():
+        if item["split"] == split and path is not None and path.is_file():
+            found.append((item, path))
+    return found
+
+
+def _columns_of(
+    evaluation: Evaluation, split: str, prefix: str, uses: Mapping[Path, int], seen: set[Path]
+) -> list[Column]:
+    """One branch's columns; what branches share is shown once, without the name of a variant."""
+    columns = []
+    for item, path in _artifacts(evaluation, split):
+        if path in seen:
             continue
         seen.add(path)
         kind = "cams" if item["kind"] == "cams" else "segmentation"
         numbers = evaluation.per_image.get((item["kind"], item["name"], split), {})
-        columns.append(Column(kind, prefix + title(item), ArtifactReader(path), numbers))
+        words = title(item) if uses[path] > 1 else prefix + title(item)
+        columns.append(Column(kind, words, ArtifactReader(path), numbers))
     return columns
 
 

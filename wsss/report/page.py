@@ -90,6 +90,9 @@ class Page:
     def _first(self) -> Evaluation:
         return self.evaluations[0]
 
+    def _branch_name(self) -> str:
+        return f"{self._first.variant} seed {self._first.seed}".strip()
+
     def _sections(self) -> list[tuple[str, str, str]]:
         many = len(self._variants) > 1
         return [
@@ -149,7 +152,8 @@ class Page:
         )
         text = f'<h3>mIoU through the pipeline</h3><p class="lead">{lead}</p><div class="legend">{keys}</div>'
         chart = _both_widths(lambda width: figures.pipeline_chart(self._variants, width))
-        return f"<h2>Overview</h2>{self._cards(evaluations)}{_split(text, chart)}"
+        cards = self._cards(evaluations) if len(self._variants) == 1 else ""
+        return f"<h2>Overview</h2>{cards}{_split(text, chart)}"
 
     def _cards(self, evaluations: Sequence[Evaluation]) -> str:
         first = evaluations[0]
@@ -223,7 +227,8 @@ class Page:
                 "goes to another class."
             )
             confusions = f'<h3>What is taken for what</h3><p class="lead">{escape(lead)}</p>{confusions}'
-        return f'<h2>Classes</h2><p class="lead">IoU per class, in percent.</p>{table}{confusions}' if table else ""
+        lead = "IoU per class, in percent" + (f", of {self._branch_name()}." if len(self.evaluations) > 1 else ".")
+        return f'<h2>Classes</h2><p class="lead">{escape(lead)}</p>{table}{confusions}' if table else ""
 
     def _thresholds(self) -> str:
         if figures.cam_chart(self._first, WIDE) is None:
@@ -233,6 +238,8 @@ class Page:
             "Read off the true masks of the training images, to see what thresholds could give at best. Thresholds "
             "that are picked here have seen the masks: results with them are no longer weakly supervised."
         )
+        if len(self.evaluations) > 1:
+            lead += f" Shown for {self._branch_name()}."
         alone = (
             "A pixel is of its strongest class where the CAM is above the threshold, else background. A low threshold "
             "finds more of the objects, a high one spills over less."
@@ -260,7 +267,9 @@ class Page:
             origin = f"{attributes.get('stage', '')}, {created}"
             summary = f'{escape(name)}<span class="muted">{escape(origin)}</span>'
             parts.append(f"<details><summary>{summary}</summary><pre>{text}</pre></details>")
-        lead = "Every artifact of the first branch with its settings, commit and the fingerprints of its inputs."
+        lead = "Every artifact with its settings, commit and the fingerprints of its inputs."
+        if len(self.evaluations) > 1:
+            lead += f" These are of {self._branch_name()}."
         return f'<h2>Where it came from</h2><p class="lead">{lead}</p>{"".join(parts)}'
 
     def _foot(self) -> str:

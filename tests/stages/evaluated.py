@@ -1,0 +1,88 @@
+"""A tiny run to evaluate and report: an index over made-up photographs, and artifacts whose quality is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.helpers import make_folder, make_voc
+from wsss.config import Cams, FolderData, Protocol, SeedLabels, VocData
+from wsss.data import Dataset, load_dataset
+from wsss.stages.index import index
+from wsss.store import ArtifactWriter
+
+
+@dataclass
+class Run:
+    """The files of a run."""
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}.h5"
+
+    @property
+    def dataset(self) -> Dataset:
+        return load_dataset(self.path("index"))
+
+
+def make_run(root: Path, *, masks: bool = True, train: int = 5, val: int = 3) -> Run:
+    """Index, saliency, CAMs, two label sets (`eroded`, `perfect`) and two predictions (`background`, `perfect`)."""
+    run = Run(root / "results/tiny")
+    if masks:
+        photos = make_voc(root / "voc", train=train, val=val)
+        settings = VocData(root=str(photos), classes="classes.txt")
+    else:
+        settings = FolderData(root=str(make_folder(root / "photos", train=train, val=val, masks=False)))
+    index(settings, output=run.path("index"))
+    dataset = run.dataset
+    truths = {i: true_mask(dataset, i) for split in dataset.splits for i in dataset.ids(split)}
+    with artifact(run, "saliency", "saliency") as writer:
+        for image_id, truth in truths.items():
+            writer.write("saliency", image_id, np.where(truth > 0, 255, 10).astype(np.uint8))
+    with artifact(run, "cams", "cams", Cams()) as writer:
+        for image_id in dataset.ids("train"):
+            classes = np.flatnonzero(dataset.image_labels(image_id)) + 1
+            planes = np.stack([(truths[image_id] == value)[::4, ::4] for value in classes]).astype(np.float16)
+            writer.write("cams", image_id, planes, classes=classes.astype(np.uint8))
+    eroded = {i: np.where(np.arange(truths[i].shape[1]) % 2, 255, truths[i]).astype(np.uint8) for i in truths}
+    perfect = {i: np.where(truths[i] == 255, 0, truths[i]).astype(np.uint8) for i in truths}
+    background = {i: np.zeros_like(truth) for i, truth in truths.items()}
+    write_labels(run, "eroded", {i: eroded[i] for i in dataset.ids("train")})
+    write_labels(run, "perfect", {i: perfect[i] for i in dataset.ids("train")})
+    write_prediction(run, "segmenter_seeds", {i: perfect[i] for i in dataset.ids("val")})
+    write_prediction(run, "segmenter_masks", {i: background[i] for i in dataset.ids("val")})
+    return run
+
+
+def true_mask(dataset: Dataset, image_id: str) -> np.ndarray:
+    """The mask; where there is none, a box of the image's first class."""
+    truth = dataset.mask(image_id)
+    if truth is not None:
+        return truth
+    made = np.zeros(dataset.size(image_id), np.uint8)
+    made[10:30, 10:30] = np.flatnonzero(dataset.image_labels(image_id))[0] + 1
+    return made
+
+
+def artifact(run: Run, name: str, stage: str, settings=None, **attributes) -> ArtifactWriter:
+    """A writer with the attributes that every stage writes."""
+    attributes["settings"] = settings.canonical_json() if settings is not None else "{}"
+    if stage != "saliency":
+        attributes["class_names"] = list(run.dataset.class_names)
+    return ArtifactWriter(run.path(name), stage=stage, attributes=attributes)
+
+
+def write_labels(run: Run, name: str, maps: dict[str, np.ndarray]) -> None:
+    with artifact(run, name, "seed_labels", SeedLabels(), split="train") as writer:
+        for image_id, labels in maps.items():
+            writer.write("segmentation", image_id, labels)
+
+
+def write_prediction(run: Run, model: str, maps: dict[str, np.ndarray], protocol: Protocol | None = None) -> None:
+    attributes = {"split": "val", "model": model, "protocol": "single"}
+    with artifact(run, model, "predict", protocol or Protocol(), **attributes) as writer:
+        for image_id, labels in maps.items():
+            writer.write("segmentation", image_id, labels)
