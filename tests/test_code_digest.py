@@ -105,7 +105,9 @@ def test_code_counts_wherever_it_is(root: Path, name: str):
     assert code_digest("first", root) != before
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "config/__init__.py", "data/typed.py", "ops/crf.py", "data/writing.py"])
+@pytest.mark.parametrize(
+    "name", ["__init__.py", "config/__init__.py", "data/typed.py", "ops/crf.py", "data/writing.py"]
+)
 def test_code_of_others_does_not_count(root: Path, name: str):
     before = code_digest("first", root)
     with (root / name).open("a") as handle:

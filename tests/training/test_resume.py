@@ -121,3 +121,15 @@ def test_second_interrupt_stops_at_once() -> None:
         assert stop.requested == "SIGINT"
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupted_process_with_loader_workers_ends(tmp_path: Path) -> None:
+    child = multiprocessing.get_context("fork").Process(
+        target=train_tiny, args=(tmp_path,), kwargs={"signal_at": 3, "number": signal.SIGTERM, "workers": 2}
+    )
+    child.start()
+    child.join(60)
+    if child.exitcode is None:
+        child.kill()
+    assert child.exitcode == 1
+    assert load_state(tmp_path)[0].step == 3

@@ -20,7 +20,7 @@ def test_polynomial_decay_after_warmup() -> None:
 
 def test_new_layers_learn_faster_and_vectors_do_not_decay() -> None:
     network = TinyNetwork()
-    settings = Optimizer(learning_rate=0.1, head_multiplier=10, weight_decay=0.01, momentum=0.8)
+    settings = Optimizer(name="sgd", learning_rate=0.1, head_multiplier=10, weight_decay=0.01, momentum=0.8)
     optimizer = build_optimizer(settings, network.parameter_groups())
     assert isinstance(optimizer, torch.optim.SGD)
     set_rates(optimizer, 0.5)

@@ -81,7 +81,9 @@ class TinyModule(TrainingModule):
         self._calls += 1
         if self._calls == self._signal_at:
             os.kill(os.getpid(), self._number)
-        return {"loss": functional.multilabel_soft_margin_loss(self.network(to_input(batch["images"])), batch["targets"])}
+        return {
+            "loss": functional.multilabel_soft_margin_loss(self.network(to_input(batch["images"])), batch["targets"])
+        }
 
 
 def train_tiny(

@@ -22,7 +22,7 @@ from tests.helpers import make_folder
 
 PROJECT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "wsss")
-MADE_UP = '''
+MADE_UP = """
 
 def _make_up(self: StageCall, **inputs: Any) -> None:
     import os
@@ -39,7 +39,7 @@ def _make_up(self: StageCall, **inputs: Any) -> None:
 
 
 StageCall.run = _make_up
-'''
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,6 +85,14 @@ class Project:
         lines = re.findall(r"^    output: (.*)$", text, flags=re.MULTILINE)
         paths = {path for line in lines for path in line.split(", ")}
         return {re.sub(r"^results/[^/]+/", "", path) for path in paths if "/report/" not in path}
+
+    def error_line(self, *arguments: str) -> str:
+        """What is printed by a call that is refused before anything runs: one line, without a traceback."""
+        result = self.snakemake(*arguments, check=False)
+        lines = [line for line in result.stdout.splitlines() if not line.startswith("Using workflow specific profile")]
+        assert result.returncode == 1
+        assert len(lines) == 1, result.stdout
+        return lines[0]
 
     def config(self, name: str = "my.yaml", **sections: Any) -> str:
         """Writes a config file and returns the option that uses it."""

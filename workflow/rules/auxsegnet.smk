@@ -15,6 +15,7 @@ rule seed_labels:
     threads: worker_threads()
     resources:
         mem_mb=2000,
+        code=digest_of("seed_labels"),
         machine=MACHINE,
     params:
         settings=settings_of("seed_labels"),
@@ -22,6 +23,6 @@ rule seed_labels:
         identity=identity_of("seed_labels"),
         saliency=option("saliency"),
     shell:
-        "wsss seed_labels --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss seed_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} --cams {input.cams:q} {params.saliency} --output {output.labels:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -15,13 +15,14 @@ rule train_classifier:
     resources:
         gpu=gpus(training=True),
         mem_mb=8000,
+        code=digest_of("train_classifier"),
         machine=MACHINE,
     params:
         settings=settings_of("train_classifier"),
         code=code_of("train_classifier"),
         identity=identity_of("train_classifier"),
     shell:
-        "wsss train_classifier --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss train_classifier --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} --output {output.model:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
@@ -43,12 +44,13 @@ rule cams:
     resources:
         gpu=gpus(),
         mem_mb=4000,
+        code=digest_of("cams"),
         machine=MACHINE,
     params:
         settings=settings_of("cams"),
         code=code_of("cams"),
         identity=identity_of("cams"),
     shell:
-        "wsss cams --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss cams --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} --classifier {input.classifier:q} --output {output.cams:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

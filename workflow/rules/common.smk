@@ -1,11 +1,14 @@
 """Helpers of the rules, and nothing but helpers: the plan of the run, paths, settings, inputs, resources."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
 from functools import cache
 from pathlib import Path
+
+from snakemake.io import _IOFile
 
 from wsss.code_digest import code_digest
 from wsss.config import load_config
@@ -21,7 +24,7 @@ os.environ.update(
 
 def read_plan(values, files):
     """The plan of a config; whatever is wrong with it ends Snakemake with one line."""
-    source = Path(files[-1]) if files else Path("config.yaml")
+    source = Path(os.path.relpath(files[-1])) if files else Path("config.yaml")
     values = {**values, "run": values.get("run") or source.stem}
     try:
         plan = Plan(load_config(values))
@@ -124,9 +127,29 @@ def settings_of(stage):
 
 
 @cache
+def digest_of(stage):
+    """Digest of the code that a stage uses. As a resource, it tells a job what it is made with."""
+    return code_digest(stage)
+
+
 def code_of(stage):
-    """Digest of the stage's code: a stage runs again when its code has changed."""
-    return code_digest(stage) if PLAN.config.rerun_on_code_change else ""
+    """Params function: the same digest as a parameter, so that a stage runs again when its code has changed.
+
+    Where `rerun_on_code_change` is false, the digest that the artifact was made with stands in for it: no change.
+    """
+    digest = digest_of(stage)
+    if PLAN.config.rerun_on_code_change:
+        return digest
+
+    def recorded(wildcards):
+        path = PLAN.path(artifact_of(stage, wildcards))
+        known = workflow.persistence.params(_IOFile(path, None)) or []
+        return next(
+            (text[1:-1] for text in known if re.fullmatch(r"'[0-9a-f]{16}'", text)),
+            digest,
+        )
+
+    return recorded
 
 
 def identity_of(stage):

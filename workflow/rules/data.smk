@@ -13,6 +13,7 @@ rule index:
     threads: worker_threads()
     resources:
         mem_mb=2000,
+        code=digest_of("index"),
         machine=MACHINE,
     params:
         settings=settings_of("index"),
@@ -20,7 +21,7 @@ rule index:
         identity=identity_of("index"),
         folders=fingerprint_of("index"),
     shell:
-        "wsss index --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss index --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --output {output.index:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
@@ -41,6 +42,7 @@ rule saliency:
     threads: worker_threads()
     resources:
         mem_mb=4000,
+        code=digest_of("saliency"),
         machine=MACHINE,
     params:
         settings=settings_of("saliency"),
@@ -48,6 +50,6 @@ rule saliency:
         identity=identity_of("saliency"),
         folders=fingerprint_of("saliency"),
     shell:
-        "wsss saliency --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss saliency --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} --output {output.saliency:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -15,13 +15,14 @@ rule predict:
     resources:
         gpu=gpus(),
         mem_mb=4000,
+        code=digest_of("predict"),
         machine=MACHINE,
     params:
         settings=settings_of("predict"),
         code=code_of("predict"),
         identity=identity_of("predict"),
     shell:
-        "wsss predict {input.model:q} --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss predict {input.model:q} --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} --split {wildcards.split} --protocol-name {wildcards.protocol}"
         " --output {output.predictions:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
@@ -46,6 +47,7 @@ rule evaluate:
     threads: worker_threads()
     resources:
         mem_mb=2000,
+        code=digest_of("evaluate"),
         machine=MACHINE,
     params:
         settings=settings_of("evaluate"),
@@ -56,7 +58,7 @@ rule evaluate:
         labels=named_options("labels"),
         predictions=named_options("predictions"),
     shell:
-        "wsss evaluate --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss evaluate --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} {params.saliency} {params.cams} {params.labels} {params.predictions}"
         " --output {output.metrics:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
@@ -101,6 +103,7 @@ rule report:
         "../../envs/wsss.yaml"
     resources:
         mem_mb=4000,
+        code=digest_of("report"),
         machine=MACHINE,
     params:
         settings=settings_of("report"),
@@ -109,6 +112,6 @@ rule report:
         saliency=option("saliency"),
         evaluations=repeated("evaluation", "evaluations"),
     shell:
-        "wsss report --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss report --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} {params.saliency} {params.evaluations} --output {output.page:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -16,6 +16,7 @@ rule train_segmenter:
     resources:
         gpu=gpus(training=True),
         mem_mb=8000,
+        code=digest_of("train_segmenter"),
         machine=MACHINE,
     params:
         settings=settings_of("train_segmenter"),
@@ -23,7 +24,7 @@ rule train_segmenter:
         identity=identity_of("train_segmenter"),
         labels=option("labels"),
     shell:
-        "wsss train_segmenter --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss train_segmenter --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} {params.labels} --output {output.model:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
@@ -46,6 +47,7 @@ rule segmenter_labels:
     resources:
         gpu=gpus(),
         mem_mb=4000,
+        code=digest_of("segmenter_labels"),
         machine=MACHINE,
     params:
         settings=settings_of("segmenter_labels"),
@@ -53,6 +55,6 @@ rule segmenter_labels:
         identity=identity_of("segmenter_labels"),
         saliency=option("saliency"),
     shell:
-        "wsss segmenter_labels --settings {params.settings:q} --code {params.code:q} {params.identity}"
+        "wsss segmenter_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} --segmenter {input.segmenter:q} {params.saliency} --output {output.labels:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -19,7 +19,7 @@ class Backbone(Settings):
     the path of a state dict."""
     output_stride: Literal[8, 16, 32] = 16
     """Input pixels per feature pixel; strides beyond it become dilations."""
-    frozen_stages: int = Field(default=2, ge=0)
+    frozen_stages: int = Field(default=3, ge=0)
     """How many stages from the input on are not trained (stem counts as the first)."""
     freeze_batch_norm: bool = True
     """Batch normalisation keeps its statistics and parameters and is folded into the convolutions."""
@@ -28,12 +28,13 @@ class Backbone(Settings):
 class Optimizer(Settings):
     """Optimiser with polynomial decay: rate x (1 - step/steps)^power, per step."""
 
-    name: Literal["sgd", "adamw"] = "sgd"
-    learning_rate: float = Field(default=0.01, gt=0)
+    name: Literal["sgd", "adamw"] = "adamw"
+    learning_rate: float = Field(default=0.0002, gt=0)
     head_multiplier: float = Field(default=10.0, gt=0)
     """Factor on the learning rate of newly initialised layers."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=1e-4, ge=0)
+    """Of `sgd`; `adamw` has its own two, 0.9 and 0.999."""
+    weight_decay: float = Field(default=0.01, ge=0)
     """Applied to weights of convolutions and linear layers; not to biases and normalisation."""
     power: float = Field(default=0.9, gt=0)
     warmup_steps: int = Field(default=0, ge=0)

@@ -5,6 +5,7 @@ Imports torch: for training only.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -202,7 +203,11 @@ def worker_error(error: InputError) -> InputError:
 
 
 def _start_worker(worker: int) -> None:
-    """Leaves stopping to the main process: a signal to the whole group must not break the step it is in."""
+    """Leaves stopping to the main process: Ctrl-C goes to the whole group and must not break the step it is in.
+
+    SIGTERM ends the worker, as torch expects when it cleans up; the handler of the main process is not for it.
+    """
+    os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)

@@ -26,6 +26,8 @@ SALIENCY_AT = (0.06, 0.5)
 CAM_STEP = 5
 """Every fifth CAM threshold of the fine scan is part of the scan over two or three thresholds."""
 BACKGROUND_CAMS = (None, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+ENOUGH_COVERAGE, ENOUGH_RECALL = 0.7, 0.5
+"""What a point of the scan must reach before its foreground precision is looked at."""
 TOO_MANY = 0.2
 """Share of images without foreground, or 255 everywhere, beyond which something is wrong."""
 
@@ -124,9 +126,16 @@ def scan_seed_labels(tally: CamTally) -> list[Record]:
     return points
 
 
-def best_of(points: list[Record], metric: str) -> Record | None:
-    """The point of a scan with the highest metric; None for an empty scan."""
-    return points[_best(points, metric)] if points else None
+def scan_summary(points: list[Record]) -> Record | None:
+    """The best points of a scan; None for an empty one."""
+    if not points:
+        return None
+    useful = [p for p in points if p["coverage"] >= ENOUGH_COVERAGE and p["foreground_recall"] >= ENOUGH_RECALL]
+    return {
+        "points": len(points),
+        "best_miou": points[_best(points, "miou")],
+        "best_foreground_precision": useful[_best(useful, "foreground_precision")] if useful else None,
+    }
 
 
 def _best(points: list[Any], metric: str) -> int:

@@ -13,6 +13,10 @@ from typing import Any
 
 import numpy as np
 
+CLASS_SCORES = ("iou", "precision", "recall", "truth_share", "label_share", "images")
+THRESHOLDS = ("saliency_threshold", "cam_threshold", "background_cam_threshold")
+SCAN_SCORES = ("precision", "coverage", "miou", "foreground_precision", "foreground_recall")
+
 
 def plain(value: Any) -> Any:
     """The value in types that JSON knows; NaN becomes None, floats are rounded to six digits."""
@@ -44,6 +48,36 @@ def _indented(value: Any, depth: int = 0) -> str:
     opening, closing = "{}" if isinstance(value, dict) else "[]"
     space = "  " * (depth + 1)
     return opening + "\n" + ",\n".join(space + line for line in inner) + "\n" + "  " * depth + closing
+
+
+def write_tables(
+    folder: Path,
+    records: Sequence[Mapping[str, Any]],
+    points: Sequence[Mapping[str, Any]],
+    class_names: Sequence[str],
+) -> None:
+    """Writes `summary.csv`, `per_class.csv` and `sweeps.csv`.
+
+    Args:
+        records: One per evaluated thing.
+        points: Of the scan over the thresholds of the seed labels.
+    """
+    metrics = list(dict.fromkeys(name for item in records for name in item["metrics"]))
+    head = ("kind", "name", "split", "images", "images_with_masks", "stage", "model", "protocol_name")
+    rows = [{**item, **item["metrics"]} for item in records]
+    write_csv(folder / "summary.csv", rows, [*head, *metrics, "protocol"])
+    per_class = [
+        {**{name: item[name] for name in ("kind", "name", "split")}, "value": value, "class": class_names[value]}
+        | {name: values[value] for name, values in item["classes"].items()}
+        for item in records
+        if "classes" in item
+        for value in range(len(class_names))
+    ]
+    write_csv(folder / "per_class.csv", per_class, ["kind", "name", "split", "value", "class", *CLASS_SCORES])
+    of_cams = [point for item in records for point in item.get("sweep", [])]
+    scan = [{"rule": "cams", "cam_threshold": point["threshold"], **point} for point in of_cams]
+    scan += [{"rule": "saliency", **point} for point in points]
+    write_csv(folder / "sweeps.csv", scan, ["rule", *THRESHOLDS, *SCAN_SCORES])
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:

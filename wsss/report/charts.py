@@ -14,6 +14,7 @@ FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica 
 INK, MUTED, LINE, PAPER = "#1c2126", "#626b75", "#dfe3e8", "#ffffff"
 TRAIN, VAL, REFERENCE = "#c07012", "#2b62a3", "#9aa4af"
 WIDE, NARROW = 860, 358
+_MARGIN = 28
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,31 @@ def _grid(left: float, room: float, top: float, height: float) -> str:
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{height:.1f}" stroke="{LINE}" stroke-width="1"/>')
         parts.append(_text(x, height + 16, f"{100 * top * step / steps:g}", size=11, color=MUTED, anchor="middle"))
     return "".join(parts)
+
+
+def grouped_bars(
+    rows: Sequence[tuple[str, Sequence[float | None]]], series: Sequence[tuple[str, str]], *, width: int, title: str
+) -> str:
+    """One row of thin bars per name, with a legend above.
+
+    Args:
+        rows: Name, and a value in [0, 1] or None per series.
+        series: Label and colour of each.
+    """
+    left, thick, y = 26 + max(7.3 * len(name) for name, _ in rows), 11, 34
+    room = width - left - 52
+    lines = [Line(label, (), color) for label, color in series]
+    parts = [_legend(lines, width)]
+    for name, values in rows:
+        middle = y + thick * len(values) / 2
+        parts.append(_text(left - 12, middle + 4.5, name, size=13, anchor="end"))
+        for value, (_, color) in zip(values, series, strict=True):
+            length = max(room * (value or 0), 1.5)
+            parts.append(f'<rect x="{left:.1f}" y="{y}" width="{length:.1f}" height="{thick - 2}" fill="{color}"/>')
+            parts.append(_text(left + length + 7, y + thick - 2, percent(value), size=10.5, color=MUTED))
+            y += thick
+        y += 9
+    return _svg(width, y, "".join(parts), title)
 
 
 @dataclass(frozen=True)
@@ -206,25 +232,23 @@ def heat_map(
         parts.append(_text(left - 6, above + tall * place + 12.5, f"{value:g}", size=10.5, color=MUTED, anchor="end"))
     parts.append(_text(left + (width - left) / 2, height - 8, x_label, size=11.5, color=MUTED, anchor="middle"))
     parts.append(
-        f'<text transform="translate(10 {above + tall * len(rows) / 2:.0f}) rotate(-90)" font-size="11.5" '
+        f'<text transform="translate(13 {above + tall * len(rows) / 2:.0f}) rotate(-90)" font-size="11.5" '
         f'fill="{MUTED}" text-anchor="middle">{escape(y_label)}</text>'
     )
     return _svg(width, height, "".join(parts + marked), title)
 
 
-def stack(charts: Sequence[str]) -> str:
-    """Charts below one another as one picture."""
+def picture(heading: str, charts: Sequence[str], *, note: str = "") -> str:
+    """Charts below one another as a picture of its own, with a heading, a note and a margin."""
     sizes = [_size(chart) for chart in charts]
-    y, parts = 0.0, []
+    width = max((width for width, _ in sizes), default=WIDE) + 2 * _MARGIN
+    y = 62.0 + (22 if note else 0)
+    parts = [f'<rect width="100%" height="100%" fill="{PAPER}"/>', _text(_MARGIN, 42, heading, size=20, weight=600)]
+    parts.append(_text(_MARGIN, 64, note, size=13, color=MUTED) if note else "")
     for chart, (_, height) in zip(charts, sizes, strict=True):
-        parts.append(chart.replace("<svg ", f'<svg y="{y:g}" ', 1))
+        parts.append(chart.replace("<svg ", f'<svg x="{_MARGIN}" y="{y:g}" ', 1))
         y += height + 24
-    return _svg(max(width for width, _ in sizes), y, "".join(parts), "charts")
-
-
-def empty_chart(text: str, width: int) -> str:
-    """A chart that says why there is none."""
-    return _svg(width, 60, _text(0, 34, text, size=14, color=MUTED), text)
+    return _svg(width, y + 4, "".join(parts), heading)
 
 
 def _size(svg: str) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from wsss.report.charts import (
     Cell,
     Line,
     bar_chart,
+    grouped_bars,
     heat_map,
     line_chart,
     percent,
@@ -61,24 +62,21 @@ def _bar(variants: Mapping[str, Sequence[Evaluation]], variant: str, item: Recor
 def class_chart(evaluation: Evaluation, width: int) -> str:
     """IoU per class of the last label set and of the final prediction."""
     class_names = evaluation.content["data"]["class_names"]
-    shown = class_columns(evaluation)[-2:]
-    groups = []
-    for value, name in enumerate(class_names):
-        bars = []
-        for item in shown:
-            iou = (item["classes"]["iou"] or [None] * len(class_names))[value]
-            color = TRAIN if item["split"] == "train" else VAL
-            bars.append(Bar(f"{title(item)}, {item['split']}", iou, color))
-        groups.append((name, bars))
-    return bar_chart(groups, width=width, title="IoU per class")
+    columns = class_columns(evaluation)
+    shown = [item for item in columns if item["kind"] != "cams" and not is_reference(item)] or columns[:1]
+    if not shown:
+        return bar_chart([("", [Bar("no true masks", None, VAL)])], width=width, title="IoU per class")
+    series = [(f"{title(item)}, {item['split']}", TRAIN if item["split"] == "train" else VAL) for item in shown]
+    rows = [(name, [item["classes"]["iou"][value] for item in shown]) for value, name in enumerate(class_names)]
+    return grouped_bars(rows, series, width=width, title="IoU per class")
 
 
 def class_columns(evaluation: Evaluation) -> list[Record]:
-    """What the table of classes compares: CAMs, the last label set, the reference, the final prediction."""
+    """What the table of classes compares: CAMs, the last label set, the final prediction, the reference."""
     labels = evaluation.of_kind("labels")
     reference = [item for item in evaluation.of_kind("predictions") if is_reference(item)][:1]
     final = final_prediction(evaluation)
-    columns = [*evaluation.of_kind("cams"), *labels[-1:], *reference, *([final] if final else [])]
+    columns = [*evaluation.of_kind("cams"), *labels[-1:], *([final] if final else []), *reference]
     return [item for item in columns if item.get("classes") and any(v is not None for v in item["classes"]["iou"])]
 
 

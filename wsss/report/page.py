@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -24,31 +23,10 @@ from wsss.report.evaluations import (
     spread,
     title,
 )
-from wsss.report.gallery import Gallery, Sample
+from wsss.report.gallery import Gallery
+from wsss.report.pictures import color_key, gallery_section
 from wsss.report.style import SCRIPT, STYLE
-from wsss.report.tables import class_table, color, comparison_table, confusion_table, number_tables
-from wsss.report.tiles import data_uri
-
-MANY_COLUMNS = 8
-GUIDE = (
-    ("Saliency", "What stands out, whatever it is: white does, black does not. No class is known to it."),
-    (
-        "CAMs",
-        "Where the classifier looks: the brighter a class's colour, the surer it is. It looks at the most telling part "
-        "of an object, seldom at the whole.",
-    ),
-    (
-        "Labels, predictions, truth",
-        "Background is the photograph in dim grey, objects are in the colour of their class. Stripes are 255, left "
-        "out: in labels where the sources disagree, in truth along the borders of objects.",
-    ),
-    (
-        "Numbers",
-        "IoU is the mean over the classes in this one image, background included; a pixel left out is a miss. "
-        "“Labelled” is the share of pixels that are not 255.",
-    ),
-)
-"""How to read the pictures."""
+from wsss.report.tables import class_table, comparison_table, confusion_table, number_tables
 
 
 @dataclass(frozen=True)
@@ -145,7 +123,11 @@ class Page:
 
     def _overview(self) -> str:
         evaluations = next(iter(self._variants.values()))
-        keys = _key(TRAIN, "train") + _key(VAL, "val") + _key(REFERENCE, "fully supervised reference", hollow=True)
+        keys = (
+            color_key(TRAIN, "train")
+            + color_key(VAL, "val")
+            + color_key(REFERENCE, "fully supervised reference", hollow=True)
+        )
         lead = (
             "What each stage makes, in percent mIoU: how far the pseudo labels are from the truth on the images that "
             "networks learn from, and how well the networks then do on images they have never seen."
@@ -173,38 +155,7 @@ class Page:
         if gallery is None:
             return ""
         names = self._first.content["data"]["class_names"]
-        heading = {"train": "Training images", "val": "Validation images"}.get(split, split)
-        lead = (
-            f"{len(gallery.samples)} images of {split}, {gallery.order}. The coloured names are the classes that the "
-            "image-level labels name. Choose a picture to enlarge it."
-        )
-        legend = '<span class="key"><i class="dimmed"></i>background</span>'
-        legend += '<span class="key"><i class="striped"></i>255, left out</span>'
-        legend += "".join(_key(color(self.palette, value), names[value]) for value in gallery.shown)
-        ratios = [sample.tiles[0].image.width / sample.tiles[0].image.height for sample in gallery.samples]
-        ratio = min(max(median(ratios), 0.75), 1.78)
-        rows = "".join(self._sample(sample, names) for sample in gallery.samples)
-        guide = "".join(f"<div><h4>{escape(what)}</h4><p>{escape(text)}</p></div>" for what, text in GUIDE)
-        guide = f'<div class="guide">{guide}</div>' if split == next(iter(self.galleries)) else ""
-        return (
-            f'<h2>{heading}</h2><p>{escape(lead)}</p>{guide}<div class="legend">{legend}</div>'
-            f'<div style="--ratio:{ratio:.3f}">{rows}</div>'
-        )
-
-    def _sample(self, sample: Sample, names: Sequence[str]) -> str:
-        keys = "".join(_key(color(self.palette, value), names[value]) for value in sample.classes)
-        many = " many" if len(sample.tiles) > MANY_COLUMNS else ""
-        pictures = []
-        for tile in sample.tiles:
-            alt = escape(f"{sample.image_id}: {tile.title}" + (f", {tile.note}" if tile.note else ""), quote=True)
-            caption = f"<span>{escape(tile.title)}</span><span>{escape(tile.note)}</span>"
-            pictures.append(
-                f'<figure><img src="{data_uri(tile.image)}" alt="{alt}" decoding="async" '
-                f'width="{tile.image.width}" height="{tile.image.height}"><figcaption>{caption}</figcaption></figure>'
-            )
-        head = f'<h4><span class="id">{escape(sample.image_id)}</span>{keys}</h4>'
-        strip = f'<div class="strip{many}" style="--columns:{len(sample.tiles)}">{"".join(pictures)}</div>'
-        return f'<div class="sample">{head}{strip}</div>'
+        return gallery_section(gallery, names, self.palette, guide=split == next(iter(self.galleries)))
 
     def _numbers(self) -> str:
         lead = (
@@ -312,11 +263,6 @@ def _both_widths(draw: Callable[[int], str]) -> str:
 def _split(text: str, chart: str) -> str:
     """Text with a chart beside it, or below it where there is no room."""
     return f'<div class="split"><div>{text}</div><div>{chart}</div></div>'
-
-
-def _key(tone: str, text: str, *, hollow: bool = False) -> str:
-    look = f"border:1.5px solid {tone}" if hollow else f"background:{tone}"
-    return f'<span class="key"><i style="{look}"></i>{escape(text)}</span>'
 
 
 def _short(commit: str) -> str:

@@ -105,6 +105,7 @@ pre { font-size: 12.5px; background: var(--soft); padding: 12px 14px; border-rad
 footer { color: var(--muted); font-size: 13px; padding-top: 22px; padding-bottom: 44px; }
 dialog { border: 0; padding: 0; background: transparent; max-width: 96vw; max-height: 96vh; color: #fff;
   overflow: hidden; }
+dialog:focus-visible { outline: 0; }
 dialog::backdrop { background: rgba(14, 16, 19, 0.9); }
 dialog img { display: block; width: min(92vw, 1000px); max-height: 82vh; object-fit: contain; }
 dialog p { margin: 12px 0 0; font-size: 14px; text-align: center; max-width: none; color: #e8ebee; }
@@ -131,8 +132,9 @@ dialog p { margin: 12px 0 0; font-size: 14px; text-align: center; max-width: non
   .classes th:first-child, .classes td:first-child { position: sticky; left: 0; background: #fff; z-index: 1;
     padding-right: 6px; }
   .bar { min-width: 0; justify-content: flex-end; } .bar i { display: none; }
-    .classes th, .classes td { padding-left: 8px; }
-  .classes { font-size: 13.5px; } dl { grid-template-columns: 1fr; gap: 2px; } dd { margin-bottom: 9px; }
+  .classes th, .classes td { padding-left: 8px; } .classes :is(th, td):first-child { padding-left: 0; }
+  .classes { font-size: 13.5px; } .classes:not(.confusions) :is(th, td):nth-child(2) { display: none; }
+  dl { grid-template-columns: 1fr; gap: 2px; } dd { margin-bottom: 9px; }
 }
 @media print {
   nav, dialog { display: none; } body { font-size: 10.5pt; } header { padding-top: 0; }

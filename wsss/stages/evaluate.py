@@ -51,8 +51,8 @@ from wsss.data import Dataset, load_dataset
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
 from wsss.evaluation.protocols import DEFINITIONS
-from wsss.evaluation.summary import Record, best_of, record, scan_seed_labels, warnings_of
-from wsss.evaluation.tables import CsvWriter, write_csv, write_json
+from wsss.evaluation.summary import Record, record, scan_seed_labels, scan_summary, warnings_of
+from wsss.evaluation.tables import CsvWriter, write_json, write_tables
 from wsss.evaluation.tally import CamTally, Key, Measured, Sources, measure
 from wsss.parallel import map_in_processes
 from wsss.progress import Progress
@@ -60,14 +60,9 @@ from wsss.stages.artifact import provenance
 from wsss.store import ArtifactReader
 
 IMAGES_PER_TASK = 8
-ENOUGH_COVERAGE, ENOUGH_RECALL = 0.7, 0.5
-"""What a point of the scan must reach before its foreground precision is looked at."""
 KINDS = ("saliency", "cams", "labels", "label_saliency", "predictions")
 LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
 PER_IMAGE = ("image", "split", "kind", "name", "iou", "coverage", "foreground", "change")
-CLASS_SCORES = ("iou", "precision", "recall", "truth_share", "label_share", "images")
-THRESHOLDS = ("saliency_threshold", "cam_threshold", "background_cam_threshold")
-SCAN_SCORES = ("precision", "coverage", "miou", "foreground_precision", "foreground_recall")
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +102,11 @@ def evaluate(
     points = scan_seed_labels(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []
     inputs = {"index": index, "saliency": saliency, "cams": cams, "labels": labels, "predictions": predictions}
     content = _header(settings, inputs, output, context)
-    content |= {"data": _data(dataset), "evaluations": records, "seed_labels_scan": _scan_summary(points)}
+    content |= {"data": _data(dataset), "evaluations": records, "seed_labels_scan": scan_summary(points)}
     content |= {"definitions": DEFINITIONS, "warnings": warnings_of(records)}
     for warning in content["warnings"]:
         logger.warning(warning)
-    _write_tables(output.parent, records, points, dataset.class_names)
+    write_tables(output.parent, records, points, dataset.class_names)
     write_json(output, content)
 
 
@@ -243,33 +238,3 @@ def _data(dataset: Dataset) -> dict[str, Any]:
         "ignore_index": dataset.ignore_index,
         "splits": splits,
     }
-
-
-def _scan_summary(points: list[Record]) -> dict[str, Any] | None:
-    if not points:
-        return None
-    useful = [p for p in points if p["coverage"] >= ENOUGH_COVERAGE and p["foreground_recall"] >= ENOUGH_RECALL]
-    return {
-        "points": len(points),
-        "best_miou": best_of(points, "miou"),
-        "best_foreground_precision": best_of(useful, "foreground_precision"),
-    }
-
-
-def _write_tables(folder: Path, records: list[Record], points: list[Record], class_names: tuple[str, ...]) -> None:
-    metrics = list(dict.fromkeys(name for item in records for name in item["metrics"]))
-    head = ("kind", "name", "split", "images", "images_with_masks", "stage", "model", "protocol_name")
-    rows = [{**item, **item["metrics"]} for item in records]
-    write_csv(folder / "summary.csv", rows, [*head, *metrics, "protocol"])
-    per_class = [
-        {**{name: item[name] for name in ("kind", "name", "split")}, "value": value, "class": class_names[value]}
-        | {name: values[value] for name, values in item["classes"].items()}
-        for item in records
-        if "classes" in item
-        for value in range(len(class_names))
-    ]
-    write_csv(folder / "per_class.csv", per_class, ["kind", "name", "split", "value", "class", *CLASS_SCORES])
-    of_cams = [point for item in records for point in item.get("sweep", [])]
-    scan = [{"rule": "cams", "cam_threshold": point["threshold"], **point} for point in of_cams]
-    scan += [{"rule": "saliency", **point} for point in points]
-    write_csv(folder / "sweeps.csv", scan, ["rule", *THRESHOLDS, *SCAN_SCORES])

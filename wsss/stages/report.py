@@ -26,7 +26,7 @@ from wsss.data import Dataset, load_dataset
 from wsss.errors import InputError
 from wsss.ops.palette import PALETTES
 from wsss.report import figures
-from wsss.report.charts import NARROW, WIDE, empty_chart, stack
+from wsss.report.charts import WIDE, picture
 from wsss.report.evaluations import Evaluation, by_variant, load_evaluation
 from wsss.report.gallery import Gallery, make_gallery
 from wsss.report.page import Page
@@ -34,7 +34,8 @@ from wsss.report.sheets import contact_sheet, empty_sheet, save_sheet
 from wsss.store import ArtifactReader
 
 FIGURES = ("contact_sheet.jpg", "predictions.jpg", "pipeline.svg", "classes.svg", "thresholds.svg")
-LONGEST = 360
+LONGEST = 400
+"""Longest side of a picture on the page, in pixels."""
 SHEETS = {
     "train": (
         "contact_sheet.jpg",
@@ -123,16 +124,17 @@ def _write_sheets(
 
 
 def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
-    first = evaluations[0]
-    charts = {
-        "pipeline.svg": figures.pipeline_chart(by_variant(evaluations), WIDE),
-        "classes.svg": figures.class_chart(first, WIDE),
-    }
+    first, variants = evaluations[0], by_variant(evaluations)
     curve = figures.cam_chart(first, WIDE)
-    maps, _ = figures.heat_maps(first, NARROW + 100)
-    charts["thresholds.svg"] = (
-        stack([curve, *maps]) if curve else empty_chart("No scan of thresholds in this run", WIDE)
-    )
+    maps, limit = figures.heat_maps(first, 520)
+    rule = f"maps: background where saliency is low and {limit}; ● this run, + best" if maps else ""
+    charts = {
+        "pipeline.svg": picture("mIoU through the pipeline, in percent", [figures.pipeline_chart(variants, WIDE)]),
+        "classes.svg": picture("IoU per class, in percent", [figures.class_chart(first, WIDE)]),
+        "thresholds.svg": picture("Thresholds of CAMs and saliency, on the masks of train", [curve, *maps], note=rule)
+        if curve
+        else picture("Thresholds", [], note="This run has no scan of thresholds."),
+    }
     for name, svg in charts.items():
         _replace(folder / name, svg + "\n")
 

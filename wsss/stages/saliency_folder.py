@@ -90,4 +90,6 @@ class SaliencyFolder:
             what = "are black" if self._highest == 0 else "hold no value above 1"
             raise InputError(f"{self.folder}: all {self._seen} maps {what}; a map is grey, 0 to 255 where salient")
         if 2 * self._black > self._seen:
-            logger.warning("%s: %d of %d maps are black: nothing is salient there", self.folder, self._black, self._seen)
+            logger.warning(
+                "%s: %d of %d maps are black: nothing is salient there", self.folder, self._black, self._seen
+            )

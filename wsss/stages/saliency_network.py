@@ -63,7 +63,9 @@ class SaliencyNetwork:
             (H, W) uint8; rembg stretches every map to 0..255.
         """
         try:
-            mask = self._session.predict(Image.fromarray(image))[0]
+            # a map without any contrast divides by zero while rembg stretches it, and comes out black
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mask = self._session.predict(Image.fromarray(image))[0]
         except Exception as error:
             if not _from_onnxruntime(error):
                 raise
@@ -77,10 +79,10 @@ class SaliencyNetwork:
         options.intra_op_num_threads = context.threads or _available_cpus()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        providers = _providers(context.device, onnxruntime.get_available_providers())
+        chosen = providers(context.device, onnxruntime.get_available_providers())
         path = {} if settings.weights is None else {"model_path": settings.weights}
         try:
-            return session_class(settings.model, options, providers=providers, **path)
+            return session_class(settings.model, options, providers=chosen, **path)
         except Exception as error:
             if _from_onnxruntime(error):
                 raise InputError(f"{self._source}: no ONNX network ({_first_line(error)})") from None
@@ -94,9 +96,7 @@ class SaliencyNetwork:
 
 def _session_class(model: str) -> type:
     """The class of rembg that prepares images for a network and reads its output."""
-    sessions = {
-        name: session for name, session in _rembg_sessions().sessions.items() if name not in NOT_SALIENCY
-    }
+    sessions = {name: session for name, session in _rembg_sessions().sessions.items() if name not in NOT_SALIENCY}
     if model not in sessions:
         near = difflib.get_close_matches(model, sessions, n=1)
         hint = f"did you mean `{near[0]}`? " if near else ""
@@ -110,6 +110,8 @@ def _rembg_sessions() -> ModuleType:
     That file imports pymatting, whose functions compile for 40 s the first time on a machine, for alpha matting, which
     saliency has no use for. The modules leave `sys.modules` again, so that a later `import rembg` is a whole one.
     """
+    # onnxruntime reports file names of networks to its maker, from 1.29 on, and keeps an identifier in the home folder
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if "rembg" in sys.modules:
         return importlib.import_module("rembg.sessions")
     missing = InputError("saliency.source is `rembg`, which is not installed: pip install wsss[saliency]")
@@ -135,7 +137,7 @@ def _with_weights(session_class: type, weights: Path) -> type:
     return type(session_class.__name__, (session_class,), {"download_models": classmethod(download_models)})
 
 
-def _providers(device: str, available: list[str]) -> list[Any]:
+def providers(device: str, available: list[str]) -> list[Any]:
     """What onnxruntime is to run on, in order of preference."""
     kind, _, number = device.partition(":")
     if kind == "cpu":
@@ -145,8 +147,10 @@ def _providers(device: str, available: list[str]) -> list[Any]:
         gpu = ("CUDAExecutionProvider", {"device_id": int(number)}) if number else "CUDAExecutionProvider"
         return [gpu, "CPUExecutionProvider"]
     if kind == "cuda":
-        logger.warning("saliency: onnxruntime has no GPU support here, the network runs on the CPU; "
-                       "pip install onnxruntime-gpu in place of onnxruntime")
+        logger.warning(
+            "saliency: onnxruntime has no GPU support here, the network runs on the CPU; "
+            "pip install onnxruntime-gpu in place of onnxruntime"
+        )
     return ["CPUExecutionProvider"]
 
 

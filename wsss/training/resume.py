@@ -113,6 +113,6 @@ class StopRequest:
             raise KeyboardInterrupt
         self.requested = signal.Signals(number).name
         for child in multiprocessing.active_children():
-            # processes that train along; loader processes ignore it
-            if child.pid is not None and number == signal.SIGTERM:
-                os.kill(child.pid, number)
+            # processes that train along must save and stop too; loader processes are daemons and serve to the end
+            if child.pid is not None and not child.daemon:
+                os.kill(child.pid, signal.SIGTERM)

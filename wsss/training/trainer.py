@@ -115,6 +115,11 @@ def _fit(trainer: Trainer, module: TrainingModule, loader: Any, session: Session
         trainer.fit(module, train_dataloaders=loader)
     except InputError as error:
         raise worker_error(error) from None
+    except RuntimeError:
+        if session.stop.requested:
+            # a job that is cancelled may lose its loader processes in the middle of a step
+            session.raise_if_stopped()
+        raise
     except torch.multiprocessing.ProcessRaisedException as error:
         last = str(error).strip().splitlines()[-1]
         if last.startswith("wsss.errors.InputError: "):

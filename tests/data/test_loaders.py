@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.training.tiny import NoiseImages
+from wsss.config import Augmentation
+from wsss.data.loaders import StepSampler, TrainingImages, WholeImages, make_loader, worker_error
+from wsss.errors import InputError
+
+AUGMENTATION = Augmentation.parse({"crop_size": 16})
+
+
+def test_every_epoch_shows_every_image_once_in_another_order() -> None:
+    batches = list(StepSampler(12, 4, 6, seed=0))
+    epochs = [[draw.image for batch in batches[start : start + 3] for draw in batch] for start in (0, 3)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(12))
+    assert epochs[0] != epochs[1]
+    assert [draw.position for batch in batches[:3] for draw in batch] == list(range(12))
+
+
+def test_the_incomplete_batch_is_left_out_unless_it_is_the_only_one() -> None:
+    assert [len(batch) for batch in StepSampler(11, 4, 4, seed=0)] == [4, 4, 4, 4]
+    assert [len(batch) for batch in StepSampler(3, 4, 2, seed=0)] == [3, 3]
+
+
+@pytest.mark.parametrize("start", [1, 3, 5, 6])
+def test_a_later_start_gives_the_same_batches(start: int) -> None:
+    sampler = StepSampler(11, 4, 6, seed=7, start=start)
+    assert list(sampler) == list(StepSampler(11, 4, 6, seed=7))[start:]
+    assert len(sampler) == 6 - start
+
+
+def test_processes_share_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = list(StepSampler(12, 4, 3, seed=0))
+    shares = []
+    for rank in range(2):
+        monkeypatch.setattr("wsss.data.loaders._share", lambda rank=rank: (rank, 2))
+        shares.append(list(StepSampler(12, 4, 3, seed=0)))
+    assert [sorted(a + b) for a, b in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
+    assert all(len(batch) == 2 for batch in shares[0] + shares[1])
+
+
+def test_batches_do_not_depend_on_workers_or_start() -> None:
+    images = NoiseImages()
+
+    def load(workers: int, start: int) -> list[dict[str, torch.Tensor]]:
+        data = TrainingImages(images, images.ids("train"), AUGMENTATION, seed=1)
+        return list(make_loader(data, StepSampler(len(data), 4, 5, seed=1, start=start), workers=workers))
+
+    expected = load(0, 0)
+    for workers, start in ((2, 0), (0, 2), (2, 3)):
+        for found, batch in zip(load(workers, start), expected[start:], strict=True):
+            assert all(torch.equal(found[name], value) for name, value in batch.items())
+
+
+def test_an_image_is_augmented_anew_in_every_epoch() -> None:
+    images = NoiseImages(1)
+    data = TrainingImages(images, images.ids("train"), AUGMENTATION, seed=1)
+    first, second = list(make_loader(data, StepSampler(1, 4, 2, seed=1), workers=0))
+    assert not torch.equal(first["images"], second["images"])
+    assert first["targets"].tolist() == [[0.0, 1.0]]
+
+
+def test_whole_images_come_in_batches_of_one_size() -> None:
+    images = NoiseImages()
+    data = WholeImages(images, images.ids("val"), masks=True)
+    batches = data.batches(3, 10**9)
+    assert sorted(index for batch in batches for index in batch) == list(range(14))
+    assert max(map(len, batches)) == 3
+    for batch in make_loader(data, batches, workers=0):
+        assert batch["labels"].shape == (batch["images"].shape[0], *batch["images"].shape[2:])
+    assert max(map(len, data.batches(3, 1))) == 1
+
+
+def test_an_image_without_a_mask_is_ignored() -> None:
+    data = WholeImages(NoiseImages(), NoiseImages().ids("val"), masks=True)
+    assert data[0]["labels"].unique().tolist() == [255]
+    assert data[1]["labels"].unique().tolist() == [1]
+
+
+def test_error_of_a_worker_is_unwrapped() -> None:
+    wrapped = (
+        "Caught InputError in DataLoader worker process 0.\nTraceback:\nwsss.errors.InputError: a.jpg: truncated\n"
+    )
+    assert str(worker_error(InputError(wrapped))) == "a.jpg: truncated"
+    assert str(worker_error(InputError("a.jpg: truncated"))) == "a.jpg: truncated"

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from wsss.config import Augmentation
+from wsss.data.transforms import IGNORE, PAD_COLOR, JointAugmentation, resize_labels
+
+STILL = {"scale": (1.0, 1.0), "flip": 0.0, "color_jitter": (0, 0, 0, 0)}
+
+
+def checkerboard(height: int, width: int, cell: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Labels 1 and 2 in squares, and an image that is bright exactly where the label is 2."""
+    labels = (1 + (np.add.outer(np.arange(height) // cell, np.arange(width) // cell) % 2)).astype(np.uint8)
+    return np.repeat(((labels == 2) * 255).astype(np.uint8)[..., None], 3, axis=2), labels
+
+
+def augment(seed: int = 0, size: tuple[int, int] = (50, 70), **settings: object) -> dict[str, torch.Tensor]:
+    image, labels = checkerboard(*size)
+    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 40, **settings}))
+    return augmentation(np.random.default_rng(seed), image, labels=labels, maps={"saliency": image[..., 0]})
+
+
+@pytest.mark.parametrize("size", [(50, 70), (20, 90), (90, 20), (1, 1), (300, 7)])
+@pytest.mark.parametrize("seed", range(3))
+def test_everything_has_the_size_of_the_crop(size: tuple[int, int], seed: int) -> None:
+    found = augment(seed, size)
+    assert found["images"].shape == (3, 40, 40)
+    assert found["labels"].shape == found["saliency"].shape == (40, 40)
+    assert {value.dtype for value in found.values()} == {torch.uint8}
+    assert set(found["labels"].unique().tolist()) <= {1, 2, IGNORE}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_labels_stay_on_their_pixels(seed: int) -> None:
+    found = augment(seed, scale=(0.6, 2.5), color_jitter=(0, 0, 0, 0))
+    inside = found["labels"] != IGNORE
+    bright = found["images"][0] > 127
+    # only the blurred borders of squares can differ: half a pixel on either side
+    assert (bright == (found["labels"] == 2))[inside].float().mean() > 0.93
+    assert (bright == (found["saliency"] > 127))[inside].all()
+
+
+def test_without_changes_the_crop_is_a_part_of_the_image() -> None:
+    image, labels = checkerboard(50, 70)
+    image[..., 1] = np.arange(50)[:, None]
+    image[..., 2] = np.arange(70)
+    settings = Augmentation.parse({"crop_size": 40, **STILL})
+    corners = set()
+    for seed in range(20):
+        found = JointAugmentation(settings)(np.random.default_rng(seed), image, labels=labels)
+        top, left = int(found["images"][1, 0, 0]), int(found["images"][2, 0, 0])
+        part = image[top : top + 40, left : left + 40]
+        assert np.array_equal(found["images"].permute(1, 2, 0).numpy(), part)
+        assert np.array_equal(found["labels"].numpy(), labels[top : top + 40, left : left + 40])
+        corners.add((top, left))
+    assert len(corners) > 10
+    assert max(top for top, _ in corners) <= 10
+    assert max(left for _, left in corners) <= 30
+
+
+def test_padding_is_ignored_and_of_the_mean_colour() -> None:
+    found = augment(size=(24, 60), **STILL)
+    padding = found["labels"] == IGNORE
+    assert int(padding.sum()) == 16 * 40
+    assert (found["images"].permute(1, 2, 0)[padding] == torch.tensor(PAD_COLOR, dtype=torch.uint8)).all()
+    assert (found["saliency"][padding] == 0).all()
+
+
+def test_padding_keeps_its_colour_under_jitter() -> None:
+    found = augment(size=(24, 60), color_jitter=(0.9, 0.9, 0.9, 0.5))
+    padding = found["labels"] == IGNORE
+    assert (found["images"].permute(1, 2, 0)[padding] == torch.tensor(PAD_COLOR, dtype=torch.uint8)).all()
+
+
+def test_flip_mirrors_all_maps() -> None:
+    plain = augment(size=(40, 40), **STILL)
+    flipped = augment(size=(40, 40), **{**STILL, "flip": 1.0})
+    for name, value in plain.items():
+        assert torch.equal(flipped[name], value.flip(-1)), name
+    assert not torch.equal(plain["labels"], flipped["labels"])
+
+
+def test_equal_generators_give_equal_examples_whatever_the_global_state() -> None:
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002 - the point is that it does not matter
+    first = augment(5)
+    torch.manual_seed(1)
+    second, other = augment(5), augment(6)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    assert not torch.equal(first["images"], other["images"])
+
+
+def test_labels_of_another_resolution_follow_the_image() -> None:
+    image, _ = checkerboard(40, 40)
+    _, labels = checkerboard(80, 80, cell=16)
+    settings = Augmentation.parse({"crop_size": 40, **STILL})
+    found = JointAugmentation(settings)(np.random.default_rng(0), image, labels=labels)
+    assert torch.equal(found["labels"] == 2, found["images"][0] > 127)
+
+
+def test_every_colour_strength_does_something() -> None:
+    plain = augment(3, size=(40, 40), **STILL)["images"].float()
+    image, _ = checkerboard(40, 40)
+    image[..., 1] = 90
+    for index in range(4):
+        strengths = [0.0] * 4
+        strengths[index] = 0.4
+        settings = Augmentation.parse({"crop_size": 40, **STILL, "color_jitter": strengths})
+        changed = JointAugmentation(settings)(np.random.default_rng(3), image)["images"].float()
+        assert (changed - torch.from_numpy(image).permute(2, 0, 1)).abs().max() > 3, index
+    assert plain.shape == changed.shape
+
+
+def test_labels_are_resized_by_nearest_pixel() -> None:
+    labels = np.array([[1, 2], [3, 255]], np.uint8)
+    expected = np.repeat(np.repeat(labels, 2, 0), 2, 1)
+    assert np.array_equal(resize_labels(labels, (4, 4)).numpy(), expected)
+    assert np.array_equal(resize_labels(expected, (2, 2)).numpy(), labels)
+    assert np.array_equal(resize_labels(labels, (2, 2)).numpy(), labels)

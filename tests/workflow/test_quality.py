@@ -1,0 +1,57 @@
+"""What the workflow costs before it does anything, and that it is in good order."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.workflow.conftest import DATA, PROJECT, Project
+from wsss.cli.schema import schema_text
+from wsss.config import STAGE_SETTINGS
+
+MEASURE = """
+import json, sys, time
+from snakemake.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+heavy = [name for name in ("torch", "torchvision", "lightning", "numpy", "h5py", "PIL") if name in sys.modules]
+print(json.dumps({"seconds": time.process_time(), "heavy": heavy}))
+"""
+
+
+def measure(folder: Path, environment: dict[str, str], *arguments: str) -> dict[str, object]:
+    command = [sys.executable, "-c", MEASURE, "-n", "--quiet", "all", *arguments]
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_a_dry_run_adds_less_than_a_second_and_loads_no_network(plain: Project, tmp_path: Path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "Snakefile").write_text("rule all:\n")
+    nothing = measure(empty, plain.environment())
+    ours = measure(plain.folder, plain.environment(), plain.config(data=DATA))
+    assert ours["heavy"] == nothing["heavy"]
+    assert float(ours["seconds"]) - float(nothing["seconds"]) < 1  # type: ignore[arg-type]
+
+
+def test_the_linter_has_nothing_to_say(project: Project):
+    assert "Congratulations" in project.snakemake("--lint").stdout
+
+
+def test_the_stored_schema_is_that_of_the_settings():
+    stored = (PROJECT / "workflow/schemas/config.schema.json").read_text()
+    assert stored == schema_text(), "run: wsss schema --output workflow/schemas/config.schema.json"
+
+
+def test_the_demo_shows_every_section():
+    import yaml
+
+    shown = yaml.safe_load((PROJECT / "config.yaml").read_text())
+    sections = {"data" if stage == "index" else stage for stage in STAGE_SETTINGS}
+    assert sections | {"run", "seeds", "rerun_on_code_change", "runtime", "variants"} == set(shown)
+    assert len((PROJECT / "Snakefile").read_text().splitlines()) < 40

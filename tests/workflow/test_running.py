@@ -1,0 +1,133 @@
+"""Running, being refused, being killed, taking turns."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.workflow.conftest import DATA, Project, copy_project
+from wsss.config import Cams, FolderData, TrainClassifier, TrainSegmenter, load_config
+
+
+def test_a_misspelt_setting_is_one_line(project: Project):
+    option = project.config(data=DATA, seed_labels={"cam_treshold": 0.3})
+    line = project.error_line("-n", option)
+    assert line == "error: my.yaml: `seed_labels.cam_treshold` is not a setting: did you mean `cam_threshold`?"
+
+
+def test_a_missing_folder_is_one_line(project: Project):
+    option = project.config(data={**DATA, "masks": "gone"})
+    assert project.error_line("-n", option) == (
+        "error: my.yaml: photos/gone: no such folder (the masks); correct `data.root`"
+    )
+
+
+def test_two_lines_of_one_s_own_hold_no_demo_value(project: Project):
+    text = project.snakemake("-n", "--printshellcmds", project.config(data={"name": "folder", "root": "photos"})).stdout
+    demo = load_config(project.folder / "config.yaml")
+    expected = {
+        "index": FolderData(root="photos"),
+        "train_classifier": TrainClassifier(),
+        "cams": Cams(),
+        "train_segmenter": TrainSegmenter(),
+    }
+    for stage, settings in expected.items():
+        words = shlex.split(re.search(rf"^ *wsss {stage} .*$", text, flags=re.MULTILINE)[0])  # type: ignore[index]
+        assert words[words.index("--settings") + 1] == settings.canonical_json()
+        assert settings != demo.stage(stage)
+    assert "demo" not in text
+
+
+def test_every_job_leaves_its_log_and_its_time(plain: Project):
+    results = plain.folder / "results/my"
+    jobs = {path.stem for path in (results / "logs").iterdir()}
+    assert jobs == {
+        *("index", "saliency", "train_classifier", "cams", "seed_labels", "evaluate", "report"),
+        *("train_segmenter-seeds", "predict-val-segmenter_seeds-single"),
+    }
+    assert jobs == {path.stem for path in (results / "benchmarks").iterdir()}
+
+
+def test_jobs_on_a_gpu_take_turns(project: Project):
+    # with a GPU in the machine a job does not take all cores; this makes it look as if there were one
+    fake = project.folder / "bin" / "nvidia-smi"
+    fake.parent.mkdir()
+    fake.touch(mode=0o755)
+    path = f"{fake.parent}:{project.environment()['PATH']}"
+    option = project.config(data=DATA, seeds=[0, 1, 2], runtime={"workers": 0})
+    assert project.would_write("classifiers", option)
+    in_turn = project.snakemake("classifiers", "--cores=8", option, PATH=path).stdout
+    assert "Execute 1 jobs" in in_turn
+    assert "Execute 3 jobs" not in in_turn
+    together = project.snakemake("classifiers", "--cores=8", "--resources", "gpu=3", "--forceall", option, PATH=path)
+    assert "Execute 3 jobs" in together.stdout
+
+
+def test_on_a_processor_trainings_take_all_cores(project: Project):
+    option = project.config(data=DATA, seeds=[0, 1], runtime={"device": "cpu"})
+    text = project.snakemake("-n", "classifiers", "--cores=2", option).stdout
+    blocks = re.findall(r"rule train_classifier:.*?resources: [^\n]*", text, flags=re.DOTALL)
+    assert len(blocks) == 2
+    assert all("threads: 2" in block and "gpu=0" in block for block in blocks)
+
+
+def test_what_a_stage_says_is_wrong_is_one_line(tmp_path: Path):
+    project = copy_project(tmp_path / "project", made_up=False)
+    with (project.folder / "photos" / "labels.csv").open("a") as handle:
+        handle.write("nowhere.jpg,bird,train\n")
+    result = project.snakemake("index", project.config(data=DATA), check=False)
+    said = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
+    assert result.returncode == 1
+    assert len(said) == 1
+    assert "nowhere.jpg" in said[0]
+    assert "Traceback" not in result.stdout
+    assert "Traceback" in (project.folder / "results/my/logs/index.log").read_text()
+    assert [path.name for path in (project.folder / "results/my").iterdir() if "h5" in path.name] == []
+
+
+def test_a_stage_ends_with_a_killed_snakemake_and_the_same_command_goes_on(project: Project):
+    option = project.config(data=DATA)
+    with subprocess.Popen(
+        project.command("labels", option),
+        cwd=project.folder,
+        env=project.environment(WSSS_TEST_SLEEP_cams="60"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as snakemake:
+        stage = _wait_for_stage(snakemake.pid, "cams")
+        snakemake.send_signal(signal.SIGKILL)
+        start = time.monotonic()
+        psutil.wait_procs([stage], timeout=10)
+        assert not stage.is_running()
+        assert time.monotonic() - start < 5  # 3 s and what a busy machine takes
+    log = (project.folder / "results/my/logs/cams.log").read_text()
+    assert "the process that started this stage is gone" in log
+    refused = project.snakemake("labels", option, check=False)
+    assert "--unlock" in refused.stdout
+    project.snakemake("--unlock", option)
+    finished = project.snakemake("labels", option).stdout
+    assert set(re.findall(r"rule (\w+):", finished)) <= {"cams", "saliency", "seed_labels", "labels"}
+    assert (project.folder / "results/my/auxsegnet/round0/labels.h5").is_file()
+
+
+def _wait_for_stage(parent: int, stage: str) -> psutil.Process:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for process in psutil.Process(parent).children(recursive=True):
+            try:
+                words = process.cmdline()
+            except psutil.NoSuchProcess:
+                continue
+            # the log file says that messages, signals and the watch over the parent are set up
+            log = next((Path(process.cwd(), word) for word in words if word.endswith(f"logs/{stage}.log")), None)
+            if stage in words and "python" in words[0] and log is not None and log.is_file():
+                time.sleep(1)
+                return process
+        time.sleep(0.1)
+    raise AssertionError(f"{stage} never started")

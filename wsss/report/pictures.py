@@ -1,0 +1,85 @@
+"""The pictures of the page: samples with their maps, how to read them, and a legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from statistics import median
+
+import numpy as np
+
+from wsss.report.gallery import Gallery, Sample
+from wsss.report.tables import color
+from wsss.report.tiles import data_uri
+
+MANY_COLUMNS = 8
+"""Pictures of a sample beyond which they wrap."""
+GUIDE = (
+    ("Saliency", "What stands out, whatever it is: white does, black does not. No class is known to it."),
+    (
+        "CAMs",
+        "Where the classifier looks: the brighter a class's colour, the surer it is. It looks at the most telling part "
+        "of an object, seldom at the whole.",
+    ),
+    (
+        "Labels, predictions, truth",
+        "Background is the photograph in dim grey, objects are in the colour of their class. Stripes are 255, left "
+        "out: in labels where the sources disagree, in truth along the borders of objects.",
+    ),
+    (
+        "Numbers",
+        "IoU is the mean over the classes in this one image, background included; a pixel left out is a miss. "
+        "“Labelled” is the share of pixels that are not 255.",
+    ),
+)
+"""How to read the pictures."""
+
+
+def gallery_section(gallery: Gallery, names: Sequence[str], palette: np.ndarray, *, guide: bool) -> str:
+    """The samples of a split, with a legend.
+
+    Args:
+        names: Class names, background first.
+        palette: (256, 3) uint8 colours of label values.
+        guide: Whether to say how to read the pictures.
+    """
+    split = gallery.split
+    heading = {"train": "Training images", "val": "Validation images"}.get(split, split)
+    lead = (
+        f"{len(gallery.samples)} images of {split}, {gallery.order}. The coloured names are the classes that the "
+        "image-level labels name. Choose a picture to enlarge it."
+    )
+    legend = '<span class="key"><i class="dimmed"></i>background</span>'
+    legend += '<span class="key"><i class="striped"></i>255, left out</span>'
+    legend += "".join(color_key(color(palette, value), names[value]) for value in gallery.shown)
+    ratios = [sample.tiles[0].image.width / sample.tiles[0].image.height for sample in gallery.samples]
+    ratio = min(max(median(ratios), 0.75), 1.78)
+    rows = "".join(_sample(sample, names, palette) for sample in gallery.samples)
+    texts = "".join(f"<div><h4>{escape(what)}</h4><p>{escape(text)}</p></div>" for what, text in GUIDE)
+    how = f'<div class="guide">{texts}</div>' if guide else ""
+    return (
+        f'<h2>{heading}</h2><p>{escape(lead)}</p>{how}<div class="legend">{legend}</div>'
+        f'<div style="--ratio:{ratio:.3f}">{rows}</div>'
+    )
+
+
+def _sample(sample: Sample, names: Sequence[str], palette: np.ndarray) -> str:
+    keys = "".join(color_key(color(palette, value), names[value]) for value in sample.classes)
+    many = " many" if len(sample.tiles) > MANY_COLUMNS else ""
+    pictures = []
+    for tile in sample.tiles:
+        alt = escape(f"{sample.image_id}: {tile.title}" + (f", {tile.note}" if tile.note else ""), quote=True)
+        caption = f"<span>{escape(tile.title)}</span><span>{escape(tile.note)}</span>"
+        pictures.append(
+            f'<figure><img src="{data_uri(tile.image)}" alt="{alt}" decoding="async" '
+            f'width="{tile.image.width}" height="{tile.image.height}"><figcaption>{caption}</figcaption></figure>'
+        )
+    head = f'<h4><span class="id">{escape(sample.image_id)}</span>{keys}</h4>'
+    strip = f'<div class="strip{many}" style="--columns:{len(sample.tiles)}">{"".join(pictures)}</div>'
+    return f'<div class="sample">{head}{strip}</div>'
+
+
+def color_key(tone: str, text: str, *, hollow: bool = False) -> str:
+    """A square of a colour with what it stands for; `hollow` draws its outline only."""
+    look = f"border:1.5px solid {tone}" if hollow else f"background:{tone}"
+    return f'<span class="key"><i style="{look}"></i>{escape(text)}</span>'
