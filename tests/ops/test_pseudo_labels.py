@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss.ops import fuse_cams_with_saliency, labels_from_cams
-from wsss.ops.pseudo_labels import all_planes, mask_by_saliency
+from wsss.ops.pseudo_labels import mask_by_saliency
 
 
 def one_row(*values: float) -> np.ndarray:
@@ -54,9 +54,6 @@ def test_disagreement_with_saliency_is_ignored() -> None:
     assert mask_by_saliency(labels, one_row(0.1, 0.9, 0.1, 0.9), 0.3).tolist() == [[0, 255, 255, 3]]
 
 
-def test_planes_go_to_their_classes() -> None:
-    planes = all_planes(np.ones((2, 1, 1)), np.array([3, 1], np.uint8), 4)
-    assert planes[:, 0, 0].tolist() == [1, 0, 1, 0]
 
 
 def test_shapes_are_named() -> None:

@@ -6,7 +6,7 @@ from PIL import Image
 
 from wsss.ops import sweeps
 from wsss.ops.metrics import confusion_matrix, label_scores
-from wsss.ops.pseudo_labels import all_planes, fuse_cams_with_saliency, labels_from_cams
+from wsss.ops.pseudo_labels import fuse_cams_with_saliency, labels_from_cams
 from wsss.ops.sweeps import (
     BACKGROUND,
     CAM_THRESHOLDS,
@@ -57,7 +57,8 @@ def scores_of_maps(make_labels) -> dict[str, float]:
     total = np.zeros((CLASSES + 2, CLASSES + 2), np.int64)
     for seed, present in IMAGES:
         cams, saliency, truth = example(seed, present)
-        maps = all_planes(enlarged(cams, truth.shape), np.array(present, int), CLASSES)
+        maps = np.zeros((CLASSES, *truth.shape), np.float32)
+        maps[np.array(present, int) - 1] = enlarged(cams, truth.shape)
         hot = np.isin(np.arange(1, CLASSES + 1), present).astype(np.uint8)
         total += confusion_matrix(truth, make_labels(maps, saliency.astype(np.float32) / 255, hot), CLASSES)
     scores = label_scores(total)

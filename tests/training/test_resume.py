@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,10 @@ def killed_child(folder: Path, step: int, workers: int) -> int:
     arguments = {"signal_at": step, "number": signal.SIGKILL, "workers": workers}
     child = context.Process(target=train_tiny, args=(folder,), kwargs=arguments)
     child.start()
-    child.join(60)
+    # not join: it waits for the loader processes too, which see only after seconds that the child is gone
+    deadline = time.monotonic() + 60
+    while child.exitcode is None and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert child.exitcode is not None
     return child.exitcode
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 IGNORE = 255
@@ -41,6 +43,20 @@ def fuse_cams_with_saliency(
     """
     _check(cams, saliency, image_labels)
     score, label = strongest_class(cams, image_labels)
+    return fuse_scores_with_saliency(
+        score, label, saliency, cam_threshold, saliency_threshold, background_cam_threshold
+    )
+
+
+def fuse_scores_with_saliency(
+    score: np.ndarray,
+    label: np.ndarray,
+    saliency: np.ndarray,
+    cam_threshold: float,
+    saliency_threshold: float,
+    background_cam_threshold: float | None,
+) -> np.ndarray:
+    """`fuse_cams_with_saliency` after the strongest class is known: score (H, W) float and label (H, W) uint8."""
     background_limit = cam_threshold if background_cam_threshold is None else background_cam_threshold
     salient = saliency > saliency_threshold
     result = np.full(saliency.shape, IGNORE, np.uint8)
@@ -71,7 +87,13 @@ def labels_from_cams(
         ValueError: If shapes do not agree or there are more than 254 classes.
     """
     _check(cams, None, image_labels)
-    score, label = strongest_class(cams, image_labels)
+    return labels_from_scores(*strongest_class(cams, image_labels), cam_threshold, background_cam_threshold)
+
+
+def labels_from_scores(
+    score: np.ndarray, label: np.ndarray, cam_threshold: float, background_cam_threshold: float | None
+) -> np.ndarray:
+    """`labels_from_cams` after the strongest class is known: score (H, W) float and label (H, W) uint8."""
     result = np.where(score > cam_threshold, label, 0).astype(np.uint8)
     if background_cam_threshold is not None:
         result[(score <= cam_threshold) & (score > background_cam_threshold)] = IGNORE
@@ -104,17 +126,22 @@ def strongest_class(cams: np.ndarray, image_labels: np.ndarray) -> tuple[np.ndar
     An image without any class has score 0 everywhere.
     """
     present = np.flatnonzero(image_labels)
-    if present.size == 0:
-        return np.zeros(cams.shape[1:], np.float32), np.zeros(cams.shape[1:], np.uint8)
-    chosen = cams[present]
-    return chosen.max(0), (present[chosen.argmax(0)] + 1).astype(np.uint8)
+    return strongest_plane((cams[index] for index in present), present + 1, cams.shape[1:])
 
 
-def all_planes(planes: np.ndarray, values: np.ndarray, num_classes: int) -> np.ndarray:
-    """CAMs of all classes (C, h, w) from those of present classes (P, h, w) and their label values (P,)."""
-    result = np.zeros((num_classes, *planes.shape[1:]), np.float32)
-    result[np.asarray(values, int) - 1] = planes
-    return result
+def strongest_plane(
+    planes: Iterable[np.ndarray], values: Iterable[int], size: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The largest of maps (H, W) that come one by one, and the label value of the one it is in.
+
+    One map is in memory at a time, whatever the number of classes; the first wins among equals.
+    """
+    score, label = np.zeros(size, np.float32), np.zeros(size, np.uint8)
+    for number, (plane, value) in enumerate(zip(planes, values, strict=True)):
+        better = plane > score if number else np.ones(size, bool)
+        np.copyto(score, plane, where=better)
+        label[better] = value
+    return score, label
 
 
 def _check(cams: np.ndarray, saliency: np.ndarray | None, image_labels: np.ndarray) -> None:

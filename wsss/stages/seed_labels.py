@@ -11,7 +11,7 @@ from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.images import resize_map
 from wsss.errors import InputError
-from wsss.ops.pseudo_labels import all_planes, fuse_cams_with_saliency, labels_from_cams
+from wsss.ops.pseudo_labels import fuse_scores_with_saliency, labels_from_scores, strongest_plane
 from wsss.parallel import map_in_processes
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
@@ -28,31 +28,22 @@ class _Fusion:
 
     def __call__(self, image_id: str) -> tuple[str, dict[str, np.ndarray]]:
         settings = self._settings
-        image_labels = self._dataset.image_labels(image_id)
-        maps = upsampled_cams(self._cams, image_id, self._dataset)
-        if settings.rule == "background_threshold" or self._saliency is None:
-            labels = labels_from_cams(maps, image_labels, settings.cam_threshold, settings.background_cam_threshold)
-            return image_id, {"segmentation": labels}
+        score, label = strongest_cam(self._cams, image_id, self._dataset.size(image_id))
+        limits = settings.cam_threshold, settings.background_cam_threshold
+        if self._saliency is None:
+            return image_id, {"segmentation": labels_from_scores(score, label, *limits)}
         saliency = self._saliency.read("saliency", image_id)
-        labels = fuse_cams_with_saliency(
-            maps,
-            saliency.astype(np.float32) / 255,
-            image_labels,
-            settings.cam_threshold,
-            settings.saliency_threshold,
-            settings.background_cam_threshold,
+        labels = fuse_scores_with_saliency(
+            score, label, saliency / np.float32(255), limits[0], settings.saliency_threshold, limits[1]
         )
         return image_id, {"segmentation": labels, "saliency": saliency}
 
 
-def upsampled_cams(reader: ArtifactReader, image_id: str, dataset: Dataset) -> np.ndarray:
-    """CAMs of all classes (C, H, W) float32 at the size of the photograph."""
+def strongest_cam(reader: ArtifactReader, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The largest CAM (H, W) at the size of the photograph, and the label value of its class (H, W) uint8."""
     planes = reader.read("cams", image_id).astype(np.float32)
     values = reader["cams"].attributes(image_id)["classes"]
-    size = dataset.size(image_id)
-    resized = [resize_map(plane, size) for plane in planes]
-    stacked = np.stack(resized) if resized else np.zeros((0, *size), np.float32)
-    return all_planes(stacked, values, dataset.num_classes)
+    return strongest_plane((resize_map(plane, size) for plane in planes), values.tolist(), size)
 
 
 def seed_labels(
