@@ -127,7 +127,7 @@ RERUNS = {
     "wsss.data.demo.scenes": {"index"},
     "wsss.ops.saliency": {"saliency"},
     "wsss.ops.pseudo_labels": {"seed_labels", "segmenter_labels"},
-    "wsss.ops.dense_crf": {"predict", "segmenter_labels"},
+    "wsss.ops.crf": {"predict", "segmenter_labels"},
     "wsss.training.trainer": {"train_classifier", "train_segmenter"},
     "wsss.models.segmenter": {"train_classifier", "cams", "train_segmenter", "segmenter_labels", "predict"},
     "wsss.store": set(STAGE_SETTINGS),

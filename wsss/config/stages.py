@@ -120,6 +120,8 @@ class Crf(Settings):
     bilateral_srgb: float = Field(default=13.0, gt=0)
     bilateral_compat: float = Field(default=10.0, ge=0)
     iterations: int = Field(default=10, ge=1)
+    minimum_probability: float = Field(default=0.01, ge=0, lt=1)
+    """Classes that are nowhere as probable as this are left out, which saves their time; 0 keeps all."""
     backend: Literal["auto", "pydensecrf"] = "auto"
 
 

@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsss.ops.dense_crf import dense_crf
+    from wsss.ops.crf import dense_crf
     from wsss.ops.pseudo_labels import fuse_cams_with_saliency, labels_from_cams
 
 _DEFINED_IN = {
-    "dense_crf": "wsss.ops.dense_crf",
+    "dense_crf": "wsss.ops.crf",
     "fuse_cams_with_saliency": "wsss.ops.pseudo_labels",
     "labels_from_cams": "wsss.ops.pseudo_labels",
 }

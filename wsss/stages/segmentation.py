@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from wsss.config import Crf, Protocol
 from wsss.context import RunContext
 from wsss.models import Segmenter
-from wsss.ops.dense_crf import dense_crf
+from wsss.ops.crf import dense_crf
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
 from wsss.parallel import map_in_processes
 from wsss.stages.inference import in_chunks

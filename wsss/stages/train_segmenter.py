@@ -53,6 +53,7 @@ def train_segmenter(
     model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
+        _check_batch(settings, len(source.ids))
         network = build_model("segmenter", model_settings, dataset.num_classes, seed=context.seed)
         data = TrainingImages(dataset, source.ids, settings.augmentation, seed=context.seed, labels=source)
         validation = None
@@ -79,6 +80,15 @@ def train_segmenter(
         state.finish()
 
 
+def _check_batch(settings: TrainSegmenter, images: int) -> None:
+    """The head normalises over the batch, and the variance of a single image's pooled features is not defined."""
+    if min(settings.batch_size, images) < 2:
+        raise InputError(
+            f"train_segmenter trains its batch normalisation on at least two images at once, got batch_size "
+            f"{settings.batch_size} and {images} training images; raise whichever is 1"
+        )
+
+
 class _Labels(LabelSource):
     """Label maps of the training images; picklable to loader workers.
 
@@ -88,8 +98,8 @@ class _Labels(LabelSource):
 
     ids: Sequence[str]
 
-    def __init__(self, dataset: Dataset, place: str) -> None:
-        self._dataset, self._place = dataset, place
+    def __init__(self, dataset: Dataset, place: str, hint: str) -> None:
+        self._dataset, self._place, self._hint = dataset, place, hint
 
     def __getitem__(self, image_id: str) -> np.ndarray:
         labels = self._read(image_id)
@@ -114,10 +124,7 @@ class _Labels(LabelSource):
                 return
             background = background or bool((labels == 0).any())
         what = "only background" if background else f"no pixel other than {self._dataset.ignore_index} (ignored)"
-        raise InputError(
-            f"{self._place}: the labels of all {len(self.ids)} training images hold {what}; "
-            "lower seed_labels.cam_threshold, or look at the CAMs"
-        )
+        raise InputError(f"{self._place}: the labels of all {len(self.ids)} training images hold {what}; {self._hint}")
 
     def _read(self, image_id: str) -> np.ndarray:
         raise NotImplementedError
@@ -127,7 +134,7 @@ class _ArtifactLabels(_Labels):
     """From an artifact of a label stage; every training image must have them."""
 
     def __init__(self, path: Path, dataset: Dataset) -> None:
-        super().__init__(dataset, str(path))
+        super().__init__(dataset, str(path), "look at the CAMs, and lower the thresholds of the stage that made them")
         self._reader = ArtifactReader(path, LABEL_STAGES)
         self.ids = dataset.ids("train")
 
@@ -153,7 +160,7 @@ class _TrueMasks(_Labels):
     """The masks of the data set; images without one are left out."""
 
     def __init__(self, dataset: Dataset) -> None:
-        super().__init__(dataset, str(dataset.root))
+        super().__init__(dataset, str(dataset.root), "check that the masks are indexed by class")
         self.ids = [image_id for image_id in dataset.ids("train") if dataset.mask_path(image_id) is not None]
 
     def check(self) -> None:

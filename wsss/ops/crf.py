@@ -20,7 +20,7 @@ def dense_crf(
         backend: `auto` or `pydensecrf` (from the package pydensecrf2).
 
     Returns:
-        (K, H, W) float32.
+        (K, H, W) float32, summing to 1 over K; 0 for classes left out by `params.minimum_probability`.
 
     Raises:
         InputError: If the backend is not installed.
@@ -37,9 +37,12 @@ def dense_crf(
         import pydensecrf.densecrf as reference
     except ImportError:
         raise InputError("the dense CRF needs pydensecrf: `pip install wsss[crf]` (a C++ compiler is needed)") from None
-    count, height, width = probabilities.shape
+    # the strongest class of each pixel always stays, so every pixel keeps a label to take
+    matter = (probabilities > params.minimum_probability).any((1, 2)) | _strongest_somewhere(probabilities)
+    kept = probabilities[matter]
+    count, height, width = kept.shape
     crf = reference.DenseCRF2D(width, height, count)
-    unary = -np.log(np.clip(probabilities, 1e-8, 1.0)).reshape(count, -1).astype(np.float32)
+    unary = -np.log(np.clip(kept, 1e-8, 1.0)).reshape(count, -1).astype(np.float32)
     crf.setUnaryEnergy(np.ascontiguousarray(unary))
     crf.addPairwiseGaussian(sxy=params.gaussian_sxy, compat=params.gaussian_compat)
     crf.addPairwiseBilateral(
@@ -48,4 +51,13 @@ def dense_crf(
         rgbim=np.ascontiguousarray(image),
         compat=params.bilateral_compat,
     )
-    return np.asarray(crf.inference(params.iterations), np.float32).reshape(count, height, width)
+    result = np.zeros(probabilities.shape, np.float32)
+    result[matter] = np.asarray(crf.inference(params.iterations), np.float32).reshape(count, height, width)
+    return result
+
+
+def _strongest_somewhere(probabilities: np.ndarray) -> np.ndarray:
+    """(K,) whether a class is the strongest of some pixel."""
+    found = np.zeros(len(probabilities), bool)
+    found[np.unique(probabilities.argmax(0))] = True
+    return found
