@@ -68,9 +68,9 @@ def test_shards_make_the_same_artifact(tmp_path: Path) -> None:
 
 
 def test_an_image_is_written_once(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="written twice"):
-        with ArtifactWriter(tmp_path / "a.h5", stage="cams") as artifact:
-            artifact["cams", "a"] = np.zeros(3)
+    with ArtifactWriter(tmp_path / "a.h5", stage="cams") as artifact:
+        artifact["cams", "a"] = np.zeros(3)
+        with pytest.raises(ValueError, match="written twice"):
             artifact["cams", "a"] = np.zeros(3)
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
@@ -29,7 +29,7 @@ class Progress:
         self.description, self.total, self.unit = description, total, unit
         self._done = self._first = done
         self._start = self._last = time.monotonic()
-        self._bar = None
+        self._bar: Any = None
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():

@@ -82,7 +82,7 @@ class StageState:
                 raise InputError(
                     f"{self.output}: process {holder} is writing it already; wait for it or stop it"
                 ) from None
-            if path.exists() and os.stat(path).st_ino == os.fstat(handle).st_ino:
+            if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, str(os.getpid()).encode(), 0)
                 return handle

@@ -79,7 +79,7 @@ def test_file_gives_its_stem_as_run(tmp_path: Path) -> None:
 def test_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)
-    with pytest.raises(InputError, match="broken.yaml"):
+    with pytest.raises(InputError, match=r"broken\.yaml"):
         load_config(path)
 
 

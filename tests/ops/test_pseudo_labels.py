@@ -23,9 +23,9 @@ def test_thresholds_are_exclusive_as_in_the_released_code() -> None:
     saliency = np.full((1, 2), 0.0601, np.float32)
     assert fuse_cams_with_saliency(cams, saliency, np.array([1])).tolist() == [[255, 1]]
     at_limit = np.full((1, 2), np.float32(0.06))
-    assert fuse_cams_with_saliency(cams, at_limit, np.array([1]), saliency_threshold=float(at_limit[0, 0])).tolist() == [
-        [0, 255]
-    ]
+    limit = float(at_limit[0, 0])
+    labels = fuse_cams_with_saliency(cams, at_limit, np.array([1]), saliency_threshold=limit)
+    assert labels.tolist() == [[0, 255]]
 
 
 def test_absent_classes_never_appear() -> None:
@@ -52,8 +52,6 @@ def test_cams_alone_with_and_without_an_ignored_band() -> None:
 def test_disagreement_with_saliency_is_ignored() -> None:
     labels = np.array([[0, 0, 3, 3]], np.uint8)
     assert mask_by_saliency(labels, one_row(0.1, 0.9, 0.1, 0.9), 0.3).tolist() == [[0, 255, 255, 3]]
-
-
 
 
 def test_shapes_are_named() -> None:

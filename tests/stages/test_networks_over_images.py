@@ -1,4 +1,4 @@
-"""The stages that run a network over many images: `cams`, `predict`, `segmenter_labels`, and `seed_labels` after them."""
+"""The stages that run a network over many images, and `seed_labels` after them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class Run:
         path = self.root / kind / "model.ckpt"
         names = self.dataset.class_names
         model = build_model(kind, settings, len(names) - 1, seed=3)
-        save_model(path, stage=stage, model=model, model_settings=settings, class_names=names, attributes={}, metrics={})
+        save_model(
+            path, stage=stage, model=model, model_settings=settings, class_names=names, attributes={}, metrics={}
+        )
         return path
 
 

@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 from wsss.config.base import Settings
 from wsss.config.networks import Augmentation, Backbone, Training
 
-
 Scales = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 """Factors on the size of the input image."""
 
@@ -156,4 +155,3 @@ class Report(Settings):
     """Images on each contact sheet, spread over the range of quality."""
     palette: Literal["voc", "color_blind"] = "color_blind"
     """Colours of the classes: a set that people with colour-blindness can tell apart, or VOC's."""
-

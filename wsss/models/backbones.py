@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -79,8 +81,10 @@ class Backbone(nn.Module):
         return self
 
 
-def _build(settings: config.Backbone) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
+def _build(settings: config.Backbone) -> tuple[Any, tuple[float, ...], tuple[float, ...]]:
     """The whole network with its weights, and the mean and deviation it expects of RGB in [0, 1]."""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     packaged = settings.weights == "auto" and settings.name in PACKAGED
     download = settings.weights == "auto" and not packaged
     if settings.name in TORCHVISION:
@@ -99,7 +103,7 @@ def _build(settings: config.Backbone) -> tuple[nn.Module, tuple[float, ...], tup
     return network, mean, std
 
 
-def _torchvision(settings: config.Backbone, download: bool) -> nn.Module:
+def _torchvision(settings: config.Backbone, download: bool) -> Any:
     from torchvision.models import get_model
 
     dilate = [False, settings.output_stride <= 8, settings.output_stride <= 16]
@@ -109,23 +113,24 @@ def _torchvision(settings: config.Backbone, download: bool) -> nn.Module:
     )
 
 
-def _timm(settings: config.Backbone, download: bool) -> nn.Module:
+def _timm(settings: config.Backbone, download: bool) -> Any:
     import timm
 
     if not timm.is_model(settings.name):
         close = timm.list_models(f"*{settings.name.split('_')[0]}*")[:5]
         hint = f"; similar: {', '.join(close)}" if close else ""
-        raise InputError(f"backbone.name `{settings.name}` is neither one of {', '.join(TORCHVISION)} nor in timm{hint}")
-    stride = {} if settings.output_stride == 32 else {"output_stride": settings.output_stride}
-    return load_library_network(
-        settings.name, lambda: timm.create_model(settings.name, pretrained=download, **stride)
-    )
+        raise InputError(
+            f"backbone.name `{settings.name}` is neither one of {', '.join(TORCHVISION)} nor in timm{hint}"
+        )
+    stride: dict[str, Any] = {} if settings.output_stride == 32 else {"output_stride": settings.output_stride}
+    return load_library_network(settings.name, lambda: timm.create_model(settings.name, pretrained=download, **stride))
 
 
-def _cut(network: nn.Module, name: str) -> tuple[nn.ModuleList, nn.Module, int, int]:
+def _cut(network: Any, name: str) -> tuple[nn.ModuleList, nn.Module, int, int]:
     """The network's parts in order, what it has between features and pooling, and the channels of both."""
     if hasattr(network, "layer4"):
-        stem = [getattr(network, child) for child in ("conv1", "bn1", "relu", "act1", "maxpool") if hasattr(network, child)]
+        names = ("conv1", "bn1", "relu", "act1", "maxpool")
+        stem = [getattr(network, child) for child in names if hasattr(network, child)]
         parts = [nn.Sequential(*stem), network.layer1, network.layer2, network.layer3, network.layer4]
         channels = network.fc.in_features
         return nn.ModuleList(parts), nn.Identity(), channels, channels

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -17,16 +19,16 @@ def fold_batch_norm(network: nn.Module) -> int:
     count = 0
     for parent in list(network.modules()):
         children = list(parent.named_children())
-        for (conv_name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
-            if isinstance(conv, nn.Conv2d) and _is_norm_of(norm, conv):
+        for (_, conv), (norm_name, norm) in pairwise(children):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and _is_norm_of(norm, conv):
                 _fold(conv, norm)
                 setattr(parent, norm_name, _activation_of(norm))
                 count += 1
     return count
 
 
-def _is_norm_of(norm: nn.Module, conv: nn.Conv2d) -> bool:
-    return isinstance(norm, nn.BatchNorm2d) and norm.num_features == conv.out_channels and norm.track_running_stats
+def _is_norm_of(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> bool:
+    return norm.num_features == conv.out_channels and norm.track_running_stats
 
 
 def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -75,7 +76,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def load_library_network(name: str, create: Callable[[], nn.Module]) -> nn.Module:
+def load_library_network(name: str, create: Callable[[], Any]) -> Any:
     """Calls a library's constructor and says in one line what it could not do.
 
     Raises:
@@ -87,7 +88,8 @@ def load_library_network(name: str, create: Callable[[], nn.Module]) -> nn.Modul
         return create()
     except (TypeError, NotImplementedError, AssertionError) as error:
         raise InputError(
-            f"backbone.name `{name}` cannot be built with this backbone.output_stride ({error}); take 32, or another network"
+            f"backbone.name `{name}` cannot be built with this backbone.output_stride ({error}); "
+            "take 32, or another network"
         ) from None
     except (OSError, urllib.error.URLError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -14,8 +14,8 @@ import numpy as np
 
 from wsss.config import Settings
 from wsss.context import RunContext
-from wsss.store import ArtifactReader, ArtifactWriter
 from wsss.state import StageState
+from wsss.store import ArtifactReader, ArtifactWriter
 
 
 def fingerprint(path: str | Path) -> str:
@@ -71,9 +71,7 @@ class ImageArtifact:
         shard_size: Images per shard: what can be lost when the process dies.
     """
 
-    def __init__(
-        self, output: str | Path, *, stage: str, attributes: Mapping[str, Any], shard_size: int = 32
-    ) -> None:
+    def __init__(self, output: str | Path, *, stage: str, attributes: Mapping[str, Any], shard_size: int = 32) -> None:
         self._output, self._stage, self._attributes = Path(output), stage, dict(attributes)
         self._shard_size = shard_size
         self._state = StageState(output, stamp(stage, attributes))

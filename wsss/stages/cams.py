@@ -22,9 +22,7 @@ STRIDE = 4
 """Pixels of the image per pixel of a stored map: finer than any backbone's features, a sixteenth of the space."""
 
 
-def cams(
-    settings: Cams, *, index: Path, classifier: Path, output: Path, context: RunContext = RunContext()
-) -> None:
+def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context: RunContext = RunContext()) -> None:
     """Writes the CAMs of every training image, of its present classes only, divided by their maximum.
 
     Args:
@@ -62,4 +60,3 @@ def _cams(model: Classifier, images: torch.Tensor) -> torch.Tensor:
     maps = model(images, cams=True).cams
     assert maps is not None
     return maps
-

@@ -30,7 +30,9 @@ def resolve_device(context: RunContext) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(context.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"runtime.device is `{context.device}`, but {torch.cuda.device_count()} GPUs are there; use `auto`")
+        raise InputError(
+            f"runtime.device is `{context.device}`, but {torch.cuda.device_count()} GPUs are there; use `auto`"
+        )
     return device
 
 

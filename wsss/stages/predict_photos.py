@@ -15,9 +15,9 @@ from wsss.context import RunContext
 from wsss.data.images import read_image, resize_image
 from wsss.errors import InputError
 from wsss.ops.palette import voc_palette
+from wsss.parallel import map_in_threads
 from wsss.progress import Progress
 from wsss.stages.inference import resolve_device
-from wsss.parallel import map_in_threads
 from wsss.stages.segmentation import Scores, finish, load_segmentation_network, network_probabilities
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")

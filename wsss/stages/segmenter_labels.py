@@ -76,4 +76,5 @@ def _masked(
     if maps is None or threshold is None:
         return {"segmentation": labels}
     saliency = maps.read("saliency", image_id)
-    return {"segmentation": mask_by_saliency(labels, saliency.astype(np.float32) / 255, threshold), "saliency": saliency}
+    masked = mask_by_saliency(labels, saliency / np.float32(255), threshold)
+    return {"segmentation": masked, "saliency": saliency}

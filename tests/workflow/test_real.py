@@ -1,0 +1,127 @@
+"""The whole pipeline, really run: a dozen tiny images, trainings of a few steps, killed once on the way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.workflow.conftest import DATA, Project, copy_project
+from wsss.store import ArtifactReader
+
+TRAINING: dict[str, Any] = {"augmentation": {"crop_size": 64}, "batch_size": 4}
+TINY: dict[str, Any] = {
+    "data": DATA,
+    "runtime": {"device": "cpu", "workers": 0, "batch_size": 4, "checkpoint_minutes": 0},
+    "saliency": {"source": "folder", "folder": "maps"},
+    "train_classifier": {**TRAINING, "max_steps": 12},
+    "cams": {"scales": [1.0], "flip": False},
+    "seed_labels": {"cam_threshold": 0.0, "saliency_threshold": 0.5, "background_cam_threshold": 1.0},
+    "train_segmenter": {**TRAINING, "max_steps": 1, "labels": ["seeds"]},
+    "report": {"samples": 2},
+}
+
+
+def make_maps(photos: Path, maps: Path) -> None:
+    """Perfect saliency, from the masks."""
+    for path in (photos / "masks").rglob("*.png"):
+        mask = np.asarray(Image.open(path))
+        target = maps / path.relative_to(photos / "masks")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.where(mask > 0, 255, 0).astype(np.uint8)).save(target)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+    """A finished run, and what Snakemake said in its second part: in the first it was killed during a training."""
+    project = copy_project(tmp_path_factory.mktemp("real") / "project", made_up=False)
+    make_maps(project.folder / "photos", project.folder / "maps")
+    option = project.config(**TINY)
+    state = project.folder / "results/my/classifier/.model.ckpt.state/training.pt"
+    with subprocess.Popen(
+        project.command("classifiers", option),
+        cwd=project.folder,
+        env=project.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as snakemake:
+        deadline = time.monotonic() + 240
+        while not state.is_file():
+            assert snakemake.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        snakemake.send_signal(signal.SIGKILL)
+    log = project.folder / "results/my/logs/train_classifier.log"
+    while "stopped by SIGTERM" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+    time.sleep(1)
+    assert not (project.folder / "results/my/classifier/model.ckpt").exists()
+    project.snakemake("--unlock", option)
+    return project, project.snakemake(option).stdout
+
+
+def test_a_killed_run_goes_on_where_it_was(finished: tuple[Project, str]):
+    project, said = finished
+    assert "train_classifier: going on after step" in said
+    assert "rule index:" not in said
+    assert not list((project.folder / "results").rglob(".*.state"))
+    assert not list((project.folder / "results").rglob("*.tmp"))
+
+
+def test_every_artifact_says_where_it_came_from(finished: tuple[Project, str]):
+    results = finished[0].folder / "results/my"
+    stages = {
+        "index": "index.h5",
+        "saliency": "saliency.h5",
+        "cams": "cams.h5",
+        "seed_labels": "auxsegnet/round0/labels.h5",
+        "predict": "predictions/val/segmenter_seeds--single.h5",
+    }
+    for stage, path in stages.items():
+        with ArtifactReader(results / path, stage) as artifact:
+            assert artifact.attributes["run"] == "my"
+            assert artifact.attributes["seed"] == 0
+            assert len(artifact.attributes["code"]) == 16
+    content = json.loads((results / "evaluation/metrics.json").read_text())
+    assert [(item["kind"], item["name"]) for item in content["evaluations"] if item["kind"] != "label_saliency"] == [
+        *[("saliency", "saliency")] * 2,
+        ("cams", "cams"),
+        ("labels", "seeds"),
+        ("predictions", "val/segmenter_seeds--single"),
+    ]
+    for record in content["evaluations"]:
+        if record["kind"] == "saliency":
+            assert record["metrics"]["iou_at_0.5"] > 0.99
+
+
+def test_a_finished_run_has_nothing_to_do(finished: tuple[Project, str]):
+    project = finished[0]
+    assert project.would_write(project.config(**TINY)) == set()
+
+
+def test_the_page_and_its_figures_are_there(finished: tuple[Project, str]):
+    results = finished[0].folder / "results/my"
+    assert "</html>" in (results / "report.html").read_text()
+    names = {"contact_sheet.jpg", "predictions.jpg", "pipeline.svg", "classes.svg", "thresholds.svg"}
+    assert {path.name for path in (results / "report").iterdir()} == names
+
+
+def test_the_summary_shows_all_stages(finished: tuple[Project, str]):
+    project = finished[0]
+    command = [sys.executable, "-m", "wsss.cli", "summary", "results/my"]
+    result = subprocess.run(command, cwd=project.folder, env=project.environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    for path in (project.folder / "results/my/benchmarks").iterdir():
+        assert path.stem in result.stdout
+        with path.open(newline="") as handle:
+            assert float(next(csv.DictReader(handle, delimiter="\t"))["s"]) > 0
+    assert "segmenter" in result.stdout or "network on seeds" in result.stdout
