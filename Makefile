@@ -40,7 +40,7 @@ types: $(STAMPS)/test
 	mypy
 
 tests: $(STAMPS)/test $(STAMPS)/extras
-	pytest --numprocesses $(TEST_WORKERS) --dist loadgroup $(TESTS)
+	OMP_NUM_THREADS=1 pytest --numprocesses $(TEST_WORKERS) --dist loadgroup $(TESTS)
 
 format: $(STAMPS)/test
 	ruff check --fix
@@ -57,12 +57,12 @@ clean-env:
 
 # the first Python that is new enough; what is missing is said
 $(BIN)/python:
-	@for python in $(PYTHONS); do \
+	@found=; for python in $(PYTHONS); do \
 	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	    echo "error: Python 3.11 or newer is needed; found $$(python3 --version 2>&1 || echo none)." >&2; \
-	    echo "       Install one (https://www.python.org), or name it: make $(MAKECMDGOALS) PYTHONS=/path/to/python3" >&2; \
+	    echo "error: Python 3.11 or newer is needed; tried $(PYTHONS) (python3 is $$(python3 --version 2>&1))." >&2; \
+	    echo "       Install one, or name it: make $(MAKECMDGOALS) PYTHONS=/path/to/python3" >&2; \
 	    exit 1; \
 	fi; \
 	echo "making $(VENV) with $$found ($$($$found --version))"; \
@@ -79,16 +79,17 @@ $(STAMPS)/test: $(STAMPS)/run
 	$(INSTALL) --editable '.[test]'
 	@touch $@
 
-# what some settings need and nothing else does: said and left out where it cannot be installed
+# What some settings need and nothing else does: all at once, else one by one, and what cannot be installed is said.
+EXTRAS := saliency,crf,logs
 $(STAMPS)/extras: $(STAMPS)/run
-	@for extra in saliency crf logs; do \
-	    case $$extra in \
-	        saliency) without="saliency by pretrained networks (saliency.source: rembg)";; \
-	        crf) without="the dense CRF (needs a C++ compiler: g++)";; \
-	        logs) without="TensorBoard";; \
-	    esac; \
-	    echo "installing the extra $$extra"; \
-	    $(INSTALL) --quiet --editable ".[$$extra]" \
-	        || echo "note: going on without $$without: see above why; to try again: rm $@"; \
-	done
+	@echo "installing extras ($(EXTRAS)); the dense CRF is compiled, which takes some minutes"
+	@$(INSTALL) --editable '.[$(EXTRAS)]' || { \
+	    $(INSTALL) --editable '.[saliency]' \
+	        || echo "note: going on without saliency by pretrained networks (saliency.source: rembg)"; \
+	    $(INSTALL) --editable '.[crf]' \
+	        || echo "note: going on without the dense CRF (it needs a C++ compiler: g++)"; \
+	    $(INSTALL) --editable '.[logs]' \
+	        || echo "note: going on without TensorBoard"; \
+	    echo "note: to try again what failed: rm $@"; \
+	}
 	@touch $@

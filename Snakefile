@@ -33,3 +33,7 @@ rule all:
     default_target: True
     input:
         rules.report.output,
+
+
+onsuccess:
+    print(where_to_look())

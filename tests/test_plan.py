@@ -196,7 +196,8 @@ def test_a_replaced_file_changes_the_fingerprint(tmp_path: Path):
     photo.write_bytes(b"1")
     before = folder_fingerprint(tmp_path)
     assert folder_fingerprint(tmp_path) == before
-    (tmp_path / ".hidden").touch()
+    (tmp_path / ".hidden.jpg").touch()
+    (tmp_path / "labels.csv").touch()
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "sheet.png").touch()
     assert folder_fingerprint(tmp_path) == before

@@ -226,7 +226,7 @@ class ArtifactReader:
 
     def _open(self) -> h5py.File:
         if not self.path.is_file():
-            raise InputError(f"{self.path}: no such artifact; {self._rebuild()}")
+            raise InputError(f"{self.path}: no such artifact; build it with `snakemake {self.path}`")
         try:
             # no lock: a reader must never keep the pipeline from replacing the file
             file = h5py.File(self.path, "r", locking=False)

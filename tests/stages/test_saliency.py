@@ -58,7 +58,7 @@ def _read(path: Path, dataset: Dataset) -> dict[str, np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, 1])
 def test_superpixels_find_the_shapes(index_path: Path, tmp_path: Path, workers: int) -> None:
     dataset = load_dataset(index_path)
     saliency(Saliency(), index=index_path, output=tmp_path / "s.h5", context=RunContext(workers=workers))

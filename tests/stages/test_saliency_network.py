@@ -94,7 +94,7 @@ def test_the_stage_writes_maps_at_the_original_size(weights: Path, tmp_path: Pat
             assert np.corrcoef(values.ravel(), brightness.ravel())[0, 1] > 0.95
         before = reader.attributes["inputs"]["weights"]
     write_brightness_network(weights, side=319)
-    with pytest.raises(InputError, match=r"any name\.bin do not fit saliency\.model"):
+    with pytest.raises(InputError, match=r"any name\.bin: does not fit saliency\.model"):
         saliency(settings, index=tmp_path / "index.h5", output=output, context=RunContext(device="cpu", threads=1))
     with ArtifactReader(output, "saliency") as reader:
         assert reader.attributes["inputs"]["weights"] == before

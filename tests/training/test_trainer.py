@@ -3,17 +3,20 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests.training.tiny import NoiseImages, train_tiny
+from tests.training.tiny import NoiseImages, TinyNetwork, train_tiny
 from wsss.context import RunContext
-from wsss.errors import InputError
+from wsss.errors import InputError, Interrupted
+from wsss.progress import Progress
 from wsss.training import trainer
 from wsss.training.trainer import choose_device
+from wsss.training.validation import ClassifierValidation
 
 
 class CountingValidation:
@@ -97,6 +100,37 @@ def test_progress_shows_steps_and_loss(
     assert any("tiny: 5 of 9 steps" in text and "; loss 0." in text for text in caplog.messages)
 
 
+def test_a_terminal_shows_one_bar_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    active: list[str] = []
+
+    class Bar(Progress):
+        def __enter__(self) -> Progress:
+            active.append(self.description)
+            assert len(active) == 1
+            return super().__enter__()
+
+        def __exit__(self, *arguments: Any) -> None:
+            active.remove(self.description)
+            super().__exit__(*arguments)
+
+    monkeypatch.setattr("wsss.training.session.Progress", Bar)
+    monkeypatch.setattr("wsss.progress.Progress", Bar)
+    source = NoiseImages(4)
+    validation = ClassifierValidation(source, "val", ("b", "x", "y"), workers=0, batch_size=2, pixels=1)
+    monkeypatch.setattr(TinyNetwork, "forward", _logits)
+    train_tiny(tmp_path / "all", validation=validation, changes={"validate_every": 1})
+    assert active == []
+    with pytest.raises(Interrupted):
+        train_tiny(tmp_path / "some", signal_at=2)
+    assert active == []
+
+
+def _logits(network: TinyNetwork, images: torch.Tensor) -> Any:
+    """Like a classifier in validation, like the tiny network in training."""
+    logits = network.head(network.features(images).mean((-2, -1)))
+    return logits if network.training else SimpleNamespace(logits=logits)
+
+
 def test_device_that_is_not_there_is_an_error() -> None:
     with pytest.raises(InputError, match="this machine has"):
         choose_device(RunContext(device="cuda:99"))
@@ -113,5 +147,7 @@ def test_two_processes_train_one_network(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(trainer, "choose_device", lambda context: ("cpu", [0, 1]))
     weights, result = train_tiny(tmp_path, changes={"max_steps": 4})
     assert result.metrics["steps"] == len(result.rows) == 4
+    with pytest.raises(Interrupted, match="SIGTERM after step 2 of 4"):
+        train_tiny(tmp_path / "again", changes={"max_steps": 4}, signal_at=2, checkpoint_minutes=60)
     again, _ = train_tiny(tmp_path / "again", changes={"max_steps": 4})
     assert all(torch.equal(again[name], value) for name, value in weights.items())

@@ -38,7 +38,7 @@ def test_two_lines_of_one_s_own_hold_no_demo_value(project: Project):
         "train_segmenter": TrainSegmenter(),
     }
     for stage, settings in expected.items():
-        words = shlex.split(re.search(rf"^ *wsss {stage} .*$", text, flags=re.MULTILINE)[0])  # type: ignore[index]
+        words = shlex.split(re.search(rf"wsss {stage} .*$", text, flags=re.MULTILINE)[0])  # type: ignore[index]
         assert words[words.index("--settings") + 1] == settings.canonical_json()
         assert settings != demo.stage(stage)
     assert "demo" not in text

@@ -24,7 +24,9 @@ os.environ.update(
 
 def read_plan(values, files):
     """The plan of a config; whatever is wrong with it ends Snakemake with one line."""
-    source = Path(os.path.relpath(files[-1])) if files else Path("config.yaml")
+    source = Path(files[-1]) if files else Path("config.yaml")
+    if source.is_relative_to(Path.cwd()):
+        source = source.relative_to(Path.cwd())
     values = {**values, "run": values.get("run") or source.stem}
     try:
         plan = Plan(load_config(values))
@@ -229,9 +231,14 @@ def gpus(training=False):
 def network_threads():
     """Threads of a job that runs a network: all cores, unless a GPU does the work."""
     runtime = PLAN.config.runtime
-    has_gpu = shutil.which("nvidia-smi") is not None
-    uses_gpu = runtime.device != "cpu" and has_gpu
-    return runtime.workers + 1 if uses_gpu else workflow.cores or 1
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    uses_gpu = (
+        runtime.device != "cpu"
+        and not hidden
+        and shutil.which("nvidia-smi") is not None
+    )
+    # on a cluster, Snakemake knows of no cores here
+    return runtime.workers + 1 if uses_gpu or workflow.cores is None else workflow.cores
 
 
 def worker_threads():
@@ -240,6 +247,14 @@ def worker_threads():
 
 
 MACHINE = machine()
+
+
+def where_to_look():
+    """What a person wants to know at the end."""
+    page = Path(PLAN.root, "report.html")
+    return f"Results are in {PLAN.root}" + (
+        f"; look at {page}" if page.is_file() else ""
+    )
 
 
 wildcard_constraints:

@@ -43,8 +43,8 @@ def guarded(log: Path | None = None, *, debug: bool = False) -> Iterator[None]:
     except InputError as error:
         raise typer.Exit(_report(str(error), debug=debug)) from None
     except Interrupted as error:
-        # said by the stage itself, which caught the signal and saved its state
-        _report(str(error), debug=debug, word="stopped")
+        # the stage caught the signal itself, saved its state, and says so
+        _report(str(error), debug=debug, word="")
         raise typer.Exit(INTERRUPTED if "SIGINT" in str(error) else TERMINATED) from None
     except KeyboardInterrupt as error:
         _report("the same command goes on from here", debug=debug, word="stopped")
@@ -59,9 +59,10 @@ def guarded(log: Path | None = None, *, debug: bool = False) -> Iterator[None]:
 
 def _report(message: str, *, debug: bool, word: str = "error") -> int:
     """Prints the line; the log file gets the traceback too."""
-    logger.error("%s: %s", word, message, exc_info=True, extra={"log_only": not debug})
+    line = " ".join(f"{word}: {message}".removeprefix(": ").split())
+    logger.error("%s", line, exc_info=True, extra={"log_only": not debug})
     if not debug:
-        sys.stderr.write(f"{word}: {' '.join(message.split())}\n")
+        sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
     return FAILED
 

@@ -26,7 +26,7 @@ class Saliency(Settings):
     """For `rembg`: path of the ONNX file; None lets rembg look in (or download to) its own cache."""
     segments: int = Field(default=200, ge=4)
     """For `superpixels`: about how many segments an image is divided into."""
-    compactness: float = Field(default=10.0, gt=0)
+    compactness: float = Field(default=20.0, gt=0)
     """For `superpixels`: weight of position against colour in SLIC."""
 
     @model_validator(mode="after")

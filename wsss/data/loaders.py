@@ -192,8 +192,6 @@ def make_loader(
         num_workers=workers,
         pin_memory=pin_memory,
         worker_init_fn=_start_worker,
-        # its own generator, so that starting workers takes nothing from the random numbers of the training
-        generator=torch.Generator(),
     )
 
 

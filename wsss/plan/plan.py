@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
 
 from wsss.config import Config, Protocol, Settings
 from wsss.errors import InputError
@@ -55,11 +54,6 @@ class Plan:
         name = "-".join([stage, *(f"{{{wildcard}}}" for wildcard in names)])
         branch = "" if self.plain or stage in SHARED_BY_ALL else BRANCH
         return f"{self.root}/{folder}/{branch}{name}.{suffix}"
-
-    @cached_property
-    def branches(self) -> list[tuple[str, int]]:
-        """Every variant with every seed."""
-        return [(variant, seed) for variant in self.variants for seed in self.seeds]
 
     def settings(self, artifact: Artifact) -> Settings:
         """The settings that an artifact depends on: its stage's, narrowed to what its wildcards choose."""

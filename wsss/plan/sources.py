@@ -9,10 +9,13 @@ from pathlib import Path
 
 from wsss.config import Saliency, Settings, Training
 from wsss.data.sources import input_files, input_folders
+from wsss.data.sources.files import IMAGE_SUFFIXES
 from wsss.plan.artifacts import Artifact
 from wsss.plan.plan import Plan
 
 TRAININGS = ("train_classifier", "train_segmenter")
+WATCHED = (*IMAGE_SUFFIXES, ".xml")
+"""Endings of the files that count in a folder: images, maps and annotations; tables are looked at themselves."""
 OWN_OUTPUT = "results"
 """Below a folder of photographs, this run's own pictures are no photographs (whoever works inside the folder)."""
 
@@ -57,7 +60,7 @@ def missing_source(plan: Plan) -> str | None:
 
 
 def folder_fingerprint(folder: Path) -> str:
-    """A digest of the names, sizes and times of the files below a folder: cheap, and changed by a replaced file."""
+    """A digest of the names, sizes and times of the images below a folder: cheap, and changed by a replaced one."""
     digest = hashlib.blake2b(digest_size=16)
     for line in sorted(_entries(str(folder), "", {os.path.realpath(folder)})):
         digest.update(line.encode(errors="surrogateescape"))
@@ -65,7 +68,7 @@ def folder_fingerprint(folder: Path) -> str:
 
 
 def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
-    """One line per file; hidden ones are left out, and every folder is entered once."""
+    """One line per image; hidden ones are left out, and every folder is entered once."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or (not below and entry.name == OWN_OUTPUT):
@@ -75,6 +78,6 @@ def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
                 if real not in seen:
                     seen.add(real)
                     yield from _entries(entry.path, f"{below}{entry.name}/", seen)
-            else:
+            elif entry.name.lower().endswith(WATCHED):
                 status = entry.stat(follow_symlinks=Path(entry.path).exists())
                 yield f"{below}{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\n"

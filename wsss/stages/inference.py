@@ -50,17 +50,24 @@ def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
     return chunked
 
 
-def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int) -> list[list[str]]:
+def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: int) -> list[list[str]]:
     """Ids in batches whose images have one size as networks see them, so that nothing is padded.
 
     The order is that of the ids, as far as sizes allow: a batch is closed when it is full.
+
+    Args:
+        dataset: Knows the sizes.
+        ids: The images.
+        batch_size: Images per batch at most.
+        pixels: Pixels per batch at most (but for a single image): scores of all classes are kept for each.
     """
     waiting: dict[tuple[int, int], list[str]] = defaultdict(list)
     result: list[list[str]] = []
     for image_id in ids:
-        batch = waiting[network_size(dataset, image_id)]
+        height, width = network_size(dataset, image_id)
+        batch = waiting[height, width]
         batch.append(image_id)
-        if len(batch) == batch_size:
+        if len(batch) == max(1, min(batch_size, pixels // (height * width))):
             result.append(list(batch))
             batch.clear()
     result += [batch for batch in waiting.values() if batch]
@@ -93,7 +100,8 @@ def image_batches(
     dataset: Dataset, ids: Sequence[str], context: RunContext, device: torch.device
 ) -> Iterator[tuple[list[str], Tensor]]:
     """Batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device, loaded ahead by worker processes."""
-    batches = size_batches(dataset, ids, context.batch_size)
+    # half, because a mirrored image may go with each
+    batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
     workers = min(context.workers, len(batches))
     loader = DataLoader(
         _Batches(dataset, batches),

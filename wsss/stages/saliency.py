@@ -37,27 +37,25 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
     """
     dataset = load_dataset(index)
     ids = [image_id for split in dataset.splits for image_id in dataset.ids(split)]
-    # sources are made first: what they lack is said before anything is written
-    if settings.source == "folder":
-        folder = SaliencyFolder(settings.folder or "", ids)
-        attributes = provenance("saliency", settings, {"index": index}, context)
-        attributes["inputs"]["maps"] = folder.fingerprint()
-        with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
-            # all of them on resume too, since they are judged together
-            _write(artifact, ids, ids, (folder.read(image_id, dataset.size(image_id)) for image_id in ids))
-            folder.check_read()
-        return
+    # sources come before the artifact: what they lack is said before anything is written
+    folder = SaliencyFolder(settings.folder, ids) if settings.source == "folder" and settings.folder else None
     network = SaliencyNetwork(settings, context) if settings.source == "rembg" else None
-    weights = Path(settings.weights) if network is not None and settings.weights is not None else None
-    attributes = provenance("saliency", settings, {"index": index, "weights": weights}, context)
+    inputs = {"index": index, "weights": network.weights if network is not None else None}
+    attributes = provenance("saliency", settings, inputs, context)
+    if folder is not None:
+        attributes["inputs"]["maps"] = folder.fingerprint()
     with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
         pending = artifact.pending(ids)
-        if network is not None:
-            maps = _from_network(network, dataset, pending)
+        if folder is not None:
+            # all of them on resume too: they are judged together
+            _write(artifact, ids, ids, (folder.read(image_id, dataset.size(image_id)) for image_id in ids))
+            folder.check_read()
+        elif network is not None:
+            _write(artifact, ids, pending, _from_network(network, dataset, pending))
         else:
             function = partial(_from_superpixels, settings, dataset)
             maps = map_in_processes(function, pending, workers=context.workers, what="saliency")
-        _write(artifact, ids, pending, maps)
+            _write(artifact, ids, pending, maps)
 
 
 def _write(artifact: ImageArtifact, ids: Sequence[str], todo: Sequence[str], maps: Iterator[np.ndarray]) -> None:

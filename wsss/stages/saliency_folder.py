@@ -79,7 +79,7 @@ class SaliencyFolder:
         return saliency
 
     def check_read(self) -> None:
-        """Judges the maps read so far: all black is what a palette, or a scale of 0..1, read as grey looks like.
+        """Judges the maps read so far: all black is what a lost palette, or a scale of 0 to 1, looks like.
 
         Raises:
             InputError: If no map has a value above 1.
@@ -88,8 +88,14 @@ class SaliencyFolder:
             return
         if self._highest <= 1:
             what = "are black" if self._highest == 0 else "hold no value above 1"
-            raise InputError(f"{self.folder}: all {self._seen} maps {what}; a map is grey, 0 to 255 where salient")
+            raise InputError(
+                f"{self.folder}: all {self._seen} maps {what}; save them as grey images, 0 for background to 255 for "
+                "salient (to 65535 with 16 bits)"
+            )
         if 2 * self._black > self._seen:
             logger.warning(
-                "%s: %d of %d maps are black: nothing is salient there", self.folder, self._black, self._seen
+                "%s: %d of %d maps are black, nothing is salient there; check how they were made",
+                self.folder,
+                self._black,
+                self._seen,
             )

@@ -35,23 +35,22 @@ class SaliencyNetwork:
             and downloads what is not there.
         context: Its device and number of threads.
 
+    Attributes:
+        weights: The ONNX file.
+
     Raises:
         InputError: If rembg is missing, the model unknown, or its weights missing, damaged or of another network.
     """
 
     def __init__(self, settings: Saliency, context: RunContext) -> None:
-        self._source = settings.weights or f"the weights of {settings.model}"
         if settings.weights is not None and not Path(settings.weights).is_file():
             raise InputError(
                 f"saliency.weights: no file {settings.weights}; give the path of the ONNX file of {settings.model}, "
                 "or leave `weights` out to let rembg download it"
             )
         session_class = _session_class(settings.model)
-        if settings.weights is not None:
-            session_class = _with_weights(session_class, Path(settings.weights))
-        elif settings.model in CUSTOM_MODELS:
-            raise InputError(f"saliency.model `{settings.model}` needs saliency.weights, the path of its ONNX file")
-        self._session = self._start(session_class, settings, context)
+        self.weights = Path(settings.weights or _own_weights(session_class, settings.model))
+        self._session = _start(_with_weights(session_class, self.weights), settings.model, self.weights, context)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """The saliency of one photograph.
@@ -69,34 +68,31 @@ class SaliencyNetwork:
         except Exception as error:
             if not _from_onnxruntime(error):
                 raise
-            raise InputError(f"{self._source} do not fit saliency.model: {_first_line(error)}") from None
+            raise InputError(f"{self.weights}: does not fit saliency.model ({_first_line(error)})") from None
         return np.asarray(mask.convert("L"))
 
-    def _start(self, session_class: type, settings: Saliency, context: RunContext) -> Any:
-        import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = context.threads or _available_cpus()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        chosen = providers(context.device, onnxruntime.get_available_providers())
-        path = {} if settings.weights is None else {"model_path": settings.weights}
-        try:
-            return session_class(settings.model, options, providers=chosen, **path)
-        except Exception as error:
-            if _from_onnxruntime(error):
-                raise InputError(f"{self._source}: no ONNX network ({_first_line(error)})") from None
-            if settings.weights is None and isinstance(error, OSError | ValueError):
-                raise InputError(
-                    f"saliency.model `{settings.model}`: rembg cannot get its weights ({_first_line(error)}); "
-                    "set saliency.weights to the path of the ONNX file"
-                ) from None
+def _start(session_class: type, model: str, weights: Path, context: RunContext) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = context.threads or _available_cpus()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    chosen = providers(context.device, onnxruntime.get_available_providers())
+    try:
+        # rembg's classes for networks of one's own insist on a path, the others ignore it
+        return session_class(model, options, providers=chosen, model_path=str(weights))
+    except Exception as error:
+        if not _from_onnxruntime(error):
             raise
+        raise InputError(f"{weights}: no ONNX network ({_first_line(error)})") from None
 
 
-def _session_class(model: str) -> type:
+def _session_class(model: str) -> Any:
     """The class of rembg that prepares images for a network and reads its output."""
-    sessions = {name: session for name, session in _rembg_sessions().sessions.items() if name not in NOT_SALIENCY}
+    found = {session.name(): session for session in _rembg_sessions().sessions_class}
+    sessions = {name: session for name, session in found.items() if name not in NOT_SALIENCY}
     if model not in sessions:
         near = difflib.get_close_matches(model, sessions, n=1)
         hint = f"did you mean `{near[0]}`? " if near else ""
@@ -114,10 +110,9 @@ def _rembg_sessions() -> ModuleType:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if "rembg" in sys.modules:
         return importlib.import_module("rembg.sessions")
-    missing = InputError("saliency.source is `rembg`, which is not installed: pip install wsss[saliency]")
     specification = importlib.util.find_spec("rembg")
     if specification is None or importlib.util.find_spec("onnxruntime") is None:
-        raise missing
+        raise InputError("saliency.source is `rembg`, which is not installed: pip install wsss[saliency]")
     sys.modules["rembg"] = importlib.util.module_from_spec(specification)
     try:
         return importlib.import_module("rembg.sessions")
@@ -128,8 +123,21 @@ def _rembg_sessions() -> ModuleType:
             del sys.modules[name]
 
 
-def _with_weights(session_class: type, weights: Path) -> type:
-    """The class with weights from a file of any name, which keeps it from looking anywhere else."""
+def _own_weights(session_class: Any, model: str) -> str:
+    """The file in rembg's cache, downloaded when it is not there yet."""
+    if model in CUSTOM_MODELS:
+        raise InputError(f"saliency.model `{model}` needs saliency.weights, the path of its ONNX file")
+    try:
+        return str(session_class.download_models())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"saliency.model `{model}`: rembg cannot get its weights ({_first_line(error)}); "
+            "set saliency.weights to the path of the ONNX file"
+        ) from None
+
+
+def _with_weights(session_class: Any, weights: Path) -> type:
+    """The class with the weights of a file of any name, which keeps it from looking anywhere else."""
 
     def download_models(cls: type, *args: Any, **kwargs: Any) -> str:
         return str(weights)

@@ -77,7 +77,7 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
 
 
 class StopRequest:
-    """While the block runs, SIGTERM and Ctrl-C only set `requested`; a second Ctrl-C stops at once.
+    """While the block runs, SIGTERM, SIGHUP and Ctrl-C only set `requested`; a second Ctrl-C stops at once.
 
     Outside the main thread, where handlers cannot be set, signals act as they always do.
     """
@@ -101,7 +101,7 @@ class StopRequest:
         """Sets the handlers, once more where a library has put its own over them."""
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             before = signal.signal(number, self._handle)
             self._before.setdefault(number, before)
 

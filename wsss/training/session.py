@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import time
@@ -17,6 +18,7 @@ from wsss.config import Training
 from wsss.errors import InputError, Interrupted
 from wsss.progress import Progress
 from wsss.training.modules import TrainingModule
+from wsss.training.quiet import set_up_worker_logs
 from wsss.training.resume import Record, StopRequest, save_state, seed_step
 from wsss.training.schedule import rate_factor, set_rates
 
@@ -74,17 +76,22 @@ class Session(Callback):
         self._note = ""
         self._progress: Progress | None = None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # unpickled: this is a process started to train along, which has no set-up of logs yet
+        self.__dict__.update(state)
+        set_up_worker_logs()
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes over the saved state; Lightning would do it only at the borders of epochs."""
         self.stop.install()
         if self._state:
-            trainer.strategy.load_optimizer_state_dict({"optimizer_states": [self._state["optimizer"]]})
+            # a copy: processes that train together share the memory of what they were started with
+            optimizer = copy.deepcopy(self._state["optimizer"])
+            trainer.strategy.load_optimizer_state_dict({"optimizer_states": [optimizer]})
             if self._state.get("precision"):
                 trainer.precision_plugin.load_state_dict(self._state["precision"])
             self._state = {}
-        if trainer.is_global_zero:
-            self._progress = Progress(self._description, self._steps, done=self.record.step, unit="steps")
-            self._progress.__enter__()
+        self._start_progress(trainer)
         self._validate_if_due(trainer)
         self._saved = self._last = time.monotonic()
 
@@ -143,6 +150,11 @@ class Session(Callback):
                 f"{self._description}: stopped by {signal_name or self.stop.requested} after step {self.record.step} "
                 f"of {self._steps}; the same command goes on from there"
             )
+
+    def _start_progress(self, trainer: Trainer) -> None:
+        if trainer.is_global_zero:
+            self._progress = Progress(self._description, self._steps, done=self.record.step, unit="steps")
+            self._progress.__enter__()
 
     def _end_progress(self, error: type[BaseException] | None) -> None:
         if self._progress is not None:
@@ -212,9 +224,12 @@ class Session(Callback):
     def _validate_if_due(self, trainer: Trainer) -> None:
         if self.record.step == 0 or not self._validation_due():
             return
+        # a terminal shows one bar at a time
+        self._end_progress(Interrupted)
         if trainer.is_global_zero:
             self.validate(_network(trainer), trainer.strategy.root_device, trainer.precision_plugin.forward_context)
         trainer.strategy.barrier("validation")
+        self._start_progress(trainer)
 
 
 def _network(trainer: Trainer) -> torch.nn.Module:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from wsss.data.loaders import StepSampler, TrainingImages, make_loader, steps_pe
 from wsss.errors import InputError, Interrupted
 from wsss.memory import keep_freed_memory
 from wsss.training.modules import TrainingModule
+from wsss.training.quiet import quiet_lightning
 from wsss.training.resume import Record, StopRequest, load_state
 from wsss.training.session import Session
 from wsss.training.validation import Validation
@@ -176,29 +174,6 @@ def make_trainer(
         limit_val_batches=0,
         use_distributed_sampler=False,
     )
-
-
-@contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Keeps Lightning's notes and warnings from the person; its errors are exceptions and pass."""
-    names = (
-        "lightning.pytorch",
-        "lightning.fabric",
-        "lightning.pytorch.utilities.rank_zero",
-        "lightning.fabric.utilities.rank_zero",
-    )
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [log.level for log in loggers]
-    for log in loggers:
-        log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            warnings.filterwarnings("ignore", module=r"torchmetrics\..*")
-            yield
-    finally:
-        for log, level in zip(loggers, levels, strict=True):
-            log.setLevel(level)
 
 
 def _check(settings: Training, accelerator: str, devices: int, images: int) -> None:

@@ -1,0 +1,45 @@
+"""Keeping Lightning's notes from the person; its errors are exceptions and pass."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LOGGERS = (
+    "lightning.pytorch",
+    "lightning.fabric",
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.fabric.utilities.rank_zero",
+    "torch.multiprocessing.spawn",
+)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Inside the block, Lightning logs errors only and its warnings are dropped."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [log.level for log in loggers]
+    try:
+        with warnings.catch_warnings():
+            _silence()
+            yield
+    finally:
+        for log, level in zip(loggers, levels, strict=True):
+            log.setLevel(level)
+
+
+def set_up_worker_logs() -> None:
+    """For a fresh process that trains along: the same silence, and our own lines to stderr."""
+    _silence()
+    if not logging.getLogger().hasHandlers():
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+
+
+def _silence() -> None:
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning\..*")
+    warnings.filterwarnings("ignore", module=r"torchmetrics\..*")
