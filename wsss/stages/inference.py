@@ -36,7 +36,7 @@ def resolve_device(context: RunContext) -> torch.device:
     return device
 
 
-PIXELS_PER_FORWARD = {"cpu": 2_000_000, "cuda": 40_000_000}
+PIXELS_PER_FORWARD = {"cpu": 800_000, "cuda": 40_000_000}
 """Input pixels of one forward pass: small enough for a CPU's caches and for 4 GB, large enough to fill a GPU."""
 
 

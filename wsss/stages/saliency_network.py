@@ -79,6 +79,8 @@ def _start(session_class: type, model: str, weights: Path, context: RunContext) 
     options.intra_op_num_threads = context.threads or _available_cpus()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # threads that spin while they wait double the time as soon as another job shares the processors
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     chosen = providers(context.device, onnxruntime.get_available_providers())
     try:
         # rembg's classes for networks of one's own insist on a path, the others ignore it
