@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from wsss.code_digest import LEFT_OUT, code_digest, stage_modules
+from wsss.code_digest import LEFT_OUT, code_digests, stage_modules
 from wsss.config import STAGE_SETTINGS
 
 PACKAGE = {
@@ -63,6 +64,10 @@ def root(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text))
     return tmp_path / "wsss"
+
+
+def code_digest(stage: str, root: Path) -> str:
+    return code_digests([stage], root)[stage]
 
 
 def modules(stage: str, root: Path) -> set[str]:
@@ -141,22 +146,42 @@ RERUNS = {
 }
 
 
+@cache
+def modules_of(stage: str) -> list[str]:
+    return stage_modules(stage)
+
+
 @pytest.mark.parametrize("module", RERUNS)
 def test_which_module_runs_which_stages_again(module: str):
     path = Path(__file__).parents[1].joinpath(*module.split("."))
     assert path.with_suffix(".py").is_file()
-    assert {stage for stage in STAGE_SETTINGS if module in stage_modules(stage)} == RERUNS[module]
+    assert {stage for stage in STAGE_SETTINGS if module in modules_of(stage)} == RERUNS[module]
 
 
 @pytest.mark.parametrize("stage", STAGE_SETTINGS)
 def test_every_stage_is_its_own_module(stage: str):
-    found = stage_modules(stage)
+    found = modules_of(stage)
     assert f"wsss.stages.{stage}" in found
     assert not [name for name in found if name.startswith(LEFT_OUT)]
 
 
-def test_it_takes_no_time():
+def test_the_cache_changes_nothing_but_the_time(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    cache, stages = tmp_path / "folder" / "cache.json", ["first", "second", "third"]
+    fresh = code_digests(stages, root)
+    assert code_digests(stages, root, cache) == fresh
+    edit(root / "data/reading.py", "pass", "return 1")
+    changed = code_digests(stages, root, cache)
+    assert changed == code_digests(stages, root)
+    assert changed["first"] != fresh["first"]
+    with monkeypatch.context() as patch:
+        patch.setattr("wsss.code_digest._parse", None)
+        assert code_digests(stages, root, cache) == changed
+    cache.write_text("{damaged")
+    assert code_digests(stages, root, cache) == changed
+
+
+def test_it_takes_no_time(tmp_path: Path):
+    code_digests(STAGE_SETTINGS, cache=tmp_path / "cache.json")
     start = time.process_time()
-    for stage in STAGE_SETTINGS:
-        code_digest(stage)
-    assert time.process_time() - start < 0.7
+    code_digests(STAGE_SETTINGS, cache=tmp_path / "cache.json")
+    assert time.process_time() - start < 0.2

@@ -153,6 +153,11 @@ def test_a_protocol_that_cannot_be_a_file_name_is_refused(name: str):
         plan(predict={"protocols": {name: {}}})
 
 
+def test_a_variant_that_is_a_folder_of_the_run_is_refused():
+    with pytest.raises(InputError, match=r"`variants\.logs`: the run has a folder of this name"):
+        plan(variants={"a": {}, "logs": {}})
+
+
 def test_an_override_that_is_no_setting_is_refused():
     with pytest.raises(InputError, match=r"variants\.b\.seed_labels\.cam_treshold.*did you mean `cam_threshold`"):
         plan(variants={"a": {}, "b": {"seed_labels": {"cam_treshold": 0.3}}})

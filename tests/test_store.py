@@ -87,17 +87,37 @@ def test_missing_damaged_foreign_and_wrong_files_are_named(tmp_path: Path) -> No
         file.attrs["format_version"] = 99
     for path, words in [
         (tmp_path / "none.h5", "no such artifact"),
-        (damaged, "damaged"),
+        (damaged, "damaged or no HDF5 file"),
         (foreign, "no artifact of wsss"),
-        (other, "written by stage saliency, expected cams"),
+        (other, "written by stage saliency; pass the file of stage cams"),
         (newer, "format version 99"),
     ]:
         with pytest.raises(InputError) as error:
             ArtifactReader(path, "cams").ids("cams")
         assert str(path) in str(error.value)
         assert words in str(error.value)
-        assert f"snakemake {path}" in str(error.value)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["an image", "the list of images"])
+def test_damage_inside_a_file_is_named(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "results" / "a.h5"
+    with ArtifactWriter(path, stage="cams") as artifact:
+        for number in range(8):
+            artifact["cams", f"image {number}"] = np.random.default_rng(number).random((20, 20))
+    with h5py.File(path) as file:
+        chunk = file["cams/image 3"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    places = [chunk] if damage == "an image" else [i for i in range(len(content)) if content[i : i + 4] == b"SNOD"]
+    for place in places:
+        content[place : place + 4] = b"????"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error, ArtifactReader(path, "cams") as reader:
+        [reader["cams"][name] for name in reader.ids("cams")]
+    assert f"{path}: " in str(error.value)
+    assert "damaged" in str(error.value)
+    assert f"snakemake {path}" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_missing_image_and_kind_are_named(tmp_path: Path) -> None:

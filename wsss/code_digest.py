@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 PACKAGE = "wsss"
 LEFT_OUT = (
@@ -27,36 +29,47 @@ LEFT_OUT = (
 )
 """Modules and packages that change no result; neither they nor what they import counts."""
 
+Pair = tuple[str, str]
+"""A module and a name in it; an empty name stands for the module as a whole."""
+
 
 @dataclass
 class _Module:
-    """What a source file says about itself.
+    """What a source file says about itself, whatever other files there are.
 
     Attributes:
         digest: Of its code.
-        imports: Pairs of module and name; the name is empty where the module is imported whole.
+        imports: What it imports.
+        exports: Names that it takes from elsewhere, with what they stand for.
+        tables: Entries of tables for lazy imports: a name, and the modules that may be meant.
         defines: Names that it gives a value itself.
-        reexports: Names that it takes from elsewhere, with the pair of module and name that they stand for.
     """
 
     digest: str
-    imports: list[tuple[str, str]] = field(default_factory=list)
-    defines: set[str] = field(default_factory=set)
-    reexports: dict[str, tuple[str, str]] = field(default_factory=dict)
+    imports: list[Pair] = field(default_factory=list)
+    exports: dict[str, Pair] = field(default_factory=dict)
+    tables: list[tuple[str, list[str]]] = field(default_factory=list)
+    defines: list[str] = field(default_factory=list)
 
 
-def code_digest(stage: str, root: Path | None = None) -> str:
-    """The digest of the code that a stage uses.
+def code_digests(stages: Iterable[str], root: Path | None = None, cache: Path | None = None) -> dict[str, str]:
+    """The digest of the code that each stage uses.
 
     Args:
-        stage: Name of the stage, and of its module in `wsss.stages`.
+        stages: Names of stages, and of their modules in `wsss.stages`.
         root: Folder of the package; None takes the one that is running.
+        cache: File that keeps what was found in each source, so that only changed ones are parsed again.
     """
-    source = _Source(root or Path(__file__).parent)
-    digest = hashlib.blake2b(digest_size=8)
-    for name in source.closure(f"{PACKAGE}.stages.{stage}"):
-        digest.update(f"{name} {source.module(name).digest}\n".encode())
-    return digest.hexdigest()
+    source = _Source(root or Path(__file__).parent, _read_cache(cache))
+    digests = {}
+    for stage in stages:
+        digest = hashlib.blake2b(digest_size=8)
+        for name in source.closure(f"{PACKAGE}.stages.{stage}"):
+            digest.update(f"{name} {source.module(name).digest}\n".encode())
+        digests[stage] = digest.hexdigest()
+    if cache is not None and source.parsed:
+        _write_cache(cache, source.modules)
+    return digests
 
 
 def stage_modules(stage: str, root: Path | None = None) -> list[str]:
@@ -64,11 +77,24 @@ def stage_modules(stage: str, root: Path | None = None) -> list[str]:
     return _Source(root or Path(__file__).parent).closure(f"{PACKAGE}.stages.{stage}")
 
 
-@dataclass(frozen=True)
 class _Source:
-    """The source files of the package below a folder."""
+    """The source files of the package below a folder.
 
-    root: Path
+    Args:
+        root: The folder.
+        known: What earlier runs found, by name and content.
+
+    Attributes:
+        modules: What this one found or took over, likewise.
+        parsed: Whether any source had to be parsed.
+    """
+
+    def __init__(self, root: Path, known: dict[str, Any] | None = None) -> None:
+        self.root, self.parsed = root, False
+        self.modules: dict[str, _Module] = {}
+        self._known = known or {}
+        self._by_name: dict[str, _Module] = {}
+        self._paths: dict[str, Path | None] = {}
 
     def closure(self, start: str) -> list[str]:
         """The modules that a module leads to, itself among them."""
@@ -79,41 +105,51 @@ class _Source:
             if name in found or _left_out(name):
                 continue
             found.add(name)
-            for target, attribute in self.module(name).imports:
+            module = self.module(name)
+            pairs = [*module.imports, *((target, key) for key, targets in module.tables for target in targets)]
+            for target, attribute in pairs:
                 waiting += self.resolve(target, attribute)
         return sorted(found)
 
-    def resolve(self, module: str, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> list[str]:
-        """The modules that hold what `from MODULE import NAME` gives; without a name, what the module holds itself."""
-        if self.path(module) is None or (module, name) in seen or (_left_out(module) and module != PACKAGE):
+    def resolve(self, module: str, name: str, seen: frozenset[Pair] = frozenset()) -> list[str]:
+        """The modules that hold what `from MODULE import NAME` gives; without a name, all that the module gives."""
+        path = self.path(module)
+        if path is None or (module, name) in seen or (_left_out(module) and module != PACKAGE):
             return []
         if name and self.path(f"{module}.{name}") is not None:
             return [f"{module}.{name}"]
         content = self.module(module)
-        seen |= {(module, name)}
-        if name in content.reexports and name not in content.defines and self.is_package(module):
-            return self.resolve(*content.reexports[name], seen)
-        if not self.is_package(module) or name in content.defines:
+        if path.name != "__init__.py" or name in content.defines:
             return [module]
+        seen |= {(module, name)}
+        exports = {key: [(target, key) for target in targets] for key, targets in content.tables}
+        exports |= {key: [pair] for key, pair in content.exports.items()}
+        if name in exports:
+            return [target for pair in exports[name] for target in self.resolve(*pair, seen)]
         # the package as a whole, by a name that cannot be followed
-        whole = [target for pair in content.reexports.values() for target in self.resolve(*pair, seen)]
-        return [module, *whole]
+        return [module, *(found for pairs in exports.values() for pair in pairs for found in self.resolve(*pair, seen))]
 
     def path(self, module: str) -> Path | None:
-        """The file of a module, None when there is no such module."""
-        return _path(self.root, module)
-
-    def is_package(self, module: str) -> bool:
-        """Whether a module is a package."""
-        path = self.path(module)
-        return path is not None and path.name == "__init__.py"
+        """The file of a module, None when there is no such module in the package."""
+        if module not in self._paths:
+            self._paths[module] = _path(self.root, module)
+        return self._paths[module]
 
     def module(self, name: str) -> _Module:
-        """What a module's source says; read again when the file has changed."""
-        path = self.path(name)
-        assert path is not None, name
-        status = path.stat()
-        return _read(self.root, name, status.st_mtime_ns, status.st_size)
+        """What a module's source says."""
+        if name not in self._by_name:
+            path = self.path(name)
+            if path is None:
+                raise ModuleNotFoundError(f"there is no module {name} in {self.root}")
+            content = path.read_bytes()
+            key = f"{name} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
+            if key in self._known:
+                module = _Module(**self._known[key])
+            else:
+                module = _parse(content.decode(), name, is_package=path.name == "__init__.py")
+                self.parsed = True
+            self.modules[key] = self._by_name[name] = module
+        return self._by_name[name]
 
 
 def _left_out(module: str) -> bool:
@@ -121,52 +157,54 @@ def _left_out(module: str) -> bool:
     return module == PACKAGE or any(module == name or module.startswith(f"{name}.") for name in LEFT_OUT)
 
 
-@cache
 def _path(root: Path, module: str) -> Path | None:
-    if (module != PACKAGE and not module.startswith(f"{PACKAGE}.")) or ".." in module:
+    parts = module.split(".")
+    if parts[0] != PACKAGE or "" in parts:
         return None
-    stem = root.joinpath(*module.split(".")[1:])
-    for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
-        if path.is_file():
-            return path
-    return None
+    stem = root.joinpath(*parts[1:])
+    candidates = (stem / "__init__.py", stem.with_name(f"{stem.name}.py"))
+    return next((path for path in candidates if path.is_file()), None)
 
 
-@cache
-def _read(root: Path, name: str, _modified: int, _size: int) -> _Module:
-    path = _path(root, name)
-    assert path is not None, name
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    _strip_docstrings(tree)
-    module = _Module(hashlib.blake2b(ast.dump(tree).encode(), digest_size=16).hexdigest())
-    for node in _statements(tree):
+def _parse(source: str, name: str, *, is_package: bool) -> _Module:
+    tree = ast.parse(source)
+    package = name if is_package else name.rpartition(".")[0]
+    statements = list(_statements(tree))  # also takes out what does not count, so it comes before the digest
+    module = _Module(hashlib.blake2b(ast.dump(tree).encode(), digest_size=16).hexdigest(), defines=_defined(tree))
+    for node in statements:
         if isinstance(node, ast.Import):
             module.imports += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            source = _absolute(node, package)
+            origin = _absolute(node, package)
             for alias in node.names:
-                attribute = "" if alias.name == "*" else alias.name
-                module.imports.append((source, attribute))
-                module.reexports[alias.asname or alias.name] = (source, attribute)
-        elif isinstance(node, ast.Dict):
-            for key, target in _module_table(node, package, root, bare=package == name):
-                module.reexports.setdefault(key, (target, key))
-                module.imports.append((target, key))
-    module.defines = set(_defined(tree))
+                pair = (origin, "" if alias.name == "*" else alias.name)
+                module.imports.append(pair)
+                module.exports[alias.asname or alias.name] = pair
+    if is_package or f'"{PACKAGE}.' in source:
+        tables = (node for node in ast.walk(tree) if isinstance(node, ast.Dict))
+        module.tables = [entry for table in tables for entry in _entries(table, package, bare=is_package)]
     return module
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below one, but not what is imported for type checkers alone."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
-            for other in child.orelse:
-                yield other
-                yield from _statements(other)
-            continue
-        yield child
-        yield from _statements(child)
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements, in functions too; takes docstrings and imports for type checkers alone out of the tree."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            children = getattr(node, name, None)
+            if isinstance(children, list):
+                children[:] = [child for child in children if not _is_text(child) and not _is_for_type_checkers(child)]
+                waiting += children
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not node.orelse
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
@@ -177,41 +215,57 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*base, *([node.module] if node.module else [])])
 
 
-def _module_table(node: ast.Dict, package: str, root: Path, *, bare: bool) -> Iterator[tuple[str, str]]:
-    """Name and module of the entries of a table for lazy imports.
+def _entries(table: ast.Dict, package: str, *, bare: bool) -> Iterator[tuple[str, list[str]]]:
+    """Names and possible modules of a table for lazy imports.
 
     A module is written `wsss.ops.cams`, or `.cams` below the package; in the package's own file (`bare`) also `cams`.
     """
-    for key, value in zip(node.keys, node.values, strict=True):
+    for key, value in zip(table.keys, table.values, strict=True):
         texts = [item.value if isinstance(item, ast.Constant) else None for item in (key, value)]
-        if not all(isinstance(text, str) for text in texts):
-            continue
-        name, target = str(texts[0]), str(texts[1])
-        candidates = [f"{package}{target}"] if target.startswith(".") else [target]
-        candidates += [f"{package}.{target}"] if bare else []
-        yield from ((name, candidate) for candidate in candidates if _path(root, candidate) is not None)
+        if all(isinstance(text, str) for text in texts):
+            name, target = str(texts[0]), str(texts[1])
+            yield (
+                name,
+                [f"{package}{target}"] if target.startswith(".") else [target, f"{package}.{target}"][: 1 + bare],
+            )
 
 
-def _defined(tree: ast.Module) -> Iterator[str]:
+def _defined(tree: ast.Module) -> list[str]:
+    found: list[str] = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
+            found.append(node.name)
         elif isinstance(node, ast.Assign):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+            found += [target.id for target in node.targets if isinstance(target, ast.Name)]
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id
+            found.append(node.target.id)
+    return found
 
 
-def _strip_docstrings(tree: ast.AST) -> None:
-    """Removes texts that stand as statements: docstrings, of attributes too."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [child for child in body if not _is_text(child)]  # type: ignore[attr-defined]
+def _cache_version() -> str:
+    """What a cache must have been written by: this very file, and a Python that writes syntax trees alike."""
+    return f"{sys.version_info[:2]} {hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest()}"
 
 
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _read_cache(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content["modules"] if content["version"] == _cache_version() else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
-__all__ = ["LEFT_OUT", "code_digest", "stage_modules"]
+def _write_cache(path: Path, modules: dict[str, _Module]) -> None:
+    content = {"version": _cache_version(), "modules": {key: asdict(module) for key, module in modules.items()}}
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        return  # a folder that cannot be written costs a fraction of a second each time, nothing else
+
+
+__all__ = ["LEFT_OUT", "code_digests", "stage_modules"]

@@ -23,19 +23,20 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 def map_in_processes(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, what: str
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, what: str, in_flight: int = 0
 ) -> Iterator[Result]:
     """Yields `function(item)` for every item, in order, from `workers` processes; 0 works in this one.
 
-    About three items per worker are in flight, however many there are. An exception of the function is raised here.
-    The processes start afresh (spawn), so they share no lock or open file with this one; each has one numerical thread,
-    leaves Ctrl-C to this process, and ends when this process does, even by a kill.
+    Where nothing else is said, about three items per worker are in flight, however many there are. An exception of the
+    function is raised here. The processes start afresh (spawn), so they share no lock or open file with this one; each
+    has one numerical thread, leaves Ctrl-C to this process, and ends when this process does, even by a kill.
 
     Args:
         function: Picklable, as the items and results are; sent to each process once, so it may carry tables.
         items: Read as they are needed.
         workers: How many processes.
         what: The job's name, for the message when a worker dies.
+        in_flight: Items that may be begun, or finished and not yet taken, at a time; fewer where items are large.
 
     Raises:
         InputError: If a worker was killed, as happens when memory runs out.
@@ -47,7 +48,7 @@ def map_in_processes(
     with _single_threaded_children():
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(function,))
         try:
-            yield from _map_in_order(pool, _call_installed, items, in_flight=3 * workers)
+            yield from _map_in_order(pool, _call_installed, items, in_flight=in_flight or 3 * workers)
         except BrokenProcessPool:
             raise InputError(
                 f"{what}: a worker process was killed, most likely for lack of memory; use fewer workers"

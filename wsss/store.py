@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -131,7 +132,7 @@ class Kind(Mapping[str, np.ndarray]):
 
     def attributes(self, image_id: str) -> dict[str, Any]:
         """The attributes of one image's array."""
-        return dict(self._reader.file[f"{self._kind}/{image_id}"].attrs)
+        return self._reader.image_attributes(self._kind, image_id)
 
 
 class ArtifactReader:
@@ -165,26 +166,30 @@ class ArtifactReader:
     @property
     def attributes(self) -> dict[str, Any]:
         """The root attributes; what was stored as JSON comes back as it was given."""
-        return {name: _decode(value) for name, value in self.file.attrs.items()}
+        with self._guarded("its attributes are"):
+            return {name: _decode(value) for name, value in self.file.attrs.items()}
 
     def kinds(self) -> list[str]:
         """The kinds of arrays that are there per image."""
-        return [name for name in self.file if name != TABLES]
+        with self._guarded("its list of kinds is"):
+            return [name for name in self.file if name != TABLES]
 
     def ids(self, kind: str) -> list[str]:
         """The image ids that have an array of this kind, sorted."""
         if kind not in self._ids:
-            if kind not in self.file:
+            if kind not in self.kinds():
                 raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
             found: list[str] = []
-            group = self.file[kind]
-            group.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+            with self._guarded(f"its list of {kind} is"):
+                group = self.file[kind]
+                group.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
             self._ids[kind] = sorted(found)
         return self._ids[kind]
 
     def has(self, kind: str, image_id: str) -> bool:
         """Whether the image has an array of this kind."""
-        return f"{kind}/{image_id}" in self.file
+        with self._guarded(f"its list of {kind} is"):
+            return f"{kind}/{image_id}" in self.file
 
     def read(self, kind: str, image_id: str) -> np.ndarray:
         """One array of one image.
@@ -192,19 +197,33 @@ class ArtifactReader:
         Raises:
             InputError: If it is not there, or its bytes are damaged.
         """
-        try:
-            return self.file[f"{kind}/{image_id}"][()]
-        except KeyError:
-            raise InputError(f"{self.path}: no {kind} of image `{image_id}`; {self._rebuild()}") from None
-        except OSError as error:
-            raise InputError(f"{self.path}: {kind} of `{image_id}` is damaged ({error}); {self._rebuild()}") from None
+        if not self.has(kind, image_id):
+            raise InputError(f"{self.path}: no {kind} of image `{image_id}`; {rebuild_hint(self.path)}")
+        return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")[0]
+
+    def image_attributes(self, kind: str, image_id: str) -> dict[str, Any]:
+        """The attributes of one image's array.
+
+        Raises:
+            InputError: If they are not there, or damaged.
+        """
+        return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")[1]
+
+    def _dataset(self, name: str, what: str) -> tuple[np.ndarray, dict[str, Any]]:
+        with self._guarded(what):
+            try:
+                dataset = self.file[name]
+                return dataset[()], dict(dataset.attrs)
+            except KeyError as error:  # a name whose link leads nowhere
+                raise OSError(str(error)) from None
 
     def table(self, name: str) -> np.ndarray:
         """A table; strings come as an array of `str` objects."""
-        if f"{TABLES}/{name}" not in self.file:
-            raise InputError(f"{self.path}: holds no table {name}; {self._rebuild()}")
-        dataset = self.file[f"{TABLES}/{name}"]
-        return dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
+        if not self.has(TABLES, name):
+            raise InputError(f"{self.path}: holds no table {name}; {rebuild_hint(self.path)}")
+        with self._guarded(f"its table {name} is"):
+            dataset = self.file[f"{TABLES}/{name}"]
+            return dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
 
     def __getitem__(self, kind: str) -> Kind:
         return Kind(self, kind)
@@ -231,22 +250,40 @@ class ArtifactReader:
             # no lock: a reader must never keep the pipeline from replacing the file
             file = h5py.File(self.path, "r", locking=False)
         except OSError as error:
-            raise InputError(f"{self.path}: damaged or no HDF5 file ({error}); {self._rebuild()}") from None
-        version, stage = file.attrs.get("format_version"), file.attrs.get("stage")
+            raise InputError(f"{self.path}: damaged or no HDF5 file ({error}); {rebuild_hint(self.path)}") from None
+        with self._guarded("its header is"):
+            version, stage = file.attrs.get("format_version"), file.attrs.get("stage")
         problem = ""
         if version is None or stage is None:
             problem = "an HDF5 file, but no artifact of wsss"
         elif version != FORMAT_VERSION:
             problem = f"has format version {version}, this package reads {FORMAT_VERSION}"
         elif self._stages is not None and stage not in self._stages:
-            problem = f"was written by stage {stage}, expected {' or '.join(self._stages)}"
+            file.close()
+            wanted = " or ".join(self._stages)
+            raise InputError(f"{self.path}: was written by stage {stage}; pass the file of stage {wanted}")
         if problem:
             file.close()
-            raise InputError(f"{self.path}: {problem}; {self._rebuild()}")
+            raise InputError(f"{self.path}: {problem}; {rebuild_hint(self.path)}")
         return file
 
-    def _rebuild(self) -> str:
-        return f"delete it and build it again with `snakemake {self.path}`"
+    @contextmanager
+    def _guarded(self, what: str) -> Iterator[None]:
+        """Says in one line what HDF5 could not read; its own errors name neither the file nor a remedy."""
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            reason = " ".join(str(error).split())[:160]
+            raise InputError(f"{self.path}: {what} damaged ({reason}); {rebuild_hint(self.path)}") from None
+
+
+def rebuild_hint(path: Path) -> str:
+    """How to mend a file: by the workflow where the workflow made it, else by giving another."""
+    if "results" in path.parts:
+        return f"delete it and build it again with `snakemake {path}`"
+    return "replace it, or make it again"
 
 
 def _digest(name: str, content: bytes, shape: tuple[int, ...], dtype: str) -> int:

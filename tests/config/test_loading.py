@@ -112,3 +112,9 @@ def test_canonical_json_is_complete_and_round_trips() -> None:
 def test_one_label_set_may_be_written_as_a_word() -> None:
     assert TrainSegmenter.parse({"labels": "masks"}).labels == ("masks",)
     assert TrainSegmenter.parse({"labels": ["seeds", "seeds_self"]}).labels == ("seeds", "seeds_self")
+
+
+def test_background_limit_above_the_cam_threshold_is_refused_without_saliency() -> None:
+    rule = {"rule": "background_threshold", "cam_threshold": 0.3, "background_cam_threshold": 0.6}
+    with pytest.raises(InputError, match=r"must not be above cam_threshold, got 0\.6 and 0\.3"):
+        load_config(config(seed_labels=rule))

@@ -206,3 +206,12 @@ def test_folder_masks(folder_root: Path) -> None:
     assert "there is no .png file" in refused(folder, folder_root, masks=str(other))
     Image.new("L", (4, 4)).save(other / "img_0.png")
     assert "`img_0.png` belongs to no image" in refused(folder, folder_root, masks=str(other))
+
+
+def test_the_pictures_of_a_run_inside_the_folder_are_no_photographs(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "photos")
+    before = folder(root).records
+    own = root / "results" / "my" / "report"
+    own.mkdir(parents=True)
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(own / "contact_sheet.jpg")
+    assert folder(root).records == before

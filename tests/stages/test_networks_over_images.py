@@ -10,15 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers import make_voc
-from wsss.config import Cams, Crf, Protocol, SeedLabels, SegmenterLabels, VocData
+from tests.helpers import make_folder, make_voc
+from wsss.config import Cams, Crf, Evaluate, FolderData, Protocol, Report, SeedLabels, SegmenterLabels, VocData
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.errors import InputError
 from wsss.stages.cams import cams
+from wsss.stages.evaluate import evaluate
 from wsss.stages.index import index
 from wsss.stages.predict import predict
 from wsss.stages.predict_photos import predict_photos
+from wsss.stages.report import report
 from wsss.stages.seed_labels import seed_labels
 from wsss.stages.segmenter_labels import segmenter_labels
 from wsss.store import ArtifactReader, ArtifactWriter
@@ -207,3 +209,25 @@ def test_an_interrupted_stage_goes_on(run: Run, made_cams: Path, tmp_path: Path,
     # two images were kept from the first attempt
     assert len(calls) == 3 + len(run.dataset.ids("train")) - 2
     assert ArtifactReader(output).ids("cams") == ArtifactReader(made_cams).ids("cams")
+
+
+def test_a_data_set_without_val_and_masks_goes_to_the_end(run: Run, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "photos", train=4, val=0, masks=False)
+    labels = folder / "labels.csv"
+    rows = [line.rsplit(",", 1)[0] for line in labels.read_text(encoding="utf-8").splitlines()]
+    labels.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    made = tmp_path / "index.h5"
+    classes = CLASSES[1:]
+    index(FolderData(root=str(folder), classes=classes), output=made)
+    assert load_dataset(made).splits == ["train"]
+    paths = {"cams": tmp_path / "cams.h5", "labels": tmp_path / "labels.h5", "predictions": tmp_path / "m--single.h5"}
+    cams(Cams(scales=(1.0,)), index=made, classifier=run.classifier, output=paths["cams"])
+    alone = SeedLabels(rule="background_threshold", cam_threshold=0.3)
+    seed_labels(alone, index=made, cams=paths["cams"], saliency=None, output=paths["labels"])
+    predict(Protocol(), index=made, model=run.segmenter, split="val", output=paths["predictions"])
+    assert ArtifactReader(paths["predictions"], "predict").kinds() == []
+    metrics, page = tmp_path / "evaluation" / "metrics.json", tmp_path / "report.html"
+    sets = {"labels": {"seeds": paths["labels"]}, "predictions": {"val/m--single": paths["predictions"]}}
+    evaluate(Evaluate(), index=made, cams=paths["cams"], **sets, output=metrics)
+    report(Report(samples=2), index=made, evaluations=[metrics], output=page)
+    assert "seed labels" in page.read_text(encoding="utf-8").lower()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from snakemake.io import _IOFile
 
-from wsss.code_digest import code_digest
-from wsss.config import load_config
+from wsss.code_digest import code_digests
+from wsss.config import STAGE_SETTINGS, load_config
 from wsss.errors import InputError
 from wsss.plan import SHARED_BY_ALL, Artifact, Plan
 from wsss.plan import folder_fingerprint, missing_source, source_files, source_folders
@@ -128,10 +128,12 @@ def settings_of(stage):
     return text
 
 
-@cache
+DIGESTS = code_digests(STAGE_SETTINGS, cache=Path(".snakemake", "wsss-code.json"))
+
+
 def digest_of(stage):
     """Digest of the code that a stage uses. As a resource, it tells a job what it is made with."""
-    return code_digest(stage)
+    return DIGESTS[stage]
 
 
 def code_of(stage):

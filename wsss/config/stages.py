@@ -68,6 +68,16 @@ class SeedLabels(Settings):
     paper's rule. Inferred: a higher limit teaches background close to objects. For `background_threshold`, a lower
     limit leaves the CAMs between it and `cam_threshold` ignored."""
 
+    @model_validator(mode="after")
+    def _check(self) -> SeedLabels:
+        limit = self.background_cam_threshold
+        if self.rule == "background_threshold" and limit is not None and limit > self.cam_threshold:
+            raise ValueError(
+                "with the rule `background_threshold`, background_cam_threshold must not be above cam_threshold, "
+                f"got {limit} and {self.cam_threshold}; lower it, or set it to null"
+            )
+        return self
+
 
 class TrainSegmenter(Training):
     """A standard segmentation network, fully supervised by pseudo labels."""

@@ -97,7 +97,9 @@ def label_rule(stage: str, settings: Mapping[str, Any]) -> str:
         return ""
     cam, low = settings.get("cam_threshold"), settings.get("background_cam_threshold")
     if settings.get("rule") == "background_threshold":
-        return f"class where CAM > {cam}, background " + (f"where CAM ≤ {low}, 255 between" if low else "elsewhere")
+        return f"class where CAM > {cam}, background " + (
+            "elsewhere" if low is None else f"where CAM ≤ {low}, 255 between"
+        )
     salient = settings.get("saliency_threshold")
     return (
         f"class where saliency > {salient} and CAM > {cam}, background where saliency ≤ {salient} "

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from wsss.config import Backbone
 from wsss.errors import InputError
 
 PACKAGED = ("tf_efficientnet_lite0",)
@@ -54,6 +55,19 @@ def load_state_file(network: nn.Module, path: str) -> None:
             f"or of another shape, the first is `{missing[0]}`"
         )
     network.load_state_dict(fitting, strict=False)
+
+
+def weights_file(settings: Backbone) -> Path | None:
+    """The file that a backbone's weights are read from; None where they come from a package, a library or nowhere.
+
+    Raises:
+        InputError: If it is not there.
+    """
+    if settings.weights in ("auto", "none"):
+        return None
+    if not Path(settings.weights).is_file():
+        raise InputError(f"{settings.weights}: no such weight file; check backbone.weights")
+    return Path(settings.weights)
 
 
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:

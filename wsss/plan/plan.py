@@ -15,6 +15,9 @@ from wsss.plan.artifacts import BRANCH, SEGMENTER_PREFIX, SHARED_BY_ALL, Artifac
 UNNAMED_VARIANT = "base"
 """Folder of the only variant of a run that has several seeds and names no variant."""
 
+RESERVED = {"logs", "benchmarks", "report"}
+"""Folders of a run beside those of its variants."""
+
 
 class Plan:
     """Everything about a run that follows from its config alone, without looking at any file.
@@ -217,7 +220,9 @@ class Plan:
         return self._lineages[artifact]
 
     def _check_names(self) -> None:
-        """Refuses names of protocols that would break the paths in which they stand."""
+        """Refuses names of variants and protocols that would break the paths in which they stand."""
+        for name in RESERVED & set(self.config.variants):
+            raise InputError(f"`variants.{name}`: the run has a folder of this name; choose another")
         for config in self._configs.values():
             for name in config.predict.protocols:
                 if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name) or "--" in name:

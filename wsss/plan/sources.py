@@ -9,15 +9,13 @@ from pathlib import Path
 
 from wsss.config import Saliency, Settings, Training
 from wsss.data.sources import input_files, input_folders
-from wsss.data.sources.files import IMAGE_SUFFIXES
+from wsss.data.sources.files import IMAGE_SUFFIXES, OWN_OUTPUT
 from wsss.plan.artifacts import Artifact
 from wsss.plan.plan import Plan
 
 TRAININGS = ("train_classifier", "train_segmenter")
 WATCHED = (*IMAGE_SUFFIXES, ".xml")
 """Endings of the files that count in a folder: images, maps and annotations; tables are looked at themselves."""
-OWN_OUTPUT = "results"
-"""Below a folder of photographs, this run's own pictures are no photographs (whoever works inside the folder)."""
 
 
 def source_files(stage: str, settings: Settings) -> dict[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -134,10 +134,4 @@ class ImageArtifact:
         return sorted(self._state.folder.glob("shard-*.h5"))
 
 
-def batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The items in order, `size` at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-__all__ = ["ImageArtifact", "batches", "fingerprint", "git_commit", "provenance", "stamp"]
+__all__ = ["ImageArtifact", "fingerprint", "git_commit", "provenance", "stamp"]

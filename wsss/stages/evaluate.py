@@ -100,7 +100,9 @@ def evaluate(
     measured = _measure(sources, output, context)
     records = _records(sources, measured)
     points = scan_seed_labels(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []
-    inputs = {"index": index, "saliency": saliency, "cams": cams, "labels": labels, "predictions": predictions}
+    # predictions of a split without images hold nothing
+    used = {name: path for name, path in predictions.items() if name in sources.predictions}
+    inputs = {"index": index, "saliency": saliency, "cams": cams, "labels": labels, "predictions": used}
     content = _header(settings, inputs, output, context)
     content |= {"data": _data(dataset), "evaluations": records, "seed_labels_scan": scan_summary(points)}
     content |= {"definitions": DEFINITIONS, "warnings": warnings_of(records)}
@@ -122,9 +124,10 @@ def _open(
     for name, path in predictions.items():
         reader = ArtifactReader(path, "predict")
         split = str(reader.attributes.get("split", ""))
-        if split not in dataset.splits:
+        if split in dataset.splits:
+            predicted[name] = (split, reader)
+        elif reader.kinds():
             raise InputError(f"{path}: predicts split `{split}`, the index has {', '.join(dataset.splits)}")
-        predicted[name] = (split, reader)
     sources = Sources(
         dataset=dataset,
         saliency=ArtifactReader(saliency, "saliency") if saliency is not None else None,

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from wsss.context import RunContext
 from wsss.data import Dataset
+from wsss.data.images import bounded_size
 from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
 
@@ -76,9 +77,7 @@ def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: 
 
 def network_size(dataset: Dataset, image_id: str) -> tuple[int, int]:
     """Height and width of an image as networks see it, without reading it."""
-    height, width = dataset.size(image_id)
-    factor = min(1.0, dataset.max_side / max(height, width))
-    return max(1, round(height * factor)), max(1, round(width * factor))
+    return bounded_size(dataset.size(image_id), dataset.max_side)
 
 
 class _Batches(TorchDataset[tuple[list[str], Tensor]]):

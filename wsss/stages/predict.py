@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import image_batches, resolve_device
 from wsss.stages.segmentation import Scores, finish, load_segmentation_network, network_probabilities, scores_of_batch
+
+logger = logging.getLogger(__name__)
 
 
 def predict(
@@ -33,7 +36,7 @@ def predict(
         settings: Scales, flip, CRF.
         index: Artifact of stage `index`.
         model: Checkpoint of a stage that trains a segmentation network.
-        split: `train` or `val`.
+        split: `train` or `val`; one without images gives an artifact without images, and a warning.
         output: Artifact; kind `segmentation`: (H, W) uint8, 0 background, at the size of the photograph.
         protocol_name: Name of the protocol, recorded.
 
@@ -46,7 +49,9 @@ def predict(
     attributes = provenance("predict", settings, {"index": index, "model": model}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": split, "model": output.name.split("--")[0]}
     attributes |= {"protocol": protocol_name, "image_labels_used": False}
-    ids = dataset.ids(split)
+    ids = dataset.ids(split) if split in dataset.splits else []
+    if not ids:
+        logger.warning("predict: the data set has no images in `%s`, so nothing is predicted", split)
     with ImageArtifact(output, stage="predict", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         scores = _scores(network, dataset, pending, settings, context, device)

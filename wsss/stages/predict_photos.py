@@ -12,7 +12,7 @@ from torch import nn
 
 from wsss.config import Protocol
 from wsss.context import RunContext
-from wsss.data.images import read_image, resize_image
+from wsss.data.images import bounded_size, read_image, resize_image
 from wsss.errors import InputError
 from wsss.ops.palette import voc_palette
 from wsss.parallel import map_in_threads
@@ -85,7 +85,7 @@ def _scores(
 ) -> Iterator[Scores]:
     """Probabilities photograph by photograph (sizes differ), the next one read while the network works."""
     for name, image in map_in_threads(_read, named.items(), workers=1, in_flight=2):
-        small = resize_image(image, _bounded(image.shape[:2], max_side))
+        small = resize_image(image, bounded_size(image.shape[:2], max_side))
         tensor = torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float().div_(255)
         probabilities = network_probabilities(network, tensor, protocol)[0].cpu().numpy()
         yield Scores(name, probabilities, small if protocol.crf else None, image.shape[:2])
@@ -93,11 +93,6 @@ def _scores(
 
 def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray]:
     return item[0], read_image(item[1])
-
-
-def _bounded(size: tuple[int, ...], max_side: int) -> tuple[int, int]:
-    factor = min(1.0, max_side / max(size))
-    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def _write(output: Path, name: str, photo: Path, labels: np.ndarray) -> Path:

@@ -70,7 +70,9 @@ def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> It
         for item in scores:
             yield item.image_id, labels_at_size(torch.from_numpy(item.probabilities), item.size).numpy()
         return
-    refined = map_in_processes(_Refinement(crf), scores, workers=context.workers, what="dense CRF")
+    # an item is the scores of all classes, up to hundreds of MB: one in work for each process and one waiting
+    in_flight = context.workers + 1
+    refined = map_in_processes(_Refinement(crf), scores, workers=context.workers, what="dense CRF", in_flight=in_flight)
     for image_id, probabilities, size in refined:
         yield image_id, labels_at_size(torch.from_numpy(probabilities), size).numpy()
 

@@ -8,6 +8,7 @@ from wsss.config import TrainClassifier
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
+from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model
@@ -36,7 +37,9 @@ def train_classifier(
     """
     output = Path(output)
     dataset = load_dataset(index)
-    attributes = provenance(STAGE, settings, {"index": Path(index)}, context)
+    attributes = provenance(
+        STAGE, settings, {"index": Path(index), "weights": weights_file(settings.backbone)}, context
+    )
     model_settings = {"backbone": settings.backbone.model_dump(mode="json"), "dropout": settings.dropout}
     with StageState(output, stamp(STAGE, attributes)) as state:
         network = build_model("classifier", model_settings, dataset.num_classes, seed=context.seed)

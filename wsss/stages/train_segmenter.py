@@ -12,6 +12,7 @@ from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.loaders import LabelSource, TrainingImages
 from wsss.errors import InputError
+from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
 from wsss.state import StageState
 from wsss.store import ArtifactReader
@@ -48,7 +49,9 @@ def train_segmenter(
     """
     output = Path(output)
     dataset = load_dataset(index)
-    attributes = provenance(STAGE, settings, {"index": Path(index), "labels": labels}, context)
+    attributes = provenance(
+        STAGE, settings, {"index": Path(index), "labels": labels, "weights": weights_file(settings.backbone)}, context
+    )
     source = _ArtifactLabels(Path(labels), dataset) if labels is not None else _TrueMasks(dataset)
     model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
     with StageState(output, stamp(STAGE, attributes)) as state:

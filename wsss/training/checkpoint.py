@@ -15,6 +15,7 @@ from wsss import __version__
 from wsss.config import Backbone
 from wsss.errors import InputError
 from wsss.models import Classifier, Segmenter
+from wsss.store import rebuild_hint
 from wsss.training.files import write_torch
 
 FORMAT_VERSION = 1
@@ -116,9 +117,10 @@ def load_model(
     )
     stages = (stage,) if isinstance(stage, str) else stage
     if stages is not None and info.stage not in stages:
-        raise InputError(f"{path}: was written by stage {info.stage}, expected {' or '.join(stages)}")
+        wanted = " or ".join(stages)
+        raise InputError(f"{path}: was written by stage {info.stage}; pass the checkpoint of stage {wanted}")
     if class_names is not None and info.class_names != tuple(class_names):
-        raise InputError(f"{path}: {_class_difference(info.class_names, tuple(class_names))}; {_rebuild(path)}")
+        raise InputError(f"{path}: {_class_difference(info.class_names, tuple(class_names))}; {rebuild_hint(path)}")
     # the weights come from this file, so nothing must be downloaded first
     settings = {**info.model_settings, "backbone": {**info.model_settings["backbone"], "weights": "none"}}
     model = build_model(info.kind, settings, info.num_classes)
@@ -130,19 +132,21 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such checkpoint; {_rebuild(path)}") from None
+        raise InputError(f"{path}: no such checkpoint; {rebuild_hint(path)}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, expected a checkpoint (model.ckpt)") from None
     except Exception as error:  # torch.load raises whatever its unpickler meets
         raise InputError(
-            f"{path}: damaged, or no checkpoint that can be read safely ({type(error).__name__}); {_rebuild(path)}"
+            f"{path}: damaged, or no checkpoint that can be read safely ({type(error).__name__}); {rebuild_hint(path)}"
         ) from None
     keys = {"format_version", "stage", "kind", "model_settings", "class_names", "attributes", "metrics", "weights"}
     if not isinstance(payload, dict) or not keys <= payload.keys():
-        raise InputError(f"{path}: a file of torch, but no checkpoint of wsss; {_rebuild(path)}")
+        raise InputError(f"{path}: a file of torch, but no checkpoint of wsss; {rebuild_hint(path)}")
     if payload["format_version"] != FORMAT_VERSION:
         version = payload["format_version"]
-        raise InputError(f"{path}: has format version {version}, this package reads {FORMAT_VERSION}; {_rebuild(path)}")
+        raise InputError(
+            f"{path}: has format version {version}, this package reads {FORMAT_VERSION}; {rebuild_hint(path)}"
+        )
     if payload["kind"] not in MODELS:
         raise InputError(f"{path}: holds a network `{payload['kind']}`, known are {', '.join(MODELS)}")
     return payload
@@ -155,7 +159,7 @@ def _load_weights(path: Path, model: nn.Module, weights: Mapping[str, torch.Tens
     if wrong:
         raise InputError(
             f"{path}: {len(wrong)} tensors are missing, unknown or of another shape, the first is `{wrong[0]}`; "
-            f"{_rebuild(path)}"
+            f"{rebuild_hint(path)}"
         )
     model.load_state_dict(dict(weights), strict=True)
 
@@ -165,7 +169,3 @@ def _class_difference(found: tuple[str, ...], expected: tuple[str, ...]) -> str:
         return f"was trained on {len(found) - 1} classes, the index has {len(expected) - 1}"
     place = next(i for i, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b)
     return f"its class {place} is `{found[place]}`, the index has `{expected[place]}`"
-
-
-def _rebuild(path: Path) -> str:
-    return f"delete it and train again with `snakemake {path}`"

@@ -13,6 +13,8 @@ from wsss.errors import InputError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png",)
+OWN_OUTPUT = "results"
+"""Below a folder of photographs, a run's own pictures are no photographs (whoever works inside the folder)."""
 
 
 class ImageFolder:
@@ -71,7 +73,7 @@ class ImageFolder:
             return self._by_name[key]
         found = self._by_stem.get(key, [])
         if not found:
-            hint = nearest(key, [*self._by_name, *self._by_stem] if "." in key else self._by_stem)
+            hint = nearest(key, self._by_name if "." in key else self._by_stem)
             raise InputError(f"{where}: there is no image `{name}` in {self.folder}{hint}")
         if len(found) > 1:
             raise InputError(f"{where}: `{name}` may be `{found[0]}` or `{found[1]}`; write the suffix too")
@@ -166,7 +168,8 @@ def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> list[s
         entered = []
         for name in sorted(folders):
             target = (Path(place) / name).resolve()
-            if not name.startswith(".") and target not in seen:
+            own = not prefix and name == OWN_OUTPUT
+            if not name.startswith(".") and target not in seen and not own:
                 seen.add(target)
                 entered.append(name)
         folders[:] = entered

@@ -189,7 +189,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     meant = did_you_mean(name, names)
     if meant:
         return meant
-    return f": one of {', '.join(names)} is expected" if 0 < len(names) <= 30 else "; correct the name or remove it"
+    return f": one of {', '.join(names)} is expected" if 0 < len(names) <= 21 else "; correct the name or remove it"
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
