@@ -115,7 +115,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         load_dataset(tmp_path / "none.h5")
     with ArtifactWriter(tmp_path / "cams.h5", stage="cams"):
         pass
-    with pytest.raises(InputError, match="written by stage cams, expected index"):
+    with pytest.raises(InputError, match="written by stage cams; pass the file of stage index"):
         load_dataset(tmp_path / "cams.h5")
 
 

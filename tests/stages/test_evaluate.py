@@ -200,7 +200,7 @@ def test_label_of_no_class_is_refused(run):
 
 
 def test_artifact_of_another_stage_is_refused(run):
-    with pytest.raises(InputError, match="was written by stage cams, expected seed_labels"):
+    with pytest.raises(InputError, match="was written by stage cams; pass the file of stage seed_labels"):
         evaluate_run(run, "refused", labels={"wrong": run.path("cams")})
 
 

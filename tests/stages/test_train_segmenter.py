@@ -99,7 +99,7 @@ def test_labels_of_other_images_do_not_pass(index_path: Path, tmp_path: Path) ->
 
 def test_another_artifact_does_not_pass_as_labels(index_path: Path, tmp_path: Path) -> None:
     labels = write_labels(tmp_path / "cams.h5", index_path, 1, stage="cams")
-    with pytest.raises(InputError, match="was written by stage cams, expected seed_labels"):
+    with pytest.raises(InputError, match="was written by stage cams; pass the file of stage seed_labels"):
         train(index_path, labels, tmp_path / "model.ckpt")
 
 

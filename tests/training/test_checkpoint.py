@@ -106,7 +106,8 @@ def test_bad_files_get_one_line(tmp_path: Path) -> None:
 def test_checkpoint_of_another_kind_gets_one_line(tmp_path: Path) -> None:
     path = tmp_path / "model.ckpt"
     save(path)
-    assert "was written by stage train_classifier, expected train_segmenter" in one_line(path, stage="train_segmenter")
+    message = one_line(path, stage="train_segmenter")
+    assert "was written by stage train_classifier; pass the checkpoint of stage train_segmenter" in message
     message = one_line(path, class_names=("background", "cat"))
     assert "was trained on 2 classes, the index has 1" in message
     assert "its class 2 is `dog`, the index has `cow`" in one_line(path, class_names=("background", "cat", "cow"))
