@@ -22,7 +22,9 @@ from wsss.config import STAGE_SETTINGS
 
 PROGRAM = "from wsss.cli import main; main()"
 SLEEPING = """
-import logging, time
+import logging, signal, time
+# who starts the tests in the background makes them, and their children, deaf to Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from wsss.cli import options
 def run(self, **inputs):
     logging.getLogger("wsss").info("running")
