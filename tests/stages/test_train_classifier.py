@@ -92,7 +92,7 @@ def test_state_of_other_settings_is_not_gone_on_from(
     index_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("wsss.stages.train_classifier.write_outputs", _full_disk)
+        patch.setattr("wsss.stages.training.write_outputs", _full_disk)
         with pytest.raises(OSError, match="disk full"):
             train(index_path, tmp_path / "model.ckpt")
     train(index_path, tmp_path / "model.ckpt", epochs=1)

@@ -17,6 +17,9 @@ from wsss.context import RunContext
 from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter
 
+LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
+"""Stages whose artifacts hold label maps (kind `segmentation`) of the training images."""
+
 
 def fingerprint(path: str | Path) -> str:
     """A short digest of a file's content; an artifact carries its own, other files are hashed."""
@@ -134,4 +137,4 @@ class ImageArtifact:
         return sorted(self._state.folder.glob("shard-*.h5"))
 
 
-__all__ = ["ImageArtifact", "fingerprint", "git_commit", "provenance", "stamp"]
+__all__ = ["LABEL_STAGES", "ImageArtifact", "fingerprint", "git_commit", "provenance", "stamp"]

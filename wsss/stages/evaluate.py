@@ -56,12 +56,11 @@ from wsss.evaluation.tables import CsvWriter, write_json, write_tables
 from wsss.evaluation.tally import CamTally, Key, Measured, Sources, measure
 from wsss.parallel import map_in_processes
 from wsss.progress import Progress
-from wsss.stages.artifact import provenance
+from wsss.stages.artifact import LABEL_STAGES, provenance
 from wsss.store import ArtifactReader
 
 IMAGES_PER_TASK = 8
 KINDS = ("saliency", "cams", "labels", "label_saliency", "predictions")
-LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
 PER_IMAGE = ("image", "split", "kind", "name", "iou", "coverage", "foreground", "change")
 
 logger = logging.getLogger(__name__)

@@ -10,12 +10,11 @@ from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
 from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
+from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model
 from wsss.training.modules import ClassifierModule
-from wsss.training.outputs import write_outputs
-from wsss.training.trainer import run_training
-from wsss.training.validation import ClassifierValidation, batch_limits
+from wsss.training.validation import ClassifierValidation
 
 STAGE = "train_classifier"
 
@@ -35,7 +34,6 @@ def train_classifier(
         InputError: If an input is wrong.
         Interrupted: If the stage was asked to stop; the same call goes on.
     """
-    output = Path(output)
     dataset = load_dataset(index)
     attributes = provenance(
         STAGE, settings, {"index": Path(index), "weights": weights_file(settings.backbone)}, context
@@ -43,26 +41,15 @@ def train_classifier(
     model_settings = {"backbone": settings.backbone.model_dump(mode="json"), "dropout": settings.dropout}
     with StageState(output, stamp(STAGE, attributes)) as state:
         network = build_model("classifier", model_settings, dataset.num_classes, seed=context.seed)
-        data = TrainingImages(dataset, dataset.ids("train"), settings.augmentation, seed=context.seed)
-        validation = None
-        if "val" in dataset.splits:
-            validation = ClassifierValidation(dataset, "val", dataset.class_names, **batch_limits(settings, context))
-        result = run_training(
+        train_to_checkpoint(
+            state,
             ClassifierModule(network, settings.optimizer),
-            data,
-            validation,
-            description=STAGE,
+            TrainingImages(dataset, dataset.ids("train"), settings.augmentation, seed=context.seed),
+            dataset,
+            stage=STAGE,
             settings=settings,
             context=context,
-            folder=state.folder,
-        )
-        write_outputs(
-            output,
-            network,
-            result,
-            stage=STAGE,
+            validation=ClassifierValidation,
             model_settings=model_settings,
-            class_names=dataset.class_names,
             attributes=attributes,
         )
-        state.finish()

@@ -13,17 +13,15 @@ from wsss.data import Dataset, load_dataset
 from wsss.data.loaders import LabelSource, TrainingImages
 from wsss.errors import InputError
 from wsss.models.pretrained import weights_file
-from wsss.stages.artifact import provenance, stamp
+from wsss.stages.artifact import LABEL_STAGES, provenance, stamp
+from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import build_model
 from wsss.training.modules import SegmenterModule
-from wsss.training.outputs import write_outputs
-from wsss.training.trainer import run_training
-from wsss.training.validation import SegmenterValidation, batch_limits
+from wsss.training.validation import SegmenterValidation
 
 STAGE = "train_segmenter"
-LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
 
 
 def train_segmenter(
@@ -47,7 +45,6 @@ def train_segmenter(
         InputError: If an input is wrong; also if the labels hold nothing to learn from.
         Interrupted: If the stage was asked to stop; the same call goes on.
     """
-    output = Path(output)
     dataset = load_dataset(index)
     attributes = provenance(
         STAGE, settings, {"index": Path(index), "labels": labels, "weights": weights_file(settings.backbone)}, context
@@ -58,29 +55,18 @@ def train_segmenter(
         source.check()
         _check_batch(settings, len(source.ids))
         network = build_model("segmenter", model_settings, dataset.num_classes, seed=context.seed)
-        data = TrainingImages(dataset, source.ids, settings.augmentation, seed=context.seed, labels=source)
-        validation = None
-        if "val" in dataset.splits and dataset.has_masks("val"):
-            validation = SegmenterValidation(dataset, "val", dataset.class_names, **batch_limits(settings, context))
-        result = run_training(
+        train_to_checkpoint(
+            state,
             SegmenterModule(network, settings.optimizer),
-            data,
-            validation,
-            description=STAGE,
+            TrainingImages(dataset, source.ids, settings.augmentation, seed=context.seed, labels=source),
+            dataset,
+            stage=STAGE,
             settings=settings,
             context=context,
-            folder=state.folder,
-        )
-        write_outputs(
-            output,
-            network,
-            result,
-            stage=STAGE,
+            validation=SegmenterValidation,
             model_settings=model_settings,
-            class_names=dataset.class_names,
             attributes=attributes,
         )
-        state.finish()
 
 
 def _check_batch(settings: TrainSegmenter, images: int) -> None:

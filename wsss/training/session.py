@@ -6,8 +6,6 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +13,16 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from wsss.config import Training
+from wsss.data.loaders import steps_per_epoch
 from wsss.errors import InputError, Interrupted
 from wsss.progress import Progress
 from wsss.training.modules import TrainingModule
 from wsss.training.quiet import set_up_worker_logs
 from wsss.training.resume import Record, StopRequest, save_state, seed_step
 from wsss.training.schedule import rate_factor, set_rates
+from wsss.training.validation import Validation
 
 logger = logging.getLogger(__name__)
-Measure = Callable[
-    [torch.nn.Module, torch.device, Callable[[], AbstractContextManager[Any]], Callable[[], None]], dict[str, Any]
-]
 MAX_ROWS = 500
 STEPS_BETWEEN_NOTES = 10
 """Reading the loss waits for a GPU, so it is not read at every step."""
@@ -37,16 +34,18 @@ class Session(Callback):
     Args:
         description: For progress, e.g. `train_classifier`.
         settings: Of the training.
-        steps: Steps in all.
-        steps_per_epoch: Steps in an epoch.
+        images: How many there are to train on.
         seed: Seed of the random numbers of every step.
         folder: Where states are written.
         checkpoint_minutes: Time between them; 0 writes one after every step.
         record: Where the training stands; kept up to date.
         state: Saved weights and optimiser to go on from; empty to start.
-        measure: Validation, or None.
-        metric: Key of the number in it that goes into the curves.
+        validation: Measures the network; None measures nothing.
         stop: Says when to stop.
+
+    Attributes:
+        steps: Steps in all.
+        steps_per_epoch: Steps in an epoch.
     """
 
     def __init__(
@@ -54,24 +53,27 @@ class Session(Callback):
         *,
         description: str,
         settings: Training,
-        steps: int,
-        steps_per_epoch: int,
+        images: int,
         seed: int,
         folder: Path,
         checkpoint_minutes: float,
         record: Record,
         state: dict[str, Any],
-        measure: Measure | None,
-        metric: str,
+        validation: Validation | None,
         stop: StopRequest,
     ) -> None:
-        self.record, self.stop = record, stop
-        self._description, self._settings, self._seed, self._folder = description, settings, seed, folder
-        self._steps, self._steps_per_epoch = steps, steps_per_epoch
-        self._every = max(1, math.ceil(steps / MAX_ROWS))
-        self._validate_every = settings.validate_every * steps_per_epoch
+        self.settings, self.folder, self.record, self.stop = settings, folder, record, stop
+        self.steps_per_epoch = steps_per_epoch(images, settings.batch_size)
+        self.steps = settings.epochs * self.steps_per_epoch
+        if settings.max_steps is not None:
+            self.steps = min(self.steps, settings.max_steps)
+        if state:
+            logger.info("%s: going on after step %d of %d", description, record.step, self.steps)
+        self._description, self._seed = description, seed
+        self._every = max(1, math.ceil(self.steps / MAX_ROWS))
+        self._validate_every = settings.validate_every * self.steps_per_epoch
         self._checkpoint_seconds = 60 * checkpoint_minutes
-        self._state, self._measure, self._metric = state, measure, metric
+        self._state, self._validation = state, validation
         self._sums: dict[str, torch.Tensor] = {}
         self._note = ""
         self._progress: Progress | None = None
@@ -98,7 +100,7 @@ class Session(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Rates and random numbers are functions of the step."""
         step = self.record.step
-        set_rates(trainer.optimizers[0], rate_factor(self._settings.optimizer, step, self._steps))
+        set_rates(trainer.optimizers[0], rate_factor(self.settings.optimizer, step, self.steps))
         seed_step(self._seed, step, trainer.global_rank)
 
     def on_train_batch_end(
@@ -110,7 +112,7 @@ class Session(Callback):
         self._add(outputs)
         now = time.monotonic()
         record.seconds, self._last = record.seconds + now - self._last, now
-        last, due = record.step == self._steps, self._validation_due()
+        last, due = record.step == self.steps, self._validation_due()
         if record.step % self._every == 0 or last or due:
             self._write_row(trainer)
         if self._progress is not None:
@@ -134,26 +136,27 @@ class Session(Callback):
 
     def validate(self, network: torch.nn.Module, device: torch.device, precision: Any) -> None:
         """Measures now, unless that was done at this very step."""
-        if self._measure is None or self.record.validated == self.record.step:
+        if self._validation is None or self.record.validated == self.record.step:
             return
-        self.record.validation = self._measure(network, device, precision, self.raise_if_stopped)
+        self.record.validation = self._validation(network, device, precision, self.raise_if_stopped)
         self.record.validated = self.record.step
-        value = self.record.validation.get(self._metric)
-        logger.info("%s: step %d, validation %s %s", self._description, self.record.step, self._metric, _text(value))
+        metric = self._validation.metric
+        value = self.record.validation.get(metric)
+        logger.info("%s: step %d, validation %s %s", self._description, self.record.step, metric, _text(value))
         if self.record.rows:
-            self.record.rows[-1][self._metric] = value
+            self.record.rows[-1][metric] = value
 
     def raise_if_stopped(self, signal_name: str = "") -> None:
         """Ends the stage when it was asked to; its state is on the disk by then."""
         if signal_name or self.stop.requested:
             raise Interrupted(
                 f"{self._description}: stopped by {signal_name or self.stop.requested} after step {self.record.step} "
-                f"of {self._steps}; the same command goes on from there"
+                f"of {self.steps}; the same command goes on from there"
             )
 
     def _start_progress(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
-            self._progress = Progress(self._description, self._steps, done=self.record.step, unit="steps")
+            self._progress = Progress(self._description, self.steps, done=self.record.step, unit="steps")
             self._progress.__enter__()
 
     def _end_progress(self, error: type[BaseException] | None) -> None:
@@ -196,12 +199,12 @@ class Session(Callback):
         record = self.record
         row: dict[str, Any] = {
             "step": record.step,
-            "epoch": round(record.step / self._steps_per_epoch, 4),
+            "epoch": round(record.step / self.steps_per_epoch, 4),
             "learning_rate": min(group["lr"] for group in trainer.optimizers[0].param_groups),
             **{name: value / record.summed for name, value in record.sums.items()},
         }
-        if self._measure is not None:
-            row[self._metric] = None
+        if self._validation is not None:
+            row[self._validation.metric] = None
         record.rows.append(row)
         record.sums, record.summed = {}, 0
         for log in trainer.loggers:
@@ -215,7 +218,7 @@ class Session(Callback):
                 "optimizer": trainer.optimizers[0].state_dict(),
                 "precision": trainer.precision_plugin.state_dict(),
             }
-            save_state(self._folder, self.record, state)
+            save_state(self.folder, self.record, state)
         self._saved = time.monotonic()
 
     def _validation_due(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,14 @@ from lightning.pytorch import Trainer
 
 from wsss.config import Training
 from wsss.context import RunContext
-from wsss.data.loaders import StepSampler, TrainingImages, make_loader, steps_per_epoch, worker_error
+from wsss.data.loaders import StepSampler, TrainingImages, make_loader, worker_error
 from wsss.errors import InputError, Interrupted
 from wsss.memory import keep_freed_memory
 from wsss.training.modules import TrainingModule
 from wsss.training.quiet import quiet_lightning
-from wsss.training.resume import Record, StopRequest, load_state
+from wsss.training.resume import StopRequest, load_state
 from wsss.training.session import Session
 from wsss.training.validation import Validation
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,50 +62,61 @@ def run_training(
         InputError: If the device, or an image, is not there or the loss is no number.
         Interrupted: After SIGTERM or Ctrl-C; the state is saved.
     """
-    keep_freed_memory()
-    if context.threads > 0:
-        torch.set_num_threads(context.threads)
-    if not len(data):
-        raise InputError(f"{description}: there is no image to train on; check the lists and filters of `data`")
-    accelerator, devices = choose_device(context)
-    _check(settings, accelerator, len(devices), len(data))
-    per_epoch = steps_per_epoch(len(data), settings.batch_size)
-    steps = min(settings.epochs * per_epoch, settings.max_steps or settings.epochs * per_epoch)
+    accelerator, devices = _prepare(description, settings, context, len(data))
     record, state = load_state(folder)
     if state:
-        logger.info("%s: going on after step %d of %d", description, record.step, steps)
         module.network.load_state_dict(state["network"])
     with StopRequest() as stop, quiet_lightning():
         session = Session(
             description=description,
             settings=settings,
-            steps=steps,
-            steps_per_epoch=per_epoch,
+            images=len(data),
             seed=context.seed,
             folder=folder,
             checkpoint_minutes=context.checkpoint_minutes,
             record=record,
             state=state,
-            measure=validation,
-            metric=validation.metric if validation is not None else "",
+            validation=validation,
             stop=stop,
         )
-        trainer = make_trainer(settings, accelerator, devices, folder, session, max_steps=steps - record.step)
-        if record.step < steps:
-            sampler = StepSampler(len(data), settings.batch_size, steps, seed=context.seed, start=record.step)
-            loader = make_loader(data, sampler, workers=context.workers, pin_memory=accelerator == "gpu")
-            _fit(trainer, module, loader, session)
-            if len(devices) > 1:
-                # the processes that trained are gone; what they recorded is in their last state
-                session.record = load_state(folder)[0]
+        trainer = make_trainer(settings, accelerator, devices, folder, session)
+        if record.step < session.steps:
+            _fit(trainer, module, data, session, context, pin_memory=accelerator == "gpu")
         device = torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
         session.validate(module.network.to(device), device, trainer.precision_plugin.forward_context)
     module.network.cpu().eval()
-    return _result(session.record, settings, per_epoch, len(data), device)
+    return _result(session, len(data), device)
 
 
-def _fit(trainer: Trainer, module: TrainingModule, loader: Any, session: Session) -> None:
-    """Lightning's loop, with errors of loader and training processes turned back into ours."""
+def _prepare(description: str, settings: Training, context: RunContext, images: int) -> tuple[str, list[int]]:
+    """Memory and threads for a training, and the devices for it, once it is known that it can run on them."""
+    keep_freed_memory()
+    if context.threads > 0:
+        torch.set_num_threads(context.threads)
+    if not images:
+        raise InputError(f"{description}: there is no image to train on; check the lists and filters of `data`")
+    accelerator, devices = choose_device(context)
+    if settings.precision == "16-mixed" and accelerator == "cpu":
+        raise InputError("precision `16-mixed` needs a GPU; use `bf16-mixed` or `32`")
+    batch = min(settings.batch_size, images)
+    if batch % len(devices):
+        raise InputError(f"a batch of {batch} images cannot be divided among {len(devices)} devices")
+    return accelerator, devices
+
+
+def _fit(
+    trainer: Trainer,
+    module: TrainingModule,
+    data: TrainingImages,
+    session: Session,
+    context: RunContext,
+    *,
+    pin_memory: bool,
+) -> None:
+    """Runs the steps that are left; errors of loader and training processes are turned back into ours."""
+    batch_size = session.settings.batch_size
+    sampler = StepSampler(len(data), batch_size, session.steps, seed=context.seed, start=session.record.step)
+    loader = make_loader(data, sampler, workers=context.workers, pin_memory=pin_memory)
     try:
         trainer.fit(module, train_dataloaders=loader)
     except InputError as error:
@@ -125,6 +133,9 @@ def _fit(trainer: Trainer, module: TrainingModule, loader: Any, session: Session
         if last.startswith("wsss.errors.Interrupted: "):
             raise Interrupted(last.removeprefix("wsss.errors.Interrupted: ")) from None
         raise
+    if trainer.num_devices > 1:
+        # the processes that trained are gone; what they recorded is in their last state
+        session.record = load_state(session.folder)[0]
 
 
 def choose_device(context: RunContext) -> tuple[str, list[int]]:
@@ -146,9 +157,7 @@ def choose_device(context: RunContext) -> tuple[str, list[int]]:
     return "gpu", wanted
 
 
-def make_trainer(
-    settings: Training, accelerator: str, devices: list[int], folder: Path, session: Session, *, max_steps: int
-) -> Trainer:
+def make_trainer(settings: Training, accelerator: str, devices: list[int], folder: Path, session: Session) -> Trainer:
     """Lightning's trainer without any output of its own but in `folder`; the session does the rest."""
     logs: list[Any] = []
     if importlib.util.find_spec("tensorboard"):
@@ -161,7 +170,7 @@ def make_trainer(
         strategy="auto" if len(devices) == 1 else "ddp_spawn",
         precision=settings.precision,
         max_epochs=1,
-        max_steps=max_steps,
+        max_steps=session.steps - session.record.step,
         benchmark=accelerator == "gpu",
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],
@@ -176,20 +185,12 @@ def make_trainer(
     )
 
 
-def _check(settings: Training, accelerator: str, devices: int, images: int) -> None:
-    if settings.precision == "16-mixed" and accelerator == "cpu":
-        raise InputError("precision `16-mixed` needs a GPU; use `bf16-mixed` or `32`")
-    batch = min(settings.batch_size, images)
-    if batch % devices:
-        raise InputError(f"a batch of {batch} images cannot be divided among {devices} devices")
-
-
-def _result(record: Record, settings: Training, per_epoch: int, images: int, device: torch.device) -> TrainingResult:
-    batch = min(settings.batch_size, images)
+def _result(session: Session, images: int, device: torch.device) -> TrainingResult:
+    record, batch = session.record, min(session.settings.batch_size, images)
     losses = [row["loss"] for row in record.rows]
     metrics = {
         "steps": record.step,
-        "epochs": round(record.step / per_epoch, 4),
+        "epochs": round(record.step / session.steps_per_epoch, 4),
         "training_images": images,
         "batch_size": batch,
         "final_loss": losses[-1] if losses else None,
