@@ -180,7 +180,7 @@ def test_sources_are_named_by_their_settings(tmp_path: Path):
         "saliency.weights": Path("u2netp.onnx"),
         "train_classifier.backbone.weights": Path("weights.pth"),
     }
-    assert source_folders("index", found.settings(Artifact("index"))) == {"images": tmp_path}
+    assert source_folders("index", found.settings(Artifact("index"))) == {"data.root": tmp_path}
 
 
 def test_the_first_missing_source_is_one_line(tmp_path: Path):
@@ -190,9 +190,19 @@ def test_the_first_missing_source_is_one_line(tmp_path: Path):
     root.mkdir()
     assert missing_source(plan(**sections)) == f"{root}/labels.csv: no such file; correct `data.labels`"
     (root / "labels.csv").touch()
-    assert missing_source(plan(**sections)) == "maps: no such folder (the maps); correct `saliency.folder`"
+    assert missing_source(plan(**sections)) == "maps: no such folder; correct `saliency.folder`"
     assert missing_source(plan(**sections, seed_labels={"rule": "background_threshold"})) is None
     assert missing_source(plan()) is None
+
+
+def test_a_missing_folder_names_the_setting_to_correct(tmp_path: Path):
+    (tmp_path / "JPEGImages").mkdir()
+    voc = {"name": "voc", "root": str(tmp_path), "mask_folder": "none"}
+    assert missing_source(plan(data=voc)) == f"{tmp_path}/none: no such folder; correct `data.mask_folder`"
+    voc["mask_folder"] = "JPEGImages"
+    assert missing_source(plan(data=voc)) == f"{tmp_path}/Annotations: no such folder; correct `data.image_labels`"
+    folder = {"name": "folder", "root": str(tmp_path), "masks": "none"}
+    assert missing_source(plan(data=folder)) == f"{tmp_path}/none: no such folder; correct `data.masks`"
 
 
 def test_a_replaced_file_changes_the_fingerprint(tmp_path: Path):

@@ -193,6 +193,15 @@ def test_folder_images_without_rows_are_counted(folder_root: Path) -> None:
     assert "no row of image `img 2` (8 such images in all); add a row for each" in text
 
 
+@pytest.mark.parametrize("place", ["masks", "truth/by class"])
+def test_folder_masks_that_no_setting_names(folder_root: Path, place: str) -> None:
+    (folder_root / place).parent.mkdir(exist_ok=True)
+    (folder_root / "masks").rename(folder_root / place)
+    text = refused(folder, folder_root, masks=None)
+    assert text.endswith(f"such images in all); if `{place}` holds masks, set `data.masks: {place}`")
+    assert folder(folder_root, masks=place).records[0].mask
+
+
 def test_folder_masks(folder_root: Path) -> None:
     (folder_root / "masks/img 0.png").unlink()
     assert not folder(folder_root).records[0].mask

@@ -215,9 +215,9 @@ def test_inputs_are_named_without_opening_them() -> None:
         "image_labels": Path("r/table.txt"),
         "classes": Path("r/classes.txt"),
     }
-    assert set(input_folders(VocData(root="r"))) == {"images", "masks", "annotations"}
+    assert set(input_folders(VocData(root="r"))) == {"image_folder", "mask_folder", "image_labels"}
     assert input_files(FolderData(root="r", labels="/l.csv")) == {"labels": Path("/l.csv")}
-    assert input_folders(FolderData(root="r")) == {"images": Path("r")}
+    assert input_folders(FolderData(root="r")) == {"root": Path("r")}
 
 
 def test_sources_load_no_heavy_libraries() -> None:

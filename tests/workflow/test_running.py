@@ -23,9 +23,7 @@ def test_a_misspelt_setting_is_one_line(project: Project):
 
 def test_a_missing_folder_is_one_line(project: Project):
     option = project.config(data={**DATA, "masks": "gone"})
-    assert project.error_line("-n", option) == (
-        "error: my.yaml: photos/gone: no such folder (the masks); correct `data.root`"
-    )
+    assert project.error_line("-n", option) == "error: my.yaml: photos/gone: no such folder; correct `data.masks`"
 
 
 def test_two_lines_of_one_s_own_hold_no_demo_value(project: Project):

@@ -172,7 +172,7 @@ def fingerprint_of(stage):
     """Digest of the folders of photographs, masks or maps that a stage reads: a replaced file is seen."""
     folders = source_folders(stage, PLAN.settings(Artifact(stage)))
     return " ".join(
-        f"{role}:{folder_fingerprint(folder)}" for role, folder in folders.items()
+        f"{setting}:{folder_fingerprint(folder)}" for setting, folder in folders.items()
     )
 
 

@@ -30,11 +30,11 @@ def source_files(stage: str, settings: Settings) -> dict[str, Path]:
 
 
 def source_folders(stage: str, settings: Settings) -> dict[str, Path]:
-    """The folders of many files that a stage reads, by role; they may be missing."""
+    """The folders of many files that a stage reads, by the setting to correct; they may be missing."""
     if stage == "index":
-        return input_folders(settings)  # type: ignore[arg-type]
+        return {f"data.{name}": path for name, path in input_folders(settings).items()}  # type: ignore[arg-type]
     if isinstance(settings, Saliency) and settings.source == "folder" and settings.folder is not None:
-        return {"maps": Path(settings.folder)}
+        return {"saliency.folder": Path(settings.folder)}
     return {}
 
 
@@ -45,12 +45,11 @@ def missing_source(plan: Plan) -> str | None:
     for artifact in artifacts:
         settings = plan.settings(artifact)
         root = Path(getattr(settings, "root", "."))
-        for role, folder in source_folders(artifact.stage, settings).items():
-            setting = "saliency.folder" if role == "maps" else "data.root"
+        for setting, folder in source_folders(artifact.stage, settings).items():
             if not root.is_dir():
                 return f"{root}: no such folder; correct `data.root`"
             if not folder.is_dir():
-                return f"{folder}: no such folder (the {role}); correct `{setting}`"
+                return f"{folder}: no such folder; correct `{setting}`"
         for setting, path in source_files(artifact.stage, settings).items():
             if not path.is_file():
                 return f"{path}: no such file; correct `{setting}`"

@@ -34,7 +34,7 @@ def input_files(settings: AnyData) -> dict[str, Path]:
 
 
 def input_folders(settings: AnyData) -> dict[str, Path]:
-    """The folders that hold its images, masks and annotations, by role; they may be missing."""
+    """The folders that hold its images, masks and annotations, by the setting to correct; they may be missing."""
     return SOURCES[settings.name].input_folders(settings)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
     if missing:
         raise InputError(
             f"{table}: no row of image `{missing[0]}` ({len(missing)} such images in all); "
-            "add a row for each (an empty label means background alone) or move them out of the folder"
+            + _mend_missing_rows(settings, missing, rows)
         )
     classes = _classes(settings, table, rows)
     numbers = {name: number for number, name in enumerate(classes, start=1)}
@@ -79,9 +79,9 @@ def input_files(settings: FolderData) -> dict[str, Path]:
 
 
 def input_folders(settings: FolderData) -> dict[str, Path]:
-    """The folders of many files that `read` and the index look into, by role."""
+    """The folders of many files that `read` and the index look into, by setting."""
     root = Path(settings.root)
-    return {"images": root} | ({"masks": root / settings.masks} if settings.masks is not None else {})
+    return {"root": root} | ({"masks": root / settings.masks} if settings.masks is not None else {})
 
 
 def _read_rows(path: Path, images: ImageFolder) -> dict[str, _Row]:
@@ -101,6 +101,16 @@ def _read_rows(path: Path, images: ImageFolder) -> dict[str, _Row]:
         labels = tuple(name.strip() for name in fields["label"].split(";") if name.strip())
         rows[image_id] = _Row(line, labels, split)
     return rows
+
+
+def _mend_missing_rows(settings: FolderData, missing: Sequence[str], rows: Mapping[str, _Row]) -> str:
+    """What to do about images without a row; where they are named like others, they are masks that nobody has named."""
+    folders = missing[0].split("/")[:-1]
+    for depth in range(1, len(folders) + 1):
+        folder = "/".join(folders[:depth])
+        if settings.masks is None and missing[0].removeprefix(f"{folder}/") in rows:
+            return f"if `{folder}` holds masks, set `data.masks: {folder}`"
+    return "add a row for each (an empty label means background alone) or move them out of the folder"
 
 
 def _parse(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -75,13 +75,13 @@ def input_files(settings: VocData) -> dict[str, Path]:
 
 
 def input_folders(settings: VocData) -> dict[str, Path]:
-    """The folders of many files that `read` and the index look into, by role."""
+    """The folders of many files that `read` and the index look into, by setting."""
     root = Path(settings.root)
-    folders = {"images": root / settings.image_folder}
+    folders = {"image_folder": root / settings.image_folder}
     if settings.mask_folder is not None:
-        folders["masks"] = root / settings.mask_folder
+        folders["mask_folder"] = root / settings.mask_folder
     if settings.image_labels == XML:
-        folders["annotations"] = root / ANNOTATIONS
+        folders["image_labels"] = root / ANNOTATIONS
     return folders
 
 
