@@ -123,6 +123,18 @@ def test_truncated_photographs_are_named_and_counted(root: Path, workers: int) -
     assert text + " (and 1 more such images, see the log)" == refused(root, workers=workers)
 
 
+def test_nothing_is_said_to_be_done_before_an_error(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        run(root)
+        assert [text.split(" in ")[0] for text in caplog.messages] == ["index: 5 images"]
+        caplog.clear()
+        path = root / "JPEGImages" / f"{SECOND}.jpg"
+        path.write_bytes(path.read_bytes()[:-200])
+        with pytest.raises(InputError, match="damaged"):
+            run(root)
+    assert caplog.messages == []
+
+
 def test_truncated_mask(root: Path) -> None:
     path = root / "SegmentationClass" / f"{SECOND}.png"
     path.write_bytes(path.read_bytes()[:-60])

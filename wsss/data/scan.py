@@ -14,7 +14,7 @@ import numpy as np
 from wsss.data.images import decoded_size, opened, read_mask
 from wsss.data.sources import Listing, Record
 from wsss.errors import InputError
-from wsss.progress import track
+from wsss.progress import Progress
 
 logger = logging.getLogger(__name__)
 IGNORE_INDEX = 255
@@ -48,15 +48,18 @@ def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
         InputError: For the first image, in that order, that is damaged or whose mask does not fit; all are looked at,
             and the others are counted in the message and named in the log.
     """
-    results = list(track(_results(listing, workers), "index", len(listing.records)))
-    problems = [result for result in results if isinstance(result, InputError)]
-    if problems:
-        for problem in problems[1:]:
-            logger.info("%s", problem)
-        more = f" (and {len(problems) - 1} more such images, see the log)" if len(problems) > 1 else ""
-        raise InputError(f"{problems[0]}{more}")
-    scans = [result for result in results if isinstance(result, Scan)]
-    _check_any_class(listing, scans)
+    scans: list[Scan] = []
+    problems: list[InputError] = []
+    # what is wrong is raised before the progress ends: it would say that all is done
+    with Progress("index", len(listing.records)) as progress:
+        for result in _results(listing, workers):
+            if isinstance(result, Scan):
+                scans.append(result)
+            else:
+                problems.append(result)
+            progress.advance()
+        _raise_first(problems)
+        _check_any_class(listing, scans)
     return scans
 
 
@@ -77,6 +80,14 @@ def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
             # someone who stops the stage does not wait for what is left of it
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _raise_first(problems: Sequence[InputError]) -> None:
+    for problem in problems[1:]:
+        logger.info("%s", problem)
+    if problems:
+        more = f" (and {len(problems) - 1} more such images, see the log)" if len(problems) > 1 else ""
+        raise InputError(f"{problems[0]}{more}")
 
 
 def _scan(root: Path, record: Record, num_classes: int) -> Scan:
