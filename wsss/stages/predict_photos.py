@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from wsss.stages.segmentation import Scores, finish, load_segmentation_network, 
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
+logger = logging.getLogger(__name__)
+
 
 def predict_photos(
     model: Path,
@@ -34,6 +37,8 @@ def predict_photos(
 ) -> list[Path]:
     """Writes `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
 
+    A photograph that cannot be read does not keep the others from their masks: it is named at the end.
+
     Args:
         model: Checkpoint of a network that predicts a segmentation.
         photos: Files, and folders of which every photograph is taken.
@@ -45,34 +50,46 @@ def predict_photos(
         The masks, in the order of the photographs.
 
     Raises:
-        InputError: If a photograph or the checkpoint cannot be read, or two photographs have one name.
+        InputError: If a photograph is not there, or two have one name, or the checkpoint cannot be read; and, when the
+            others are done, if photographs could not be read (each is named in a message of its own).
     """
     protocol = protocol or Protocol()
     named = _names(photos)
     device = resolve_device(context)
     network, class_names = load_segmentation_network(model, device)
-    for folder in (output / "masks", output / "overlays"):
-        folder.mkdir(parents=True, exist_ok=True)
-    (output / "masks" / "classes.txt").write_text("\n".join(class_names) + "\n", encoding="utf-8")
     written: list[Path] = []
-    scores = _scores(network, named, protocol, max_side, device)
+    unreadable: list[InputError] = []
+    scores = _scores(network, _readable(named, unreadable), protocol, max_side, device)
     with torch.inference_mode(), Progress("predict photographs", len(named)) as progress:
         for name, labels in finish(scores, protocol.crf, context):
             written.append(_write(output, name, named[name], labels))
             progress.advance()
+        if written:
+            (output / "masks" / "classes.txt").write_text("\n".join(class_names) + "\n", encoding="utf-8")
+        _raise_about(unreadable, output, len(written))
     return written
+
+
+def _raise_about(unreadable: Sequence[InputError], output: Path, written: int) -> None:
+    """Names each photograph that could not be read in a line, and fails if there is one."""
+    for problem in unreadable:
+        logger.error("%s", problem)
+    if unreadable:
+        others = f"the other {written} are done, in {output}" if written else "nothing is written"
+        raise InputError(f"{len(unreadable)} of the photographs could not be read (named above); {others}")
 
 
 def _names(photos: Iterable[Path]) -> dict[str, Path]:
     """Photographs by the name of their results: their stem, or the path below the folder that was given."""
     named: dict[str, Path] = {}
     for given in photos:
-        found = sorted(p for p in given.rglob("*") if p.suffix.lower() in SUFFIXES) if given.is_dir() else [given]
+        if not given.exists():
+            raise InputError(f"{given}: no such photograph")
+        inside = (p for p in given.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_dir())
+        found = sorted(inside) if given.is_dir() else [given]
         if not found:
             raise InputError(f"{given}: holds no photographs ({', '.join(SUFFIXES)})")
         for path in found:
-            if not path.is_file():
-                raise InputError(f"{path}: no such photograph")
             name = str(path.relative_to(given).with_suffix("")) if given.is_dir() else path.stem
             if name in named:
                 raise InputError(f"{path}: its results would replace those of {named[name]}; rename one of them")
@@ -80,19 +97,35 @@ def _names(photos: Iterable[Path]) -> dict[str, Path]:
     return named
 
 
-def _scores(
-    network: nn.Module, named: dict[str, Path], protocol: Protocol, max_side: int, device: torch.device
-) -> Iterator[Scores]:
-    """Probabilities photograph by photograph (sizes differ), the next one read while the network works."""
+def _readable(named: dict[str, Path], unreadable: list[InputError]) -> Iterator[tuple[str, np.ndarray]]:
+    """Photographs by name, each read while the network works on the one before; what is wrong with others is noted."""
     for name, image in map_in_threads(_read, named.items(), workers=1, in_flight=2):
+        if isinstance(image, InputError):
+            unreadable.append(image)
+        else:
+            yield name, image
+
+
+def _scores(
+    network: nn.Module,
+    photographs: Iterable[tuple[str, np.ndarray]],
+    protocol: Protocol,
+    max_side: int,
+    device: torch.device,
+) -> Iterator[Scores]:
+    """Probabilities photograph by photograph: their sizes differ."""
+    for name, image in photographs:
         small = resize_image(image, bounded_size(image.shape[:2], max_side))
         tensor = torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float().div_(255)
         probabilities = network_probabilities(network, tensor, protocol)[0].cpu().numpy()
         yield Scores(name, probabilities, small if protocol.crf else None, image.shape[:2])
 
 
-def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray]:
-    return item[0], read_image(item[1])
+def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray | InputError]:
+    try:
+        return item[0], read_image(item[1])
+    except InputError as error:
+        return item[0], error
 
 
 def _write(output: Path, name: str, photo: Path, labels: np.ndarray) -> Path:
