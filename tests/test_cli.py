@@ -171,6 +171,13 @@ def test_a_call_that_makes_no_sense_is_refused(arguments: list[str]):
     assert CliRunner().invoke(app, arguments).exit_code == 2
 
 
+@pytest.mark.parametrize("scales", ["0", "1,-0.5", "nan", "inf", "1,,2"])
+def test_scales_that_are_none_are_refused_by_the_name_of_the_option(scales: str):
+    result = CliRunner().invoke(app, ["predict", "m.ckpt", "photo.jpg", "--scales", scales], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "--scales takes numbers above 0, separated by commas, got" in result.stderr
+
+
 def test_named_paths():
     assert named_paths(["a=x=1.h5", "b=y.h5"]) == {"a": Path("x=1.h5"), "b": Path("y.h5")}
 

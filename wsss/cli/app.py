@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -191,7 +193,7 @@ def _protocol(settings: Protocol, scales: str, *, flip: bool, crf: bool) -> Prot
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"--scales takes numbers separated by commas, got {text!r}") from None
+    with suppress(ValueError):
+        if 0 < float(text) < inf:
+            return float(text)
+    raise typer.BadParameter(f"--scales takes numbers above 0, separated by commas, got {text!r}")
