@@ -94,7 +94,7 @@ print([name for name in ("torch", "lightning", "numpy", "h5py", "skimage") if na
     heavy, seconds = result.stdout.splitlines()[-1].rsplit(" ", 1)
     assert heavy == "[]"
     assert float(seconds) < 1
-    for command in (*STAGE_SETTINGS, "schema", "summary"):
+    for command in (*STAGE_SETTINGS, "check", "schema", "summary"):
         assert f" {command} " in result.stdout
 
 
@@ -176,6 +176,24 @@ def test_scales_that_are_none_are_refused_by_the_name_of_the_option(scales: str)
     result = CliRunner().invoke(app, ["predict", "m.ckpt", "photo.jpg", "--scales", scales], env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert "--scales takes numbers above 0, separated by commas, got" in result.stderr
+
+
+def test_check_says_what_is_wrong_with_a_config_and_where(tmp_path: Path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "labels.csv").touch()
+    config, over = tmp_path / "mine.yaml", tmp_path / "over.yaml"
+
+    def check(text: str) -> str:
+        over.write_text(text)
+        result = CliRunner().invoke(app, ["check", str(config), str(over)])
+        assert result.exit_code == (1 if result.stderr else 0)
+        return result.output
+
+    config.write_text(f"data: {{name: folder, root: {tmp_path / 'photos'}}}\n")
+    assert check("cams: {flip: false}\n") == f"{over}: nothing is wrong; its results will be in results/over\n"
+    assert check("cams: [\n").startswith(f"error: {over} line 2: not valid YAML (")
+    assert check("cams: {flop: true}\n") == f"error: {over}: `cams.flop` is not a setting: did you mean `flip`?\n"
+    assert check("data: {labels: no.csv}\n").endswith("no.csv: no such file; correct `data.labels`\n")
 
 
 def test_named_paths():

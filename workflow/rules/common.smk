@@ -11,10 +11,10 @@ from pathlib import Path
 from snakemake.io import _IOFile
 
 from wsss.code_digest import code_digests
-from wsss.config import STAGE_SETTINGS, load_config
+from wsss.config import STAGE_SETTINGS
 from wsss.errors import InputError
-from wsss.plan import SHARED_BY_ALL, Artifact, Plan
-from wsss.plan import folder_fingerprint, missing_source, source_files, source_folders
+from wsss.plan import SHARED_BY_ALL, Artifact, checked_plan
+from wsss.plan import folder_fingerprint, source_files, source_folders
 
 # the rules' commands are those of the environment that runs Snakemake, whether or not it is activated
 os.environ.update(
@@ -27,15 +27,10 @@ def read_plan(values, files):
     source = Path(files[-1]) if files else Path("config.yaml")
     if source.is_relative_to(Path.cwd()):
         source = source.relative_to(Path.cwd())
-    values = {**values, "run": values.get("run") or source.stem}
     try:
-        plan = Plan(load_config(values))
-        problem = missing_source(plan)
+        return checked_plan(values, source)
     except InputError as error:
-        problem = str(error)
-    if problem:
-        sys.exit(f"error: {source}: {problem}")
-    return plan
+        sys.exit(f"error: {error}")
 
 
 PLAN = read_plan(config, workflow.config_settings.configfiles)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -166,6 +166,23 @@ def schema(
         typer.echo(schema_text(), nl=False)
     else:
         output.write_text(schema_text(), encoding="utf-8")
+
+
+@app.command()
+def check(
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; a later one is laid over others.")],
+) -> None:
+    """Says what is wrong with a config and where, also with YAML that Snakemake refuses without naming file or line."""
+    from wsss.config.loading import deep_merge, read_yaml
+    from wsss.plan import checked_plan
+
+    set_up_logging(None)
+    with guarded():
+        values: dict[str, Any] = {}
+        for path in configs:
+            values = deep_merge(values, read_yaml(path))
+        plan = checked_plan(values, configs[-1])
+    typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
 
 
 @app.command()

@@ -33,7 +33,7 @@ def load_config(path_or_mapping: str | Path | Mapping[str, Any]) -> Config:
     if isinstance(path_or_mapping, Mapping):
         return parse_settings(Config, path_or_mapping)
     path = Path(path_or_mapping)
-    values = _read_yaml(path)
+    values = read_yaml(path)
     if not values.get("run"):
         values["run"] = path.stem
     return parse_settings(Config, values, source=str(path))
@@ -72,13 +72,27 @@ def deep_merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
     return merged
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What a config file says, unchecked.
+
+    Raises:
+        InputError: If it is missing, not valid YAML (with the line), empty, or holds no `key: value`.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such config file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as a config ({error})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path} line {mark.line + 1}" if mark is not None else str(path)
+        what = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise InputError(
+            f"{where}: not valid YAML ({what}); correct brackets, quotes or indentation (blanks, no tabs) up to there"
+        ) from None
+    if values is None:
+        raise InputError(f"{path}: holds no settings; say which data, e.g. `data: {{name: folder, root: photos}}`")
     if not isinstance(values, dict):
         raise InputError(f"{path}: must hold settings as `key: value`, found {type(values).__name__}")
     return values

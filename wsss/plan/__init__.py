@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsss.plan.artifacts import SHARED_BY_ALL, Artifact
+from wsss.plan.checking import checked_plan
 from wsss.plan.plan import Plan
 from wsss.plan.sources import folder_fingerprint, missing_source, source_files, source_folders
 
@@ -10,6 +11,7 @@ __all__ = [
     "SHARED_BY_ALL",
     "Artifact",
     "Plan",
+    "checked_plan",
     "folder_fingerprint",
     "missing_source",
     "source_files",
