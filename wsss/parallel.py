@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -58,7 +59,12 @@ def map_in_processes(
 
 
 def map_in_threads(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, in_flight: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    in_flight: int,
+    torch_threads: int | None = None,
 ) -> Iterator[Result]:
     """Yields `function(item)` for every item, in order, from threads; for work that releases the interpreter's lock.
 
@@ -67,12 +73,29 @@ def map_in_threads(
         items: Read in this thread, as they are needed.
         workers: How many threads.
         in_flight: Items that may be begun, or finished and not yet taken, at a time.
+        torch_threads: How many threads torch may use within each of these; None leaves it.
     """
-    pool = ThreadPoolExecutor(workers)
+    with _torch_threads(torch_threads) as initializer:
+        pool = ThreadPoolExecutor(workers, initializer=initializer)
+        try:
+            yield from _map_in_order(pool, function, items, in_flight=in_flight)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _torch_threads(count: int | None) -> Iterator[Callable[[], None] | None]:
+    """What a new thread calls so that torch uses `count` threads in it."""
+    if count is None:
+        yield None
+        return
+    import torch
+
     try:
-        yield from _map_in_order(pool, function, items, in_flight=in_flight)
+        yield partial(torch.set_num_threads, count)
     finally:
-        pool.shutdown(cancel_futures=True)
+        # threads to come begin with the last setting of any thread: give them this thread's again
+        torch.set_num_threads(torch.get_num_threads())
 
 
 def _map_in_order(

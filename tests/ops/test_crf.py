@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
+import torch
 
+from tests.ops.photographs import photographs
+from tests.ops.photographs import probabilities as smooth
 from wsss.config import Crf
+from wsss.errors import InputError
 from wsss.ops import dense_crf
-
-pytest.importorskip("pydensecrf.densecrf")
 
 
 def two_halves() -> tuple[np.ndarray, np.ndarray]:
@@ -44,3 +48,30 @@ def test_wrong_input_is_named() -> None:
         dense_crf(probabilities, image)
     with pytest.raises(ValueError, match="unknown CRF backend"):
         dense_crf(two_halves()[0], image, backend="none")
+
+
+@pytest.mark.parametrize("kind", ["arrays", "tensors"])
+def test_a_list_of_photographs_of_several_sizes_is_worked_on_at_once(kind: str) -> None:
+    images = photographs()[:5]
+    given = [smooth(4, image.shape[:2], seed) for seed, image in enumerate(images)]
+    wrapped = [torch.from_numpy(one) for one in given] if kind == "tensors" else given
+    threads = torch.get_num_threads()
+    together = dense_crf(wrapped, images)
+    assert torch.get_num_threads() == threads
+    assert all(isinstance(one, torch.Tensor) == (kind == "tensors") for one in together)
+    for one, image, result in zip(given, images, together, strict=True):
+        assert np.allclose(dense_crf(one, image), np.asarray(result), atol=1e-6)
+
+
+def test_a_list_with_another_number_of_photographs_is_refused() -> None:
+    probabilities, image = two_halves()
+    with pytest.raises(ValueError, match="one image for each of 1 probabilities, got 2"):
+        dense_crf([probabilities], [image, image])
+
+
+def test_without_the_extra_only_the_reference_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydensecrf", None)
+    probabilities, image = two_halves()
+    assert np.isfinite(dense_crf(probabilities, image)).all()
+    with pytest.raises(InputError, match=r"not installed: `pip install wsss\[crf\]`.*set the backend to `torch`"):
+        dense_crf(probabilities, image, backend="pydensecrf")

@@ -131,7 +131,8 @@ class Crf(Settings):
     iterations: int = Field(default=10, ge=1)
     minimum_probability: float = Field(default=0.01, ge=0, lt=1)
     """Classes that are nowhere as probable as this are left out, which saves their time; 0 keeps all."""
-    backend: Literal["auto", "pydensecrf"] = "auto"
+    backend: Literal["auto", "torch", "pydensecrf"] = "auto"
+    """`torch`, on the CPU or the GPU; `pydensecrf`, the reference in C++ (an extra); `auto` is `torch`."""
 
 
 class Protocol(Settings):

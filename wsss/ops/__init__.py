@@ -9,16 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsss.ops.crf import dense_crf
+    from wsss.ops.crf import dense_crf, saliency_energies
+    from wsss.ops.mean_field import DenseCRF
     from wsss.ops.pseudo_labels import fuse_cams_with_saliency, labels_from_cams
 
 _DEFINED_IN = {
+    "DenseCRF": "wsss.ops.mean_field",
     "dense_crf": "wsss.ops.crf",
     "fuse_cams_with_saliency": "wsss.ops.pseudo_labels",
     "labels_from_cams": "wsss.ops.pseudo_labels",
+    "saliency_energies": "wsss.ops.crf",
 }
 
-__all__ = ["dense_crf", "fuse_cams_with_saliency", "labels_from_cams"]
+__all__ = ["DenseCRF", "dense_crf", "fuse_cams_with_saliency", "labels_from_cams", "saliency_energies"]
 
 
 def __getattr__(name: str) -> Any:

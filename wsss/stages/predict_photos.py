@@ -116,9 +116,10 @@ def _scores(
     """Probabilities photograph by photograph: their sizes differ."""
     for name, image in photographs:
         small = resize_image(image, bounded_size(image.shape[:2], max_side))
-        tensor = torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float().div_(255)
-        probabilities = network_probabilities(network, tensor, protocol)[0].cpu().numpy()
-        yield Scores(name, probabilities, small if protocol.crf else None, image.shape[:2])
+        pixels = torch.from_numpy(small).to(device)
+        tensor = pixels.permute(2, 0, 1)[None].float().div_(255)
+        probabilities = network_probabilities(network, tensor, protocol)[0]
+        yield Scores(name, probabilities, pixels if protocol.crf else None, image.shape[:2])
 
 
 def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray | InputError]:

@@ -14,9 +14,10 @@ from wsss.config import Crf, Protocol
 from wsss.context import RunContext
 from wsss.models import Segmenter
 from wsss.ops.crf import dense_crf
+from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
-from wsss.parallel import map_in_processes
-from wsss.stages.inference import in_chunks
+from wsss.parallel import map_in_processes, map_in_threads
+from wsss.stages.inference import in_chunks, resolve_device
 from wsss.training.checkpoint import load_model
 
 SEGMENTATION_STAGES = ("train_segmenter",)
@@ -29,14 +30,14 @@ class Scores:
 
     Attributes:
         image_id: Name of the image.
-        probabilities: (K, h, w) float32.
-        image: (h, w, 3) uint8, what the CRF looks at; None where there is no CRF.
+        probabilities: (K, h, w) float32, on the device of the network, or an array.
+        image: (h, w, 3) uint8 likewise, what the CRF looks at; None where there is no CRF.
         size: Height and width of the photograph.
     """
 
     image_id: str
-    probabilities: np.ndarray
-    image: np.ndarray | None
+    probabilities: Tensor | np.ndarray
+    image: Tensor | np.ndarray | None
     size: tuple[int, int]
 
 
@@ -65,33 +66,47 @@ def network_probabilities(model: nn.Module, images: Tensor, protocol: Protocol) 
 
 
 def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> Iterator[tuple[str, np.ndarray]]:
-    """Labels (H, W) uint8 at the size of each photograph; the CRF runs in worker processes beside the network."""
+    """Labels (H, W) uint8 at the size of each photograph.
+
+    The CRF works on several images at a time beside the network: on the GPU where the probabilities are there, else in
+    threads with one core each, and for `pydensecrf`, which holds the interpreter's lock, in processes.
+    """
     if crf is None:
         for item in scores:
-            yield item.image_id, labels_at_size(torch.from_numpy(item.probabilities), item.size).numpy()
+            yield item.image_id, labels_at_size(as_tensor(item.probabilities), item.size).cpu().numpy()
         return
-    # an item is the scores of all classes, up to hundreds of MB: one in work for each process and one waiting
-    in_flight = context.workers + 1
-    refined = map_in_processes(_Refinement(crf), scores, workers=context.workers, what="dense CRF", in_flight=in_flight)
-    for image_id, probabilities, size in refined:
-        yield image_id, labels_at_size(torch.from_numpy(probabilities), size).numpy()
+    refine = _Refinement(crf)
+    # an item is the scores of all classes, up to hundreds of MB: one in work for each worker and one waiting
+    workers, in_flight = context.workers, context.workers + 1
+    if workers == 0 or resolve_device(context).type != "cpu":
+        yield from map(refine, scores)
+    elif crf.backend == "pydensecrf":
+        # a tensor that is one of a batch would be sent with the whole batch
+        arrays = (_as_arrays(item) for item in scores)
+        yield from map_in_processes(refine, arrays, workers=workers, what="dense CRF", in_flight=in_flight)
+    else:
+        yield from map_in_threads(refine, scores, workers=workers, in_flight=in_flight, torch_threads=1)
 
 
 @dataclass(frozen=True)
 class _Refinement:
     crf: Crf
 
-    def __call__(self, item: Scores) -> tuple[str, np.ndarray, tuple[int, int]]:
+    def __call__(self, item: Scores) -> tuple[str, np.ndarray]:
         assert item.image is not None
         refined = dense_crf(item.probabilities, item.image, self.crf, self.crf.backend)
-        return item.image_id, refined, item.size
+        return item.image_id, labels_at_size(as_tensor(refined), item.size).cpu().numpy()
+
+
+def _as_arrays(item: Scores) -> Scores:
+    image = None if item.image is None else as_tensor(item.image).numpy()
+    return Scores(item.image_id, as_tensor(item.probabilities).numpy(), image, item.size)
 
 
 def scores_of_batch(
     ids: list[str], images: Tensor, probabilities: Tensor, sizes: list[tuple[int, int]], with_image: bool
 ) -> Iterator[Scores]:
-    """The images of a batch one by one, on the CPU."""
-    on_cpu = probabilities.cpu().numpy()
-    photographs = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy() if with_image else None
+    """The images of a batch one by one, where the batch is."""
+    photographs = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1) if with_image else None
     for i, (image_id, size) in enumerate(zip(ids, sizes, strict=True)):
-        yield Scores(image_id, on_cpu[i], None if photographs is None else photographs[i], size)
+        yield Scores(image_id, probabilities[i], None if photographs is None else photographs[i].contiguous(), size)

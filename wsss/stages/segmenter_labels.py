@@ -10,6 +10,7 @@ import torch
 from wsss.config import Protocol, SegmenterLabels
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size
 from wsss.ops.pseudo_labels import mask_by_saliency
 from wsss.progress import Progress
@@ -58,7 +59,7 @@ def segmenter_labels(
                 probabilities *= _allowed(dataset, batch_ids).to(device)
                 sizes = [dataset.size(image_id) for image_id in batch_ids]
                 for item in scores_of_batch(batch_ids, images, probabilities, sizes, with_image=False):
-                    labels = labels_at_size(torch.from_numpy(item.probabilities), item.size).numpy()
+                    labels = labels_at_size(as_tensor(item.probabilities), item.size).cpu().numpy()
                     artifact.write(item.image_id, _masked(labels, item.image_id, maps, settings.saliency_threshold))
                 progress.advance(len(batch_ids))
 
