@@ -3,8 +3,8 @@
 #   snakemake                          the demo (config.yaml)
 #   snakemake --configfile my.yaml     a run of your own; nothing of config.yaml enters it
 #   snakemake -n                       what would run, and why
-#   snakemake cams                     up to one stage; with variants or seeds: classifiers, all_cams, labels, models,
-#                                      predictions, evaluations
+#   snakemake all_cams                 up to one stage, in all variants and seeds: `all_` and its name; or what stages
+#                                      make: classifiers, labels, models, predictions, evaluations
 #
 # Options that every run needs are in profiles/default, settings in config.yaml, presets in workflow/presets.
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.workflow.conftest import DATA, VARIANTS, Project
+from wsss.config import STAGE_SETTINGS
 
 CLASSIFIER = {"index.h5", "classifier/model.ckpt"}
 CAMS = CLASSIFIER | {"cams.h5"}
@@ -17,17 +18,17 @@ EVALUATIONS = PREDICTIONS | {"evaluation/metrics.json"}
 REPORT = EVALUATIONS | {"report.html"}
 
 PLAIN = {
-    # two names of one thing are asked for together: both must be known, neither may bring more
-    "index": {"index.h5"},
-    "saliency": {"index.h5", "saliency.h5"},
-    "train_classifier classifiers": CLASSIFIER,
+    # names of one thing are asked for together: all must be known, none may bring more
+    "index all_index": {"index.h5"},
+    "saliency all_saliency": {"index.h5", "saliency.h5"},
+    "train_classifier all_train_classifier classifiers": CLASSIFIER,
     "cams all_cams": CAMS,
-    "seed_labels labels": LABELS,
-    "models": MODELS,
+    "seed_labels all_seed_labels labels all_segmenter_labels": LABELS,
+    "all_train_segmenter models": MODELS,
     "results/my/segmenter/seeds/model.ckpt": MODELS,
-    "predictions": PREDICTIONS,
-    "evaluate evaluations": EVALUATIONS,
-    "report": REPORT,
+    "all_predict predictions": PREDICTIONS,
+    "evaluate all_evaluate evaluations": EVALUATIONS,
+    "report all_report": REPORT,
     "": REPORT,
 }
 
@@ -38,21 +39,31 @@ def test_plain(project: Project, targets: str):
 
 
 BRANCHED = {
-    "index": 1,
-    "saliency": 2,
-    "classifiers": 3,
+    # two variants, two seeds: how many artifacts of the stage there are, with those that they need
+    "all_index index": 1,
+    "all_saliency saliency": 2,
+    "all_train_classifier classifiers": 3,
     "all_cams": 5,
-    "labels": 10,
-    "models": 14,
-    "predictions": 18,
-    "evaluations": 22,
-    "report": 23,
+    "all_seed_labels labels": 10,
+    "all_train_segmenter models": 14,
+    "all_segmenter_labels": 0,  # no network is trained on them here
+    "all_predict predictions": 18,
+    "all_evaluate evaluations": 22,
+    "all_report report": 23,
+    "--until=cams": 5,
+    "--until=train_segmenter": 14,
 }
 
 
-@pytest.mark.parametrize("target", BRANCHED)
-def test_of_variants_and_seeds(project: Project, target: str):
-    assert len(project.would_write(target, project.config(data=DATA, **VARIANTS))) == BRANCHED[target]
+@pytest.mark.parametrize("targets", BRANCHED)
+def test_of_variants_and_seeds(project: Project, targets: str):
+    assert len(project.would_write(*targets.split(), project.config(data=DATA, **VARIANTS))) == BRANCHED[targets]
+
+
+def test_every_stage_has_a_target_that_no_wildcard_spoils(project: Project):
+    names = project.snakemake("--list-target-rules", project.config(data=DATA, **VARIANTS)).stdout.split()
+    assert {f"all_{stage}" for stage in STAGE_SETTINGS} <= set(names)
+    assert "cams" not in names
 
 
 def test_labels_of_self_training_are_labels(project: Project):

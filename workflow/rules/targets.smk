@@ -1,12 +1,17 @@
-# Names to ask for, whatever variants, seeds and label sets a config has: `snakemake labels`.
+# Names to ask for in every config, whatever variants, seeds and label sets it has (a rule with wildcards is no target):
+# `all_` and a stage, `snakemake all_cams`, or what several stages make, `snakemake labels`.
+for stage in STAGE_SETTINGS:
+
+    rule:
+        name:
+            f"all_{stage}"
+        input:
+            all_of(stage),
+
+
 rule classifiers:
     input:
         all_of("train_classifier"),
-
-
-rule all_cams:
-    input:
-        all_of("cams"),
 
 
 rule labels:
