@@ -133,6 +133,11 @@ def _start_worker(function: Callable[[Any], Any]) -> None:
     global _installed  # noqa: PLW0603 - the one value that a worker process is for
     _installed = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """In a worker process: ends it when its parent ends, even by a kill."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()

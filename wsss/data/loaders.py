@@ -20,6 +20,7 @@ from torch.utils.data import Dataset as TorchDataset
 from wsss.config import Augmentation
 from wsss.data.transforms import JointAugmentation, image_tensor, resize_labels
 from wsss.errors import InputError
+from wsss.parallel import end_with_parent
 
 _ORDER, _AUGMENTATION = 1, 2
 
@@ -191,7 +192,7 @@ def make_loader(
         batch_sampler=batches,
         num_workers=workers,
         pin_memory=pin_memory,
-        worker_init_fn=_start_worker,
+        worker_init_fn=start_worker,
     )
 
 
@@ -200,11 +201,13 @@ def worker_error(error: InputError) -> InputError:
     return InputError(str(error).strip().splitlines()[-1].removeprefix("wsss.errors.InputError: "))
 
 
-def _start_worker(worker: int) -> None:
+def start_worker(worker: int) -> None:
     """Leaves stopping to the main process: Ctrl-C goes to the whole group and must not break the step it is in.
 
-    SIGTERM ends the worker, as torch expects when it cleans up; the handler of the main process is not for it.
+    SIGTERM ends the worker, as torch expects when it cleans up; the handler of the main process is not for it. And it
+    ends with that process: torch watches for this itself, but not from behind a fork server.
     """
+    end_with_parent()
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

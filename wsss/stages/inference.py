@@ -14,6 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from wsss.context import RunContext
 from wsss.data import Dataset
 from wsss.data.images import bounded_size
+from wsss.data.loaders import start_worker
 from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
 
@@ -108,6 +109,7 @@ def image_batches(
         num_workers=workers,
         pin_memory=device.type == "cuda",
         multiprocessing_context="forkserver" if workers else None,
+        worker_init_fn=start_worker,
     )
     for batch_ids, images in loader:
         moved = images.to(device, non_blocking=True).float().div_(255)

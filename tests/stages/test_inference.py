@@ -1,0 +1,52 @@
+"""Loading ahead of a network: its worker processes end with the stage, however that ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.helpers import make_folder
+from wsss.config import FolderData
+from wsss.stages.index import index
+
+
+def test_loaders_of_a_killed_stage_end_with_it(tmp_path: Path) -> None:
+    make_folder(tmp_path / "photos")
+    index(FolderData(root=str(tmp_path / "photos"), masks="masks"), output=tmp_path / "index.h5")
+    script = f"""
+import time, psutil, torch
+from pathlib import Path
+from wsss.context import RunContext
+from wsss.data import load_dataset
+from wsss.stages.inference import image_batches
+if __name__ == "__main__":
+    dataset = load_dataset(Path({str(tmp_path / "index.h5")!r}))
+    context = RunContext(workers=2, batch_size=1)
+    for _ in image_batches(dataset, dataset.ids("train"), context, torch.device("cpu")):
+        print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
+        time.sleep(600)
+"""
+    path = tmp_path / "stage.py"
+    path.write_text(script)
+    stage = subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True)
+    assert stage.stdout is not None
+    children = [psutil.Process(int(pid)) for pid in stage.stdout.readline().split()]
+    assert len(children) >= 2
+    stage.kill()
+    stage.wait()
+    stage.stdout.close()
+    deadline = time.monotonic() + 30
+    while any(map(_lives, children)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(_lives, children))
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
