@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wsss.config import Crf
-from wsss.ops.mean_field import Array, DenseCRF, as_tensor
+from wsss.ops.mean_field import Array, DenseCRF, all_finite, as_tensor
 from wsss.parallel import map_in_threads
 
 
@@ -77,19 +77,26 @@ def _refine_tensor(probabilities: Tensor, image: np.ndarray | Tensor, params: Cr
     shape = tuple(probabilities.shape)
     if len(shape) != 3 or tuple(image.shape) != (*shape[1:], 3):
         raise ValueError(f"need probabilities (K, H, W) and image (H, W, 3), got {shape}, {tuple(image.shape)}")
-    if not torch.isfinite(probabilities).all():
+    if not all_finite(probabilities):
         raise ValueError(f"probabilities {shape} hold values that are not finite")
+    crf = DenseCRF(image, params, backend, probabilities.device)
     matter = _labels_that_matter(probabilities, params.minimum_probability)
-    energies = probabilities[matter].float().clamp(1e-8, 1.0).log_().neg_()
+    if matter.all():
+        return crf.marginals(_energies(probabilities))
     result = torch.zeros(shape, device=probabilities.device)
-    result[matter] = DenseCRF(image, params, backend, probabilities.device).marginals(energies)
+    result[matter] = crf.marginals(_energies(probabilities[matter]))
     return result
+
+
+def _energies(probabilities: Tensor) -> Tensor:
+    return probabilities.float().clamp(1e-8, 1.0).log_().neg_()
 
 
 def _labels_that_matter(probabilities: Tensor, minimum: float) -> Tensor:
     """(K,) bool. The strongest label of each pixel stays, so that every pixel keeps a label to take."""
     matter = probabilities.flatten(1).amax(1) > minimum
-    matter[probabilities.argmax(0).unique()] = True
+    if minimum * len(probabilities) >= 1:  # else the strongest label of a pixel is above the minimum
+        matter[probabilities.argmax(0).unique()] = True
     return matter
 
 
