@@ -26,3 +26,65 @@ rule seed_labels:
         "wsss seed_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} --cams {input.cams:q} {params.saliency} --output {output.labels:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+
+
+# The multi-task network of one round: round 0 goes on from the classifier's weights, each later one from the last's.
+rule train_auxsegnet:
+    input:
+        index=upstream("train_auxsegnet", "index"),
+        labels=upstream("train_auxsegnet", "labels"),
+        weights=upstream("train_auxsegnet", "weights"),
+    output:
+        model=ensure(artifact("train_auxsegnet"), non_empty=True),
+    log:
+        log_of("train_auxsegnet"),
+    benchmark:
+        benchmark_of("train_auxsegnet")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: network_threads()
+    resources:
+        gpu=gpus(training=True),
+        mem_mb=8000,
+        code=digest_of("train_auxsegnet"),
+        machine=MACHINE,
+    params:
+        settings=settings_of("train_auxsegnet"),
+        code=code_of("train_auxsegnet"),
+        identity=identity_of("train_auxsegnet"),
+    shell:
+        "wsss train_auxsegnet --settings {params.settings:q} --code {resources.code} {params.identity}"
+        " --index {input.index:q} --labels {input.labels:q} --weights {input.weights:q} --output {output.model:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+
+
+# The labels of a round, by the network of the round before; those of round 0 are the seeds.
+rule update_labels:
+    input:
+        index=upstream("update_labels", "index"),
+        model=upstream("update_labels", "model"),
+        saliency=upstream("update_labels", "saliency"),
+    output:
+        labels=ensure(artifact("update_labels"), non_empty=True),
+    log:
+        log_of("update_labels"),
+    benchmark:
+        benchmark_of("update_labels")
+    wildcard_constraints:
+        round="[1-9][0-9]*",
+    conda:
+        "../../envs/wsss.yaml"
+    threads: network_threads()
+    resources:
+        gpu=gpus(),
+        mem_mb=4000,
+        code=digest_of("update_labels"),
+        machine=MACHINE,
+    params:
+        settings=settings_of("update_labels"),
+        code=code_of("update_labels"),
+        identity=identity_of("update_labels"),
+    shell:
+        "wsss update_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
+        " --index {input.index:q} --model {input.model:q} --saliency {input.saliency:q} --output {output.labels:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -47,6 +47,7 @@ def artifact_of(stage, wildcards):
             "variant": PLAN.variants[0],
             **found,
             "seed": int(found.get("seed", PLAN.seeds[0])),
+            "round": int(found.get("round", 0)),
         }
     return Artifact(stage, **found)
 

@@ -17,11 +17,13 @@ rule classifiers:
 rule labels:
     input:
         all_of("seed_labels"),
+        all_of("update_labels"),
         all_of("segmenter_labels"),
 
 
 rule models:
     input:
+        all_of("train_auxsegnet"),
         all_of("train_segmenter"),
 
 

@@ -75,6 +75,32 @@ def seed_labels(call: StageCall, index: Index, cams: Cams, output: Output, salie
 
 
 @stage_command(app)
+def train_auxsegnet(
+    call: StageCall,
+    index: Index,
+    labels: Annotated[Path, typer.Option(metavar="FILE", help="Labels of this round.")],
+    weights: Annotated[
+        Path, typer.Option(metavar="FILE", help="Checkpoint to go on from: the classifier's, or the last round's.")
+    ],
+    output: Output,
+) -> None:
+    """Trains the multi-task network of one round of AuxSegNet."""
+    call.run(index=index, labels=labels, weights=weights, output=output)
+
+
+@stage_command(app)
+def update_labels(
+    call: StageCall,
+    index: Index,
+    model: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint of train_auxsegnet.")],
+    saliency: Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage saliency.")],
+    output: Output,
+) -> None:
+    """The labels of the next round: refined CAMs and refined saliency of this round's network."""
+    call.run(index=index, model=model, saliency=saliency, output=output)
+
+
+@stage_command(app)
 def train_segmenter(
     call: StageCall,
     index: Index,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from wsss.config import stages
+from wsss.config import rounds, stages
 from wsss.config.base import Settings
 from wsss.config.data import AnyData
+
+SHARED_SECTIONS = ("index", "saliency", "report")
+"""Stages that exist once per run, so that no variant has settings of its own for them."""
+PLAN_SECTIONS = ("methods", "auxsegnet")
+"""What says which stages there are; a variant may have its own, and no stage sees it."""
 
 
 class Runtime(Settings):
@@ -44,6 +50,11 @@ class Config(Settings):
     train_classifier: stages.TrainClassifier = stages.TrainClassifier()
     cams: stages.Cams = stages.Cams()
     seed_labels: stages.SeedLabels = stages.SeedLabels()
+    methods: tuple[Literal["auxsegnet"], ...] = ()
+    """Methods that make better labels of the seeds. None: networks learn from the seeds themselves."""
+    auxsegnet: rounds.Rounds = rounds.Rounds()
+    train_auxsegnet: rounds.TrainAuxsegnet = rounds.TrainAuxsegnet()
+    update_labels: rounds.UpdateLabels = rounds.UpdateLabels()
     train_segmenter: stages.TrainSegmenter = stages.TrainSegmenter()
     segmenter_labels: stages.SegmenterLabels = stages.SegmenterLabels()
     predict: stages.Predict = stages.Predict()
@@ -73,9 +84,30 @@ class Config(Settings):
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ValueError(f"variant name `{name}` may hold only letters, digits, `_` and `-`")
             for section in overrides:
-                if section not in STAGE_SETTINGS or section in ("index", "saliency", "report"):
-                    allowed = ", ".join(s for s in STAGE_SETTINGS if s not in ("index", "saliency", "report"))
-                    raise ValueError(f"variant `{name}` overrides `{section}`; a variant may override {allowed}")
+                allowed = [s for s in (*PLAN_SECTIONS, *STAGE_SETTINGS) if s not in SHARED_SECTIONS]
+                if section not in allowed:
+                    raise ValueError(
+                        f"variant `{name}` overrides `{section}`; a variant may override {', '.join(allowed)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _check_rounds(self) -> Config:
+        last = max(self.auxsegnet.label_rounds, default=0) if "auxsegnet" in self.methods else 0
+        if last and not self.train_auxsegnet.network.classification:
+            raise ValueError(
+                "labels are updated from CAMs, which a network without classification does not have: set "
+                "train_auxsegnet.network.classification, or `auxsegnet: {rounds: 1, last_labels: false}`"
+            )
+        for name in self.train_segmenter.labels:
+            found = re.match(r"auxsegnet(?:_round(\d+))?", name)
+            if found and "auxsegnet" not in self.methods:
+                raise ValueError(f"train_segmenter.labels names `{name}`: add `auxsegnet` to `methods`")
+            if found and int(found[1] or 1) > last:
+                raise ValueError(
+                    f"train_segmenter.labels names `{name}`, but the last labels are those of round {last}: raise "
+                    "`auxsegnet.rounds`, or set `auxsegnet.last_labels`"
+                )
         return self
 
     def for_variant(self, name: str) -> Config:
@@ -102,6 +134,8 @@ STAGE_SETTINGS: dict[str, type[Settings] | None] = {
     "train_classifier": stages.TrainClassifier,
     "cams": stages.Cams,
     "seed_labels": stages.SeedLabels,
+    "train_auxsegnet": rounds.TrainAuxsegnet,
+    "update_labels": rounds.UpdateLabels,
     "train_segmenter": stages.TrainSegmenter,
     "segmenter_labels": stages.SegmenterLabels,
     "predict": stages.Predict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -84,7 +85,8 @@ class TrainSegmenter(Training):
 
     labels: tuple[str, ...] = ("seeds",)
     """One network is trained on each of these: `seeds`, `masks` (the true masks: the fully supervised reference),
-    or the name of a label set with `_self` appended (labels predicted by the network trained on that set)."""
+    `auxsegnet_round1`, ... (labels that AuxSegNet has updated once, ...), `auxsegnet` (the last of these), or the name
+    of a label set with `_self` appended (labels predicted by the network trained on that set)."""
     backbone: Backbone = Backbone()
     augmentation: Augmentation = Augmentation(crop_size=256, scale=(0.5, 1.5))
     epochs: int = Field(default=15, ge=1)
@@ -103,11 +105,9 @@ class TrainSegmenter(Training):
     @classmethod
     def _known(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         for name in labels:
-            base = name
-            while base.endswith("_self"):
-                base = base.removesuffix("_self")
-            if base not in ("seeds", "masks") or (base == "masks" and base != name):
-                raise ValueError(f"unknown label set `{name}`: use `seeds`, `masks` or `seeds_self`")
+            if not re.fullmatch(r"masks|(seeds|auxsegnet(_round[1-9]\d*)?)(_self)*", name):
+                known = "`seeds`, `masks`, `auxsegnet` or `auxsegnet_round1`"
+                raise ValueError(f"unknown label set `{name}`: use {known}; all but `masks` also with `_self`")
         return labels
 
 

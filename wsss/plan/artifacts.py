@@ -13,6 +13,8 @@ PATTERNS = {
     "train_classifier": "{branch}classifier/model.ckpt",
     "cams": "{branch}cams.h5",
     "seed_labels": "{branch}auxsegnet/round0/labels.h5",
+    "train_auxsegnet": "{branch}auxsegnet/round{round}/model.ckpt",
+    "update_labels": "{branch}auxsegnet/round{round}/labels.h5",
     "train_segmenter": "{branch}segmenter/{method}/model.ckpt",
     "segmenter_labels": "{branch}segmenter/{method}/labels.h5",
     "predict": "{branch}predictions/{split}/{model}--{protocol}.h5",
@@ -27,6 +29,9 @@ BRANCH = "{variant}/seed{seed}/"
 SEGMENTER_PREFIX = "segmenter_"
 """A model's name in the paths of predictions: this, then the label set that the network was trained on."""
 
+ROUND_PREFIX = "auxsegnet_round"
+"""A round's network in the paths of predictions, and a round's labels among label sets: this, then the round."""
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -40,6 +45,7 @@ class Artifact:
         model: Name of the network that predicts.
         split: Images that are predicted.
         protocol: Name of the protocol of a prediction.
+        round: Round of AuxSegNet: of a network the one that it is trained in, of labels the one that they are for.
     """
 
     stage: str
@@ -49,6 +55,7 @@ class Artifact:
     model: str = ""
     split: str = ""
     protocol: str = ""
+    round: int = 0
 
     def pattern(self, *, plain: bool) -> str:
         """The path with the wildcards that its stage has; without those of the branch in a plain run."""
@@ -60,7 +67,13 @@ class Artifact:
 
 
 def base_labels(method: str) -> str:
-    """The label set that a chain of `_self` starts from: `seeds` or `masks`."""
+    """The label set that a chain of `_self` starts from: `seeds`, `masks` or `auxsegnet_round1`."""
     while method.endswith("_self"):
         method = method.removesuffix("_self")
     return method
+
+
+def round_of(name: str) -> int | None:
+    """The round in the name of a label set or a model, None where it is not one of AuxSegNet's rounds."""
+    number = name.removeprefix(ROUND_PREFIX)
+    return int(number) if number != name and number.isdecimal() else None

@@ -6,17 +6,28 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from wsss.config import Config, Protocol, Settings
 from wsss.errors import InputError
-from wsss.plan.artifacts import BRANCH, SEGMENTER_PREFIX, SHARED_BY_ALL, Artifact, base_labels
+from wsss.plan.artifacts import (
+    BRANCH,
+    ROUND_PREFIX,
+    SEGMENTER_PREFIX,
+    SHARED_BY_ALL,
+    Artifact,
+    base_labels,
+    round_of,
+)
 
 UNNAMED_VARIANT = "base"
 """Folder of the only variant of a run that has several seeds and names no variant."""
 
 RESERVED = {"logs", "benchmarks", "report"}
 """Folders of a run beside those of its variants."""
+
+LABEL_STAGES = ("seed_labels", "update_labels", "segmenter_labels")
+"""Stages that make label sets, in the order of the pipeline."""
 
 
 class Plan:
@@ -105,8 +116,8 @@ class Plan:
             seed: Of the branch.
         """
         if kind == "labels":
-            made = [*self.wanted("seed_labels", variant, seed), *self.wanted("segmenter_labels", variant, seed)]
-            return {f"{item.method}_self" if item.method else "seeds": item for item in made}
+            made = [item for stage in LABEL_STAGES for item in self.wanted(stage, variant, seed)]
+            return {_label_set_of(item): item for item in made}
         if kind == "predictions":
             found = self._members("predict", variant, seed)
             return {f"{item.split}/{item.model}--{item.protocol}": self.owner(item) for item in found}
@@ -116,29 +127,52 @@ class Plan:
         """What each wildcard in a path may stand for, as regular expressions."""
         methods = [method for variant in self.variants for method in self.methods(variant)]
         protocols = [name for config in self._configs.values() for name in config.predict.protocols]
+        rounds = max(map(self._rounds, self.variants))
+        numbers = [str(number) for number in range(rounds + 1)] if rounds else []
         values = {
             "variant": self.variants,
             "seed": [str(seed) for seed in self.seeds],
+            "round": numbers,
             "method": methods,
-            "model": [f"{SEGMENTER_PREFIX}{method}" for method in methods],
+            "model": [f"{SEGMENTER_PREFIX}{m}" for m in methods] + [f"{ROUND_PREFIX}{number}" for number in numbers],
             "split": ("train", "val"),
             "protocol": protocols,
         }
         return {name: "|".join(map(re.escape, dict.fromkeys(found))) or "(?!)" for name, found in values.items()}
 
     def methods(self, variant: str) -> list[str]:
-        """The label sets that networks of a variant are trained on, with those that they are made from."""
+        """The label sets that segmenters of a variant are trained on, with those that they are made from."""
         found: list[str] = []
-        for method in self._configs[variant].train_segmenter.labels:
+        for method in self._asked(variant):
             chain = [method]
             while chain[-1].endswith("_self"):
                 chain.append(chain[-1].removesuffix("_self"))
             found += [name for name in reversed(chain) if name not in found]
         return found
 
-    def model_of(self, model: str) -> tuple[str, str]:
-        """The stage and the method of a model's name in the paths of predictions."""
-        return "train_segmenter", model.removeprefix(SEGMENTER_PREFIX)
+    def _asked(self, variant: str) -> list[str]:
+        """The label sets that a variant's config names, `auxsegnet` replaced by the last round's own name."""
+        config = self._configs[variant]
+        last = f"{ROUND_PREFIX}{max(config.auxsegnet.label_rounds, default=0)}"
+        return list(dict.fromkeys(re.sub(r"^auxsegnet(?=_self|$)", last, n) for n in config.train_segmenter.labels))
+
+    def _rounds(self, variant: str) -> int:
+        """How many rounds of AuxSegNet a variant has."""
+        config = self._configs[variant]
+        return config.auxsegnet.rounds if "auxsegnet" in config.methods else 0
+
+    def _models(self, variant: str) -> list[str]:
+        """The names of the networks whose predictions a variant evaluates, in the order of the pipeline."""
+        segmenters = self._asked(variant)
+        of_rounds = [method for method in segmenters if round_of(base_labels(method)) is not None]
+        rounds = range(self._rounds(variant))
+        if self._configs[variant].auxsegnet.predict == "last":
+            rounds = rounds[-1:]
+        return [
+            *(f"{SEGMENTER_PREFIX}{method}" for method in segmenters if method not in of_rounds),
+            *(f"{ROUND_PREFIX}{number}" for number in rounds),
+            *(f"{SEGMENTER_PREFIX}{method}" for method in of_rounds),
+        ]
 
     def _config(self, artifact: Artifact) -> Config:
         return self._configs.get(artifact.variant, self.config)
@@ -159,6 +193,15 @@ class Plan:
             case "seed_labels":
                 used = saliency if config.seed_labels.rule == "saliency" else {}
                 return {"index": index, "cams": replace(branch, stage="cams"), **used}
+            case "train_auxsegnet":
+                labels, weights = replace(branch, stage="seed_labels"), replace(branch, stage="train_classifier")
+                if artifact.round:
+                    labels = replace(branch, stage="update_labels", round=artifact.round)
+                    weights = replace(artifact, round=artifact.round - 1)
+                return {"index": index, "labels": labels, "weights": weights}
+            case "update_labels":
+                model = replace(branch, stage="train_auxsegnet", round=artifact.round - 1)
+                return {"index": index, "model": model, **saliency}
             case "train_segmenter":
                 labels = self._label_set(replace(artifact, stage="labels"))
                 return {"index": index, **({"labels": labels} if labels else {})}
@@ -166,9 +209,15 @@ class Plan:
                 used = saliency if config.segmenter_labels.saliency_threshold is not None else {}
                 return {"index": index, "segmenter": replace(artifact, stage="train_segmenter"), **used}
             case "predict":
-                stage, method = self.model_of(artifact.model)
-                return {"index": index, "model": replace(branch, stage=stage, method=method)}
+                return {"index": index, "model": self._model(artifact)}
         return {}
+
+    def _model(self, artifact: Artifact) -> Artifact:
+        """The checkpoint behind the name of a model in a prediction."""
+        branch, number = Artifact("", artifact.variant, artifact.seed), round_of(artifact.model)
+        if number is not None:
+            return replace(branch, stage="train_auxsegnet", round=number)
+        return replace(branch, stage="train_segmenter", method=artifact.model.removeprefix(SEGMENTER_PREFIX))
 
     def _label_set(self, artifact: Artifact) -> Artifact | None:
         """The artifact that holds a label set (`method`); None for the true masks, which the index knows."""
@@ -176,24 +225,30 @@ class Plan:
             return None
         if artifact.method.endswith("_self"):
             return replace(artifact, stage="segmenter_labels", method=artifact.method.removesuffix("_self"))
+        number = round_of(artifact.method)
+        if number:
+            return replace(artifact, stage="update_labels", method="", round=number)
         return replace(artifact, stage="seed_labels", method="")
 
     def _members(self, stage: str, variant: str, seed: int) -> Iterator[Artifact]:
         """The artifacts of a stage that one variant and seed use, in the variant's own name."""
-        config, methods = self._configs[variant], self.methods(variant)
-        from_seeds = not methods or any(base_labels(method) == "seeds" for method in methods)
+        config, methods, rounds = self._configs[variant], self.methods(variant), self._rounds(variant)
+        from_seeds = not methods or rounds > 0 or any(base_labels(method) == "seeds" for method in methods)
         if stage in ("train_classifier", "cams", "seed_labels"):
             if from_seeds:
                 yield Artifact(stage, variant, seed)
+        elif stage == "train_auxsegnet":
+            yield from (Artifact(stage, variant, seed, round=n) for n in range(rounds))
+        elif stage == "update_labels":
+            yield from (Artifact(stage, variant, seed, round=n) for n in config.auxsegnet.label_rounds if rounds)
         elif stage == "train_segmenter":
             yield from (Artifact(stage, variant, seed, method) for method in methods)
         elif stage == "segmenter_labels":
             yield from (Artifact(stage, variant, seed, m) for m in methods if f"{m}_self" in methods)
         elif stage == "predict":
             for split in config.predict.splits:
-                for method in config.train_segmenter.labels:
+                for model in self._models(variant):
                     for protocol in config.predict.protocols:
-                        model = f"{SEGMENTER_PREFIX}{method}"
                         yield Artifact(stage, variant, seed, model=model, split=split, protocol=protocol)
         elif stage == "evaluate":
             yield Artifact(stage, variant, seed)
@@ -201,12 +256,12 @@ class Plan:
             yield Artifact(stage)
 
     def _label_artifacts(self, variant: str, seed: int) -> Iterator[Artifact]:
-        yield from self._members("seed_labels", variant, seed)
-        yield from self._members("segmenter_labels", variant, seed)
+        for stage in LABEL_STAGES:
+            yield from self._members(stage, variant, seed)
 
     def _has(self, artifact: Artifact) -> bool:
         """Whether a variant's config names this artifact; what every variant could build, every variant has."""
-        if artifact.stage in ("train_segmenter", "segmenter_labels", "predict"):
+        if artifact.stage in ("train_auxsegnet", "update_labels", "train_segmenter", "segmenter_labels", "predict"):
             return artifact in self._members(artifact.stage, artifact.variant, artifact.seed)
         return True
 
@@ -214,7 +269,7 @@ class Plan:
         """A digest of everything that an artifact depends on: equal digests are one artifact."""
         if artifact not in self._lineages:
             above = {name: self._lineage(upstream) for name, upstream in self._upstream(artifact).items()}
-            own = [artifact.stage, artifact.seed, artifact.method, artifact.model, artifact.split, artifact.protocol]
+            own = [getattr(artifact, field.name) for field in fields(artifact) if field.name != "variant"]
             text = json.dumps([own, self.settings(artifact).canonical_json(), above], sort_keys=True)
             self._lineages[artifact] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         return self._lineages[artifact]
@@ -228,3 +283,10 @@ class Plan:
                 if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name) or "--" in name:
                     allowed = "letters, digits and single `_`, `-`, `+`, `.`"
                     raise InputError(f"`predict.protocols.{name}`: a protocol's name may hold only {allowed}")
+
+
+def _label_set_of(artifact: Artifact) -> str:
+    """The name of the label set in an artifact."""
+    if artifact.stage == "update_labels":
+        return f"{ROUND_PREFIX}{artifact.round}"
+    return f"{artifact.method}_self" if artifact.method else "seeds"

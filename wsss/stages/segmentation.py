@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from wsss.config import Crf, Protocol
 from wsss.context import RunContext
-from wsss.models import Segmenter
+from wsss.models import AuxSegNet, Segmenter
 from wsss.ops.crf import dense_crf
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
@@ -20,7 +20,7 @@ from wsss.parallel import map_in_processes, map_in_threads
 from wsss.stages.inference import in_chunks, resolve_device
 from wsss.training.checkpoint import load_model
 
-SEGMENTATION_STAGES = ("train_segmenter",)
+SEGMENTATION_STAGES = ("train_segmenter", "train_auxsegnet")
 """Stages whose checkpoints predict a segmentation."""
 
 
@@ -44,7 +44,7 @@ class Scores:
 def load_segmentation_network(
     path: Path, device: torch.device, class_names: Sequence[str] | None = None
 ) -> tuple[nn.Module, tuple[str, ...]]:
-    """A network that predicts a segmentation, ready on the device, and its class names.
+    """A network from images to the logits of a segmentation, ready on the device, and its class names.
 
     Args:
         path: The checkpoint.
@@ -55,9 +55,23 @@ def load_segmentation_network(
         InputError: If the file is missing, damaged, another kind of network, or of other classes.
     """
     model, info = load_model(path, stage=SEGMENTATION_STAGES, class_names=class_names)
-    assert isinstance(model, Segmenter)
-    moved = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = _SegmentationOnly(model) if isinstance(model, AuxSegNet) else model
+    assert isinstance(network, Segmenter | _SegmentationOnly)
+    moved = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved, tuple(info.class_names)
+
+
+class _SegmentationOnly(nn.Module):
+    """The refined segmentation of the multi-task network; what only its other tasks need is not computed."""
+
+    def __init__(self, network: AuxSegNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, num_classes + 1, h, w) of images (N, 3, H, W) in [0, 1]."""
+        name = self.network.segmentation_output
+        return getattr(self.network(images, outputs=[name]), name)
 
 
 def network_probabilities(model: nn.Module, images: Tensor, protocol: Protocol) -> Tensor:

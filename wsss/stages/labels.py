@@ -1,0 +1,98 @@
+"""Label maps to train on: read, checked, and handed to loader workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wsss.data import Dataset
+from wsss.data.loaders import LabelSource
+from wsss.errors import InputError
+from wsss.store import ArtifactReader
+
+LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
+
+
+class Labels(LabelSource):
+    """Label maps of the training images; picklable to loader workers.
+
+    Attributes:
+        ids: The training images that have one.
+    """
+
+    ids: Sequence[str]
+
+    def __init__(self, dataset: Dataset, place: str, hint: str) -> None:
+        self._dataset, self._place, self._hint = dataset, place, hint
+
+    def __getitem__(self, image_id: str) -> np.ndarray:
+        labels = self._read(image_id)
+        wrong = labels[(labels > self._dataset.num_classes) & (labels != self._dataset.ignore_index)]
+        if wrong.size:
+            raise InputError(
+                f"{self._place}: labels of `{image_id}` hold the value {wrong[0]}, the index has "
+                f"{self._dataset.num_classes} classes; build them again from this index"
+            )
+        return labels
+
+    def check(self) -> None:
+        """Looks for the first labelled pixel of a class: training on none would succeed and be worthless.
+
+        Raises:
+            InputError: If there is none in all label maps.
+        """
+        background = False
+        for image_id in self.ids:
+            labels = self[image_id]
+            if ((labels > 0) & (labels != self._dataset.ignore_index)).any():
+                return
+            background = background or bool((labels == 0).any())
+        what = "only background" if background else f"no pixel other than {self._dataset.ignore_index} (ignored)"
+        raise InputError(f"{self._place}: the labels of all {len(self.ids)} training images hold {what}; {self._hint}")
+
+    def _read(self, image_id: str) -> np.ndarray:
+        raise NotImplementedError
+
+
+class ArtifactLabels(Labels):
+    """From an artifact of a label stage; every training image must have them."""
+
+    def __init__(self, path: Path, dataset: Dataset) -> None:
+        super().__init__(dataset, str(path), "look at the CAMs, and lower the thresholds of the stage that made them")
+        self._reader = ArtifactReader(path, LABEL_STAGES)
+        self.ids = dataset.ids("train")
+
+    def check(self) -> None:
+        """Also looks whether they are of these classes and images."""
+        names = self._reader.attributes.get("class_names")
+        if names is not None and tuple(names) != self._dataset.class_names:
+            raise InputError(f"{self._place}: was made for other classes than the index has; build it again")
+        missing = [image_id for image_id in self.ids if not self._reader.has("segmentation", image_id)]
+        if missing:
+            raise InputError(
+                f"{self._place}: {len(missing)} of {len(self.ids)} training images have no labels, the first is "
+                f"`{missing[0]}`; build it again from this index"
+            )
+        super().check()
+        # loader processes open it for themselves
+        self._reader.close()
+
+    def saliency(self) -> LabelSource:
+        """The saliency labels (H, W) uint8 of the same artifact.
+
+        Raises:
+            InputError: If an image has none.
+        """
+        missing = [image_id for image_id in self.ids if not self._reader.has("saliency", image_id)]
+        if missing:
+            raise InputError(
+                f"{self._place}: {len(missing)} of {len(self.ids)} training images have no saliency labels, the first "
+                f"is `{missing[0]}`; make them with saliency (seed_labels.rule `saliency`)"
+            )
+        self._reader.close()
+        return self._reader["saliency"]
+
+    def _read(self, image_id: str) -> np.ndarray:
+        return self._reader.read("segmentation", image_id)

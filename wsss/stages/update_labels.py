@@ -1,0 +1,158 @@
+"""Stage `update_labels`: the labels of the next round of AuxSegNet, by the network of this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wsss.config import UpdateLabels
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.data.images import resize_map
+from wsss.errors import InputError
+from wsss.models import AuxSegNet
+from wsss.ops.cams import refine_cams
+from wsss.ops.pseudo_labels import fuse_scores_with_saliency, strongest_plane
+from wsss.ops.saliency_labels import refine_saliency
+from wsss.parallel import map_in_processes
+from wsss.progress import Progress
+from wsss.stages.artifact import ImageArtifact, provenance
+from wsss.stages.inference import image_batches, resolve_device
+from wsss.store import ArtifactReader
+from wsss.training.checkpoint import load_model
+
+
+def update_labels(
+    settings: UpdateLabels,
+    *,
+    index: Path,
+    model: Path,
+    saliency: Path,
+    output: Path,
+    context: RunContext = RunContext(),
+) -> None:
+    """Writes segmentation and saliency labels of every training image, from one forward pass at one scale.
+
+    The CAMs are gathered by the network's affinity; the refined saliency is averaged with the original map, never with
+    the labels of the round before, and smoothed by a CRF; both are fused as the seeds were.
+
+    Args:
+        settings: Thresholds of the fusion, and the CRF.
+        index: Artifact of stage `index`.
+        model: Checkpoint of stage `train_auxsegnet`.
+        saliency: Artifact of stage `saliency`: the original maps.
+        output: Artifact; kinds `segmentation` (H, W) uint8, `saliency` (H, W) uint8, soft, and `cams` (P, h, w) float16
+            of the present classes at the resolution of the features, with attribute `classes`, label values (P,).
+
+    Raises:
+        InputError: If an input is missing, damaged, or of another set of classes, or the network has no CAMs.
+    """
+    dataset = load_dataset(index)
+    device = resolve_device(context)
+    network = _load(model, dataset, device)
+    attributes = provenance(
+        "update_labels", settings, {"index": index, "model": model, "saliency": saliency}, context
+    ) | {"class_names": list(dataset.class_names), "split": "train"}
+    ids = dataset.ids("train")
+    finish = _Finish(settings, dataset, ArtifactReader(saliency, "saliency"))
+    with ImageArtifact(output, stage="update_labels", attributes=attributes) as artifact, torch.inference_mode():
+        pending = artifact.pending(ids)
+        refined = _refined(network, settings, dataset, pending, context, device)
+        done = map_in_processes(finish, refined, workers=context.workers, what="update_labels")
+        with Progress("update labels", len(ids), done=len(ids) - len(pending)) as progress:
+            for image_id, arrays, classes in done:
+                artifact.write(image_id, arrays, classes=classes)
+                progress.advance()
+
+
+@dataclass(frozen=True)
+class _Refined:
+    """What the network says of one image.
+
+    Attributes:
+        cams: (P, h, w) float32 of the present classes, refined.
+        classes: (P,) uint8, their label values.
+        saliency: (h, w) float32 in [0, 1]; None where the network has no such branch.
+        image: (H, W, 3) uint8 as the network saw it.
+    """
+
+    image_id: str
+    cams: np.ndarray
+    classes: np.ndarray
+    saliency: np.ndarray | None
+    image: np.ndarray
+
+
+def _load(path: Path, dataset: Dataset, device: torch.device) -> AuxSegNet:
+    model, _ = load_model(path, stage="train_auxsegnet", class_names=dataset.class_names)
+    assert isinstance(model, AuxSegNet)
+    if "cams" not in model.available:
+        raise InputError(
+            f"{path}: has no classification branch, so no CAMs to make labels of; set "
+            "train_auxsegnet.network.classification"
+        )
+    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _refined(
+    network: AuxSegNet,
+    settings: UpdateLabels,
+    dataset: Dataset,
+    ids: list[str],
+    context: RunContext,
+    device: torch.device,
+) -> Iterator[_Refined]:
+    """Refined maps of the images, one by one, on the CPU; nothing else is computed by the network."""
+    wanted = ["cams", *([network.saliency_output] if network.saliency_output else [])]
+    if settings.refine_cams and "pairwise_affinity" in network.available:
+        wanted.append("pairwise_affinity")
+    for batch_ids, images in image_batches(dataset, ids, context, device):
+        made = network(images, outputs=wanted)
+        cams = refine_cams(made.cams, made.pairwise_affinity).cpu().numpy()
+        probabilities = None
+        if network.saliency_output:
+            probabilities = getattr(made, network.saliency_output)[:, 0].sigmoid().cpu().numpy()
+        photographs = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        for place, image_id in enumerate(batch_ids):
+            present = np.flatnonzero(dataset.image_labels(image_id))
+            soft = None if probabilities is None else probabilities[place]
+            yield _Refined(image_id, cams[place][present], present.astype(np.uint8) + 1, soft, photographs[place])
+
+
+class _Finish:
+    """Makes the labels of one image; picklable, so that worker processes do it beside the network."""
+
+    def __init__(self, settings: UpdateLabels, dataset: Dataset, saliency: ArtifactReader) -> None:
+        self._settings, self._dataset, self._saliency = settings, dataset, saliency
+
+    def __call__(self, item: _Refined) -> tuple[str, dict[str, np.ndarray], np.ndarray]:
+        settings, size = self._settings, self._dataset.size(item.image_id)
+        saliency = self._saliency_label(item, size)
+        score, label = strongest_plane((resize_map(plane, size) for plane in item.cams), item.classes.tolist(), size)
+        labels = fuse_scores_with_saliency(
+            score,
+            label,
+            saliency / np.float32(255),
+            settings.cam_threshold,
+            settings.saliency_threshold,
+            settings.background_cam_threshold,
+        )
+        arrays = {"segmentation": labels, "saliency": saliency}
+        if settings.save_cams:
+            arrays["cams"] = item.cams.astype(np.float16)
+        return item.image_id, arrays, item.classes
+
+    def _saliency_label(self, item: _Refined, size: tuple[int, int]) -> np.ndarray:
+        """(H, W) uint8, soft, at the size of the photograph."""
+        original = self._saliency.read("saliency", item.image_id)
+        if item.saliency is None:
+            return original
+        seen = (item.image.shape[0], item.image.shape[1])
+        mean = (resize_map(item.saliency, seen) + resize_map(original, seen) / np.float32(255)) / 2
+        if self._settings.saliency_crf is not None:
+            mean = refine_saliency(mean, item.image, self._settings.saliency_crf)
+        return resize_map((mean * 255).round().clip(0, 255).astype(np.uint8), size)
