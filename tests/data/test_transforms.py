@@ -19,7 +19,7 @@ def checkerboard(height: int, width: int, cell: int = 8) -> tuple[np.ndarray, np
 def augment(seed: int = 0, size: tuple[int, int] = (50, 70), **settings: object) -> dict[str, torch.Tensor]:
     image, labels = checkerboard(*size)
     augmentation = JointAugmentation(Augmentation.parse({"crop_size": 40, **settings}))
-    return augmentation(np.random.default_rng(seed), image, labels=labels, maps={"saliency": image[..., 0]})
+    return augmentation(np.random.default_rng(seed), image, labels=labels, saliency=image[..., 0])
 
 
 @pytest.mark.parametrize("size", [(50, 70), (20, 90), (90, 20), (1, 1), (300, 7)])
@@ -39,7 +39,7 @@ def test_labels_stay_on_their_pixels(seed: int) -> None:
     bright = found["images"][0] > 127
     # only the blurred borders of squares can differ: half a pixel on either side
     assert (bright == (found["labels"] == 2))[inside].float().mean() > 0.93
-    assert (bright == (found["saliency"] > 127))[inside].all()
+    assert (bright == (found["saliency"] == 1))[inside].all()
 
 
 def test_without_changes_the_crop_is_a_part_of_the_image() -> None:
@@ -65,7 +65,12 @@ def test_padding_is_ignored_and_of_the_mean_colour() -> None:
     padding = found["labels"] == IGNORE
     assert int(padding.sum()) == 16 * 40
     assert (found["images"].permute(1, 2, 0)[padding] == torch.tensor(PAD_COLOR, dtype=torch.uint8)).all()
-    assert (found["saliency"][padding] == 0).all()
+    assert (found["saliency"][padding] == IGNORE).all()
+    assert set(found["saliency"][~padding].tolist()) == {0, 1}
+    parity = augment(size=(24, 60), **STILL, padding="background")
+    assert (parity["labels"][padding] == 0).all()
+    assert (parity["saliency"][padding] == 0).all()
+    assert all(torch.equal(parity[name][~padding], found[name][~padding]) for name in ("labels", "saliency"))
 
 
 def test_padding_keeps_its_colour_under_jitter() -> None:

@@ -13,10 +13,11 @@ class Backbone(Settings):
     """A feature extractor by name, and how much of it is trained."""
 
     name: str = "tf_efficientnet_lite0"
-    """A torchvision ResNet (`resnet50`), or the name of any timm model that can return features."""
+    """A torchvision ResNet (`resnet50`), `resnet38d` (the network of AuxSegNet and AffinityNet), or the name of any
+    timm model that can return features."""
     weights: str = "auto"
     """`auto` (weights packaged with EfficientNet-Lite0, else the library's ImageNet download), `none` (random), or
-    the path of a state dict."""
+    the path of a state dict. For `resnet38d`, a path (also of the published `.params` file) or `none`."""
     output_stride: Literal[8, 16, 32] = 16
     """Input pixels per feature pixel; strides beyond it become dilations."""
     frozen_stages: int = Field(default=3, ge=0)
@@ -45,7 +46,10 @@ class Augmentation(Settings):
     """Joint augmentation of photograph and maps; drawn per image."""
 
     crop_size: int = Field(default=288, ge=16)
-    """Side of the square training crop, in pixels; short sides are padded, maps with 255."""
+    """Side of the square training crop, in pixels; short sides are padded."""
+    padding: Literal["ignored", "background"] = "ignored"
+    """What padding counts as in label and saliency maps: nothing (255), or background and not salient (0), as in the
+    released code of AuxSegNet."""
     scale: tuple[float, float] = (0.7, 1.3)
     """Range of the random scale factor, relative to the image as `max_side` leaves it."""
     flip: float = Field(default=0.5, ge=0, le=1)

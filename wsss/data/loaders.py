@@ -113,7 +113,10 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         image_ids: The images to train on; `Draw.image` counts them.
         augmentation: Its settings.
         seed: Seed of the augmentation.
-        labels: Where label maps come from; None gives image-level labels as `targets` (C,) instead.
+        labels: Where label maps come from, for `labels`.
+        saliency: Where maps of probabilities 0..255 come from, for `saliency` in {0, 1, 255}.
+        image_labels: Whether image-level labels are wanted, as `targets` (C,); None wants them where there are no
+            label maps.
     """
 
     def __init__(
@@ -124,8 +127,11 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         *,
         seed: int,
         labels: LabelSource | None = None,
+        saliency: LabelSource | None = None,
+        image_labels: bool | None = None,
     ) -> None:
-        self._images, self.image_ids, self._labels = images, list(image_ids), labels
+        self._images, self.image_ids, self._labels, self._saliency = images, list(image_ids), labels, saliency
+        self._image_labels = labels is None if image_labels is None else image_labels
         self._augment, self._seed = JointAugmentation(augmentation), seed
 
     def __len__(self) -> int:
@@ -135,10 +141,15 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         image_id = self.image_ids[draw.image]
         generator = _generator(_AUGMENTATION, self._seed, draw.epoch, draw.position)
         image = self._images.network_image(image_id)
-        if self._labels is not None:
-            return self._augment(generator, image, labels=self._labels[image_id])
-        targets = torch.from_numpy(self._images.image_labels(image_id).astype(np.float32))
-        return {**self._augment(generator, image), "targets": targets}
+        example = self._augment(
+            generator,
+            image,
+            labels=None if self._labels is None else self._labels[image_id],
+            saliency=None if self._saliency is None else self._saliency[image_id],
+        )
+        if self._image_labels:
+            example["targets"] = torch.from_numpy(self._images.image_labels(image_id).astype(np.float32))
+        return example
 
 
 class WholeImages(TorchDataset[dict[str, Tensor]]):

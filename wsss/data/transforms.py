@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,18 +33,20 @@ class JointAugmentation:
         image: np.ndarray,
         *,
         labels: np.ndarray | None = None,
-        maps: Mapping[str, np.ndarray] | None = None,
+        saliency: np.ndarray | None = None,
     ) -> dict[str, Tensor]:
         """One training example.
 
         Args:
             generator: Source of all randomness.
             image: (H, W, 3) uint8; its size counts as scale 1.
-            labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255.
-            maps: Grey maps (H', W') uint8, resized bilinearly, padded with 0.
+            labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255
+                (or 0, as the settings say).
+            saliency: (H', W') uint8, a map of probabilities 0..255; resized bilinearly and cut at 0.5.
 
         Returns:
-            `images` (3, S, S) and, as given, `labels` (S, S) and the maps (S, S), uint8, S the crop size.
+            `images` (3, S, S) and, as given, `labels` (S, S) and `saliency` (S, S) in {0, 1, 255}, padded like the
+            labels; all uint8, S the crop size.
         """
         side = self._settings.crop_size
         scale = generator.uniform(*self._settings.scale)
@@ -68,10 +68,13 @@ class JointAugmentation:
 
         part, canvas = take(image, InterpolationMode.BILINEAR, PAD_COLOR)
         example = {"images": place(self._jitter(part, generator), canvas)}
+        padding = IGNORE if self._settings.padding == "ignored" else 0
         if labels is not None:
-            example["labels"] = place(*take(labels, InterpolationMode.NEAREST_EXACT, IGNORE))[0]
-        for name, array in (maps or {}).items():
-            example[name] = place(*take(array, InterpolationMode.BILINEAR, 0))[0]
+            example["labels"] = place(*take(labels, InterpolationMode.NEAREST_EXACT, padding))[0]
+        if saliency is not None:
+            part, canvas = take(saliency, InterpolationMode.BILINEAR, padding)
+            # 128 / 255 is the first value above 0.5
+            example["saliency"] = place((part >= 128).to(torch.uint8), canvas)[0]
         return example
 
     def _jitter(self, image: Tensor, generator: np.random.Generator) -> Tensor:

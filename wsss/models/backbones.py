@@ -11,11 +11,14 @@ from wsss import config
 from wsss.errors import InputError
 from wsss.models.folding import fold_batch_norm
 from wsss.models.pretrained import PACKAGED, load_library_network, load_packaged, load_state_file
+from wsss.models.resnet38d import CHANNELS, ResNet38d
+from wsss.models.resnet38d_weights import read_resnet38d
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+RESNET38D = "resnet38d"
 TORCHVISION = ("resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "wide_resnet50_2")
-"""Taken from torchvision; every other name is timm's (torchvision's resnet18 and resnet34 cannot be dilated)."""
+"""Taken from torchvision (its resnet18 and resnet34 cannot be dilated); names in neither of the two are timm's."""
 
 
 class Backbone(nn.Module):
@@ -52,7 +55,8 @@ class Backbone(nn.Module):
             raise InputError(
                 f"backbone.frozen_stages is {settings.frozen_stages}, but {settings.name} has {len(self.parts)} stages"
             )
-        if settings.freeze_batch_norm:
+        # folding would train the scale of resnet38d's normalisation along, which the paper keeps
+        if settings.freeze_batch_norm and settings.name != RESNET38D:
             fold_batch_norm(self)
         for part in self.parts[: self._frozen_parts]:
             part.requires_grad_(False)
@@ -87,6 +91,8 @@ def _build(settings: config.Backbone) -> tuple[Any, tuple[float, ...], tuple[flo
     std: tuple[float, ...]
     packaged = settings.weights == "auto" and settings.name in PACKAGED
     download = settings.weights == "auto" and not packaged
+    if settings.name == RESNET38D:
+        return _resnet38d(settings), IMAGENET_MEAN, IMAGENET_STD
     if settings.name in TORCHVISION:
         network = _torchvision(settings, download)
         mean, std = IMAGENET_MEAN, IMAGENET_STD
@@ -101,6 +107,18 @@ def _build(settings: config.Backbone) -> tuple[Any, tuple[float, ...], tuple[flo
     elif settings.weights not in ("auto", "none"):
         load_state_file(network, settings.weights)
     return network, mean, std
+
+
+def _resnet38d(settings: config.Backbone) -> ResNet38d:
+    if settings.weights == "auto":
+        raise InputError(
+            "backbone.weights is `auto`, but no package has the weights of resnet38d; give the path of the published "
+            "file (`ilsvrc-cls_rna-a1_cls1000_ep-0001.params`, or a .pth made from it), or `none`"
+        )
+    network = load_library_network(settings.name, lambda: ResNet38d(settings.output_stride))
+    if settings.weights != "none":
+        network.load_state_dict(read_resnet38d(settings.weights))
+    return network
 
 
 def _torchvision(settings: config.Backbone, download: bool) -> Any:
@@ -119,15 +137,16 @@ def _timm(settings: config.Backbone, download: bool) -> Any:
     if not timm.is_model(settings.name):
         close = timm.list_models(f"*{settings.name.split('_')[0]}*")[:5]
         hint = f"; similar: {', '.join(close)}" if close else ""
-        raise InputError(
-            f"backbone.name `{settings.name}` is neither one of {', '.join(TORCHVISION)} nor in timm{hint}"
-        )
+        known = ", ".join((RESNET38D, *TORCHVISION))
+        raise InputError(f"backbone.name `{settings.name}` is neither one of {known} nor in timm{hint}")
     stride: dict[str, Any] = {} if settings.output_stride == 32 else {"output_stride": settings.output_stride}
     return load_library_network(settings.name, lambda: timm.create_model(settings.name, pretrained=download, **stride))
 
 
 def _cut(network: Any, name: str) -> tuple[nn.ModuleList, nn.Module, int, int]:
     """The network's parts in order, what it has between features and pooling, and the channels of both."""
+    if isinstance(network, ResNet38d):
+        return nn.ModuleList(network.stages()), nn.Identity(), CHANNELS, CHANNELS
     if hasattr(network, "layer4"):
         names = ("conv1", "bn1", "relu", "act1", "maxpool")
         stem = [getattr(network, child) for child in names if hasattr(network, child)]

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wsss.ops.cams import refine_cams
     from wsss.ops.crf import dense_crf, saliency_energies
     from wsss.ops.mean_field import DenseCRF
     from wsss.ops.pseudo_labels import fuse_cams_with_saliency, labels_from_cams
@@ -18,10 +19,18 @@ _DEFINED_IN = {
     "dense_crf": "wsss.ops.crf",
     "fuse_cams_with_saliency": "wsss.ops.pseudo_labels",
     "labels_from_cams": "wsss.ops.pseudo_labels",
+    "refine_cams": "wsss.ops.cams",
     "saliency_energies": "wsss.ops.crf",
 }
 
-__all__ = ["DenseCRF", "dense_crf", "fuse_cams_with_saliency", "labels_from_cams", "saliency_energies"]
+__all__ = [
+    "DenseCRF",
+    "dense_crf",
+    "fuse_cams_with_saliency",
+    "labels_from_cams",
+    "refine_cams",
+    "saliency_energies",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.ops.affinity import Affinity
+
 
 def multi_scale_cams(
     compute: Callable[[Tensor], Tensor],
@@ -56,3 +58,17 @@ def scaled_images(images: Tensor, scales: Sequence[float]) -> list[Tensor]:
 def normalize_cams(cams: Tensor) -> Tensor:
     """Each map divided by its spatial maximum (+ 1e-5): (..., H, W) in [0, 1] (AuxSegNet, released code)."""
     return cams / (cams.amax((-2, -1), keepdim=True) + 1e-5)
+
+
+def refine_cams(cams: Tensor, affinity: Affinity | None) -> Tensor:
+    """CAMs, each divided by its maximum, gathered over the image by an affinity (AuxSegNet, released code).
+
+    Args:
+        cams: (N, C, h, w), not negative.
+        affinity: Of the same positions; None only normalises.
+
+    Returns:
+        (N, C, h, w), not negative; not normalised again.
+    """
+    normalized = normalize_cams(cams)
+    return normalized if affinity is None else affinity.apply(normalized)

@@ -14,12 +14,16 @@ from torch import nn
 from wsss import __version__
 from wsss.config import Backbone
 from wsss.errors import InputError
-from wsss.models import Classifier, Segmenter
+from wsss.models import AuxSegNet, Classifier, Segmenter
 from wsss.store import rebuild_hint
 from wsss.training.files import write_torch
 
 FORMAT_VERSION = 1
-MODELS: dict[str, Callable[..., nn.Module]] = {"classifier": Classifier, "segmenter": Segmenter}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "classifier": Classifier,
+    "segmenter": Segmenter,
+    "auxsegnet": AuxSegNet,
+}
 """Every kind of network; each is built from `backbone`, `num_classes` and settings of its own."""
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.nn import functional
 
-from wsss.config import Optimizer
-from wsss.losses import segmentation_cross_entropy
+from wsss.config import AuxSegNetLossWeights, Optimizer
+from wsss.losses import auxsegnet_losses, multi_label_soft_margin, segmentation_cross_entropy
+from wsss.losses.auxsegnet import LOSSES
+from wsss.models import AuxSegNet
 from wsss.training.schedule import build_optimizer
 
 
@@ -45,8 +46,11 @@ class TrainingModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser; its rates are set step by step in `wsss.training.session`."""
-        groups = self.network.parameter_groups()  # type: ignore[operator]
-        return build_optimizer(self.optimizer_settings, groups)
+        return build_optimizer(self.optimizer_settings, self.parameter_groups())
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters, `pretrained` and `new`."""
+        return self.network.parameter_groups()  # type: ignore[operator]
 
 
 class ClassifierModule(TrainingModule):
@@ -55,7 +59,7 @@ class ClassifierModule(TrainingModule):
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Of `images` (N, 3, H, W) uint8 and `targets` (N, C) in {0, 1}."""
         logits = self.network(to_input(batch["images"])).logits
-        return {"loss": functional.multilabel_soft_margin_loss(logits.float(), batch["targets"])}
+        return {"loss": multi_label_soft_margin(logits, batch["targets"])}
 
 
 class SegmenterModule(TrainingModule):
@@ -64,3 +68,51 @@ class SegmenterModule(TrainingModule):
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8."""
         return {"loss": segmentation_cross_entropy(self.network(to_input(batch["images"])), batch["labels"])}
+
+
+class AuxSegNetModule(TrainingModule):
+    """The five losses of AuxSegNet.
+
+    Args:
+        network: An `AuxSegNet`.
+        optimizer: Its settings.
+        weights: Factors on the losses.
+        released_rate_groups: Whether the fusion layers learn as slowly as the pretrained ones.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: Optimizer,
+        weights: AuxSegNetLossWeights,
+        *,
+        released_rate_groups: bool = False,
+    ) -> None:
+        super().__init__(network, optimizer)
+        assert isinstance(network, AuxSegNet)
+        factors = weights.model_dump()
+        self.weights = {
+            name: factors[name] for name, output in LOSSES.items() if factors[name] > 0 and output in network.available
+        }
+        self.released_rate_groups = released_rate_groups
+
+    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), all uint8, and `targets` (N, C) in {0, 1}.
+
+        The last two only where the network has those branches. The parts are not weighted.
+        """
+        outputs = [LOSSES[name] for name in self.weights]
+        found = self.network(to_input(batch["images"]), outputs)
+        parts = auxsegnet_losses(
+            {name: getattr(found, name) for name in outputs},
+            targets=batch.get("targets"),
+            labels=batch["labels"],
+            saliency=batch.get("saliency"),
+        )
+        total = torch.stack([factor * parts[name] for name, factor in self.weights.items()]).sum()
+        return {"loss": total, **{name: part.detach() for name, part in parts.items()}}
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """See `AuxSegNet.parameter_groups`."""
+        assert isinstance(self.network, AuxSegNet)
+        return self.network.parameter_groups(released=self.released_rate_groups)

@@ -97,9 +97,13 @@ class Validation:
         loader = make_loader(self._data, self._batches, workers=self._workers, pin_memory=device.type == "cuda")
         for batch in track(loader, f"validation on {self._split}", len(self._batches), unit="batches"):
             with precision():
-                output = network(to_input(batch["images"].to(device, non_blocking=True)))
+                output = self._ask(network, to_input(batch["images"].to(device, non_blocking=True)))
             yield output, batch
             check()
+
+    def _ask(self, network: nn.Module, images: Tensor) -> Any:
+        """What is measured, of images in [0, 1]."""
+        return network(images)
 
     def _measure(self, outputs: Iterator[tuple[Any, dict[str, Tensor]]]) -> dict[str, Any]:
         raise NotImplementedError
@@ -162,3 +166,11 @@ class SegmenterValidation(Validation):
             "iou": {n: None if np.isnan(v) else float(v) for n, v in zip(self.class_names, iou, strict=True)},
             **self._describe(),
         }
+
+
+class AuxSegNetValidation(SegmenterValidation):
+    """The same of the refined segmentation of AuxSegNet, or of the unrefined one where it has no affinity."""
+
+    def _ask(self, network: nn.Module, images: Tensor) -> Any:
+        name = str(network.segmentation_output)
+        return getattr(network(images, [name]), name)

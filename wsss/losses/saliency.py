@@ -1,0 +1,33 @@
+"""Cross entropy of saliency."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def saliency_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+    """Mean binary cross entropy over the labelled pixels; zero, with zero gradients, where there is none.
+
+    Args:
+        logits: (N, 1, h, w), before the sigmoid; resized bilinearly to the labels where they are of another size.
+        labels: (N, H, W), integers: 1 salient, 0 not, or `ignore_index`.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    if logits.ndim != 4 or logits.shape[1] != 1 or labels.ndim != 3 or logits.shape[0] != labels.shape[0]:
+        raise ValueError(
+            f"expected logits (N, 1, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
+        )
+    if logits.shape[-2:] != labels.shape[-2:]:
+        logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
+    labelled = labels != ignore_index
+    # an ignored pixel gets a weight of 0, and a target that is a number
+    total = functional.binary_cross_entropy_with_logits(
+        logits[:, 0].float(), (labels == 1).float(), weight=labelled.float(), reduction="sum"
+    )
+    return total / labelled.sum().clamp(min=1)

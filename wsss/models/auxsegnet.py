@@ -1,0 +1,332 @@
+"""AuxSegNet+: segmentation, saliency and classification on one backbone, with affinities learned by all of them.
+
+Xu et al., "Leveraging Auxiliary Tasks with Affinity Learning for Weakly Supervised Semantic Segmentation" (ICCV 2021),
+and "Auxiliary Tasks Enhanced Dual-affinity Learning for Weakly Supervised Semantic Segmentation" (TNNLS 2025).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wsss import config
+from wsss.models.backbones import Backbone
+from wsss.models.classifier import split_parameters
+from wsss.models.dual_affinity import CrossTaskFusion, TaskBranch, weighted_mean
+from wsss.models.pretrained import PACKAGED
+from wsss.ops.affinity import Affinity
+
+Task = Literal["segmentation", "saliency"]
+SMALLEST_PROBABILITY = 1e-8
+
+
+@dataclass(frozen=True)
+class AuxSegNetOutput:
+    """What was asked for; the rest is None. Maps have the resolution of the features.
+
+    Attributes:
+        class_logits: (N, C), before the sigmoid.
+        cams: (N, C, h, w), not negative, not normalised.
+        saliency_logits: (N, 1, h, w), before the sigmoid.
+        refined_saliency_logits: The same after the affinities.
+        segmentation_logits: (N, C + 1, h, w), background first, before the softmax.
+        refined_segmentation_logits: The same after the affinities.
+        pairwise_affinity: The matrices that refine: the fused ones, or the only task's.
+        unary_affinity: (N, 1, h, w), the fused distribution, or the only task's.
+    """
+
+    class_logits: Tensor | None = None
+    cams: Tensor | None = None
+    saliency_logits: Tensor | None = None
+    refined_saliency_logits: Tensor | None = None
+    segmentation_logits: Tensor | None = None
+    refined_segmentation_logits: Tensor | None = None
+    pairwise_affinity: Affinity | None = None
+    unary_affinity: Tensor | None = None
+
+
+OUTPUTS = tuple(field.name for field in fields(AuxSegNetOutput))
+
+
+class AuxSegNet(nn.Module):
+    """The multi-task network; `unary_affinity=False` makes it that of the ICCV paper.
+
+    Args:
+        backbone: Settings of the feature extractor, or its name. A name alone stands for the weights of a package
+            where there is one and else for random ones; `resnet38d` then is as the paper trains it.
+        num_classes: Classes without background.
+        network: Fields of `config.AuxSegNetNetwork`.
+
+    Attributes:
+        settings: Of the network.
+        available: The outputs that it has.
+    """
+
+    def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
+        super().__init__()
+        settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
+        self.settings = settings
+        self.backbone = Backbone(_named(backbone) if isinstance(backbone, str) else backbone)
+        self.dropout = nn.Dropout2d(settings.dropout)
+        self.classifier: nn.Conv2d | None = None
+        if settings.classification:
+            self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
+            nn.init.xavier_uniform_(self.classifier.weight)
+        channels, affinity = self.backbone.channels, settings.affinity
+        self.segmentation = TaskBranch(
+            channels, num_classes + 1, settings, affinity=affinity not in ("off", "saliency")
+        )
+        self.saliency: TaskBranch | None = None
+        if settings.saliency:
+            self.saliency = TaskBranch(channels, 1, settings, affinity=affinity not in ("off", "segmentation"))
+        fused = affinity == "cross_task"
+        self.pairwise_fusion: CrossTaskFusion | None = None
+        if fused and settings.pairwise_affinity and settings.pairwise_acts_on != "features":
+            self.pairwise_fusion = CrossTaskFusion(settings.fusion_kernel, normalize_rows=settings.normalize_rows)
+        self.unary_fusion: CrossTaskFusion | None = None
+        if fused and settings.unary_affinity and settings.unary_acts_on != "features":
+            self.unary_fusion = CrossTaskFusion(settings.fusion_kernel)
+        self.available = self._available()
+
+    def forward(self, images: Tensor, outputs: Collection[str] | None = None) -> AuxSegNetOutput:
+        """What is asked for, and only the work that it needs.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+            outputs: Names of fields of `AuxSegNetOutput`; None takes all that the network has.
+
+        Raises:
+            ValueError: If it does not have one of them.
+        """
+        wanted = self.available if outputs is None else tuple(outputs)
+        missing = [name for name in wanted if name not in self.available]
+        if missing:
+            raise ValueError(f"this network has no output `{missing[0]}`, only {', '.join(self.available)}")
+        passed = _Pass(self, images, wanted)
+        return AuxSegNetOutput(**{name: getattr(passed, name) for name in wanted})
+
+    @property
+    def segmentation_output(self) -> str:
+        """The name of the best segmentation that the network has."""
+        return self._best("segmentation")
+
+    @property
+    def saliency_output(self) -> str | None:
+        """The name of the best saliency that the network has, None without that branch."""
+        return self._best("saliency") if self.saliency is not None else None
+
+    def start_from(self, state: Mapping[str, Tensor]) -> list[str]:
+        """Takes over the weights of a trained classifier, or of this network after another round.
+
+        Args:
+            state: State of a `Classifier` or `AuxSegNet` on the same backbone.
+
+        Returns:
+            Names of the parameters that keep their own values, because the state has none of that name and shape.
+
+        Raises:
+            ValueError: If the backbone is another one.
+        """
+        own = self.state_dict()
+        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        kept = [name for name in own if name not in fitting]
+        wrong = [name for name in kept if name.startswith("backbone.")]
+        if wrong:
+            raise ValueError(
+                f"{len(wrong)} tensors of the backbone are missing or of another shape, the first is `{wrong[0]}`"
+            )
+        self.load_state_dict(fitting, strict=False)
+        return kept
+
+    def parameter_groups(self, *, released: bool = False) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters, those with pretrained values apart from new ones.
+
+        Args:
+            released: Whether the fusion layers learn as slowly as the pretrained ones, as in the released code, whose
+                names for them miss the list of new layers.
+        """
+        fusion = ("pairwise_fusion.", "unary_fusion.") if released else ()
+        return split_parameters(self, ("backbone.", *fusion))
+
+    def branch(self, task: Task) -> TaskBranch:
+        """The branch of a task."""
+        branch = self.segmentation if task == "segmentation" else self.saliency
+        assert branch is not None
+        return branch
+
+    def refines(self, task: Task) -> bool:
+        """Whether an affinity improves the predictions of a task."""
+        settings = self.settings
+        if settings.affinity == "off" or (task == "saliency" and not settings.saliency):
+            return False
+        if settings.affinity in ("segmentation", "saliency") and settings.affinity != task:
+            return False
+        return self.pairwise_refines or self.unary_refines
+
+    @property
+    def pairwise_refines(self) -> bool:
+        """Whether the pairwise affinity acts on predictions."""
+        return self.settings.pairwise_affinity and self.settings.pairwise_acts_on != "features"
+
+    @property
+    def unary_refines(self) -> bool:
+        """Whether the unary affinity acts on predictions."""
+        return self.settings.unary_affinity and self.settings.unary_acts_on != "features"
+
+    def _available(self) -> tuple[str, ...]:
+        settings = self.settings
+        has = {
+            "class_logits": settings.classification,
+            "cams": settings.classification,
+            "saliency_logits": settings.saliency,
+            "refined_saliency_logits": self.refines("saliency"),
+            "segmentation_logits": True,
+            "refined_segmentation_logits": self.refines("segmentation"),
+            "pairwise_affinity": settings.affinity != "off" and settings.pairwise_affinity,
+            "unary_affinity": settings.affinity != "off" and settings.unary_affinity,
+        }
+        return tuple(name for name in OUTPUTS if has[name])
+
+    def _best(self, task: Task) -> str:
+        return f"refined_{task}_logits" if self.refines(task) else f"{task}_logits"
+
+
+class _Pass:
+    """One forward pass: every quantity is computed when it is first asked for, and then kept."""
+
+    def __init__(self, network: AuxSegNet, images: Tensor, wanted: Collection[str]) -> None:
+        self._network, self._images, self._wanted = network, images, wanted
+        self._kept: dict[tuple[str, Task], Any] = {}
+
+    @cached_property
+    def _features(self) -> Tensor:
+        return self._network.backbone(self._images)
+
+    @cached_property
+    def _class_features(self) -> Tensor:
+        return self._network.backbone.classification_head(self._features)
+
+    @cached_property
+    def class_logits(self) -> Tensor:
+        assert self._network.classifier is not None
+        pooled = functional.adaptive_avg_pool2d(self._network.dropout(self._class_features), 1)
+        return self._network.classifier(pooled).flatten(1)
+
+    @cached_property
+    def cams(self) -> Tensor:
+        assert self._network.classifier is not None
+        return functional.relu(self._network.classifier(self._class_features))
+
+    @property
+    def segmentation_logits(self) -> Tensor:
+        return self._logits("segmentation")
+
+    @property
+    def saliency_logits(self) -> Tensor:
+        return self._logits("saliency")
+
+    @property
+    def refined_segmentation_logits(self) -> Tensor:
+        return self._refined["segmentation"]
+
+    @property
+    def refined_saliency_logits(self) -> Tensor:
+        return self._refined["saliency"]
+
+    @cached_property
+    def pairwise_affinity(self) -> Affinity:
+        if self._network.pairwise_fusion is not None:
+            return self._network.pairwise_fusion(self._pairwise("segmentation"), self._pairwise("saliency"))
+        return self._pairwise(self._affinity_task)
+
+    @cached_property
+    def unary_affinity(self) -> Tensor:
+        if self._network.unary_fusion is not None:
+            return self._network.unary_fusion.unary(self._unary("segmentation"), self._unary("saliency"))
+        return self._unary(self._affinity_task)
+
+    @property
+    def _affinity_task(self) -> Task:
+        """The task whose affinity stands for the network's where there is no fusion."""
+        return "saliency" if self._network.settings.affinity == "saliency" else "segmentation"
+
+    @cached_property
+    def _refined(self) -> dict[Task, Tensor]:
+        """The refined predictions that are wanted, together: one pass over the affinity serves both tasks."""
+        tasks: list[Task] = [t for t in ("segmentation", "saliency") if f"refined_{t}_logits" in self._wanted]
+        before = {task: self._predictions(task) for task in tasks}
+        gathered = dict(before)
+        network = self._network
+        if network.pairwise_refines:
+            transposed = network.settings.transpose_affinity
+            if network.pairwise_fusion is not None:
+                values = self.pairwise_affinity.apply_all(list(before.values()), transposed=transposed)
+                gathered = dict(zip(tasks, values, strict=True))
+            else:
+                gathered = {
+                    task: self._pairwise(task).apply_all([before[task]], transposed=transposed)[0] for task in tasks
+                }
+        if network.unary_refines:
+            for task in tasks:
+                unary = self.unary_affinity if network.unary_fusion is not None else self._unary(task)
+                gathered[task] = gathered[task] + weighted_mean(before[task], unary)
+                if network.settings.unary_prediction == "mean":
+                    gathered[task] = gathered[task] / 2
+        return {task: self._as_logits(task, gathered[task]) for task in tasks}
+
+    def _predictions(self, task: Task) -> Tensor:
+        """What the affinities gather: logits, or probabilities of every class, not salient and salient among them."""
+        logits = self._logits(task)
+        if self._network.settings.refine == "logits":
+            return logits
+        if task == "segmentation":
+            return logits.softmax(dim=1)
+        return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)
+
+    def _as_logits(self, task: Task, gathered: Tensor) -> Tensor:
+        """Logits whose softmax or sigmoid are the gathered probabilities, divided by their sum."""
+        if self._network.settings.refine == "logits":
+            return gathered
+        logarithms = gathered.float().clamp(min=SMALLEST_PROBABILITY).log()
+        return logarithms if task == "segmentation" else logarithms[:, 1:] - logarithms[:, :1]
+
+    def _logits(self, task: Task) -> Tensor:
+        branch = self._network.branch(task)
+
+        def compute() -> Tensor:
+            pairwise = self._pairwise(task) if branch.pairwise_enhances else None
+            unary = self._unary(task) if branch.unary_enhances else None
+            return branch.predict(self._stem(task), pairwise, unary)
+
+        return self._keep("logits", task, compute)
+
+    def _stem(self, task: Task) -> Tensor:
+        return self._keep("stem", task, lambda: self._network.branch(task).stem(self._features))
+
+    def _pairwise(self, task: Task) -> Affinity:
+        module = self._network.branch(task).pairwise
+        assert module is not None
+        return self._keep("pairwise", task, lambda: module(self._stem(task)))
+
+    def _unary(self, task: Task) -> Tensor:
+        module = self._network.branch(task).unary
+        assert module is not None
+        return self._keep("unary", task, lambda: module(self._stem(task)))
+
+    def _keep(self, name: str, task: Task, compute: Callable[[], Any]) -> Any:
+        if (name, task) not in self._kept:
+            self._kept[name, task] = compute()
+        return self._kept[name, task]
+
+
+def _named(name: str) -> config.Backbone:
+    weights = "auto" if name in PACKAGED else "none"
+    if name == "resnet38d":
+        return config.Backbone(name=name, weights=weights, output_stride=8, frozen_stages=1)
+    return config.Backbone(name=name, weights=weights)

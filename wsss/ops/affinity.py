@@ -1,0 +1,185 @@
+"""Affinities between the pixels of a feature map: matrices that gather from all pixels, whole or in blocks of rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+BLOCK_ELEMENTS = 2**22
+"""Matrix entries that a block of rows holds at most: 16 MiB in float32, of which about ten are alive at once."""
+
+Rows = Callable[..., Tensor]
+"""(start, stop, *tensors) -> rows start..stop-1 of every matrix, (N, stop - start, positions)."""
+
+
+class Affinity(ABC):
+    """One square matrix per image over the positions of an (h, w) map, in row-major order.
+
+    Args:
+        size: Height and width of the map.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = size
+
+    @property
+    def positions(self) -> int:
+        """Rows and columns of the matrix."""
+        return self.size[0] * self.size[1]
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Every position's values, gathered by its row: (N, C, h, w) from (N, C, h, w)."""
+        return self.apply_all([values])[0]
+
+    def apply_transposed(self, values: Tensor) -> Tensor:
+        """The same by columns."""
+        return self.apply_all([values], transposed=True)[0]
+
+    @abstractmethod
+    def apply_all(self, values: Sequence[Tensor], *, transposed: bool = False) -> list[Tensor]:
+        """`apply` on several maps at once, which costs little more than on one where rows are computed anew."""
+
+    @abstractmethod
+    def dense(self) -> Tensor:
+        """The matrices, (N, h * w, h * w)."""
+
+    def _check(self, values: Sequence[Tensor]) -> None:
+        for value in values:
+            if value.ndim != 4 or tuple(value.shape[-2:]) != tuple(self.size):
+                raise ValueError(
+                    f"expected values (N, C, {self.size[0]}, {self.size[1]}) for this affinity, got "
+                    f"{tuple(value.shape)}"
+                )
+
+
+class DenseAffinity(Affinity):
+    """Held as a whole.
+
+    Args:
+        matrix: (N, h * w, h * w).
+        size: Height and width.
+    """
+
+    def __init__(self, matrix: Tensor, size: tuple[int, int]) -> None:
+        super().__init__(size)
+        self._matrix = matrix
+
+    def apply_all(self, values: Sequence[Tensor], *, transposed: bool = False) -> list[Tensor]:
+        """See `Affinity`."""
+        self._check(values)
+        matrix = self._matrix.mT if transposed else self._matrix
+        return [_to_map(torch.matmul(matrix, to_rows(value)), self.size) for value in values]
+
+    def dense(self) -> Tensor:
+        """See `Affinity`."""
+        return self._matrix
+
+
+class BlockedAffinity(Affinity):
+    """Computed in blocks of rows each time it is used, and again in the backward pass; never held as a whole.
+
+    Args:
+        rows: Gives any block of rows; a pure function.
+        tensors: What it computes them from; gradients flow to these.
+        size: Height and width.
+        block_elements: Entries of a block, over all images.
+
+    Attributes:
+        tensors: As given.
+    """
+
+    def __init__(
+        self, rows: Rows, tensors: Sequence[Tensor], size: tuple[int, int], *, block_elements: int = BLOCK_ELEMENTS
+    ) -> None:
+        super().__init__(size)
+        self._rows, self.tensors = rows, tuple(tensors)
+        self._block = max(1, block_elements // (self.positions * self.tensors[0].shape[0]))
+
+    def apply_all(self, values: Sequence[Tensor], *, transposed: bool = False) -> list[Tensor]:
+        """See `Affinity`."""
+        self._check(values)
+        stacked = torch.cat([to_rows(value) for value in values], dim=-1)
+        results: list[Tensor] = []
+        for start in range(0, self.positions, self._block):
+            stop = min(start + self._block, self.positions)
+            part = self._checkpointed(_gather_transposed if transposed else _gather, start, stop, stacked)
+            if transposed and results:
+                # not in place: every sum before this one would be kept for the backward pass otherwise
+                results = [results[0] + part]
+            else:
+                results.append(part)
+        whole = results[0] if transposed else torch.cat(results, dim=1)
+        parts = whole.split([value.shape[1] for value in values], dim=-1)
+        return [_to_map(part, self.size) for part in parts]
+
+    def dense(self) -> Tensor:
+        """See `Affinity`; takes the memory that blocks avoid."""
+        return self._rows(0, self.positions, *self.tensors)
+
+    def _checkpointed(
+        self,
+        gather: Callable[[Rows, int, int, Tensor, tuple[Tensor, ...]], Tensor],
+        start: int,
+        stop: int,
+        rows: Tensor,
+    ) -> Tensor:
+        if not torch.is_grad_enabled():
+            return gather(self._rows, start, stop, rows, self.tensors)
+        return checkpoint(
+            gather, self._rows, start, stop, rows, self.tensors, use_reentrant=False, preserve_rng_state=False
+        )
+
+
+def pairwise_affinity(queries: Tensor, keys: Tensor, *, whiten: bool = False, dense_positions: int = 4096) -> Affinity:
+    """Softmax over all positions of the products of query and keys, without scaling (AuxSegNet, section 3.2).
+
+    Args:
+        queries: (N, D, h, w).
+        keys: (N, D, h, w).
+        whiten: Whether their spatial means are subtracted first (Disentangled Non-Local, Yin et al. 2020).
+        dense_positions: Positions up to which the matrix is held as a whole.
+
+    Returns:
+        Matrices whose rows sum to 1.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    if queries.ndim != 4 or queries.shape != keys.shape:
+        raise ValueError(f"expected two (N, D, h, w) of one shape, got {tuple(queries.shape)} and {tuple(keys.shape)}")
+    if whiten:
+        queries = queries - queries.mean((-2, -1), keepdim=True)
+        keys = keys - keys.mean((-2, -1), keepdim=True)
+    size = (queries.shape[-2], queries.shape[-1])
+    rows, columns = to_rows(queries), keys.flatten(2)
+    if size[0] * size[1] <= dense_positions:
+        return DenseAffinity(torch.matmul(rows, columns).softmax(dim=-1), size)
+    return BlockedAffinity(pairwise_rows, (rows.contiguous(), columns.contiguous()), size)
+
+
+def pairwise_rows(start: int, stop: int, rows: Tensor, columns: Tensor) -> Tensor:
+    """Rows start..stop-1, from queries (N, positions, D) and keys (N, D, positions)."""
+    return torch.matmul(rows[:, start:stop], columns).softmax(dim=-1)
+
+
+def to_rows(values: Tensor) -> Tensor:
+    """(N, h * w, C) of a map (N, C, h, w)."""
+    return values.flatten(2).mT
+
+
+def _to_map(rows: Tensor, size: tuple[int, int]) -> Tensor:
+    return rows.mT.contiguous().unflatten(2, size)
+
+
+def _gather(rows: Rows, start: int, stop: int, values: Tensor, tensors: tuple[Tensor, ...]) -> Tensor:
+    """(N, stop - start, C): a block's part of the product."""
+    return torch.matmul(rows(start, stop, *tensors), values)
+
+
+def _gather_transposed(rows: Rows, start: int, stop: int, values: Tensor, tensors: tuple[Tensor, ...]) -> Tensor:
+    """(N, positions, C): what a block adds to the product with the transposed matrix."""
+    return torch.matmul(rows(start, stop, *tensors).mT, values[:, start:stop])
