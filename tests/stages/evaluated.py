@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.helpers import make_folder, make_voc
-from wsss.config import Cams, FolderData, Protocol, SeedLabels, VocData
+from wsss.config import Cams, FolderData, Protocol, SeedLabels, UpdateLabels, VocData
 from wsss.data import Dataset, load_dataset
 from wsss.stages.index import index
 from wsss.store import ArtifactWriter
@@ -75,10 +75,17 @@ def artifact(run: Run, name: str, stage: str, settings=None, **attributes) -> Ar
     return ArtifactWriter(run.path(name), stage=stage, attributes=attributes)
 
 
-def write_labels(run: Run, name: str, maps: dict[str, np.ndarray]) -> None:
-    with artifact(run, name, "seed_labels", SeedLabels(), split="train") as writer:
+def write_labels(
+    run: Run, name: str, maps: dict[str, np.ndarray], *, updated: bool = False, saliency: int | None = None
+) -> None:
+    """Label maps; `saliency` adds saliency labels that have this level on objects and 0 elsewhere."""
+    settings = UpdateLabels() if updated else SeedLabels()
+    with artifact(run, name, "update_labels" if updated else "seed_labels", settings, split="train") as writer:
         for image_id, labels in maps.items():
             writer.write("segmentation", image_id, labels)
+            if saliency is not None:
+                soft = np.where(true_mask(run.dataset, image_id) > 0, saliency, 0).astype(np.uint8)
+                writer.write("saliency", image_id, soft)
 
 
 def write_prediction(run: Run, model: str, maps: dict[str, np.ndarray], protocol: Protocol | None = None) -> None:

@@ -34,7 +34,9 @@ def _make_up(self: StageCall, **inputs: Any) -> None:
     output.write_text(f"{self} {inputs}")
     if self.stage == "report":
         (output.parent / "report").mkdir(exist_ok=True)
-        for name in ("contact_sheet.jpg", "predictions.jpg", "pipeline.svg", "classes.svg", "thresholds.svg"):
+        from wsss.stages.report import FIGURES
+
+        for name in FIGURES:
             (output.parent / "report" / name).write_text("made up")
 
 

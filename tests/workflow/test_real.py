@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.workflow.conftest import DATA, Project, copy_project
+from wsss.stages.report import FIGURES
 from wsss.store import ArtifactReader
 
 TRAINING: dict[str, Any] = {"augmentation": {"crop_size": 64}, "batch_size": 4}
@@ -111,8 +112,7 @@ def test_a_finished_run_has_nothing_to_do(finished: tuple[Project, str]):
 def test_the_page_and_its_figures_are_there(finished: tuple[Project, str]):
     results = finished[0].folder / "results/my"
     assert "</html>" in (results / "report.html").read_text()
-    names = {"contact_sheet.jpg", "predictions.jpg", "pipeline.svg", "classes.svg", "thresholds.svg"}
-    assert {path.name for path in (results / "report").iterdir()} == names
+    assert {path.name for path in (results / "report").iterdir()} == set(FIGURES)
 
 
 def test_the_summary_shows_all_stages(finished: tuple[Project, str]):

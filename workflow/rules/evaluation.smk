@@ -82,10 +82,18 @@ rule report:
             caption="../report/predictions.rst",
             category="Images",
         ),
+        rounds_sheet=report(
+            figure("rounds.jpg"),
+            caption="../report/rounds_sheet.rst",
+            category="Images",
+        ),
         pipeline=report(
             figure("pipeline.svg"),
             caption="../report/pipeline.rst",
             category="Numbers",
+        ),
+        rounds=report(
+            figure("rounds.svg"), caption="../report/rounds.rst", category="Numbers"
         ),
         classes=report(
             figure("classes.svg"), caption="../report/classes.rst", category="Numbers"

@@ -34,8 +34,8 @@ class TrainAuxsegnet(Training):
 
     It goes on from the classifier's weights, later rounds from the last round's, so `backbone` must be the
     classifier's (its stride and what is frozen may differ). The released code of AuxSegNet: SGD, rate 7e-4, momentum
-    and weight decay 0 in effect (it passes them in the wrong places), 15 epochs, padding `background`, no colour jitter,
-    `released_rate_groups`; the paper: rate 1e-3, 10 epochs, colour jitter.
+    and weight decay 0 in effect (it passes them in the wrong places), 15 epochs, padding `background`, no colour
+    jitter, `released_rate_groups`; the paper: rate 1e-3, 10 epochs, colour jitter.
     """
 
     network: AuxSegNetNetwork = AuxSegNetNetwork()
@@ -83,6 +83,9 @@ class UpdateLabels(Settings):
     background_cam_threshold: float | None = Field(default=None, ge=0, le=1)
     """A pixel that is not salient is background where the CAM is at most this; None takes `cam_threshold`, the
     paper's rule. Inferred: a higher limit teaches background close to objects."""
+    scale: float = Field(default=1.0, gt=0)
+    """Factor on the size of the image as the network sees it (AuxSegNet: 1); larger than 1 where images are small
+    beside the crops of the training."""
     refine_cams: bool = True
     """Whether the cross-task affinity is applied to the CAMs; false for comparison."""
     saliency_crf: SaliencyCrf | None = SaliencyCrf()

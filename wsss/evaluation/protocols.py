@@ -54,8 +54,10 @@ def describe(
     """
     settings = as_mapping(attributes.get("settings"))
     source = settings
-    if kind in ("labels", "label_saliency") and "scales" not in settings and cams is not None:
+    if kind == "labels" and attributes.get("stage") == "seed_labels" and cams is not None:
         source = as_mapping(cams.get("settings"))
+    if kind == "labels" and attributes.get("stage") == "update_labels":
+        source = {"scales": (settings.get("scale", 1.0),), "flip": False}
     parts: dict[str, Any] = {"scales": None, "flip": None, "crf": None}
     if kind != "saliency" and kind != "label_saliency" and "scales" in source:
         parts |= {"scales": list(source["scales"]), "flip": bool(source.get("flip"))}
@@ -82,6 +84,9 @@ def _how(kind: str, attributes: Mapping[str, Any], settings: Mapping[str, Any]) 
         return "background threshold swept on these masks"
     if kind == "labels":
         return label_rule(str(attributes.get("stage", "")), settings)
+    if kind == "label_saliency" and attributes.get("stage") == "update_labels":
+        crf = "smoothed by a binary CRF" if settings.get("saliency_crf") else "no CRF"
+        return f"mean of the network's refined saliency and the original map, {crf}"
     if kind == "predictions":
         return f"protocol {attributes.get('protocol', '')}"
     return ""
@@ -93,7 +98,7 @@ def label_rule(stage: str, settings: Mapping[str, Any]) -> str:
         limit = settings.get("saliency_threshold")
         masked = f", 255 where saliency > {limit} disagrees" if limit is not None else ""
         return f"predicted among the classes of the image-level labels{masked}"
-    if stage != "seed_labels" or not settings:
+    if stage not in ("seed_labels", "update_labels") or not settings:
         return ""
     cam, low = settings.get("cam_threshold"), settings.get("background_cam_threshold")
     if settings.get("rule") == "background_threshold":
@@ -101,8 +106,9 @@ def label_rule(stage: str, settings: Mapping[str, Any]) -> str:
             "elsewhere" if low is None else f"where CAM ≤ {low}, 255 between"
         )
     salient = settings.get("saliency_threshold")
+    refined = "refined CAMs and saliency: " if stage == "update_labels" else ""
     return (
-        f"class where saliency > {salient} and CAM > {cam}, background where saliency ≤ {salient} "
+        f"{refined}class where saliency > {salient} and CAM > {cam}, background where saliency ≤ {salient} "
         f"and CAM ≤ {cam if low is None else low}, 255 elsewhere"
     )
 

@@ -194,11 +194,11 @@ class Plan:
                 used = saliency if config.seed_labels.rule == "saliency" else {}
                 return {"index": index, "cams": replace(branch, stage="cams"), **used}
             case "train_auxsegnet":
-                labels, weights = replace(branch, stage="seed_labels"), replace(branch, stage="train_classifier")
-                if artifact.round:
-                    labels = replace(branch, stage="update_labels", round=artifact.round)
-                    weights = replace(artifact, round=artifact.round - 1)
-                return {"index": index, "labels": labels, "weights": weights}
+                seeds, first = replace(branch, stage="seed_labels"), replace(branch, stage="train_classifier")
+                if not artifact.round:
+                    return {"index": index, "labels": seeds, "weights": first}
+                updated = replace(branch, stage="update_labels", round=artifact.round)
+                return {"index": index, "labels": updated, "weights": replace(artifact, round=artifact.round - 1)}
             case "update_labels":
                 model = replace(branch, stage="train_auxsegnet", round=artifact.round - 1)
                 return {"index": index, "model": model, **saliency}

@@ -132,10 +132,26 @@ class Line:
 
 
 def line_chart(
-    lines: Sequence[Line], *, width: int, title: str, x_label: str, marks: Sequence[tuple[float, str]] = ()
+    lines: Sequence[Line],
+    *,
+    width: int,
+    title: str,
+    x_label: str,
+    marks: Sequence[tuple[float, str]] = (),
+    ticks: Sequence[tuple[float, str]] = (),
 ) -> str:
-    """Lines over the unit square, with a legend above and marked places on the horizontal axis."""
-    left, right, above, below = 34, 10, 34 + (20 if width < 500 else 0), 44
+    """Lines over the unit square, with a legend above and marked places on the horizontal axis.
+
+    Args:
+        lines: What is drawn.
+        width: Of the chart.
+        title: For those who cannot see it.
+        x_label: Below the horizontal axis.
+        marks: Places with a vertical line and a text.
+        ticks: Places with the text below them; none takes 0, 0.2, ... 1. Points are marked then: they are few.
+    """
+    left, right, below = 34, 10, 44
+    above = 14 + 20 * _legend_rows(lines, width)
     height = above + below + (190 if width < 500 else 240)
     room, tall = width - left - right, height - above - below
 
@@ -147,8 +163,9 @@ def line_chart(
         _, y = place(0, step / 5)
         parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{LINE}"/>')
         parts.append(_text(left - 7, y + 4, f"{20 * step}", size=11, color=MUTED, anchor="end"))
-        x, _ = place(step / 5, 0)
-        parts.append(_text(x, height - below + 17, f"{step / 5:g}", size=11, color=MUTED, anchor="middle"))
+    for x_value, text in ticks or [(step / 5, f"{step / 5:g}") for step in range(6)]:
+        x, _ = place(x_value, 0)
+        parts.append(_text(x, height - below + 17, text, size=11, color=MUTED, anchor="middle"))
     for x_value, text in marks:
         x, _ = place(x_value, 0)
         anchor = "start" if x_value < 0.7 else "end"
@@ -161,23 +178,37 @@ def line_chart(
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
         dash = ' stroke-dasharray="6 4"' if line.dashed else ""
         parts.append(f'<polyline points="{path}" fill="none" stroke="{line.color}" stroke-width="2.2"{dash}/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.6" fill="{line.color}"/>' for x, y in known if ticks]
     parts.append(_legend(lines, width))
     parts.append(_text(left + room / 2, height - 8, x_label, size=12, color=MUTED, anchor="middle"))
     return _svg(width, height, "".join(parts), title)
 
 
-def _legend(lines: Sequence[Line], width: int) -> str:
-    parts, x, y = [], 0.0, 12
+def _legend_places(lines: Sequence[Line], width: int) -> list[tuple[float, int]]:
+    """Where each entry of the legend stands: x, and the row counted from 0."""
+    places, x, row = [], 0.0, 0
     for line in lines:
         needed = 46 + 7.4 * len(line.label)
-        if x + needed > width:
-            x, y = 0.0, y + 20
+        if x + needed > width and x:
+            x, row = 0.0, row + 1
+        places.append((x, row))
+        x += needed
+    return places
+
+
+def _legend_rows(lines: Sequence[Line], width: int) -> int:
+    return max((row for _, row in _legend_places(lines, width)), default=0) + 1
+
+
+def _legend(lines: Sequence[Line], width: int) -> str:
+    parts = []
+    for line, (x, row) in zip(lines, _legend_places(lines, width), strict=True):
+        y = 12 + 20 * row
         dash = ' stroke-dasharray="6 4"' if line.dashed else ""
         parts.append(
             f'<line x1="{x}" x2="{x + 20}" y1="{y - 4}" y2="{y - 4}" stroke="{line.color}" stroke-width="2.5"{dash}/>'
         )
         parts.append(_text(x + 26, y, line.label, size=12))
-        x += needed
     return "".join(parts)
 
 

@@ -143,22 +143,33 @@ def title(record: Record) -> str:
         words = "network on true masks"
     elif model.startswith("segmenter_"):
         words = f"network on {label_words(model.removeprefix('segmenter_'))}"
+    elif round_of(model) is not None:
+        words = f"AuxSegNet, round {round_of(model)}"
     else:
         words = model.replace("_", " ")
     return f"{words} ({protocol})" if protocol and protocol != "single" else words
 
 
 def label_words(name: str) -> str:
-    """A label set in words: `seeds` is "seed labels", `seeds_self` "self-trained labels", `round1` "round1 labels"."""
+    """A label set in words: `seeds` is "seed labels", `seeds_self` "self-trained labels", and so on."""
     base = name
     while base.endswith("_self"):
         base = base.removesuffix("_self")
     times = (len(name) - len(base)) // len("_self")
-    words = "seed" if base == "seeds" else base.replace("_", " ")
+    number = round_of(base)
+    words = "seed" if base == "seeds" else base.replace("_", " ") if number is None else f"round {number}"
     if times:
         origin = "" if base == "seeds" else f", from {words}"
         return "self-trained labels" + (f" ({times} times)" if times > 1 else "") + origin
     return f"{words} labels"
+
+
+def round_of(name: str) -> int | None:
+    """The round of AuxSegNet that a label set or a model belongs to; the seeds are the labels of round 0."""
+    number = name.removeprefix("auxsegnet_round")
+    if name == "seeds":
+        return 0
+    return int(number) if number != name and number.isdecimal() else None
 
 
 def is_reference(record: Record) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from wsss.data import Dataset
-from wsss.report.evaluations import Evaluation, Record, final_prediction, title
+from wsss.report.evaluations import Evaluation, Record, final_prediction, round_of, title
 from wsss.report.tiles import Tiles
 from wsss.store import ArtifactReader
 
@@ -88,9 +88,49 @@ def make_gallery(
     if split not in dataset.splits:
         return None
     columns = _columns(dataset, variants, split, saliency)
-    if len(columns) <= 2:
+    first = next(iter(variants.values()))[0]
+    return _gallery(dataset, columns, first, split, count, palette, longest) if len(columns) > 2 else None
+
+
+def make_rounds_gallery(
+    dataset: Dataset, evaluation: Evaluation, *, saliency: Path | None, count: int, palette: np.ndarray, longest: int
+) -> Gallery | None:
+    """Training images with the saliency and the labels of every round of AuxSegNet; None where nothing was updated.
+
+    Args:
+        evaluation: Of the branch that is shown.
+        saliency: Artifact of stage `saliency`.
+        count: How many samples.
+        longest: Longest side of a picture, in pixels.
+    """
+    sets = [(item, path) for item, path in _artifacts(evaluation, "train") if round_of(item["name"]) is not None]
+    sets = [(item, path) for item, path in sets if item["kind"] == "labels"]
+    if not any(item["stage"] == "update_labels" for item, _ in sets):
         return None
-    ids, order = choose(_ranking(next(iter(variants.values()))[0], split), dataset.ids(split), count)
+    columns = [Column("photograph", "photograph")]
+    if saliency is not None:
+        columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
+    for item, path in sets:
+        reader, numbers = ArtifactReader(path), evaluation.per_image.get(("labels", item["name"], "train"), {})
+        if item["stage"] == "update_labels":
+            columns.append(Column("saliency", f"round {round_of(item['name'])} saliency", reader))
+        columns.append(Column("segmentation", title(item), reader, numbers))
+    if dataset.has_masks("train"):
+        columns.append(Column("truth", "truth"))
+    return _gallery(dataset, columns, evaluation, "train", count, palette, longest)
+
+
+def _gallery(
+    dataset: Dataset,
+    columns: Sequence[Column],
+    evaluation: Evaluation,
+    split: str,
+    count: int,
+    palette: np.ndarray,
+    longest: int,
+) -> Gallery:
+    """The samples, drawn; ordered by the evaluation of one branch."""
+    ids, order = choose(_ranking(evaluation, split), dataset.ids(split), count)
     samples, shown = [], set()
     for image_id in ids:
         sample, values = _sample(dataset, image_id, columns, palette, longest)

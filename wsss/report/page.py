@@ -25,6 +25,7 @@ from wsss.report.evaluations import (
 )
 from wsss.report.gallery import Gallery
 from wsss.report.pictures import color_key, gallery_section
+from wsss.report.rounds import rounds_chart, rounds_table
 from wsss.report.style import SCRIPT, STYLE
 from wsss.report.tables import class_table, comparison_table, confusion_table, number_tables
 
@@ -76,6 +77,7 @@ class Page:
         return [
             ("variants", "Variants", self._comparison() if many else ""),
             ("overview", "Overview", self._overview()),
+            ("rounds", "Rounds", self._rounds()),
             ("train", "Training images", self._gallery("train")),
             ("val", "Validation images", self._gallery("val")),
             ("numbers", "All numbers", self._numbers()),
@@ -156,6 +158,23 @@ class Page:
             return ""
         names = self._first.content["data"]["class_names"]
         return gallery_section(gallery, names, self.palette, guide=split == next(iter(self.galleries)))
+
+    def _rounds(self) -> str:
+        chart = _both_widths(lambda width: rounds_chart(self._variants, width) or "")
+        table = rounds_table(self._variants)
+        if not table:
+            return ""
+        lead = (
+            "In every round the network of AuxSegNet is trained on the labels of that round, going on from the last "
+            "round's weights, and then makes the next labels: its affinity spreads the class activation maps, and its "
+            "saliency is averaged with the original map. Labels are judged on train, the network on val, in percent."
+        )
+        text = f'<h3>From round to round</h3><p class="lead">{lead}</p>'
+        names, gallery = self._first.content["data"]["class_names"], self.galleries.get("rounds")
+        grown = ""
+        if gallery is not None:
+            grown = gallery_section(gallery, names, self.palette, guide=False, heading="How the labels grow")
+        return f"<h2>Rounds</h2>{_split(text, chart)}{table}{grown}"
 
     def _numbers(self) -> str:
         lead = (

@@ -35,16 +35,20 @@ GUIDE = (
 """How to read the pictures."""
 
 
-def gallery_section(gallery: Gallery, names: Sequence[str], palette: np.ndarray, *, guide: bool) -> str:
+def gallery_section(
+    gallery: Gallery, names: Sequence[str], palette: np.ndarray, *, guide: bool, heading: str = ""
+) -> str:
     """The samples of a split, with a legend.
 
     Args:
         names: Class names, background first.
         palette: (256, 3) uint8 colours of label values.
         guide: Whether to say how to read the pictures.
+        heading: Stands above, a third-level one; empty takes the name of the split, as a heading of the page.
     """
     split = gallery.split
-    heading = {"train": "Training images", "val": "Validation images"}.get(split, split)
+    own = {"train": "Training images", "val": "Validation images"}.get(split, split)
+    head = f"<h3>{escape(heading)}</h3>" if heading else f"<h2>{own}</h2>"
     lead = (
         f"{len(gallery.samples)} images of {split}, {gallery.order}. The coloured names are the classes that the "
         "image-level labels name. Choose a picture to enlarge it."
@@ -58,7 +62,7 @@ def gallery_section(gallery: Gallery, names: Sequence[str], palette: np.ndarray,
     texts = "".join(f"<div><h4>{escape(what)}</h4><p>{escape(text)}</p></div>" for what, text in GUIDE)
     how = f'<div class="guide">{texts}</div>' if guide else ""
     return (
-        f'<h2>{heading}</h2><p>{escape(lead)}</p>{how}<div class="legend">{legend}</div>'
+        f'{head}<p>{escape(lead)}</p>{how}<div class="legend">{legend}</div>'
         f'<div style="--ratio:{ratio:.3f}">{rows}</div>'
     )
 

@@ -83,14 +83,17 @@ def number_tables(evaluations: Sequence[Evaluation]) -> str:
 
 
 def _number_row(evaluations: Sequence[Evaluation], item: Record, columns: Columns) -> str:
-    cells = []
-    for metric, label in columns:
-        found = spread(evaluations, identity(item), metric)
-        main = ' class="main"' if metric in MAIN else ""
-        cells.append(f'<td{main} data-label="{escape(label)}">{_number(found, metric)}</td>')
+    cells = [number_cell(evaluations, item, metric, label) for metric, label in columns]
     name = f"{title(item)}, {item['split']}"
     row = f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>"
     return row + f'<tr class="protocol"><td colspan="{len(columns) + 1}">{escape(item["protocol"])}</td></tr>'
+
+
+def number_cell(evaluations: Sequence[Evaluation], item: Record | None, metric: str, label: str) -> str:
+    """A cell with a metric of one evaluated thing, mean and deviation over seeds; a dash where there is none."""
+    found = spread(evaluations, identity(item), metric) if item is not None else None
+    main = ' class="main"' if metric in MAIN else ""
+    return f'<td{main} data-label="{escape(label)}">{_number(found, metric)}</td>'
 
 
 def _number(found: Spread | None, metric: str) -> str:

@@ -5,6 +5,8 @@ Snakemake's report and for talks:
 
 - `contact_sheet.jpg`: training images with saliency, CAMs, label sets and truth, from the worst to the best
 - `predictions.jpg`: validation images with predictions and truth
+- `rounds.jpg`: training images with the labels of every round of AuxSegNet
+- `rounds.svg`: scores over those rounds
 - `pipeline.svg`: mIoU through the pipeline (per variant)
 - `classes.svg`: IoU per class
 - `thresholds.svg`: scores over the thresholds of CAMs and saliency
@@ -27,13 +29,22 @@ from wsss.errors import InputError
 from wsss.ops.palette import PALETTES
 from wsss.report import figures
 from wsss.report.charts import WIDE, picture
-from wsss.report.evaluations import Evaluation, by_variant, load_evaluation
-from wsss.report.gallery import Gallery, make_gallery
+from wsss.report.evaluations import Evaluation, Record, by_variant, load_evaluation
+from wsss.report.gallery import Gallery, make_gallery, make_rounds_gallery
 from wsss.report.page import Page
+from wsss.report.rounds import rounds_chart
 from wsss.report.sheets import contact_sheet, empty_sheet, save_sheet
 from wsss.store import ArtifactReader
 
-FIGURES = ("contact_sheet.jpg", "predictions.jpg", "pipeline.svg", "classes.svg", "thresholds.svg")
+FIGURES = (
+    "contact_sheet.jpg",
+    "predictions.jpg",
+    "rounds.jpg",
+    "pipeline.svg",
+    "rounds.svg",
+    "classes.svg",
+    "thresholds.svg",
+)
 LONGEST = 400
 """Longest side of a picture on the page, in pixels."""
 SHEETS = {
@@ -50,7 +61,17 @@ SHEETS = {
         "Photograph, predictions of the trained networks, and the truth. Background is the photograph in dim grey, "
         "objects have the colour of their class, stripes are borders that are not judged.",
     ),
+    "rounds": (
+        "rounds.jpg",
+        "Labels, round by round",
+        "Photograph, saliency, the seed labels, and saliency and labels as each round of AuxSegNet has updated them; "
+        "the truth last. Background is the photograph in dim grey, objects have the colour of their class, stripes are "
+        "255: pixels that no network learns from.",
+    ),
 }
+
+ROUNDS_NOTE = "labels on train, 255 a miss in mIoU; networks on val"
+NO_ROUNDS = "This run has no rounds of AuxSegNet."
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +128,23 @@ def _galleries(
         )
         if gallery is not None:
             found[split] = gallery
+    updated = [items[0] for items in by_variant(evaluations).values() if any(map(_is_updated, items[0].records))]
+    if updated:
+        rounds = make_rounds_gallery(
+            dataset,
+            updated[0],
+            saliency=saliency or updated[0].artifact("saliency"),
+            count=settings.samples,
+            palette=palette,
+            longest=LONGEST,
+        )
+        if rounds is not None:
+            found["rounds"] = rounds
     return found
+
+
+def _is_updated(record: Record) -> bool:
+    return record["kind"] == "labels" and record["stage"] == "update_labels"
 
 
 def _write_sheets(
@@ -119,13 +156,15 @@ def _write_sheets(
             words = f"{caption} Sorted {gallery.order}." if gallery.order.startswith("from") else caption
             sheet = contact_sheet(gallery, class_names, palette, heading=heading, caption=words)
         else:
-            sheet = empty_sheet(heading, f"This run has nothing to show on {split}.")
+            sheet = empty_sheet(
+                heading, f"This run has nothing to show on {split}." if split != "rounds" else NO_ROUNDS
+            )
         save_sheet(sheet, folder / name)
 
 
 def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
     first, variants = evaluations[0], by_variant(evaluations)
-    curve = figures.cam_chart(first, WIDE)
+    curve, rounds = figures.cam_chart(first, WIDE), rounds_chart(variants, WIDE)
     maps, limit = figures.heat_maps(first, 520)
     rule = f"maps: background where saliency is low and {limit}; ● this run, + best" if maps else ""
     charts = {
@@ -134,6 +173,9 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
         "thresholds.svg": picture("Thresholds of CAMs and saliency, on the masks of train", [curve, *maps], note=rule)
         if curve
         else picture("Thresholds", [], note="This run has no scan of thresholds."),
+        "rounds.svg": picture("The rounds of AuxSegNet, in percent", [rounds], note=ROUNDS_NOTE)
+        if rounds
+        else picture("Rounds", [], note=NO_ROUNDS),
     }
     for name, svg in charts.items():
         _replace(folder / name, svg + "\n")

@@ -15,13 +15,13 @@ from wsss.data import Dataset, load_dataset
 from wsss.data.images import resize_map
 from wsss.errors import InputError
 from wsss.models import AuxSegNet
-from wsss.ops.cams import refine_cams
+from wsss.ops.cams import refine_cams, scaled_images
 from wsss.ops.pseudo_labels import fuse_scores_with_saliency, strongest_plane
 from wsss.ops.saliency_labels import refine_saliency
 from wsss.parallel import map_in_processes
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import image_batches, resolve_device
+from wsss.stages.inference import PIXELS_PER_FORWARD, image_batches, resolve_device
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
@@ -110,17 +110,23 @@ def _refined(
     wanted = ["cams", *([network.saliency_output] if network.saliency_output else [])]
     if settings.refine_cams and "pairwise_affinity" in network.available:
         wanted.append("pairwise_affinity")
-    for batch_ids, images in image_batches(dataset, ids, context, device):
-        made = network(images, outputs=wanted)
-        cams = refine_cams(made.cams, made.pairwise_affinity).cpu().numpy()
-        probabilities = None
-        if network.saliency_output:
-            probabilities = getattr(made, network.saliency_output)[:, 0].sigmoid().cpu().numpy()
-        photographs = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        for place, image_id in enumerate(batch_ids):
-            present = np.flatnonzero(dataset.image_labels(image_id))
-            soft = None if probabilities is None else probabilities[place]
-            yield _Refined(image_id, cams[place][present], present.astype(np.uint8) + 1, soft, photographs[place])
+    for batch_ids, batch in image_batches(dataset, ids, context, device):
+        photographs = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        images = scaled_images(batch, (settings.scale,))[0]
+        count = max(1, PIXELS_PER_FORWARD[device.type] // (images.shape[2] * images.shape[3]))
+        for start in range(0, len(batch_ids), count):
+            made = network(images[start : start + count], outputs=wanted)
+            cams = refine_cams(made.cams, made.pairwise_affinity).cpu().numpy()
+            soft = getattr(made, network.saliency_output)[:, 0].sigmoid().cpu() if network.saliency_output else None
+            for place, image_id in enumerate(batch_ids[start : start + count]):
+                present = np.flatnonzero(dataset.image_labels(image_id))
+                yield _Refined(
+                    image_id,
+                    cams[place][present],
+                    present.astype(np.uint8) + 1,
+                    soft[place].numpy() if soft is not None else None,
+                    photographs[start + place],
+                )
 
 
 class _Finish:
