@@ -78,6 +78,8 @@ class AuxSegNet(nn.Module):
         if settings.classification:
             self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
             nn.init.xavier_uniform_(self.classifier.weight)
+        else:
+            self.backbone.classification_head = nn.Identity()
         channels, affinity = self.backbone.channels, settings.affinity
         self.segmentation = TaskBranch(
             channels, num_classes + 1, settings, affinity=affinity not in ("off", "saliency")

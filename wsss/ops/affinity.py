@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 BLOCK_ELEMENTS = 2**22
-"""Matrix entries that a block of rows holds at most: 16 MiB in float32, of which about ten are alive at once."""
+"""Matrix entries that a block of rows holds at most, over all images: 16 MiB in float32, of which about ten are alive at once."""
 
 Rows = Callable[..., Tensor]
 """(start, stop, *tensors) -> rows start..stop-1 of every matrix, (N, stop - start, positions)."""
@@ -86,18 +86,15 @@ class BlockedAffinity(Affinity):
         rows: Gives any block of rows; a pure function.
         tensors: What it computes them from; gradients flow to these.
         size: Height and width.
-        block_elements: Entries of a block, over all images.
 
     Attributes:
         tensors: As given.
     """
 
-    def __init__(
-        self, rows: Rows, tensors: Sequence[Tensor], size: tuple[int, int], *, block_elements: int = BLOCK_ELEMENTS
-    ) -> None:
+    def __init__(self, rows: Rows, tensors: Sequence[Tensor], size: tuple[int, int]) -> None:
         super().__init__(size)
         self._rows, self.tensors = rows, tuple(tensors)
-        self._block = max(1, block_elements // (self.positions * self.tensors[0].shape[0]))
+        self._block = max(1, BLOCK_ELEMENTS // (self.positions * self.tensors[0].shape[0]))
 
     def apply_all(self, values: Sequence[Tensor], *, transposed: bool = False) -> list[Tensor]:
         """See `Affinity`."""

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from wsss.ops import affinity as blocks
+from wsss.ops.affinity import Affinity, BlockedAffinity, DenseAffinity, pairwise_affinity
+from wsss.ops.affinity_fusion import FusionWeights, cross_task_affinity, cross_task_unary
+from wsss.ops.cams import refine_cams
+
+SIZE = (5, 7)
+POSITIONS = 35
+
+
+def inputs(seed: int = 0, images: int = 2) -> dict[str, Tensor]:
+    """Everything that a fused affinity is made of, and values to gather; leaves of the graph."""
+    random = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int, scale: float = 1.0) -> Tensor:
+        return (scale * torch.randn(*shape, generator=random)).requires_grad_()
+
+    features = {f"{task}_{kind}": draw(images, 6, *SIZE) for task in ("a", "b") for kind in ("query", "key")}
+    weights = {"kernel": draw(2, 2, 3, 3, scale=20), "mix": draw(2, 2, 1, 1), "bias": draw(2)}
+    return {**features, **weights, "values": draw(images, 4, *SIZE)}
+
+
+def fused(given: dict[str, Tensor], dense_positions: int, **settings: bool) -> Affinity:
+    whiten = settings.pop("whiten", False)
+    pair = [
+        pairwise_affinity(given[f"{t}_query"], given[f"{t}_key"], whiten=whiten, dense_positions=dense_positions)
+        for t in ("a", "b")
+    ]
+    weights = FusionWeights(given["kernel"], given["mix"], given["bias"])
+    return cross_task_affinity(*pair, weights, **settings)
+
+
+def gathered(given: dict[str, Tensor], affinity: Affinity) -> Tensor:
+    values = given["values"]
+    return torch.cat([affinity.apply(values), affinity.apply_transposed(values)], dim=1)
+
+
+def test_rows_are_softmax_of_products_without_scaling() -> None:
+    # two pixels; products of query 0 with the keys are log 3 and 0
+    queries = torch.tensor([[[[1.0, 0.0]]]])
+    keys = torch.tensor([[[[math.log(3.0), 0.0]]]])
+    affinity = pairwise_affinity(queries, keys)
+    assert torch.allclose(affinity.dense(), torch.tensor([[[0.75, 0.25], [0.5, 0.5]]]))
+    values = torch.tensor([[[[4.0, 8.0]]]])
+    assert torch.allclose(affinity.apply(values), torch.tensor([[[[5.0, 6.0]]]]))
+    assert torch.allclose(affinity.apply_transposed(values), torch.tensor([[[[7.0, 5.0]]]]))
+
+
+def test_values_are_gathered_in_row_major_order() -> None:
+    matrix = torch.zeros(1, 6, 6)
+    matrix[0, 4, 2] = 1.0  # position (1, 1) takes the value of position (0, 2)
+    values = torch.arange(6.0).reshape(1, 1, 2, 3)
+    found = DenseAffinity(matrix, (2, 3)).apply(values)
+    assert found[0, 0, 1, 1] == 2.0
+    assert found.sum() == 2.0
+
+
+@pytest.mark.parametrize("settings", [{}, {"whiten": True}, {"normalize_rows": True}])
+@pytest.mark.parametrize("block_rows", [1, 2, 4, 34, 35, 100])
+def test_blocks_of_rows_give_the_same_values_and_gradients(
+    settings: dict[str, bool], block_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", block_rows * 2 * POSITIONS)
+    whole, parts = inputs(), inputs()
+    dense, blocked = fused(whole, POSITIONS, **settings), fused(parts, POSITIONS - 1, **settings)
+    assert isinstance(dense, DenseAffinity)
+    assert isinstance(blocked, BlockedAffinity)
+    expected, found = gathered(whole, dense), gathered(parts, blocked)
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert torch.allclose(blocked.dense(), dense.dense(), atol=1e-6)
+    direction = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+    (expected * direction).sum().backward()
+    (found * direction).sum().backward()
+    for name, value in whole.items():
+        gradient, other = value.grad, parts[name].grad
+        assert gradient is not None
+        assert other is not None
+        assert gradient.abs().max() > 1e-3, name
+        assert torch.allclose(other, gradient, atol=1e-5 * max(1.0, float(gradient.abs().max()))), name
+
+
+def test_gradients_in_blocks_are_those_of_finite_differences() -> None:
+    given = {name: value.detach().double().requires_grad_() for name, value in inputs(images=1).items()}
+    names = list(given)
+    given["kernel"] = (given["kernel"].detach() / 20).requires_grad_()
+
+    def compute(*values: Tensor) -> Tensor:
+        return gathered(dict(zip(names, values, strict=True)), fused(dict(zip(names, values, strict=True)), 0))
+
+    assert torch.autograd.gradcheck(compute, tuple(given.values()), fast_mode=True)
+
+
+@pytest.mark.parametrize("dense_positions", [0, POSITIONS])
+def test_rows_sum_to_one_and_constants_stay(dense_positions: int) -> None:
+    given = inputs()
+    single = pairwise_affinity(given["a_query"], given["a_key"], dense_positions=dense_positions)
+    normalised = fused(given, dense_positions, normalize_rows=True)
+    constant = torch.full((2, 1, *SIZE), 3.0)
+    for affinity in (single, normalised):
+        assert torch.allclose(affinity.dense().sum(-1), torch.ones(2, POSITIONS), atol=1e-5)
+        assert torch.allclose(affinity.apply(constant), constant, atol=1e-4)
+    # fused rows do not sum to 1: the weights differ from key to key
+    assert (fused(given, dense_positions).dense().sum(-1) - 1).abs().max() > 1e-3
+
+
+def test_one_task_with_all_the_weight_is_that_task() -> None:
+    given = inputs()
+    given["mix"] = torch.zeros(2, 2, 1, 1)
+    given["bias"] = torch.tensor([200.0, -200.0])
+    segmentation = pairwise_affinity(given["a_query"], given["a_key"]).dense()
+    assert torch.allclose(fused(given, POSITIONS).dense(), segmentation)
+    given["bias"] = torch.tensor([0.0, 0.0])
+    saliency = pairwise_affinity(given["b_query"], given["b_key"]).dense()
+    assert torch.allclose(fused(given, POSITIONS).dense(), (segmentation + saliency) / 2)
+
+
+def test_fusion_looks_at_neighbours_across_the_ends_of_lines() -> None:
+    """The weight of (query i, key j) depends on i +- 1 and j +- 1 of the flattened image, and on nothing else."""
+    random = torch.Generator().manual_seed(3)
+    first, second = (torch.rand(1, 12, 12, generator=random) for _ in range(2))
+    weights = FusionWeights(
+        torch.rand(2, 2, 3, 3), torch.tensor([[1.0, 0.0], [0.0, 3.0]])[..., None, None], torch.zeros(2)
+    )
+
+    def fuse_both(matrix: Tensor) -> Tensor:
+        return cross_task_affinity(DenseAffinity(matrix, (3, 4)), DenseAffinity(second, (3, 4)), weights).dense()
+
+    changed = first.clone()
+    changed[0, 4, 8] += 1.0  # the first pixels of lines 1 and 2
+    rows, columns = (fuse_both(first) - fuse_both(changed))[0].abs().gt(1e-7).nonzero().T
+    assert sorted(set(rows.tolist())) == [3, 4, 5]
+    assert sorted(set(columns.tolist())) == [7, 8, 9]
+
+
+def test_unary_fusion_is_a_weighted_mean_of_two_distributions() -> None:
+    given = inputs()
+    first, second = (torch.rand(2, 1, *SIZE, generator=torch.Generator().manual_seed(i)) for i in range(2))
+    weights = FusionWeights(given["kernel"], given["mix"], given["bias"])
+    found = cross_task_unary(first, second, weights)
+    hidden = functional.conv2d(torch.cat([first, second], 1), given["kernel"], padding=1).clamp(min=0)
+    scores = functional.conv2d(hidden, given["mix"], given["bias"])
+    share = (scores[:, :1] - scores[:, 1:]).sigmoid()
+    assert found.shape == (2, 1, *SIZE)
+    assert torch.allclose(found, share * first + (1 - share) * second, atol=1e-6)
+
+
+def test_refined_cams_are_normalised_once_before() -> None:
+    cams = torch.tensor([[[[0.0, 2.0]], [[5.0, 0.0]]]])
+    matrix = torch.tensor([[[0.5, 0.5], [0.0, 1.0]]])
+    found = refine_cams(cams, DenseAffinity(matrix, (1, 2)))
+    assert torch.allclose(found, torch.tensor([[[[0.5, 1.0]], [[0.5, 0.0]]]]), atol=1e-4)
+    assert torch.allclose(refine_cams(cams, None), torch.tensor([[[[0.0, 1.0]], [[1.0, 0.0]]]]), atol=1e-4)
+
+
+def test_memory_of_blocks_does_not_grow_with_the_square() -> None:
+    affinity = BlockedAffinity(blocks.pairwise_rows, (torch.zeros(1, 10**6, 1), torch.zeros(1, 1, 10**6)), (1000, 1000))
+    assert affinity._block == 4
+    assert affinity._block * affinity.positions <= blocks.BLOCK_ELEMENTS
+
+
+def test_what_does_not_fit_is_named() -> None:
+    given = inputs()
+    dense = pairwise_affinity(given["a_query"], given["a_key"])
+    blocked = pairwise_affinity(given["a_query"], given["a_key"], dense_positions=0)
+    weights = FusionWeights(given["kernel"], given["mix"], given["bias"])
+    with pytest.raises(ValueError, match=r"expected values \(N, C, 5, 7\) for this affinity, got \(2, 4, 7, 5\)"):
+        dense.apply(given["values"].mT)
+    with pytest.raises(ValueError, match="of one form and size, got DenseAffinity"):
+        cross_task_affinity(dense, blocked, weights)
+    with pytest.raises(ValueError, match=r"expected two \(N, D, h, w\) of one shape"):
+        pairwise_affinity(given["a_query"], given["values"])
