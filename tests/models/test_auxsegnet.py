@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.models.auxsegnet_iccv import iccv_forward
+from benchmarks.released_auxsegnet import iccv_forward
 from wsss import config
 from wsss.errors import InputError
 from wsss.models import AuxSegNet, AuxSegNetOutput, Classifier

@@ -13,7 +13,7 @@ from wsss.errors import InputError
 from wsss.models import AuxSegNet, Backbone
 from wsss.models.mxnet_file import ARRAY_V1, ARRAY_V2, LIST_MAGIC, read_params
 from wsss.models.resnet38d import Block, Bottleneck, ResNet38d
-from wsss.models.resnet38d_weights import _name, read_resnet38d
+from wsss.models.resnet38d_weights import _name, convert, read_resnet38d
 
 SETTINGS = config.Backbone(name="resnet38d", weights="none", output_stride=8, frozen_stages=1)
 
@@ -197,6 +197,9 @@ def test_weights_of_both_kinds_of_file_are_loaded(tmp_path: Path) -> None:
     backbone = Backbone(SETTINGS.model_copy(update={"weights": str(path)}))
     assert torch.equal(backbone.parts[3][5].conv_branch2a.weight, state["b4_5.conv_branch2a.weight"])
     assert torch.equal(backbone.parts[5][2].running_var, state["bn7.running_var"])
+    assert convert(path, tmp_path / "sub" / "converted.pth") == (len(own), 105_070_912)
+    converted = torch.load(tmp_path / "sub" / "converted.pth", weights_only=True)
+    assert all(torch.equal(converted[name], value) for name, value in state.items())
     torch.save({name: value for name, value in state.items() if name != "b6.conv_branch1.weight"}, path)
     with pytest.raises(InputError, match=r"does not fit resnet38d: 1 of \d+ tensors .* `b6.conv_branch1.weight`"):
         read_resnet38d(path)

@@ -212,6 +212,24 @@ def check(
 
 
 @app.command()
+def convert_weights(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The state dict to write, for backbone.weights.")],
+) -> None:
+    """Makes a state dict of resnet38d from its published weights; backbone.weights takes either file.
+
+    Understood are MXNet's file of the authors (ilsvrc-cls_rna-a1_cls1000_ep-0001.params; MXNet is not needed), and
+    files of PyTorch with the names of AffinityNet, whole classifiers and released checkpoints of AuxSegNet among them.
+    """
+    set_up_logging(None)
+    with guarded():
+        from wsss.models.resnet38d_weights import convert
+
+        tensors, parameters = convert(source, output)
+        typer.echo(f"{output}: {tensors} tensors, {parameters:,} parameters of resnet38d")
+
+
+@app.command()
 def summary(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run: results/RUN.")],
 ) -> None:

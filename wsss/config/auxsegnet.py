@@ -60,9 +60,10 @@ class AuxSegNetNetwork(Settings):
     """Whether the third convolution is there, between affinity and prediction (in the ICCV code, not in its text)."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Channel dropout before the global average pool of the classification branch."""
-    dense_positions: int = Field(default=4096, ge=0)
+    dense_positions: int = Field(default=1024, ge=0)
     """Feature pixels up to which the affinity is held as a whole matrix. Beyond, it is computed in blocks of rows,
-    anew in the backward pass: the same result up to rounding, in memory that grows with the pixels only."""
+    anew in the backward pass: the same result up to rounding, in memory that grows with the pixels only. A crop of 321
+    at stride 8 has 1681, at stride 16 it has 441."""
 
     @model_validator(mode="after")
     def _check(self) -> AuxSegNetNetwork:

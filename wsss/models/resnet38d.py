@@ -7,7 +7,8 @@ published weights are passed on in PyTorch (`b4_1.conv_branch2a.weight`).
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
+
+from wsss.models.norm_relu import NormReLU
 
 CHANNELS = 4096
 _UNITS = {2: (64, 128, 3), 3: (128, 256, 3), 4: (256, 512, 6)}
@@ -37,9 +38,9 @@ class Block(nn.Module):
         dilation: int = 1,
     ) -> None:
         super().__init__()
-        self.bn_branch2a = nn.BatchNorm2d(in_channels)
+        self.bn_branch2a = NormReLU(in_channels)
         self.conv_branch2a = _convolution(in_channels, middle, 3, stride, first_dilation)
-        self.bn_branch2b1 = nn.BatchNorm2d(middle)
+        self.bn_branch2b1 = NormReLU(middle)
         self.conv_branch2b1 = _convolution(middle, out_channels, 3, 1, dilation)
         self.conv_branch1: nn.Conv2d | None = None
         if in_channels != out_channels or stride != 1:
@@ -47,9 +48,9 @@ class Block(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, out_channels, h, w) of (N, in_channels, H, W)."""
-        active = functional.relu_(self.bn_branch2a(features))
+        active = self.bn_branch2a(features)
         shortcut = features if self.conv_branch1 is None else self.conv_branch1(active)
-        hidden = functional.relu_(self.bn_branch2b1(self.conv_branch2a(active)))
+        hidden = self.bn_branch2b1(self.conv_branch2a(active))
         return self.conv_branch2b1(hidden) + shortcut
 
 
@@ -66,21 +67,21 @@ class Bottleneck(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, *, dilation: int, dropout: float) -> None:
         super().__init__()
         quarter, half = out_channels // 4, out_channels // 2
-        self.bn_branch2a = nn.BatchNorm2d(in_channels)
+        self.bn_branch2a = NormReLU(in_channels)
         self.conv_branch2a = _convolution(in_channels, quarter, 1, 1, 1)
-        self.bn_branch2b1 = nn.BatchNorm2d(quarter)
+        self.bn_branch2b1 = NormReLU(quarter)
         self.conv_branch2b1 = _convolution(quarter, half, 3, 1, dilation)
-        self.bn_branch2b2 = nn.BatchNorm2d(half)
+        self.bn_branch2b2 = NormReLU(half)
         self.conv_branch2b2 = _convolution(half, out_channels, 1, 1, 1)
         self.conv_branch1 = _convolution(in_channels, out_channels, 1, 1, 1)
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, out_channels, h, w) of (N, in_channels, h, w)."""
-        active = functional.relu_(self.bn_branch2a(features))
+        active = self.bn_branch2a(features)
         shortcut = self.conv_branch1(active)
-        hidden = functional.relu_(self.bn_branch2b1(self.conv_branch2a(active)))
-        hidden = functional.relu_(self.bn_branch2b2(self.conv_branch2b1(self.dropout(hidden))))
+        hidden = self.bn_branch2b1(self.conv_branch2a(active))
+        hidden = self.bn_branch2b2(self.conv_branch2b1(self.dropout(hidden)))
         return self.conv_branch2b2(self.dropout(hidden)) + shortcut
 
 
@@ -108,14 +109,13 @@ class ResNet38d(nn.Module):
         self.b5_2 = Block(1024, 512, 1024, first_dilation=dilation, dilation=dilation)
         self.b6 = Bottleneck(1024, 2048, dilation=2 * dilation, dropout=0.3)
         self.b7 = Bottleneck(2048, CHANNELS, dilation=2 * dilation, dropout=0.5)
-        self.bn7 = nn.BatchNorm2d(CHANNELS)
-        self.relu = nn.ReLU(inplace=True)
+        self.bn7 = NormReLU(CHANNELS)
 
     def stages(self) -> list[nn.Module]:
         """The layers in order, cut where the resolution or the kind of block changes."""
         groups: list[list[str]] = [["conv1a"]]
         groups += [[f"b{s}", *(f"b{s}_{i}" for i in range(1, blocks))] for s, (_, _, blocks) in _UNITS.items()]
-        groups += [["b5", "b5_1", "b5_2"], ["b6", "b7", "bn7", "relu"]]
+        groups += [["b5", "b5_1", "b5_2"], ["b6", "b7", "bn7"]]
         return [nn.Sequential(*(getattr(self, name) for name in names)) for names in groups]
 
     def forward(self, images: Tensor) -> Tensor:

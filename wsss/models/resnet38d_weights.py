@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -51,6 +52,26 @@ def read_resnet38d(path: str | Path) -> dict[str, Tensor]:
             f"first is `{wrong[0]}`"
         )
     return {name: state[name] for name in own}
+
+
+def convert(source: str | Path, output: str | Path) -> tuple[int, int]:
+    """Writes what `read_resnet38d` reads as a state dict; returns the numbers of tensors and of parameters.
+
+    Raises:
+        InputError: As `read_resnet38d` does; also if the output cannot be written.
+    """
+    state, output = read_resnet38d(source), Path(output)
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, temporary)
+        temporary.replace(output)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    return len(state), sum(value.numel() for name, value in state.items() if not name.endswith(statistics))
 
 
 def _name(key: str) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 BLOCK_ELEMENTS = 2**22
-"""Matrix entries that a block of rows holds at most, over all images: 16 MiB in float32, of which about ten are alive at once."""
+"""Matrix entries in a block of rows, over all images: 16 MiB in float32, of which about ten are alive at once."""
 
 Rows = Callable[..., Tensor]
 """(start, stop, *tensors) -> rows start..stop-1 of every matrix, (N, stop - start, positions)."""
@@ -131,7 +131,7 @@ class BlockedAffinity(Affinity):
         )
 
 
-def pairwise_affinity(queries: Tensor, keys: Tensor, *, whiten: bool = False, dense_positions: int = 4096) -> Affinity:
+def pairwise_affinity(queries: Tensor, keys: Tensor, *, whiten: bool = False, dense_positions: int = 1024) -> Affinity:
     """Softmax over all positions of the products of query and keys, without scaling (AuxSegNet, section 3.2).
 
     Args:

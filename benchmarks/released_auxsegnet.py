@@ -1,7 +1,7 @@
 """The forward pass of the ICCV network written out from its description, on the parameters of an `AuxSegNet`.
 
-Shares no code with the package: the reference that its outputs must equal bit for bit, and what benchmarks compare
-with. `released_extras` adds what the released code computes and does not use.
+Shares no code with the package: the reference that its outputs must equal bit for bit (a test), and what
+`auxsegnet_step.py` compares with.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from torch.nn import functional
 
 
 def iccv_forward(network: nn.Module, images: Tensor, *, released_extras: bool = False) -> dict[str, Tensor]:
-    """All outputs; dropout as the network's mode says."""
+    """All outputs, of images (N, 3, H, W) in [0, 1].
+
+    Args:
+        network: An `AuxSegNet` without unary affinity; dropout as its mode says.
+        images: (N, 3, H, W) in [0, 1].
+        released_extras: Whether to compute what the released code does not use: a copy of the features for every
+            branch, and values of a second non-local block.
+    """
     state = dict(network.named_parameters())
     features = network.backbone(images)
 

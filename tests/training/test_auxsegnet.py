@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training.tiny import NoiseImages
+from wsss.config import Augmentation, AuxSegNetLossWeights, AuxSegNetNetwork, Optimizer, Training
+from wsss.context import RunContext
+from wsss.data.loaders import Draw, TrainingImages
+from wsss.models import AuxSegNet
+from wsss.training.checkpoint import build_model, load_model, save_model
+from wsss.training.modules import AuxSegNetModule, to_input
+from wsss.training.schedule import build_optimizer
+from wsss.training.trainer import run_training
+from wsss.training.validation import AuxSegNetValidation
+
+BACKBONE = {"name": "tf_efficientnet_lite0", "weights": "none", "output_stride": 16, "frozen_stages": 6}
+NAMES = ("background", "odd", "third")
+
+
+class NoiseMaps:
+    """Label maps of `NoiseImages`, or a saliency map that is bright in the left half."""
+
+    def __init__(self, images: NoiseImages, *, saliency: bool) -> None:
+        self._images, self._saliency = images, saliency
+
+    def __getitem__(self, image_id: str) -> np.ndarray:
+        height, width = self._images.size(image_id)
+        if not self._saliency:
+            return np.full((height, width), int(image_id.removeprefix("image")) % 3, np.uint8)
+        return np.where(np.arange(width) < width / 2, 200, 60).astype(np.uint8)[None].repeat(height, 0)
+
+
+def network(**settings: Any) -> AuxSegNet:
+    values = AuxSegNetNetwork.parse({"channels": 4, "atrous_rates": [1, 2, 3], **settings}).model_dump(mode="json")
+    built = build_model("auxsegnet", {"backbone": BACKBONE, **values}, 2, seed=1)
+    assert isinstance(built, AuxSegNet)
+    return built
+
+
+def training_images(**settings: Any) -> TrainingImages:
+    images = NoiseImages()
+    return TrainingImages(
+        images,
+        images.ids("train"),
+        Augmentation.parse({"crop_size": 32, **settings}),
+        seed=3,
+        labels=NoiseMaps(images, saliency=False),
+        saliency=NoiseMaps(images, saliency=True),
+        image_labels=True,
+    )
+
+
+def batch() -> dict[str, Tensor]:
+    data = training_images()
+    examples = [data[Draw(0, i, i)] for i in range(4)]
+    return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
+
+
+def test_an_example_has_both_maps_and_image_labels() -> None:
+    still = {"scale": (1.0, 1.0), "flip": 0.0}
+    example = training_images(**still)[Draw(0, 0, 2)]  # 26 x 14 pixels in a crop of 32
+    assert {name: tuple(value.shape) for name, value in example.items()} == {
+        "images": (3, 32, 32),
+        "labels": (32, 32),
+        "saliency": (32, 32),
+        "targets": (2,),
+    }
+    inside = example["labels"] != 255
+    assert int(inside.sum()) == 26 * 14
+    assert torch.equal(example["saliency"] != 255, inside)
+    assert example["saliency"][inside].float().mean() == pytest.approx(0.5)
+    parity = training_images(**still, padding="background")[Draw(0, 0, 2)]
+    assert (parity["saliency"][~inside] == 0).all()
+
+
+def test_loss_is_the_weighted_sum_of_its_parts() -> None:
+    weights = AuxSegNetLossWeights(classification=0.5, saliency=2.0, refined_saliency=0.0, segmentation=3.0)
+    module = AuxSegNetModule(network(dropout=0.0), Optimizer(), weights).eval()
+    found = module.losses(batch())
+    assert set(found) == {"loss", "classification", "saliency", "segmentation", "refined_segmentation"}
+    parts = 0.5 * found["classification"] + 2 * found["saliency"] + 3 * found["segmentation"]
+    assert found["loss"].item() == pytest.approx((parts + found["refined_segmentation"]).item(), rel=1e-5)
+    assert [name for name, value in found.items() if value.requires_grad] == ["loss"]
+
+
+def test_a_training_step_computes_no_cams_and_no_branch_without_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    forward = AuxSegNet.forward
+
+    def record(self: AuxSegNet, images: Tensor, outputs: Any = None) -> Any:
+        asked.append(tuple(outputs))
+        return forward(self, images, outputs)
+
+    monkeypatch.setattr(AuxSegNet, "forward", record)
+    AuxSegNetModule(network(), Optimizer(), AuxSegNetLossWeights()).losses(batch())
+    weights = AuxSegNetLossWeights(classification=0, refined_saliency=0)
+    AuxSegNetModule(network(affinity="off", saliency=False), Optimizer(), weights).losses(batch())
+    assert asked == [
+        (
+            "class_logits",
+            "saliency_logits",
+            "refined_saliency_logits",
+            "segmentation_logits",
+            "refined_segmentation_logits",
+        ),
+        ("segmentation_logits",),
+    ]
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_rates_of_the_fusion_layers(released: bool) -> None:
+    settings = Optimizer(name="sgd", learning_rate=0.0007, momentum=0.0, weight_decay=0.0)
+    built = network()
+    module = AuxSegNetModule(built, settings, AuxSegNetLossWeights(), released_rate_groups=released)
+    optimizer = build_optimizer(settings, module.parameter_groups())
+    rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    assert built.pairwise_fusion is not None
+    assert rates[id(built.pairwise_fusion.mix.bias)] == pytest.approx(0.0007 if released else 0.007)
+    assert built.classifier is not None
+    assert rates[id(built.classifier.weight)] == pytest.approx(0.007)
+    trained = [id(parameter) for parameter in built.backbone.parameters() if parameter.requires_grad]
+    assert {rates[key] for key in trained} == {0.0007}
+    assert sorted(rates) == sorted(id(parameter) for parameter in built.parameters() if parameter.requires_grad)
+
+
+def test_training_lowers_every_loss_and_the_network_comes_back(tmp_path: Path) -> None:
+    settings = Training.parse(
+        {
+            "backbone": BACKBONE,
+            "epochs": 6,
+            "batch_size": 7,
+            "augmentation": {"crop_size": 32, "color_jitter": [0, 0, 0, 0]},
+            "optimizer": {"learning_rate": 0.003, "head_multiplier": 3},
+        }
+    )
+    built, images = network(), NoiseImages()
+    validation = AuxSegNetValidation(images, "val", NAMES, workers=0, batch_size=4, pixels=10**5)
+    result = run_training(
+        AuxSegNetModule(built, settings.optimizer, AuxSegNetLossWeights()),
+        training_images(),
+        validation,
+        description="auxsegnet",
+        settings=settings,
+        context=RunContext(device="cpu", workers=0),
+        folder=tmp_path,
+    )
+    first, last = result.rows[0], result.rows[-1]
+    assert {name for name in first if last[name] is not None and first[name] is not None} >= {
+        "loss",
+        "refined_saliency",
+    }
+    for name in ("loss", "saliency", "refined_saliency", "segmentation", "refined_segmentation"):
+        assert last[name] < first[name], name
+    assert 0 <= result.metrics["validation"]["miou"] <= 1
+    path = tmp_path / "model.ckpt"
+    model_settings = {"backbone": BACKBONE, **built.settings.model_dump(mode="json")}
+    save_model(
+        path,
+        stage="train_auxsegnet",
+        model=built,
+        model_settings=model_settings,
+        class_names=NAMES,
+        attributes={},
+        metrics={},
+    )
+    again, checkpoint = load_model(path, "train_auxsegnet", class_names=NAMES)
+    assert checkpoint.kind == "auxsegnet"
+    assert isinstance(again, AuxSegNet)
+    assert again.settings == built.settings
+    pixels = to_input(batch()["images"])
+    with torch.no_grad():
+        expected, found = built.eval()(pixels), again(pixels.contiguous(memory_format=torch.channels_last))
+    assert torch.allclose(found.refined_segmentation_logits, expected.refined_segmentation_logits, atol=1e-5)
+
+
+def test_validation_asks_for_the_best_segmentation_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[tuple[str, ...]] = set()
+    forward = AuxSegNet.forward
+
+    def record(self: AuxSegNet, pixels: Tensor, outputs: Any = None) -> Any:
+        asked.add(tuple(outputs))
+        return forward(self, pixels, outputs)
+
+    monkeypatch.setattr(AuxSegNet, "forward", record)
+    for settings, name in (({}, "refined_segmentation_logits"), ({"affinity": "off"}, "segmentation_logits")):
+        asked.clear()
+        validation = AuxSegNetValidation(NoiseImages(4), "val", NAMES, workers=0, batch_size=2, pixels=10**4)
+        found = validation(network(**settings), torch.device("cpu"), nullcontext, lambda: None)
+        assert asked == {(name,)}
+        assert found["images"] == 4
