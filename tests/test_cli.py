@@ -94,7 +94,7 @@ print([name for name in ("torch", "lightning", "numpy", "h5py", "skimage") if na
     heavy, seconds = result.stdout.splitlines()[-1].rsplit(" ", 1)
     assert heavy == "[]"
     assert float(seconds) < 1
-    for command in (*STAGE_SETTINGS, "check", "schema", "summary"):
+    for command in (*STAGE_SETTINGS, "check", "schema", "convert_weights", "summary", "study"):
         assert f" {command} " in result.stdout
 
 
@@ -279,6 +279,15 @@ def test_schema_is_printed_or_written(tmp_path: Path):
     assert json.loads(printed)["properties"]["data"]
     assert CliRunner().invoke(app, ["schema", "--output", str(tmp_path / "s.json")]).exit_code == 0
     assert (tmp_path / "s.json").read_text() == printed
+
+
+def test_weights_that_cannot_be_converted_are_one_line(tmp_path: Path):
+    path = tmp_path / "weights.params"
+    path.write_bytes(b"no weights")
+    result = wsss("convert_weights", path, "--output", tmp_path / "out.pth")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {path}: not a .params file of MXNet, or cut short")
+    assert not (tmp_path / "out.pth").exists()
 
 
 def record(kind: str, miou: float, protocol: str) -> dict[str, object]:

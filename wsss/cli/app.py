@@ -211,7 +211,7 @@ def check(
     typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
 
 
-@app.command()
+@app.command("convert_weights")
 def convert_weights(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
     output: Annotated[Path, typer.Option(metavar="FILE", help="The state dict to write, for backbone.weights.")],
