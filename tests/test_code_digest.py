@@ -126,15 +126,25 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+NETWORKS = {
+    *("train_classifier", "cams", "train_auxsegnet", "update_labels"),
+    *("train_segmenter", "segmenter_labels", "predict"),
+}
 RERUNS = {
     # module -> the stages that run again when its code changes
     "wsss.data.sources.voc": {"index"},
     "wsss.data.demo.scenes": {"index"},
     "wsss.ops.saliency": {"saliency"},
-    "wsss.ops.pseudo_labels": {"seed_labels", "segmenter_labels"},
+    "wsss.ops.pseudo_labels": {"seed_labels", "update_labels", "segmenter_labels"},
+    "wsss.ops.saliency_labels": {"update_labels"},
     "wsss.ops.crf": {"predict", "segmenter_labels"},
-    "wsss.training.trainer": {"train_classifier", "train_segmenter"},
-    "wsss.models.segmenter": {"train_classifier", "cams", "train_segmenter", "segmenter_labels", "predict"},
+    "wsss.training.trainer": {"train_classifier", "train_auxsegnet", "train_segmenter"},
+    "wsss.models.segmenter": NETWORKS,
+    "wsss.models.auxsegnet": NETWORKS,
+    "wsss.stages.train_auxsegnet": {"train_auxsegnet"},
+    "wsss.stages.update_labels": {"update_labels"},
+    "wsss.report.rounds": {"report"},
+    "wsss.config.rounds": set(),
     "wsss.store": set(STAGE_SETTINGS),
     "wsss.stages.evaluate": {"evaluate"},
     "wsss.stages.report": {"report"},

@@ -113,6 +113,125 @@ def test_self_training_brings_the_networks_that_it_is_made_from():
     assert found.path(labels) == "results/x/segmenter/seeds/labels.h5"
 
 
+ROUNDS: dict[str, Any] = {"methods": ["auxsegnet"], "auxsegnet": {"rounds": 2}}
+LABELS_OF_ROUNDS = ["auxsegnet/round1/labels.h5", "auxsegnet/round2/labels.h5"]
+
+
+def test_rounds_are_unrolled():
+    found = plan(**ROUNDS, train_segmenter={"labels": ["seeds", "auxsegnet"]})
+    assert paths(found, "seed_labels") == ["auxsegnet/round0/labels.h5"]
+    assert paths(found, "train_auxsegnet") == ["auxsegnet/round0/model.ckpt", "auxsegnet/round1/model.ckpt"]
+    assert paths(found, "update_labels") == LABELS_OF_ROUNDS
+    assert paths(found, "train_segmenter") == [
+        "segmenter/seeds/model.ckpt",
+        "segmenter/auxsegnet_round2/model.ckpt",
+    ]
+    models = ("segmenter_seeds", "auxsegnet_round0", "auxsegnet_round1", "segmenter_auxsegnet_round2")
+    assert paths(found, "predict") == [f"predictions/val/{model}--single.h5" for model in models]
+    assert list(found.used("labels", "", 0)) == ["seeds", "auxsegnet_round1", "auxsegnet_round2"]
+    assert found.record("logs", "update_labels", "log") == "results/x/logs/update_labels-{round}.log"
+
+
+def test_a_round_is_made_of_the_round_before():
+    found = plan(**ROUNDS)
+
+    def inputs(stage: str, number: int) -> dict[str, str]:
+        made_of = found.inputs(Artifact(stage, round=number))
+        return {name: found.path(item).removeprefix("results/x/") for name, item in made_of.items()}
+
+    assert inputs("train_auxsegnet", 0) == {
+        "index": "index.h5",
+        "labels": "auxsegnet/round0/labels.h5",
+        "weights": "classifier/model.ckpt",
+    }
+    assert inputs("update_labels", 1) == {
+        "index": "index.h5",
+        "model": "auxsegnet/round0/model.ckpt",
+        "saliency": "saliency.h5",
+    }
+    assert inputs("train_auxsegnet", 1) == {
+        "index": "index.h5",
+        "labels": "auxsegnet/round1/labels.h5",
+        "weights": "auxsegnet/round0/model.ckpt",
+    }
+    predicted = Artifact("predict", model="auxsegnet_round1", split="val", protocol="single")
+    assert found.path(found.inputs(predicted)["model"]) == "results/x/auxsegnet/round1/model.ckpt"
+
+
+def test_how_many_rounds_there_are_changes_no_round():
+    two, three = plan(**ROUNDS), plan(**{**ROUNDS, "auxsegnet": {"rounds": 3, "predict": "last"}})
+    for stage in ("train_auxsegnet", "update_labels"):
+        shared = Artifact(stage, round=1)
+        assert two.settings(shared) == three.settings(shared)
+        assert "rounds" not in json.loads(two.settings(shared).canonical_json())
+    assert paths(three, "predict") == [
+        "predictions/val/segmenter_seeds--single.h5",
+        "predictions/val/auxsegnet_round2--single.h5",
+    ]
+
+
+def test_without_the_last_labels_the_names_count_from_those_before():
+    rounds = {"rounds": 2, "last_labels": False}
+    found = plan(methods=["auxsegnet"], auxsegnet=rounds, train_segmenter={"labels": ["auxsegnet_self"]})
+    assert paths(found, "update_labels") == LABELS_OF_ROUNDS[:1]
+    assert paths(found, "segmenter_labels") == ["segmenter/auxsegnet_round1/labels.h5"]
+    assert list(found.used("labels", "", 0)) == ["seeds", "auxsegnet_round1", "auxsegnet_round1_self"]
+
+
+def test_the_last_round_s_labels_are_one_label_set_under_both_names():
+    found = plan(**ROUNDS, train_segmenter={"labels": ["auxsegnet", "auxsegnet_round2"]})
+    assert paths(found, "train_segmenter") == ["segmenter/auxsegnet_round2/model.ckpt"]
+
+
+def test_variants_share_the_rounds_that_they_have_in_common():
+    variants = {
+        "plain": {"methods": []},
+        "two": {},
+        "three": {"auxsegnet": {"rounds": 3}},
+        "other": {"update_labels": {"cam_threshold": 0.4}, "auxsegnet": {"rounds": 1}},
+    }
+    found = plan(**ROUNDS, variants=variants)
+    assert paths(found, "train_auxsegnet") == [
+        *(f"two/seed0/auxsegnet/round{number}/model.ckpt" for number in (0, 1)),
+        "three/seed0/auxsegnet/round2/model.ckpt",
+    ]
+    assert paths(found, "update_labels") == [
+        *(f"two/seed0/{path}" for path in LABELS_OF_ROUNDS),
+        "three/seed0/auxsegnet/round3/labels.h5",
+        "other/seed0/auxsegnet/round1/labels.h5",
+    ]
+    # the classifier and the seeds are the first variant's, though it has no rounds
+    weights = found.inputs(Artifact("train_auxsegnet", "two", 0))
+    assert {name: item.variant for name, item in weights.items() if name != "index"} == {
+        "labels": "plain",
+        "weights": "plain",
+    }
+
+
+def test_rounds_bring_their_seeds_and_saliency_though_no_segmenter_asks():
+    found = plan(**ROUNDS, train_segmenter={"labels": []}, seed_labels={"rule": "background_threshold"})
+    assert paths(found, "seed_labels") == ["auxsegnet/round0/labels.h5"]
+    assert paths(found, "saliency") == ["saliency.h5"]
+    assert paths(found, "predict") == [f"predictions/val/auxsegnet_round{n}--single.h5" for n in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"train_segmenter": {"labels": ["auxsegnet"]}}, "add `auxsegnet` to `methods`"),
+        ({**ROUNDS, "train_segmenter": {"labels": ["auxsegnet_round3"]}}, "the last labels are those of round 2"),
+        ({"train_segmenter": {"labels": ["auxsegnet_round0"]}}, "unknown label set `auxsegnet_round0`"),
+        ({"train_segmenter": {"labels": ["masks_self"]}}, "unknown label set `masks_self`"),
+        ({**ROUNDS, "train_auxsegnet": {"network": {"classification": False}}}, "updated from CAMs"),
+        ({**ROUNDS, "train_auxsegnet": {"backbone": {"weights": "none"}}}, "goes on from the classifier's weights"),
+        ({"variants": {"a": {"report": {"samples": 1}}}}, "a variant may override methods, auxsegnet, train_class"),
+    ],
+)
+def test_rounds_that_cannot_be_are_refused(sections: dict[str, Any], message: str):
+    with pytest.raises(InputError, match=message):
+        plan(**sections)
+
+
 def test_without_label_sets_the_seeds_are_still_made():
     found = plan(train_segmenter={"labels": []})
     assert paths(found, "seed_labels") == ["auxsegnet/round0/labels.h5"]

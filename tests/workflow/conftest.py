@@ -146,6 +146,18 @@ def _finished_variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project.folder
 
 
+@pytest.fixture(scope="session")
+def _finished_rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = copy_project(tmp_path_factory.mktemp("rounds") / "project")
+    project.snakemake(project.config(data=DATA, **ROUNDS))
+    return project.folder
+
+
+ROUNDS: dict[str, Any] = {
+    "methods": ["auxsegnet"],
+    "auxsegnet": {"rounds": 2},
+    "train_segmenter": {"labels": ["seeds", "auxsegnet"]},
+}
 VARIANTS: dict[str, Any] = {
     "variants": {"a": {}, "b": {"seed_labels": {"cam_threshold": 0.3}}},
     "seeds": [0, 1],
@@ -167,3 +179,9 @@ def plain(_finished_plain: Path, tmp_path: Path) -> Project:
 def variants(_finished_variants: Path, tmp_path: Path) -> Project:
     """A copy in which a run of two variants and two seeds, `my.yaml`, is finished."""
     return _copy_finished(_finished_variants, tmp_path / "project")
+
+
+@pytest.fixture
+def rounds(_finished_rounds: Path, tmp_path: Path) -> Project:
+    """A copy in which a run of two rounds of AuxSegNet, `my.yaml`, is finished."""
+    return _copy_finished(_finished_rounds, tmp_path / "project")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.conftest import DATA, VARIANTS, Project
+from tests.workflow.conftest import DATA, ROUNDS, VARIANTS, Project
 
 REPORT = {"evaluation/metrics.json", "report.html"}
 PREDICTIONS = {"predictions/val/segmenter_seeds--single.h5"} | REPORT
@@ -127,3 +127,54 @@ def test_a_shared_stage_leaves_no_file_in_the_variant_that_shares_it(variants: P
     evaluation = (variants.folder / "results/my/b/seed1/evaluation/metrics.json").read_text()
     assert "results/my/a/seed1/cams.h5" in evaluation
     assert "results/my/b/seed1/auxsegnet/round0/labels.h5" in evaluation
+
+
+LAST = {
+    "segmenter/auxsegnet_round2/model.ckpt",
+    "predictions/val/segmenter_auxsegnet_round2--single.h5",
+    *REPORT,
+}
+FROM_LABELS_1 = {
+    *("auxsegnet/round1/labels.h5", "auxsegnet/round1/model.ckpt", "auxsegnet/round2/labels.h5"),
+    "predictions/val/auxsegnet_round1--single.h5",
+    *LAST,
+}
+FROM_ROUND_0 = {"auxsegnet/round0/model.ckpt", "predictions/val/auxsegnet_round0--single.h5", *FROM_LABELS_1}
+
+OF_ROUNDS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "nothing": ({}, set()),
+    "one more round": (
+        {"auxsegnet": {"rounds": 3}},
+        {
+            *("auxsegnet/round2/model.ckpt", "auxsegnet/round3/labels.h5"),
+            "predictions/val/auxsegnet_round2--single.h5",
+            *("segmenter/auxsegnet_round3/model.ckpt", "predictions/val/segmenter_auxsegnet_round3--single.h5"),
+            *REPORT,
+        },
+    ),
+    "one round less": (
+        {"auxsegnet": {"rounds": 1}},
+        {
+            *("segmenter/auxsegnet_round1/model.ckpt", "predictions/val/segmenter_auxsegnet_round1--single.h5"),
+            *REPORT,
+        },
+    ),
+    "whose prediction is evaluated": ({"auxsegnet": {"rounds": 2, "predict": "last"}}, REPORT),
+    "a threshold of the update": ({"update_labels": {"cam_threshold": 0.3}}, FROM_LABELS_1),
+    "the network": ({"train_auxsegnet": {"network": {"unary_affinity": False}}}, FROM_ROUND_0),
+    "a threshold of the seeds": (
+        {"seed_labels": {"cam_threshold": 0.3}},
+        {*LABELS, *FROM_ROUND_0},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", OF_ROUNDS)
+def test_rounds_run_again_from_what_has_changed(rounds: Project, change: str):
+    sections, expected = OF_ROUNDS[change]
+    assert rounds.would_write(rounds.config(**{"data": DATA, **ROUNDS, **sections})) == expected
+
+
+def test_changed_code_of_the_update_leaves_round_0_alone(rounds: Project):
+    rounds.edit("wsss/stages/update_labels.py", "def update_labels(", "CHANGED = 1\n\n\ndef update_labels(")
+    assert rounds.would_write(rounds.config(data=DATA, **ROUNDS)) == FROM_LABELS_1

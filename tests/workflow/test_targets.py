@@ -38,6 +38,29 @@ def test_plain(project: Project, targets: str):
     assert project.would_write(*targets.split(), project.config(data=DATA)) == PLAIN[targets]
 
 
+ROUNDS = {"methods": ["auxsegnet"], "auxsegnet": {"rounds": 2}}
+ROUND_LABELS = {
+    *(f"auxsegnet/round{number}/labels.h5" for number in (1, 2)),
+    *(f"auxsegnet/round{number}/model.ckpt" for number in (0, 1)),
+}
+ROUND_PREDICTIONS = {f"predictions/val/auxsegnet_round{number}--single.h5" for number in (0, 1)}
+
+OF_ROUNDS = {
+    "seed_labels": LABELS,
+    "labels": LABELS | ROUND_LABELS,
+    "models": MODELS | ROUND_LABELS - {"auxsegnet/round2/labels.h5"},
+    "results/my/auxsegnet/round1/labels.h5": LABELS | {"auxsegnet/round0/model.ckpt", "auxsegnet/round1/labels.h5"},
+    "results/my/auxsegnet/round1/model.ckpt": LABELS | ROUND_LABELS - {"auxsegnet/round2/labels.h5"},
+    "predictions": PREDICTIONS | ROUND_LABELS - {"auxsegnet/round2/labels.h5"} | ROUND_PREDICTIONS,
+    "": REPORT | ROUND_LABELS | ROUND_PREDICTIONS,
+}
+
+
+@pytest.mark.parametrize("target", OF_ROUNDS)
+def test_of_rounds(project: Project, target: str):
+    assert project.would_write(*target.split(), project.config(data=DATA, **ROUNDS)) == OF_ROUNDS[target]
+
+
 BRANCHED = {
     # two variants, two seeds: how many artifacts of the stage there are, with those that they need
     "all_index index": 1,
@@ -82,7 +105,7 @@ def test_the_demo_runs_bare(project: Project):
     assert "results/demo/report.html" in text
 
 
-@pytest.mark.parametrize("name", ["voc12_2007", "voc12", "custom"])
+@pytest.mark.parametrize("name", ["voc12_2007", "study_auxsegnet_voc12_2007", "voc12", "custom"])
 def test_presets_ask_for_their_data_and_nothing_else(project: Project, name: str):
     preset = f"workflow/presets/{name}.yaml"
     line = project.error_line("-n", f"--configfile={preset}")

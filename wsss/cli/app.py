@@ -241,6 +241,22 @@ def summary(
         print_summary(results)
 
 
+@app.command()
+def study(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config file of the study.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Holds the rows and the table: docs/studies/NAME.")],
+) -> None:
+    """Keeps every finished variant and seed of AuxSegNet as a JSON file, and writes the table of all of them."""
+    from wsss.cli.study import collect_rows
+
+    set_up_logging(None)
+    with guarded():
+        written, missing = collect_rows(config, output)
+        for path in written:
+            typer.echo(f"new: {path}")
+        typer.echo(f"{output / 'README.md'}: {missing} rows are not finished yet")
+
+
 def _protocol(settings: Protocol, scales: str, *, flip: bool, crf: bool) -> Protocol:
     """The protocol of the settings with the options laid over it."""
     values = settings.model_dump(mode="json")
