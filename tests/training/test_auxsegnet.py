@@ -37,15 +37,28 @@ class NoiseMaps:
         return np.where(np.arange(width) < width / 2, 200, 60).astype(np.uint8)[None].repeat(height, 0)
 
 
-def network(**settings: Any) -> AuxSegNet:
+class ColouredImages(NoiseImages):
+    """One can see what `NoiseMaps` say: the colour tells the label, brightness what is salient."""
+
+    def size(self, image_id: str) -> tuple[int, int]:
+        return 64, 64
+
+    def network_image(self, image_id: str) -> np.ndarray:
+        image = super().network_image(image_id) // 8
+        image[:, :32] += 60
+        image[..., int(image_id.removeprefix("image")) % 3] += 150
+        return image
+
+
+def network(backbone: dict[str, Any] = BACKBONE, **settings: Any) -> AuxSegNet:
     values = AuxSegNetNetwork.parse({"channels": 4, "atrous_rates": [1, 2, 3], **settings}).model_dump(mode="json")
-    built = build_model("auxsegnet", {"backbone": BACKBONE, **values}, 2, seed=1)
+    built = build_model("auxsegnet", {"backbone": backbone, **values}, 2, seed=1)
     assert isinstance(built, AuxSegNet)
     return built
 
 
-def training_images(**settings: Any) -> TrainingImages:
-    images = NoiseImages()
+def training_images(images: NoiseImages | None = None, **settings: Any) -> TrainingImages:
+    images = images or NoiseImages()
     return TrainingImages(
         images,
         images.ids("train"),
@@ -131,20 +144,20 @@ def test_rates_of_the_fusion_layers(released: bool) -> None:
 
 
 def test_training_lowers_every_loss_and_the_network_comes_back(tmp_path: Path) -> None:
+    backbone = {**BACKBONE, "weights": "auto"}
     settings = Training.parse(
         {
-            "backbone": BACKBONE,
-            "epochs": 6,
+            "backbone": backbone,
+            "epochs": 12,
             "batch_size": 7,
-            "augmentation": {"crop_size": 32, "color_jitter": [0, 0, 0, 0]},
-            "optimizer": {"learning_rate": 0.003, "head_multiplier": 3},
+            "optimizer": {"learning_rate": 0.0005},
         }
     )
-    built, images = network(), NoiseImages()
+    built, images = network(backbone, channels=16), ColouredImages()
     validation = AuxSegNetValidation(images, "val", NAMES, workers=0, batch_size=4, pixels=10**5)
     result = run_training(
         AuxSegNetModule(built, settings.optimizer, AuxSegNetLossWeights()),
-        training_images(),
+        training_images(images, crop_size=64, color_jitter=[0, 0, 0, 0]),
         validation,
         description="auxsegnet",
         settings=settings,
@@ -152,15 +165,13 @@ def test_training_lowers_every_loss_and_the_network_comes_back(tmp_path: Path) -
         folder=tmp_path,
     )
     first, last = result.rows[0], result.rows[-1]
-    assert {name for name in first if last[name] is not None and first[name] is not None} >= {
-        "loss",
-        "refined_saliency",
-    }
-    for name in ("loss", "saliency", "refined_saliency", "segmentation", "refined_segmentation"):
+    for name in ("loss", "classification", "saliency", "refined_saliency", "segmentation", "refined_segmentation"):
         assert last[name] < first[name], name
-    assert 0 <= result.metrics["validation"]["miou"] <= 1
+    assert last["loss"] < 0.9 * first["loss"]
+    # a constant answer would reach a third of a third
+    assert result.metrics["validation"]["miou"] > 0.2
     path = tmp_path / "model.ckpt"
-    model_settings = {"backbone": BACKBONE, **built.settings.model_dump(mode="json")}
+    model_settings = {"backbone": backbone, **built.settings.model_dump(mode="json")}
     save_model(
         path,
         stage="train_auxsegnet",
