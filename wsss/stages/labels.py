@@ -10,9 +10,8 @@ import numpy as np
 from wsss.data import Dataset
 from wsss.data.loaders import LabelSource
 from wsss.errors import InputError
+from wsss.stages.artifact import LABEL_STAGES
 from wsss.store import ArtifactReader
-
-LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
 
 
 class Labels(LabelSource):

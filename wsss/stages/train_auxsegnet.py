@@ -15,12 +15,11 @@ from wsss.errors import InputError
 from wsss.models import AuxSegNet
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels
+from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model, load_model
 from wsss.training.modules import AuxSegNetModule
-from wsss.training.outputs import write_outputs
-from wsss.training.trainer import run_training
-from wsss.training.validation import AuxSegNetValidation, batch_limits
+from wsss.training.validation import AuxSegNetValidation
 
 STAGE = "train_auxsegnet"
 
@@ -50,7 +49,6 @@ def train_auxsegnet(
         InputError: If an input is wrong; also if the labels hold nothing to learn from.
         Interrupted: If the stage was asked to stop; the same call goes on.
     """
-    output = Path(output)
     dataset = load_dataset(index)
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)
     source = ArtifactLabels(Path(labels), dataset)
@@ -58,42 +56,31 @@ def train_auxsegnet(
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
         network = _network(settings, Path(weights), dataset, context.seed)
-        data = TrainingImages(
-            dataset,
-            source.ids,
-            settings.augmentation,
-            seed=context.seed,
-            labels=source,
-            saliency=source.saliency() if settings.network.saliency else None,
-            image_labels=settings.network.classification,
-        )
-        validation = None
-        if "val" in dataset.splits and dataset.has_masks("val"):
-            validation = AuxSegNetValidation(dataset, "val", dataset.class_names, **batch_limits(settings, context))
-        result = run_training(
+        train_to_checkpoint(
+            state,
             AuxSegNetModule(
                 network,
                 settings.optimizer,
                 settings.loss_weights,
                 released_rate_groups=settings.released_rate_groups,
             ),
-            data,
-            validation,
-            description=STAGE,
+            TrainingImages(
+                dataset,
+                source.ids,
+                settings.augmentation,
+                seed=context.seed,
+                labels=source,
+                saliency=source.saliency() if settings.network.saliency else None,
+                image_labels=settings.network.classification,
+            ),
+            dataset,
+            stage=STAGE,
             settings=settings,
             context=context,
-            folder=state.folder,
-        )
-        write_outputs(
-            output,
-            network,
-            result,
-            stage=STAGE,
+            validation=AuxSegNetValidation,
             model_settings=model_settings,
-            class_names=dataset.class_names,
             attributes=attributes,
         )
-        state.finish()
 
 
 def _network(settings: TrainAuxsegnet, weights: Path, dataset: Dataset, seed: int) -> nn.Module:

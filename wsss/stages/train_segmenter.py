@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,13 @@ import numpy as np
 from wsss.config import TrainSegmenter
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
-from wsss.data.loaders import LabelSource, TrainingImages
+from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
 from wsss.models.pretrained import weights_file
-from wsss.stages.artifact import LABEL_STAGES, provenance, stamp
+from wsss.stages.artifact import provenance, stamp
+from wsss.stages.labels import ArtifactLabels, Labels
 from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
-from wsss.store import ArtifactReader
 from wsss.training.checkpoint import build_model
 from wsss.training.modules import SegmenterModule
 from wsss.training.validation import SegmenterValidation
@@ -49,7 +48,7 @@ def train_segmenter(
     attributes = provenance(
         STAGE, settings, {"index": Path(index), "labels": labels, "weights": weights_file(settings.backbone)}, context
     )
-    source = _ArtifactLabels(Path(labels), dataset) if labels is not None else _TrueMasks(dataset)
+    source = ArtifactLabels(Path(labels), dataset) if labels is not None else _TrueMasks(dataset)
     model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
@@ -78,74 +77,7 @@ def _check_batch(settings: TrainSegmenter, images: int) -> None:
         )
 
 
-class _Labels(LabelSource):
-    """Label maps of the training images; picklable to loader workers.
-
-    Attributes:
-        ids: The training images that have one.
-    """
-
-    ids: Sequence[str]
-
-    def __init__(self, dataset: Dataset, place: str, hint: str) -> None:
-        self._dataset, self._place, self._hint = dataset, place, hint
-
-    def __getitem__(self, image_id: str) -> np.ndarray:
-        labels = self._read(image_id)
-        wrong = labels[(labels > self._dataset.num_classes) & (labels != self._dataset.ignore_index)]
-        if wrong.size:
-            raise InputError(
-                f"{self._place}: labels of `{image_id}` hold the value {wrong[0]}, the index has "
-                f"{self._dataset.num_classes} classes; build them again from this index"
-            )
-        return labels
-
-    def check(self) -> None:
-        """Looks for the first labelled pixel of a class: training on none would succeed and be worthless.
-
-        Raises:
-            InputError: If there is none in all label maps.
-        """
-        background = False
-        for image_id in self.ids:
-            labels = self[image_id]
-            if ((labels > 0) & (labels != self._dataset.ignore_index)).any():
-                return
-            background = background or bool((labels == 0).any())
-        what = "only background" if background else f"no pixel other than {self._dataset.ignore_index} (ignored)"
-        raise InputError(f"{self._place}: the labels of all {len(self.ids)} training images hold {what}; {self._hint}")
-
-    def _read(self, image_id: str) -> np.ndarray:
-        raise NotImplementedError
-
-
-class _ArtifactLabels(_Labels):
-    """From an artifact of a label stage; every training image must have them."""
-
-    def __init__(self, path: Path, dataset: Dataset) -> None:
-        super().__init__(dataset, str(path), "look at the CAMs, and lower the thresholds of the stage that made them")
-        self._reader = ArtifactReader(path, LABEL_STAGES)
-        self.ids = dataset.ids("train")
-
-    def check(self) -> None:
-        names = self._reader.attributes.get("class_names")
-        if names is not None and tuple(names) != self._dataset.class_names:
-            raise InputError(f"{self._place}: was made for other classes than the index has; build it again")
-        missing = [image_id for image_id in self.ids if not self._reader.has("segmentation", image_id)]
-        if missing:
-            raise InputError(
-                f"{self._place}: {len(missing)} of {len(self.ids)} training images have no labels, the first is "
-                f"`{missing[0]}`; build it again from this index"
-            )
-        super().check()
-        # loader processes open it for themselves
-        self._reader.close()
-
-    def _read(self, image_id: str) -> np.ndarray:
-        return self._reader.read("segmentation", image_id)
-
-
-class _TrueMasks(_Labels):
+class _TrueMasks(Labels):
     """The masks of the data set; images without one are left out."""
 
     def __init__(self, dataset: Dataset) -> None:

@@ -18,7 +18,7 @@ from wsss.models import AuxSegNet
 from wsss.ops.cams import refine_cams, scaled_images
 from wsss.ops.pseudo_labels import fuse_scores_with_saliency, strongest_plane
 from wsss.ops.saliency_labels import refine_saliency
-from wsss.parallel import map_in_processes
+from wsss.parallel import map_in_processes, map_in_threads
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import PIXELS_PER_FORWARD, image_batches, resolve_device
@@ -58,13 +58,13 @@ def update_labels(
         "update_labels", settings, {"index": index, "model": model, "saliency": saliency}, context
     ) | {"class_names": list(dataset.class_names), "split": "train"}
     ids = dataset.ids("train")
-    finish = _Finish(settings, dataset, ArtifactReader(saliency, "saliency"))
+    finish = _Finish(settings, dataset, device)
     with ImageArtifact(output, stage="update_labels", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
-        refined = _refined(network, settings, dataset, pending, context, device)
-        done = map_in_processes(finish, refined, workers=context.workers, what="update_labels")
+        maps = ArtifactReader(saliency, "saliency")
+        refined = _refined(network, settings, dataset, maps, pending, context, device)
         with Progress("update labels", len(ids), done=len(ids) - len(pending)) as progress:
-            for image_id, arrays, classes in done:
+            for image_id, arrays, classes in _finished(refined, finish, settings, context, device):
                 artifact.write(image_id, arrays, classes=classes)
                 progress.advance()
 
@@ -77,13 +77,15 @@ class _Refined:
         cams: (P, h, w) float32 of the present classes, refined.
         classes: (P,) uint8, their label values.
         saliency: (h, w) float32 in [0, 1]; None where the network has no such branch.
-        image: (H, W, 3) uint8 as the network saw it.
+        original: (H', W') uint8, the original saliency map at the size of the photograph.
+        image: (H, W, 3) uint8, the photograph as networks see it.
     """
 
     image_id: str
     cams: np.ndarray
     classes: np.ndarray
     saliency: np.ndarray | None
+    original: np.ndarray
     image: np.ndarray
 
 
@@ -102,6 +104,7 @@ def _refined(
     network: AuxSegNet,
     settings: UpdateLabels,
     dataset: Dataset,
+    maps: ArtifactReader,
     ids: list[str],
     context: RunContext,
     device: torch.device,
@@ -125,17 +128,22 @@ def _refined(
                     cams[place][present],
                     present.astype(np.uint8) + 1,
                     soft[place].numpy() if soft is not None else None,
+                    maps.read("saliency", image_id),
                     photographs[start + place],
                 )
 
 
+Finished = tuple[str, dict[str, np.ndarray], np.ndarray]
+"""An image, its arrays by kind, and the label values of its CAMs."""
+
+
 class _Finish:
-    """Makes the labels of one image; picklable, so that worker processes do it beside the network."""
+    """Makes the labels of one image; picklable, for the CRF that needs processes of its own."""
 
-    def __init__(self, settings: UpdateLabels, dataset: Dataset, saliency: ArtifactReader) -> None:
-        self._settings, self._dataset, self._saliency = settings, dataset, saliency
+    def __init__(self, settings: UpdateLabels, dataset: Dataset, device: torch.device) -> None:
+        self._settings, self._dataset, self._device = settings, dataset, device
 
-    def __call__(self, item: _Refined) -> tuple[str, dict[str, np.ndarray], np.ndarray]:
+    def __call__(self, item: _Refined) -> Finished:
         settings, size = self._settings, self._dataset.size(item.image_id)
         saliency = self._saliency_label(item, size)
         score, label = strongest_plane((resize_map(plane, size) for plane in item.cams), item.classes.tolist(), size)
@@ -154,11 +162,23 @@ class _Finish:
 
     def _saliency_label(self, item: _Refined, size: tuple[int, int]) -> np.ndarray:
         """(H, W) uint8, soft, at the size of the photograph."""
-        original = self._saliency.read("saliency", item.image_id)
         if item.saliency is None:
-            return original
+            return item.original
         seen = (item.image.shape[0], item.image.shape[1])
-        mean = (resize_map(item.saliency, seen) + resize_map(original, seen) / np.float32(255)) / 2
+        mean = (resize_map(item.saliency, seen) + resize_map(item.original, seen) / np.float32(255)) / 2
         if self._settings.saliency_crf is not None:
-            mean = refine_saliency(mean, item.image, self._settings.saliency_crf)
+            mean = refine_saliency(mean.clip(0, 1), item.image, self._settings.saliency_crf, self._device)
         return resize_map((mean * 255).round().clip(0, 255).astype(np.uint8), size)
+
+
+def _finished(
+    refined: Iterator[_Refined], finish: _Finish, settings: UpdateLabels, context: RunContext, device: torch.device
+) -> Iterator[Finished]:
+    """The labels of all images, in order; several are in work at a time, so that no image is waited for alone."""
+    crf, workers = settings.saliency_crf, context.workers
+    if workers == 0 or device.type != "cpu":
+        yield from map(finish, refined)
+    elif crf is not None and crf.backend == "pydensecrf":
+        yield from map_in_processes(finish, refined, workers=workers, what="update_labels")
+    else:
+        yield from map_in_threads(finish, refined, workers=workers, in_flight=2 * workers, torch_threads=1)
