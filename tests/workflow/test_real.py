@@ -27,6 +27,9 @@ TINY: dict[str, Any] = {
     "train_classifier": {**TRAINING, "max_steps": 12},
     "cams": {"scales": [1.0], "flip": False},
     "seed_labels": {"cam_threshold": 0.0, "saliency_threshold": 0.5, "background_cam_threshold": 1.0},
+    "methods": ["auxsegnet"],
+    "auxsegnet": {"rounds": 1},
+    "train_auxsegnet": {**TRAINING, "max_steps": 1, "network": {"channels": 8, "atrous_rates": [1, 2, 3]}},
     "train_segmenter": {**TRAINING, "max_steps": 1, "labels": ["seeds"]},
     "report": {"samples": 2},
 }
@@ -85,7 +88,8 @@ def test_every_artifact_says_where_it_came_from(finished: tuple[Project, str]):
         "saliency": "saliency.h5",
         "cams": "cams.h5",
         "seed_labels": "auxsegnet/round0/labels.h5",
-        "predict": "predictions/val/segmenter_seeds--single.h5",
+        "update_labels": "auxsegnet/round1/labels.h5",
+        "predict": "predictions/val/auxsegnet_round0--single.h5",
     }
     for stage, path in stages.items():
         with ArtifactReader(results / path, stage) as artifact:
@@ -97,7 +101,9 @@ def test_every_artifact_says_where_it_came_from(finished: tuple[Project, str]):
         *[("saliency", "saliency")] * 2,
         ("cams", "cams"),
         ("labels", "seeds"),
+        ("labels", "auxsegnet_round1"),
         ("predictions", "val/segmenter_seeds--single"),
+        ("predictions", "val/auxsegnet_round0--single"),
     ]
     for record in content["evaluations"]:
         if record["kind"] == "saliency":
