@@ -127,7 +127,9 @@ def test_fusion_looks_at_neighbours_across_the_ends_of_lines() -> None:
     random = torch.Generator().manual_seed(3)
     first, second = (torch.rand(1, 12, 12, generator=random) for _ in range(2))
     weights = FusionWeights(
-        torch.rand(2, 2, 3, 3), torch.tensor([[1.0, 0.0], [0.0, 3.0]])[..., None, None], torch.zeros(2)
+        0.1 + 0.1 * torch.rand(2, 2, 3, 3, generator=random),  # small and positive: neither ReLU nor softmax saturates
+        torch.tensor([[1.0, 0.0], [0.0, 3.0]])[..., None, None],
+        torch.zeros(2),
     )
 
     def fuse_both(matrix: Tensor) -> Tensor:
