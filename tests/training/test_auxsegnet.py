@@ -148,9 +148,9 @@ def test_training_lowers_every_loss_and_the_network_comes_back(tmp_path: Path) -
     settings = Training.parse(
         {
             "backbone": backbone,
-            "epochs": 12,
+            "epochs": 24,
             "batch_size": 7,
-            "optimizer": {"learning_rate": 0.0005},
+            "optimizer": {"learning_rate": 0.001},
         }
     )
     built, images = network(backbone, channels=16), ColouredImages()
