@@ -242,6 +242,25 @@ def summary(
 
 
 @app.command()
+def view(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of runs: results/RUN.")],
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Config file of the first run; none: it is looked for.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: every one of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it is taken, the next free one.")] = 8000,
+    allow_host: Annotated[list[str], typer.Option(metavar="NAME", help="A further name of this machine.")] = [],  # noqa: B006
+    browser: Annotated[bool, typer.Option("--browser", help="Open the page in the browser.")] = False,
+) -> None:
+    """Shows runs as a web page: stages, numbers, and every layer of every image; works while a run is going on."""
+    set_up_logging(None)
+    with guarded(end="the page is closed"):
+        from wsss.viewer.serve import serve
+
+        serve(results, config=config, host=host, port=port, hosts=allow_host, open_browser=browser)
+
+
+@app.command()
 def study(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config file of the study.")],
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Holds the rows and the table: docs/studies/NAME.")],

@@ -26,12 +26,15 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def guarded(log: Path | None = None, *, debug: bool = False) -> Iterator[None]:
+def guarded(
+    log: Path | None = None, *, debug: bool = False, end: str = "the same command goes on from here"
+) -> Iterator[None]:
     """Runs a command so that a person sees one line of whatever goes wrong.
 
     Args:
         log: The log file, which is named where it holds more than the line.
         debug: Whether tracebacks are shown.
+        end: What is said after Ctrl-C or SIGTERM.
 
     Raises:
         typer.Exit: With 1 after an error, 130 after Ctrl-C, 143 after SIGTERM.
@@ -47,7 +50,7 @@ def guarded(log: Path | None = None, *, debug: bool = False) -> Iterator[None]:
         _report(str(error), debug=debug, word="")
         raise typer.Exit(INTERRUPTED if "SIGINT" in str(error) else TERMINATED) from None
     except KeyboardInterrupt as error:
-        _report("the same command goes on from here", debug=debug, word="stopped")
+        _report(end, debug=debug, word="stopped")
         raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from None
     except (typer.Exit, typer.BadParameter):
         raise

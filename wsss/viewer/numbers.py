@@ -1,0 +1,118 @@
+"""Numbers per image to sort and judge by: read off evaluations, else counted in the background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+
+from wsss.errors import InputError
+from wsss.ops.metrics import changed_share, class_scores, confusion_matrix, mean
+
+PATIENCE = 15.0
+"""Seconds after which counting stops when nobody asks any more; it goes on when somebody does."""
+
+Values = dict[str, dict[str, float]]
+Count = Callable[[str], dict[str, float]]
+
+
+@dataclass
+class Counted:
+    """Numbers of images, as far as they are known.
+
+    Attributes:
+        values: Image -> name -> number.
+        total: Images in all.
+    """
+
+    total: int
+    values: Values = field(default_factory=dict)
+    asked: float = 0.0
+    running: bool = False
+    failed: str = ""
+
+    @property
+    def share(self) -> float:
+        """How much is done."""
+        return len(self.values) / self.total if self.total else 1.0
+
+
+class Background:
+    """Counts in one thread beside the server, so that pages come at once and numbers follow."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[tuple[str, ...], Counted] = {}
+        self._lock = Lock()
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="numbers")
+
+    def ask(self, key: tuple[str, ...], ids: Sequence[str], count: Count) -> Counted:
+        """What is known; asking starts the counting or keeps it going.
+
+        Args:
+            key: Names what is counted, versions of the files included.
+            ids: The images.
+            count: Numbers of one image.
+        """
+        with self._lock:
+            job = self._jobs.setdefault(key, Counted(len(ids)))
+            job.asked = time.monotonic()
+            if not job.running and not job.failed and len(job.values) < job.total:
+                job.running = True
+                self._pool.submit(self._run, job, list(ids), count)
+        return job
+
+    def stop(self) -> None:
+        """Ends after the image at hand."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.asked = 0.0
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, job: Counted, ids: list[str], count: Count) -> None:
+        try:
+            for image_id in ids:
+                if time.monotonic() - job.asked > PATIENCE:
+                    return
+                if image_id not in job.values:
+                    job.values[image_id] = count(image_id)
+        except InputError as error:
+            job.failed = str(error)
+        finally:
+            job.running = False
+
+
+def label_numbers(
+    labels: np.ndarray, truth: np.ndarray | None, num_classes: int, ignore_index: int
+) -> dict[str, float]:
+    """IoU (mean over the classes in the image), coverage and foreground of one label map, as `evaluate` counts them."""
+    pixels = np.bincount(labels.ravel(), minlength=256)
+    total, ignored = max(labels.size, 1), int(pixels[ignore_index])
+    found = {"coverage": 1 - ignored / total, "foreground": (labels.size - ignored - int(pixels[0])) / total}
+    if truth is not None and truth.shape == labels.shape:
+        iou = mean(class_scores(confusion_matrix(truth, labels, num_classes, ignore_index)).iou)
+        if not np.isnan(iou):
+            found["iou"] = iou
+    return found
+
+
+def change(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """The share of pixels whose label differs; nothing where the sizes do."""
+    return {"change": changed_share(first, second)} if first.shape == second.shape else {}
+
+
+def disagreement(maps: Sequence[np.ndarray], ignore_index: int) -> dict[str, float]:
+    """The share of pixels to which the maps give more than one label, 255 being none."""
+    maps = [labels for labels in maps if labels.shape == maps[0].shape]
+    if len(maps) < 2:
+        return {}
+    lowest = np.full(maps[0].shape, 255, np.uint8)
+    highest = np.zeros(maps[0].shape, np.uint8)
+    for labels in maps:
+        decided = labels != ignore_index
+        np.minimum(lowest, labels, out=lowest, where=decided)
+        np.maximum(highest, labels, out=highest, where=decided)
+    return {"disagreement": float(np.mean(lowest < highest))}

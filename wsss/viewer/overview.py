@@ -1,0 +1,90 @@
+"""The numbers of a run for the overview: what `evaluate` has measured, branch by branch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wsss.errors import InputError
+from wsss.report.evaluations import Evaluation, Record, final_prediction, is_reference, title
+from wsss.report.rounds import rounds_of
+from wsss.viewer.run import Run, as_json
+
+_LEFT_OUT = ("confusion", "sweep", "settings")
+"""Parts of a record that are long; the confusion matrix is asked for on its own."""
+
+
+def overview(run: Run) -> dict[str, Any]:
+    """Data set, evaluated branches, and what is wrong with any of them."""
+    found: dict[str, Any] = {"name": run.name, "data": None, "branches": [], "problems": run.problems()}
+    try:
+        dataset = run.dataset()
+        splits = {name: len(dataset.ids(name)) for name in dataset.splits}
+        masks = {name: dataset.has_masks(name) for name in dataset.splits}
+        found["data"] = {
+            "name": dataset.name,
+            "label_source": dataset.label_source,
+            "class_names": dataset.class_names,
+            "splits": splits,
+            "masks": masks,
+        }
+    except InputError as error:
+        found["problems"] = {**found["problems"], "index.h5": str(error)}
+    try:
+        evaluations = run.evaluations()
+    except InputError as error:
+        found["problems"] = {**found["problems"], "evaluation/metrics.json": str(error)}
+        evaluations = {}
+    found["branches"] = [_branch(branch, evaluation) for branch, evaluation in evaluations.items()]
+    return as_json(found)
+
+
+def confusion(run: Run, branch: str, kind: str, name: str, split: str) -> dict[str, Any]:
+    """The confusion matrix of one evaluated thing, truth down, 255 last, with the names of its classes.
+
+    Raises:
+        InputError: If it was not evaluated.
+    """
+    evaluation = run.evaluations().get(branch)
+    for record in evaluation.records if evaluation is not None else []:
+        if (record["kind"], record["name"], record["split"]) == (kind, name, split) and evaluation is not None:
+            names = [*evaluation.content["data"]["class_names"], "255"]
+            return {"title": title(record), "classes": names, "confusion": record.get("confusion")}
+    raise InputError(f"{run.root}: nothing of the name {kind}, {name}, {split} is evaluated in `{branch or run.name}`")
+
+
+def _branch(branch: str, evaluation: Evaluation) -> dict[str, Any]:
+    content = evaluation.content
+    final = final_prediction(evaluation)
+    rounds = [
+        {
+            "number": item.number,
+            "labels": item.labels["metrics"] if item.labels else None,
+            "saliency": item.saliency["metrics"] if item.saliency else None,
+            "network": item.network["metrics"] if item.network else None,
+            "network_split": item.network["split"] if item.network else None,
+        }
+        for item in rounds_of(evaluation)
+    ]
+    return {
+        "branch": branch,
+        "variant": evaluation.variant,
+        "seed": evaluation.seed,
+        "created": content.get("created"),
+        "git_commit": content.get("git_commit"),
+        "class_names": content["data"]["class_names"],
+        "warnings": content.get("warnings", []),
+        "definitions": content.get("definitions", {}),
+        "final": title(final) if final else None,
+        "rounds": rounds,
+        "records": [_record(record) for record in evaluation.records],
+    }
+
+
+def _record(record: Record) -> dict[str, Any]:
+    kept = {key: value for key, value in record.items() if key not in _LEFT_OUT}
+    return {
+        **kept,
+        "title": title(record),
+        "reference": is_reference(record),
+        "has_confusion": record.get("confusion") is not None,
+    }

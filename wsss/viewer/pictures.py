@@ -1,0 +1,125 @@
+"""Pictures of one image's maps: small ones for the gallery, and the values themselves for the page of one image."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from wsss.data.images import bounded_size, resize_labels, resize_map
+from wsss.ops.palette import PALETTES
+from wsss.report.tiles import Tiles
+
+ERRORS = (
+    ("right, background", (38, 40, 44)),
+    ("right, object", (70, 160, 95)),
+    ("wrong class", (214, 48, 122)),
+    ("object missed", (236, 142, 28)),
+    ("object where there is none", (64, 120, 240)),
+    ("undecided (255) where the truth is known", (178, 182, 188)),
+    ("the truth is 255: not judged", (90, 92, 96)),
+)
+"""What the values of an error map mean, and their colours."""
+
+LARGEST = 2048
+"""Longest side of what is sent of one image."""
+
+
+def error_map(labels: np.ndarray, truth: np.ndarray, ignore_index: int = 255) -> np.ndarray:
+    """Where labels are right, and how they are wrong where they are not.
+
+    Args:
+        labels: (H, W) uint8.
+        truth: (H, W) uint8.
+
+    Returns:
+        (H, W) uint8, places in `ERRORS`.
+    """
+    errors = np.full(labels.shape, 2, np.uint8)
+    errors[(truth > 0) & (labels == 0)] = 3
+    errors[(truth == 0) & (labels > 0)] = 4
+    errors[labels == truth] = 1
+    errors[(labels == truth) & (truth == 0)] = 0
+    errors[labels == ignore_index] = 5
+    errors[truth == ignore_index] = 6
+    return errors
+
+
+def error_palette() -> np.ndarray:
+    """(256, 3) uint8."""
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(ERRORS)] = [color for _, color in ERRORS]
+    return palette
+
+
+def thumbnail(photograph: np.ndarray, array: np.ndarray | None, kind: str, classes: list[int], palette: str) -> bytes:
+    """A small picture, as WebP.
+
+    Args:
+        photograph: (h, w, 3) uint8, already small.
+        array: What is drawn over it; None draws the photograph.
+        kind: `photograph`, `segmentation`, `saliency`, `cams` or `error`.
+        classes: Label values of the planes of CAMs.
+        palette: Name of a palette.
+    """
+    tiles = Tiles(photograph, PALETTES[palette](), longest=max(photograph.shape[:2]))
+    if array is None or kind == "photograph":
+        picture = tiles.photograph()
+    elif kind == "saliency":
+        picture = tiles.saliency(array)
+    elif kind == "cams":
+        picture = tiles.cams(array, classes)
+    elif kind == "error":
+        small = resize_labels(array, photograph.shape[:2])
+        grey = photograph.mean(axis=2, keepdims=True)
+        colors = error_palette()[small].astype(np.float32)
+        strength = np.where(small == 0, 0.55, 0.8)[..., None]
+        picture = Image.fromarray((grey * (1 - strength) + colors * strength).clip(0, 255).astype(np.uint8))
+    else:
+        picture = tiles.labels(array)
+    return encode(picture, "WEBP")
+
+
+def encode(picture: Image.Image, form: str) -> bytes:
+    """The bytes of a picture: WebP quickly, JPEG for photographs that are looked at closely."""
+    buffer = io.BytesIO()
+    options = {"quality": 82, "method": 1} if form == "WEBP" else {"quality": 92, "subsampling": 0}
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class RawMap:
+    """Values for the page of an image: gzipped uint8 planes, and what is needed to read them."""
+
+    content: bytes
+    planes: int
+    height: int
+    width: int
+    classes: tuple[int, ...] = ()
+
+
+def raw_map(array: np.ndarray, kind: str, classes: list[int]) -> RawMap:
+    """A map as bytes: labels as they are, saliency and CAMs in 256 steps.
+
+    Args:
+        array: (H, W) uint8 labels or saliency; (P, h, w) CAMs in [0, 1].
+        kind: `segmentation`, `error`, `saliency`, `cams`.
+        classes: Label values of the planes of CAMs.
+    """
+    size = (int(array.shape[-2]), int(array.shape[-1]))
+    bounded = bounded_size(size, LARGEST)
+    if kind == "cams":
+        # refined CAMs may exceed 1: they are divided by their maximum, as the first ones are
+        tops = array.max(axis=(-2, -1), keepdims=True) if array.size else array
+        scaled = array.astype(np.float32) / np.maximum(tops, 1.0) if array.size else array.astype(np.float32)
+        array = (scaled.clip(0, 1) * 255).round().astype(np.uint8)
+    if bounded != size:
+        array = resize_map(array, bounded) if kind in ("saliency", "cams") else resize_labels(array, bounded)
+    planes = array.shape[0] if array.ndim == 3 else 1
+    height, width = array.shape[-2:]
+    content = gzip.compress(np.ascontiguousarray(array, np.uint8).tobytes(), compresslevel=3, mtime=0)
+    return RawMap(content, planes, int(height), int(width), tuple(classes))

@@ -1,0 +1,250 @@
+"""The stages of a run as a strip: done, running, stopped or missing, and the command that builds what is missing."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from wsss.config import STAGE_SETTINGS, load_config
+from wsss.errors import InputError
+from wsss.plan import SHARED_BY_ALL, Artifact, Plan
+from wsss.plan.artifacts import PATTERNS
+from wsss.viewer.run import Run
+from wsss.viewer.shelf import version_of
+
+State = Literal["done", "running", "stopped", "missing"]
+SHARD_IMAGES = {"seed_labels": 256}
+"""Images per shard of a stage that is under way, where it is not 32."""
+LOOK_AGAIN = 2.0
+"""Seconds after which processes are looked at again."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One artifact of a stage.
+
+    Attributes:
+        path: Below the folder of the run.
+        name: What tells it from the others of its stage; empty where there is only one.
+        state: `stopped` has left a resumable state and no process on this machine works on it.
+        seconds: How long its stage took; None where that is not recorded.
+        size: Bytes.
+        changed: Time of the file, seconds since 1970.
+        command: Builds it.
+        progress: Share of images that are done, of a stage under way.
+        problem: Why it cannot be read.
+    """
+
+    path: str
+    name: str
+    state: State
+    seconds: float | None = None
+    size: int | None = None
+    changed: float | None = None
+    command: str = ""
+    progress: float | None = None
+    problem: str = ""
+
+
+class Pipeline:
+    """Finds the stages of a run, by its config where that is known and else by what lies there.
+
+    Args:
+        run: The run.
+        config: Its config file; None looks for one beside the folder of results and in the working directory.
+    """
+
+    def __init__(self, run: Run, config: Path | None = None) -> None:
+        self._run, self._given = run, config
+        self._plan: tuple[str | None, Plan | None] = (None, None)
+        self._processes: tuple[float, set[Path]] = (0.0, set())
+        self.config = config if config is not None else find_config(run.root)
+
+    def stages(self) -> dict[str, Any]:
+        """The strip: per stage its name, state and items; the config file and what is wrong with it."""
+        plan, problem = self._read_plan()
+        problems = self._run.problems()
+        images = self._images()
+        found = []
+        for stage in STAGE_SETTINGS:
+            artifacts = self._planned(plan, stage) if plan else self._lying(stage)
+            items = [self._item(stage, path, name, plan, problems, images) for path, name in artifacts]
+            if items:
+                found.append({"stage": stage, "state": _state(items), "items": [asdict(item) for item in items]})
+        return {
+            "stages": found,
+            "config": str(self.config) if self.config else None,
+            "problem": problem,
+            "known": plan is not None,
+        }
+
+    def _read_plan(self) -> tuple[Plan | None, str]:
+        if self.config is None:
+            return None, "the config file of this run was not found; name it with `wsss view --config FILE`"
+        version = version_of(self.config)
+        try:
+            if self._plan[0] != version or self._plan[1] is None:
+                config = load_config(self.config)
+                self._plan = (version, Plan(config.model_copy(update={"run": self._run.name})))
+        except InputError as error:
+            return None, str(error)
+        return self._plan[1], ""
+
+    def _planned(self, plan: Plan, stage: str) -> Iterator[tuple[str, str]]:
+        for artifact in plan.wanted(stage) or ([Artifact("report")] if stage == "report" else []):
+            yield artifact.path(plain=plan.plain), _name(artifact)
+
+    def _lying(self, stage: str) -> Iterator[tuple[str, str]]:
+        """What is there; where nothing is, the stage's pattern stands for what is missing."""
+        root, pattern = self._run.root, PATTERNS[stage]
+        found = []
+        for branch in ("", "*/seed*/"):
+            place = re.sub(r"{\w+}", "*", pattern.replace("{branch}", branch))
+            for path in (*root.glob(place), *self._states(root, place)):
+                name = path.relative_to(root).as_posix()
+                # the labels of round 0 are the seeds', all others the updates'
+                if stage == "update_labels" and "/round0/" in f"/{name}":
+                    continue
+                found.append(name)
+        names = sorted(set(found))
+        for name in names:
+            yield name, name if len(names) > 1 else ""
+        if not found and stage in (
+            "index",
+            "saliency",
+            "train_classifier",
+            "cams",
+            "seed_labels",
+            "evaluate",
+            "report",
+        ):
+            yield pattern.replace("{branch}", ""), ""
+
+    @staticmethod
+    def _states(root: Path, place: str) -> Iterator[Path]:
+        """The outputs of stages that are under way."""
+        folder, _, name = place.rpartition("/")
+        for state in root.glob(f"{folder}/.{name}.state" if folder else f".{name}.state"):
+            yield state.parent / state.name.removeprefix(".").removesuffix(".state")
+
+    def _item(
+        self, stage: str, name: str, words: str, plan: Plan | None, problems: dict[str, str], images: int
+    ) -> Item:
+        path = self._run.root / name
+        command = self._command(plan, name)
+        state = path.parent / f".{path.name}.state"
+        running = path.resolve() in self._working()
+        benchmark = self._benchmark(stage, name)
+        problem = problems.get(name, "")
+        try:
+            status = path.stat()
+        except OSError:
+            status = None
+        if running or (state.is_dir() and status is None):
+            done = len(list(state.glob("shard-*.h5"))) * SHARD_IMAGES.get(stage, 32)
+            progress = min(done / images, 1.0) if done and images else None
+            return Item(name, words, "running" if running else "stopped", command=command, progress=progress)
+        if status is None:
+            return Item(name, words, "missing", command=command)
+        return Item(
+            name, words, "done", benchmark, status.st_size, status.st_mtime, command if problem else "", problem=problem
+        )
+
+    def _command(self, plan: Plan | None, name: str) -> str:
+        target = shlex.quote(f"results/{self._run.name}/{name}")
+        if plan is None or self.config is None:
+            return f"snakemake {target} --configfile CONFIG"
+        if self.config.name == "config.yaml":
+            return f"snakemake {target}"
+        return f"snakemake {target} --configfile {shlex.quote(_relative(self.config))}"
+
+    def _benchmark(self, stage: str, name: str) -> float | None:
+        """Seconds of the job that wrote a file."""
+        pattern = re.escape(PATTERNS[stage]).replace(r"\{branch\}", r"(?P<branch>(?:[^/]+/seed\d+/)?)")
+        keys = re.findall(r"\\{(\w+)\\}", pattern)
+        for key in dict.fromkeys(keys):
+            pattern = pattern.replace(rf"\{{{key}\}}", rf"(?P<{key}>[^/]+?)", 1)
+        match = re.fullmatch(pattern, name)
+        if match is None:
+            return None
+        wildcards = [match[key] for key in re.findall(r"{(\w+)}", PATTERNS[stage].replace("{branch}", ""))]
+        branch = match.groupdict().get("branch") or ""
+        path = self._run.root / "benchmarks" / branch / ("-".join([stage, *wildcards]) + ".tsv")
+        try:
+            with path.open(encoding="utf-8", newline="") as handle:
+                return float(list(csv.DictReader(handle, delimiter="\t"))[-1]["s"])
+        except (OSError, ValueError, KeyError, IndexError):
+            return None
+
+    def _images(self) -> int:
+        try:
+            return len(self._run.dataset().ids("train"))
+        except InputError:
+            return 0
+
+    def _working(self) -> set[Path]:
+        """The outputs that processes on this machine are writing: what their `--output` names."""
+        looked, found = self._processes
+        if time.monotonic() - looked > LOOK_AGAIN:
+            found = set(_outputs())
+            self._processes = (time.monotonic(), found)
+        return found
+
+
+def _outputs() -> Iterator[Path]:
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "--output" in command[:-1] and any(Path(word).name == "wsss" for word in command[:4]):
+            try:
+                yield (Path(process.cwd()) / command[command.index("--output") + 1]).resolve()
+            except (psutil.Error, OSError):
+                continue
+
+
+def find_config(root: Path) -> Path | None:
+    """The config file of a run: one whose `run`, or own name, is that of the folder."""
+    name, project = root.resolve().name, root.resolve().parent.parent
+    for folder in dict.fromkeys((Path.cwd(), project)):
+        places = (folder, folder / "workflow/presets", folder / "configs")
+        candidates = [path for place in places for path in sorted(place.glob("*.y*ml"))]
+        for path in sorted(candidates, key=lambda path: path.stem != name):
+            try:
+                if load_config(path).run == name:
+                    return path
+            except InputError:
+                continue
+    return None
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _name(artifact: Artifact) -> str:
+    """What tells an artifact from the others of its stage."""
+    branch = (
+        "" if artifact.stage in SHARED_BY_ALL or not artifact.variant else f"{artifact.variant}/seed{artifact.seed}"
+    )
+    own = artifact.method or (f"round {artifact.round}" if "auxsegnet" in artifact.stage else "")
+    if artifact.stage == "update_labels":
+        own = f"round {artifact.round}"
+    if artifact.stage == "predict":
+        own = f"{artifact.split}, {artifact.model}, {artifact.protocol}"
+    return " · ".join(part for part in (branch, own) if part)
+
+
+def _state(items: list[Item]) -> State:
+    """Of a stage: running where any of it runs, done where all is."""
+    states = {item.state for item in items}
+    for state in ("running", "stopped", "missing"):
+        if state in states:
+            return state
+    return "done"

@@ -1,0 +1,77 @@
+"""Starts the server of the page."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from wsss.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def serve(
+    folders: Sequence[Path],
+    *,
+    config: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    hosts: Collection[str] = (),
+    open_browser: bool = False,
+) -> None:
+    """Serves the page of runs until it is stopped.
+
+    Args:
+        folders: Folders of runs.
+        config: Config file of the first one; None looks for it.
+        host: Address to listen on.
+        port: Port; where it is taken, the next free one. 0 takes any.
+        hosts: Further names that the page may be called by.
+        open_browser: Whether to open it.
+
+    Raises:
+        InputError: If a folder is missing, the packages of the page are, or no port is free.
+    """
+    try:
+        import uvicorn
+
+        from wsss.viewer.app import make_app
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the page needs the package {error.name}, which is not installed: pip install 'wsss[view]'"
+        ) from None
+    app = make_app(folders, config=config, listen=host, hosts=hosts)
+    bound = _bind(host, port)
+    address = f"http://{_shown(host)}:{bound.getsockname()[1]}/"
+    logger.info("looking at %s: %s  (Ctrl-C ends)", ", ".join(map(str, folders)), address)
+    if open_browser:
+        import webbrowser
+
+        webbrowser.open(address)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+    server.run(sockets=[bound])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for number in range(port, port + 20) if port else (0,):
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, number))
+            # so that the next server does not take the same one
+            bound.listen(128)
+        except OSError as error:
+            bound.close()
+            reason = error.strerror or str(error)
+            continue
+        return bound
+    raise InputError(f"cannot listen on {host}, port {port} and those after it ({reason}); choose with --host, --port")
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host

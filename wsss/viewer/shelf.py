@@ -1,0 +1,101 @@
+"""Artifacts that are open for reading; one that the pipeline has replaced meanwhile is opened anew."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from wsss.store import ArtifactReader
+
+MOST_OPEN = 64
+"""Files that are kept open; the one that has not been used for longest is closed for the next."""
+
+
+def version_of(path: Path) -> str | None:
+    """What changes when a file is replaced; None where there is none.
+
+    Artifacts are renamed into place, so a new one has another inode: while the old one is open, its number is taken.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
+
+
+@dataclass
+class _Book:
+    version: str
+    reader: ArtifactReader
+    attributes: dict[str, Any]
+    kinds: list[str] = field(default_factory=list)
+
+
+class Shelf:
+    """Reads artifacts for many threads; HDF5 lets only one of them in at a time anyway."""
+
+    def __init__(self) -> None:
+        self._books: OrderedDict[Path, _Book] = OrderedDict()
+        self._lock = RLock()
+
+    def attributes(self, path: Path) -> dict[str, Any]:
+        """Root attributes of an artifact.
+
+        Raises:
+            InputError: If it is missing or damaged.
+        """
+        with self._book(path) as book:
+            return book.attributes
+
+    def kinds(self, path: Path) -> list[str]:
+        """The kinds of arrays that it holds per image."""
+        with self._book(path) as book:
+            return book.kinds
+
+    def has(self, path: Path, kind: str, image_id: str) -> bool:
+        """Whether it holds an array of this kind for an image."""
+        with self._book(path) as book:
+            return book.reader.has(kind, image_id)
+
+    def read(self, path: Path, kind: str, image_id: str) -> np.ndarray:
+        """One array of one image.
+
+        Raises:
+            InputError: If it is not there, or damaged.
+        """
+        with self._book(path) as book:
+            return book.reader.read(kind, image_id)
+
+    def classes(self, path: Path, kind: str, image_id: str) -> list[int]:
+        """The label values of the planes of one image's CAMs."""
+        with self._book(path) as book:
+            return [int(value) for value in book.reader.image_attributes(kind, image_id)["classes"]]
+
+    def close(self) -> None:
+        """Closes all files."""
+        with self._lock:
+            while self._books:
+                self._books.popitem()[1].reader.close()
+
+    @contextmanager
+    def _book(self, path: Path) -> Iterator[_Book]:
+        with self._lock:
+            version, book = version_of(path), self._books.get(path)
+            if book is None or book.version != version:
+                if book is not None:
+                    book.reader.close()
+                    del self._books[path]
+                reader = ArtifactReader(path)
+                book = _Book(version or "", reader, reader.attributes, reader.kinds())
+                self._books[path] = book
+                while len(self._books) > MOST_OPEN:
+                    self._books.popitem(last=False)[1].reader.close()
+            self._books.move_to_end(path)
+            yield book
