@@ -26,7 +26,7 @@ help:
 demo: $(STAMPS)/run $(STAMPS)/extras
 	snakemake --cores $(CORES)
 	@wsss summary results/demo
-	@echo "Look at results/demo/report.html"
+	@echo "Look at results/demo/report.html, or at everything: .venv/bin/wsss view results/demo"
 
 test: lint types tests
 
@@ -80,7 +80,7 @@ $(STAMPS)/test: $(STAMPS)/run
 	@touch $@
 
 # What some settings need and nothing else does: all at once, else one by one, and what cannot be installed is said.
-EXTRAS := saliency,logs
+EXTRAS := saliency,logs,view,export
 $(STAMPS)/extras: $(STAMPS)/run
 	@echo "installing extras ($(EXTRAS))"
 	@$(INSTALL) --editable '.[$(EXTRAS)]' || { \
@@ -88,6 +88,10 @@ $(STAMPS)/extras: $(STAMPS)/run
 	        || echo "note: going on without saliency by pretrained networks (saliency.source: rembg)"; \
 	    $(INSTALL) --editable '.[logs]' \
 	        || echo "note: going on without TensorBoard"; \
+	    $(INSTALL) --editable '.[view]' \
+	        || echo "note: going on without the web page (wsss view)"; \
+	    $(INSTALL) --editable '.[export]' \
+	        || echo "note: going on without COCO JSON (wsss export --format coco)"; \
 	    echo "note: to try again what failed: rm $@"; \
 	}
 	@touch $@

@@ -241,6 +241,103 @@ def summary(
         print_summary(results)
 
 
+@app.command("inspect")
+def inspect_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="An artifact.")],
+    image: Annotated[str, typer.Option(metavar="ID", help="Write the layers of this image as PNG files.")] = "",
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="With --image: where they go.")] = Path(),
+    sample: Annotated[int, typer.Option(min=0, help="Read only so many images; 0: all.")] = 0,
+) -> None:
+    """Prints what is in an artifact: attributes, class frequencies, coverage, sizes."""
+    set_up_logging(None)
+    with guarded():
+        from wsss.cli.inspect import inspect_artifact, write_layers
+
+        if not image:
+            inspect_artifact(file, sample=sample)
+            return
+        for path in write_layers(file, image, output):
+            typer.echo(str(path))
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of a variant and seed in it.")],
+    second: Annotated[Path, typer.Argument(metavar="RESULTS", help="Another one.")],
+) -> None:
+    """Prints the settings in which two runs differ, and what they measured side by side."""
+    set_up_logging(None)
+    with guarded():
+        from wsss.cli.compare import print_comparison
+
+        print_comparison(first, second)
+
+
+@app.command()
+def export(
+    artifacts: Annotated[list[Path], typer.Argument(metavar="FILE.h5...", help="Labels or predictions.")],
+    index: Index,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the files go.")],
+    form: Annotated[
+        str, typer.Option("--format", metavar="voc|coco|mmseg", help="VOC PNGs, COCO JSON, MMSegmentation.")
+    ] = "voc",
+    truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of a split, to validate on.")] = "",
+    photographs: Annotated[
+        str, typer.Option(metavar="link|copy|none", help="Of VOC and MMSegmentation: how photographs come along.")
+    ] = "link",
+) -> None:
+    """Takes labels and predictions out: indexed PNGs as VOC has them, COCO JSON, or a layout of MMSegmentation."""
+    if form not in ("voc", "coco", "mmseg"):
+        raise typer.BadParameter(f"--format takes voc, coco or mmseg, got {form!r}")
+    if photographs not in ("link", "copy", "none"):
+        raise typer.BadParameter(f"--photographs takes link, copy or none, got {photographs!r}")
+    set_up_logging(None)
+    with guarded():
+        from wsss.exchange.export import export_maps
+
+        count = export_maps(artifacts, index=index, output=output, form=form, truth=truth, photographs=photographs)
+        typer.echo(f"{output}: {count} label maps")
+
+
+@app.command("import_labels")
+def import_labels(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey, values are classes.")
+    ],
+    index: Index,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
+    split: Annotated[str, typer.Option(help="train: labels to train on; val: predictions.")] = "train",
+) -> None:
+    """Makes an artifact of label maps that another program wrote, to view, evaluate and train on."""
+    set_up_logging(None)
+    with guarded():
+        from wsss.exchange.imports import import_labels as run_import
+
+        typer.echo(f"{output}: {run_import(folder, index=index, output=output, split=split)} images")
+
+
+@app.command("import_cams")
+def import_cams(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds ID.npy as PSA and IRN write them.")],
+    index: Index,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
+    split: Annotated[str, typer.Option(help="The images.")] = "train",
+    trust_pickles: Annotated[
+        bool, typer.Option("--trust-pickles", help="Open the files: pickles can run programs hidden in them.")
+    ] = False,
+) -> None:
+    """Makes an artifact of CAMs that PSA or IRN wrote (.npy dictionaries), to view, refine and evaluate.
+
+    A dictionary holds class -> map (classes from 0, without background), or `keys` with `cam` or `high_res`.
+    """
+    set_up_logging(None)
+    with guarded():
+        from wsss.exchange.imports import import_cams as run_import
+
+        count = run_import(folder, index=index, output=output, trust=trust_pickles, split=split)
+        typer.echo(f"{output}: {count} images")
+
+
 @app.command()
 def view(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of runs: results/RUN.")],

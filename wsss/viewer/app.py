@@ -66,7 +66,7 @@ def make_app(
     for page in PAGES:
         app.add_api_route(page, _page, methods=["GET"], include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(Guard, hosts=allowed_hosts(listen, hosts))  # type: ignore[arg-type]
+    app.add_middleware(Guard, hosts=allowed_hosts(listen, hosts))
     return app
 
 

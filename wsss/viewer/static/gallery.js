@@ -86,7 +86,7 @@ export async function galleryPage({ go, remember, alive }) {
     const missing = () => h("span.none", {}, "none");
     if (!item.versions[key]) return missing();
     const source = url("thumbnail", { layer: key, image: item.id, palette: paletteName(), v: item.versions[key] });
-    const image = h("img", { src: source, alt: `${item.id}: ${key}`, width: item.width, height: item.height, decoding: "async", style: { "aspect-ratio": `${item.width}/${item.height}` } });
+    const image = h("img", { src: source, alt: `${item.id}: ${key}`, decoding: "async" });
     image.addEventListener("error", () => image.replaceWith(missing()));
     return image;
   }

@@ -1,0 +1,229 @@
+"""What is in an artifact, on the terminal; its layers of one image as PNG files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from wsss.errors import InputError
+from wsss.ops.palette import voc_palette
+from wsss.progress import track
+from wsss.store import ArtifactReader
+
+IGNORED = 255
+
+
+@dataclass
+class Counted:
+    """What was counted over the images of one kind.
+
+    Attributes:
+        images: How many there are.
+        looked_at: How many were read.
+        smallest: Smallest array, by its elements.
+        largest: Largest array.
+        pixels: (256,) of label values.
+        images_of: Images in which a label value occurs.
+        background_only: Images without one pixel of a class.
+        ignored_only: Images that are 255 everywhere.
+        total: Sum of all values, of soft maps.
+        elements: Number of all values.
+        classes: Images that have a CAM of a class.
+        empty: Images whose CAMs or saliency are 0 everywhere.
+    """
+
+    images: int = 0
+    looked_at: int = 0
+    smallest: tuple[int, ...] = ()
+    largest: tuple[int, ...] = ()
+    dtype: str = ""
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+    images_of: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+    background_only: int = 0
+    ignored_only: int = 0
+    total: float = 0.0
+    elements: int = 0
+    classes: Counter[int] = field(default_factory=Counter)
+    empty: int = 0
+
+    @property
+    def coverage(self) -> float:
+        """Share of pixels that are not 255."""
+        return float(1 - self.pixels[IGNORED] / max(self.pixels.sum(), 1))
+
+
+def inspect_artifact(path: Path, *, sample: int = 0) -> None:
+    """Prints attributes, kinds of arrays, class frequencies, coverage and sizes.
+
+    Args:
+        path: The artifact.
+        sample: Read only so many images, evenly spaced; 0 reads all.
+
+    Raises:
+        InputError: If it is missing or damaged.
+    """
+    console = Console(highlight=False)
+    with ArtifactReader(path) as reader:
+        _print_attributes(console, path, reader.attributes)
+        names = reader.attributes.get("class_names") or []
+        for kind in reader.kinds():
+            counted = count(reader, kind, sample=sample)
+            _print_kind(console, kind, counted, [str(name) for name in names])
+
+
+def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> Counted:
+    """Goes through the images of a kind."""
+    ids = reader.ids(kind)
+    counted = Counted(images=len(ids))
+    if sample and sample < len(ids):
+        ids = [ids[place] for place in np.linspace(0, len(ids) - 1, sample).round().astype(int)]
+    for image_id in track(ids, kind, len(ids)):
+        array = reader.read(kind, image_id)
+        counted.looked_at += 1
+        counted.dtype = str(array.dtype)
+        if not counted.smallest or array.size < np.prod(counted.smallest):
+            counted.smallest = array.shape
+        if not counted.largest or array.size > np.prod(counted.largest):
+            counted.largest = array.shape
+        if kind == "segmentation":
+            pixels = np.bincount(array.ravel(), minlength=256)
+            counted.pixels += pixels
+            counted.images_of += pixels > 0
+            classes = pixels[1:IGNORED].sum()
+            counted.ignored_only += int(pixels[IGNORED] == array.size)
+            counted.background_only += int(classes == 0 and pixels[0] > 0)
+        else:
+            counted.total += float(array.sum(dtype=np.float64))
+            counted.elements += array.size
+            counted.empty += int(not array.size or array.max() <= 0)
+            if kind == "cams":
+                counted.classes.update(int(value) for value in reader.image_attributes(kind, image_id)["classes"])
+    return counted
+
+
+def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
+    """Writes all arrays that an artifact has of an image as PNG files.
+
+    Label maps are indexed, with VOC's palette; saliency and CAMs grey, one file per class.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: If the artifact has nothing of this image.
+    """
+    written: list[Path] = []
+    with ArtifactReader(path) as reader:
+        names = reader.attributes.get("class_names") or []
+        for kind in reader.kinds():
+            if not reader.has(kind, image_id):
+                continue
+            array = reader.read(kind, image_id)
+            stem = folder / f"{image_id.replace('/', '_')}.{kind}"
+            folder.mkdir(parents=True, exist_ok=True)
+            if kind == "cams":
+                classes = reader.image_attributes(kind, image_id)["classes"]
+                for value, plane in zip(classes, array.astype(np.float32), strict=True):
+                    name = str(names[value]) if int(value) < len(names) else str(value)
+                    target = stem.with_name(f"{stem.name}.{name.replace('/', '_')}.png")
+                    Image.fromarray((plane.clip(0, 1) * 255).round().astype(np.uint8)).save(target)
+                    written.append(target)
+                continue
+            image = Image.fromarray(array)
+            if kind == "segmentation":
+                image.putpalette(voc_palette().ravel().tolist())
+            target = stem.with_name(f"{stem.name}.png")
+            image.save(target)
+            written.append(target)
+        if not written:
+            ids = reader.ids(reader.kinds()[0]) if reader.kinds() else []
+            example = f"; it has {len(ids)}, the first is `{ids[0]}`" if ids else ""
+            raise InputError(f"{path}: has no image `{image_id}`{example}")
+    return written
+
+
+def _print_attributes(console: Console, path: Path, attributes: dict[str, Any]) -> None:
+    table = Table(title=f"{path}  ({path.stat().st_size / 1e6:.1f} MB)", title_justify="left", box=box.SIMPLE_HEAD)
+    table.show_header = False
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    order = (
+        "stage",
+        "run",
+        "variant",
+        "seed",
+        "split",
+        "model",
+        "protocol",
+        "created",
+        "git_commit",
+        "settings",
+        "inputs",
+    )
+    rest = [name for name in sorted(attributes) if name not in (*order, "class_names")]
+    for name in (*order, *rest, "class_names"):
+        value = attributes.get(name, "")
+        if value == "" or value == {}:
+            continue
+        if name == "class_names":
+            text = f"{len(value) - 1} and background: {', '.join(map(str, value[1:]))}"
+        elif isinstance(value, dict):
+            text = "\n".join(f"{key}: {json.dumps(item)}" for key, item in value.items())
+        else:
+            text = str(value)
+        table.add_row(name, escape(text))
+    console.print(table)
+
+
+def _print_kind(console: Console, kind: str, counted: Counted, names: list[str]) -> None:
+    looked = "" if counted.looked_at == counted.images else f", {counted.looked_at} looked at"
+    console.print(f"[bold]{kind}[/bold]: {counted.images} images{looked}, {counted.dtype}", end="")
+    sizes = (" x ".join(map(str, shape)) for shape in (counted.smallest, counted.largest))
+    console.print(f", smallest {next(sizes)}, largest {next(sizes)}")
+    if kind == "segmentation":
+        _print_labels(console, counted, names)
+        return
+    scale = 255 if counted.dtype == "uint8" else 1
+    mean = counted.total / max(counted.elements, 1) / scale
+    console.print(f"  mean {mean:.3f}; {counted.empty} images are 0 everywhere")
+    if counted.classes:
+        shown = ((_name(value, names), number) for value, number in sorted(counted.classes.items()))
+        console.print("  images per class: " + ", ".join(f"{name} {number}" for name, number in shown), markup=False)
+
+
+def _print_labels(console: Console, counted: Counted, names: list[str]) -> None:
+    console.print(
+        f"  coverage {100 * counted.coverage:.1f} % (not 255); {counted.background_only} images hold background only, "
+        f"{counted.ignored_only} are 255 everywhere"
+    )
+    if counted.background_only + counted.ignored_only == counted.looked_at:
+        console.print("  [yellow]no pixel of any class: look at the CAMs and at the thresholds that made this[/yellow]")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("value", justify="right")
+    table.add_column("class")
+    table.add_column("pixels %", justify="right")
+    table.add_column("images", justify="right")
+    total = max(int(counted.pixels.sum()), 1)
+    for value in np.flatnonzero(counted.pixels).tolist():
+        share = 100 * counted.pixels[value] / total
+        table.add_row(str(value), escape(_name(value, names)), f"{share:.2f}", str(counted.images_of[value]))
+    console.print(table)
+    missing = [name for value, name in enumerate(names) if value and not counted.pixels[value]]
+    if missing:
+        console.print(f"  never given: {', '.join(missing)}", style="yellow", markup=False)
+
+
+def _name(value: int, names: list[str]) -> str:
+    if value == IGNORED:
+        return "left out"
+    return names[value] if value < len(names) else str(value)

@@ -1,0 +1,1 @@
+"""Label maps and CAMs out to other programs and in from them."""

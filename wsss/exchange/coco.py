@@ -1,0 +1,73 @@
+"""COCO JSON: one annotation per class and image, its mask run-length encoded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsss.errors import InputError
+from wsss.exchange.sources import LabelMaps
+from wsss.progress import Progress
+
+
+def export_coco(maps: Sequence[LabelMaps], output: Path) -> int:
+    """Writes `instances_SPLIT.json`; category ids are the label values, background is what no annotation covers.
+
+    Pixels labelled 255 are no category; they stand in the list `ignored`, which readers of COCO pass over.
+
+    Returns:
+        How many label maps were written.
+
+    Raises:
+        InputError: If pycocotools is not installed.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    for part in maps:
+        content = _content(part)
+        (output / f"instances_{part.split}.json").write_text(json.dumps(content), encoding="utf-8")
+    return sum(len(part.ids) for part in maps)
+
+
+def _content(part: LabelMaps) -> dict[str, Any]:
+    dataset = part.dataset
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    ignored: list[dict[str, Any]] = []
+    with Progress(f"export {part.split}", len(part.ids)) as progress:
+        for number, (image_id, labels) in enumerate(part, start=1):
+            height, width = labels.shape
+            name = dataset.image_path(image_id).relative_to(dataset.root).as_posix()
+            images.append({"id": number, "file_name": name, "height": height, "width": width, "image": image_id})
+            for value in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist():
+                if value == dataset.ignore_index:
+                    ignored.append({"image_id": number, **_encoded(labels == value)})
+                elif value:
+                    about = {"id": len(annotations) + 1, "image_id": number, "category_id": value, "iscrowd": 0}
+                    annotations.append({**about, **_encoded(labels == value)})
+            progress.advance()
+    names = enumerate(dataset.class_names)
+    return {
+        "info": {"description": f"{part.split} of {dataset.name}, written by wsss export"},
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": value, "name": name} for value, name in names if value],
+        "ignored": ignored,
+    }
+
+
+def _encoded(mask: np.ndarray) -> dict[str, Any]:
+    """The run-length code, area and box of a mask."""
+    try:
+        from pycocotools import mask as coco_mask
+    except ModuleNotFoundError:
+        raise InputError("COCO's code needs pycocotools, which is not installed: pip install 'wsss[export]'") from None
+    code = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {
+        "segmentation": {"size": [int(side) for side in code["size"]], "counts": code["counts"].decode("ascii")},
+        "area": int(coco_mask.area(code)),
+        "bbox": [float(side) for side in coco_mask.toBbox(code)],
+    }

@@ -1,0 +1,44 @@
+"""Label maps of artifacts and true masks, in the form that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsss.data import load_dataset
+from wsss.errors import InputError
+from wsss.exchange.coco import export_coco
+from wsss.exchange.layouts import export_mmseg, export_voc
+from wsss.exchange.sources import artifact_maps, true_maps
+
+
+def export_maps(
+    artifacts: Sequence[Path], *, index: Path, output: Path, form: str, truth: str = "", photographs: str = "link"
+) -> int:
+    """Writes label maps, one artifact per split.
+
+    Args:
+        artifacts: Labels or predictions; each says its own split.
+        index: Artifact of stage `index`.
+        output: Folder.
+        form: `voc`, `coco` or `mmseg`.
+        truth: A split whose true masks are written too; empty for none.
+        photographs: `link`, `copy` or `none`; COCO names photographs by their path below the root of the data.
+
+    Returns:
+        How many label maps were written.
+
+    Raises:
+        InputError: If two artifacts are of one split, or an artifact is not of this index.
+    """
+    dataset = load_dataset(index)
+    maps = [artifact_maps(path, dataset) for path in artifacts]
+    maps += [true_maps(truth, dataset)] if truth else []
+    splits = [part.split for part in maps]
+    twice = next((split for split in splits if splits.count(split) > 1), None)
+    if twice is not None:
+        raise InputError(f"{output}: split {twice} is given twice; export one label map per image, each to a folder")
+    if form == "coco":
+        return export_coco(maps, output)
+    write = export_voc if form == "voc" else export_mmseg
+    return write(maps, output, photographs)  # type: ignore[arg-type]

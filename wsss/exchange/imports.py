@@ -1,0 +1,155 @@
+"""Label maps and CAMs that others have made, as artifacts that stages, evaluation and viewer take."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.data.images import read_mask
+from wsss.errors import InputError
+from wsss.progress import track
+from wsss.stages.artifact import provenance
+from wsss.store import ArtifactWriter
+
+PROTOCOL = "imported"
+
+
+def import_labels(folder: Path, *, index: Path, output: Path, split: str = "train") -> int:
+    """Makes an artifact of label maps out of PNG files named `ID.png`.
+
+    Maps of `train` become labels that a network can be trained on, those of other splits predictions.
+
+    Args:
+        folder: Holds the files: indexed or grey PNGs whose values are the classes of the index, 255 left out.
+        index: Artifact of stage `index`.
+        output: The artifact; in `results/RUN/imported/` the viewer finds it.
+        split: The images.
+
+    Returns:
+        How many images it holds.
+
+    Raises:
+        InputError: If files are missing, damaged, of another size than the photograph, or hold other values.
+    """
+    dataset = load_dataset(index)
+    files = _files(folder, dataset, split, ".png")
+    stage = "seed_labels" if split == "train" else "predict"
+    attributes = _attributes(stage, folder, index, dataset, split, output)
+    with ArtifactWriter(output, stage=stage, attributes=attributes) as artifact:
+        for image_id, path in track(files.items(), "import", len(files)):
+            labels = read_mask(path)
+            if labels.shape != dataset.size(image_id):
+                raise InputError(f"{path}: is {_size(labels.shape)}, the photograph is {_size(dataset.size(image_id))}")
+            wrong = labels[(labels > dataset.num_classes) & (labels != dataset.ignore_index)]
+            if wrong.size:
+                raise InputError(
+                    f"{path}: holds the value {wrong[0]}, the index has classes 0 to {dataset.num_classes} and "
+                    f"{dataset.ignore_index}"
+                )
+            artifact.write("segmentation", image_id, labels)
+    return len(files)
+
+
+def import_cams(folder: Path, *, index: Path, output: Path, trust: bool, split: str = "train") -> int:
+    """Makes an artifact of CAMs out of `ID.npy` files as AffinityNet (PSA) and IRN write them.
+
+    A file holds a dictionary: class (from 0, without background) -> (h, w); or `keys`, with `cam` or `high_res`
+    (K, h, w). Each plane is divided by its maximum; classes that the image-level labels do not name are left out.
+
+    Args:
+        folder: Holds the files.
+        index: Artifact of stage `index`.
+        output: The artifact.
+        trust: Whether to open them although they are pickles.
+        split: The images.
+
+    Returns:
+        How many images it holds.
+
+    Raises:
+        InputError: If they are not trusted, or missing, or not understood.
+    """
+    if not trust:
+        raise InputError(
+            f"{folder}: dictionaries in .npy files are pickles, and opening a pickle can run any program hidden in it; "
+            "pass --trust-pickles for files whose origin you know"
+        )
+    dataset = load_dataset(index)
+    files = _files(folder, dataset, split, ".npy")
+    attributes = _attributes("cams", folder, index, dataset, split, output)
+    with ArtifactWriter(output, stage="cams", attributes=attributes) as artifact:
+        for image_id, path in track(files.items(), "import", len(files)):
+            planes = _planes(path, dataset)
+            present = [int(value) + 1 for value in np.flatnonzero(dataset.image_labels(image_id))]
+            classes = [value for value in present if value in planes]
+            if len(classes) < len(present):
+                lacking = dataset.class_names[next(value for value in present if value not in planes)]
+                raise InputError(f"{path}: has no CAM of `{lacking}`, which the image-level labels name")
+            cams = np.stack([_normalised(planes[value]) for value in classes]) if classes else np.zeros((0, 1, 1))
+            artifact.write("cams", image_id, cams.astype(np.float16), classes=np.array(classes, np.uint8))
+    return len(files)
+
+
+def _files(folder: Path, dataset: Dataset, split: str, suffix: str) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give the one that holds ID{suffix} files")
+    files = {image_id: folder / f"{image_id}{suffix}" for image_id in dataset.ids(split)}
+    missing = [path for path in files.values() if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{folder}: {len(missing)} of {len(files)} images of split {split} have no file there, the first is "
+            f"{missing[0].name}"
+        )
+    return files
+
+
+def _attributes(stage: str, folder: Path, index: Path, dataset: Dataset, split: str, output: Path) -> dict[str, Any]:
+    attributes = provenance(stage, None, {"index": index}, RunContext())
+    attributes |= {"class_names": list(dataset.class_names), "split": split, "imported_from": folder.name}
+    if stage == "predict":
+        attributes |= {"model": output.stem, "protocol": PROTOCOL}
+    return attributes
+
+
+def _planes(path: Path, dataset: Dataset) -> dict[int, np.ndarray]:
+    """Label value -> (h, w) float32."""
+    try:
+        content = np.load(path, allow_pickle=True)
+        content = content.item() if isinstance(content, np.ndarray) and content.shape == () else content
+    except ModuleNotFoundError as error:
+        raise InputError(f"{path}: was written with the package {error.name}, which is not installed here") from None
+    except (OSError, ValueError, EOFError, AttributeError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())[:120]}); replace the file") from None
+    if isinstance(content, Mapping) and "keys" in content and ("high_res" in content or "cam" in content):
+        name = "high_res" if "high_res" in content else "cam"
+        keys, stack = np.asarray(content["keys"]).ravel(), np.asarray(content[name], np.float32)
+        if stack.ndim != 3 or len(keys) != len(stack):
+            raise InputError(
+                f"{path}: `{name}` is {_size(stack.shape)}, expected one plane for each of {len(keys)} keys"
+            )
+        found = {int(key) + 1: plane for key, plane in zip(keys, stack, strict=True)}
+    elif isinstance(content, Mapping) and all(isinstance(key, int | np.integer) for key in content):
+        found = {int(key) + 1: np.asarray(plane, np.float32) for key, plane in content.items()}
+    else:
+        raise InputError(f"{path}: holds neither class -> map nor `keys` with `cam` or `high_res`; see --help")
+    wrong = [value for value in found if not 1 <= value <= dataset.num_classes]
+    if wrong:
+        raise InputError(f"{path}: names class {wrong[0] - 1}, the index has {dataset.num_classes} classes, from 0 on")
+    if any(plane.ndim != 2 for plane in found.values()) or len({plane.shape for plane in found.values()}) > 1:
+        raise InputError(f"{path}: its maps are not all (h, w) of one size")
+    return found
+
+
+def _normalised(plane: np.ndarray) -> np.ndarray:
+    plane = np.nan_to_num(plane).clip(min=0)
+    return plane / max(float(plane.max()), 1e-5)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

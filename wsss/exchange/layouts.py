@@ -1,0 +1,94 @@
+"""Folders that other programs train on: that of PASCAL VOC, and one for MMSegmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from wsss.exchange.sources import LabelMaps, write_indexed, write_photograph
+from wsss.ops.palette import voc_palette
+from wsss.progress import Progress
+
+Photographs = Literal["link", "copy", "none"]
+
+
+def export_voc(maps: Sequence[LabelMaps], output: Path, photographs: Photographs = "link") -> int:
+    """Writes `VOCdevkit/VOC2012` below `output`: SegmentationClass, JPEGImages, lists, `classes.txt`.
+
+    torchvision's `VOCSegmentation(output, year="2012", image_set="train")` reads it.
+
+    Returns:
+        How many label maps were written.
+    """
+    root = output / "VOCdevkit/VOC2012"
+    lists = root / "ImageSets/Segmentation"
+    lists.mkdir(parents=True, exist_ok=True)
+    for part in maps:
+        with Progress(f"export {part.split}", len(part.ids)) as progress:
+            for image_id, labels in part:
+                write_indexed(root / "SegmentationClass" / f"{image_id}.png", labels)
+                if photographs != "none":
+                    path = root / "JPEGImages" / f"{image_id}.jpg"
+                    write_photograph(path, part.dataset, image_id, link=photographs == "link")
+                progress.advance()
+        (lists / f"{part.split}.txt").write_text("".join(f"{image_id}\n" for image_id in part.ids), encoding="utf-8")
+    names = maps[0].dataset.class_names
+    (root / "classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    return sum(len(part.ids) for part in maps)
+
+
+def export_mmseg(maps: Sequence[LabelMaps], output: Path, photographs: Photographs = "link") -> int:
+    """Writes `img_dir/SPLIT`, `ann_dir/SPLIT`, and `dataset.py`: a config of MMSegmentation 1.x for `BaseSegDataset`.
+
+    Returns:
+        How many label maps were written.
+    """
+    for part in maps:
+        with Progress(f"export {part.split}", len(part.ids)) as progress:
+            for image_id, labels in part:
+                write_indexed(output / "ann_dir" / part.split / f"{image_id}.png", labels)
+                if photographs != "none":
+                    path = output / "img_dir" / part.split / f"{image_id}.jpg"
+                    write_photograph(path, part.dataset, image_id, link=photographs == "link")
+                progress.advance()
+    (output / "dataset.py").write_text(_mmseg_config(maps), encoding="utf-8")
+    return sum(len(part.ids) for part in maps)
+
+
+def _mmseg_config(maps: Sequence[LabelMaps]) -> str:
+    dataset = maps[0].dataset
+    palette = voc_palette()[: len(dataset.class_names)].tolist()
+    lines = [
+        "# Written by `wsss export`: list it among `_base_` of a config of MMSegmentation 1.x, and set data_root.",
+        'dataset_type = "BaseSegDataset"',
+        'data_root = "."',
+        f"metainfo = dict(classes={tuple(dataset.class_names)!r}, palette={palette!r})",
+        f"num_classes = {len(dataset.class_names)}",
+        f"ignore_index = {dataset.ignore_index}",
+        "load = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]",
+        "train_pipeline = [*load,",
+        "    dict(type='RandomResize', scale=(2048, 512), ratio_range=(0.5, 2.0), keep_ratio=True),",
+        "    dict(type='RandomCrop', crop_size=(512, 512), cat_max_ratio=0.75), dict(type='RandomFlip', prob=0.5),",
+        "    dict(type='PackSegInputs')]",
+        "test_pipeline = [load[0], dict(type='Resize', scale=(2048, 512), keep_ratio=True), load[1],",
+        "    dict(type='PackSegInputs')]",
+    ]
+    loaders = {
+        "train": ("train_dataloader", "InfiniteSampler", True),
+        "val": ("val_dataloader", "DefaultSampler", False),
+    }
+    for part in maps:
+        name, sampler, shuffle = loaders.get(part.split, (f"{part.split}_dataloader", "DefaultSampler", False))
+        pipeline = "train_pipeline" if part.split == "train" else "test_pipeline"
+        lines += [
+            f"{name} = dict(batch_size={4 if shuffle else 1}, num_workers=4, persistent_workers=True,",
+            f"    sampler=dict(type='{sampler}', shuffle={shuffle}),",
+            "    dataset=dict(type=dataset_type, data_root=data_root, metainfo=metainfo, img_suffix='.jpg',",
+            "        seg_map_suffix='.png', reduce_zero_label=False, ignore_index=ignore_index,",
+            f"        data_prefix=dict(img_path='img_dir/{part.split}', seg_map_path='ann_dir/{part.split}'),",
+            f"        pipeline={pipeline}))",
+        ]
+    if any(part.split == "val" for part in maps):
+        lines.append("val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'], ignore_index=ignore_index)")
+    return "\n".join(lines) + "\n"

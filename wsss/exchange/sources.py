@@ -1,0 +1,100 @@
+"""What is exported: label maps of a split, from an artifact or the true masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from wsss.data import Dataset
+from wsss.data.images import read_image
+from wsss.errors import InputError
+from wsss.ops.palette import voc_palette
+from wsss.store import ArtifactReader
+
+JPEG = (".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class LabelMaps:
+    """Label maps of the images of a split.
+
+    Attributes:
+        split: The split.
+        ids: The images that have one.
+        reader: The artifact; None takes the true masks.
+    """
+
+    dataset: Dataset
+    split: str
+    ids: tuple[str, ...]
+    reader: ArtifactReader | None = None
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        for image_id in self.ids:
+            labels = self.reader.read("segmentation", image_id) if self.reader else self.dataset.mask(image_id)
+            assert labels is not None
+            yield image_id, labels
+
+
+def artifact_maps(path: Path, dataset: Dataset) -> LabelMaps:
+    """The label maps of an artifact of labels or predictions.
+
+    Raises:
+        InputError: If it holds none, is of other classes than the index, or has no image of it.
+    """
+    reader = ArtifactReader(path)
+    if "segmentation" not in reader.kinds():
+        raise InputError(
+            f"{path}: holds {', '.join(reader.kinds()) or 'tables'}, no label maps; export labels.h5 or predictions"
+        )
+    names = reader.attributes.get("class_names")
+    if names is not None and tuple(names) != dataset.class_names:
+        raise InputError(
+            f"{path}: was made for other classes than {dataset.path} has; pass the index that it was made from"
+        )
+    split = str(reader.attributes.get("split") or "train")
+    ids = tuple(image_id for image_id in dataset.ids(split) if reader.has("segmentation", image_id))
+    if not ids:
+        raise InputError(
+            f"{path}: has no image of split {split} of {dataset.path}; pass the index that it was made from"
+        )
+    return LabelMaps(dataset, split, ids, reader)
+
+
+def true_maps(split: str, dataset: Dataset) -> LabelMaps:
+    """The true masks of a split.
+
+    Raises:
+        InputError: If no image of it has one.
+    """
+    ids = tuple(image_id for image_id in dataset.ids(split) if dataset.mask_path(image_id) is not None)
+    if not ids:
+        raise InputError(f"{dataset.path}: no image of split {split} has a true mask; leave it out")
+    return LabelMaps(dataset, split, ids)
+
+
+def write_indexed(path: Path, labels: np.ndarray) -> None:
+    """Writes a label map (H, W) uint8 as an indexed PNG with VOC's palette: values are the classes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(labels, mode="L")
+    image.putpalette(voc_palette().ravel().tolist())
+    image.save(path, "PNG")
+
+
+def write_photograph(path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:
+    """Puts a photograph as a JPEG there: a link or copy of a JPEG that is stored upright, else written anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source = dataset.image_path(image_id).resolve()
+    path.unlink(missing_ok=True)
+    with Image.open(source) as image:
+        plain = source.suffix.lower() in JPEG and image.mode == "RGB" and image.getexif().get(0x0112, 1) == 1
+    if plain and link:
+        path.symlink_to(source)
+    elif plain:
+        path.write_bytes(source.read_bytes())
+    else:
+        Image.fromarray(read_image(source)).save(path, "JPEG", quality=95, subsampling=0)
