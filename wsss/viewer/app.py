@@ -32,6 +32,7 @@ PAGES = ("/", "/gallery", "/image", "/provenance")
 FOREVER = "private, max-age=31536000, immutable"
 """For what is asked for with the version of its file."""
 THUMBNAIL_SIDES = (160, 240, 320, 480)
+Share = Annotated[float, Query(ge=0, lt=1)]
 
 
 def make_app(
@@ -283,7 +284,6 @@ def _about_image(run: Run, query: Images, image_id: str) -> dict[str, Any]:
 
 def _about_networks(runs: dict[str, Run], networks: Networks) -> APIRouter:
     router, found = APIRouter(prefix="/api"), _finder(runs)
-    Share = Annotated[float, Query(ge=0, lt=1)]
 
     @router.get("/{run}/affinity")
     def affinity(image: str, network: str, x: Share, y: Share, run: Run = found) -> dict[str, Any]:
