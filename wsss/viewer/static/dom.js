@@ -38,7 +38,7 @@ export function href(page, params) {
     if (value !== "" && value !== null && value !== undefined && value !== false) query.set(key, value);
   }
   // slashes and colons may stand in a query, and are easier to read
-  const text = query.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",");
+  const text = query.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%7E", "~");
   return page + (text ? `?${text}` : "");
 }
 

@@ -100,9 +100,9 @@ export async function galleryPage({ go, remember, alive }) {
 function values(found, sort) {
   const parts = [];
   if (found.iou !== undefined) parts.push(`IoU ${percent(found.iou, 0)}`);
-  for (const [name, word] of [["change", "changed"], ["disagreement", "disputed"]]) if (found[name] !== undefined) parts.push(`${percent(found[name], 1)} % ${word}`);
+  for (const [name, word] of [["change", "changed"], ["disagreement", "disputed"]]) if (sort === name && found[name] !== undefined) parts.push(`${percent(found[name], 1)} % ${word}`);
   if (sort === "foreground" && found.foreground !== undefined) parts.push(`${percent(found.foreground, 0)} % objects`);
-  if (found.coverage !== undefined && (sort === "coverage" || found.coverage < 0.9995) && !["change", "disagreement"].includes(sort)) parts.push(`${percent(found.coverage, 0)} % labelled`);
+  if (found.coverage !== undefined && sort === "coverage") parts.push(`${percent(found.coverage, 0)} % labelled`);
   return parts.join(" · ");
 }
 

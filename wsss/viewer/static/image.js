@@ -63,7 +63,10 @@ export async function imagePage({ go, remember, alive }) {
     if (push) history.pushState(null, "", link(other)); else set({ id });
     kin = null;
     try {
-      const [found, photo] = await Promise.all([get("image", { ...kept(), image: id }), photograph(id)]);
+      const coming = photograph(id);
+      coming.catch(() => {}); // what is wrong with the image is said by the first answer
+      const found = await get("image", { ...kept(), image: id });
+      const photo = await coming;
       if (mine !== loading || !alive()) return;
       [about, picture] = [found, photo];
       await loadMaps();
@@ -217,7 +220,8 @@ export async function imagePage({ go, remember, alive }) {
     context.imageSmoothingQuality = "high";
     context.drawImage(picture, 0, 0, width, height);
     for (const item of items) {
-      context.globalAlpha = opacity(item);
+      const latest = now.on.find((other) => other.key === item.key);
+      context.globalAlpha = opacity(latest ? { ...item, opacity: latest.opacity } : item);
       context.imageSmoothingEnabled = smooth(item.layer.kind);
       context.drawImage(canvasOf(item), 0, 0, width, height);
     }
