@@ -1,0 +1,66 @@
+"""Starting the server: its address, a port that is taken, and what is said when it cannot start."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from wsss.errors import InputError
+from wsss.viewer import serve
+
+
+def test_a_port_that_is_taken_is_passed_over():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with serve._bind("127.0.0.1", port) as bound:
+            assert port < bound.getsockname()[1] < port + 20
+
+
+def test_an_address_of_another_machine_is_one_line():
+    with pytest.raises(InputError, match=r"cannot listen on 203\.0\.113\.1, port"):
+        serve._bind("203.0.113.1", 8000)
+
+
+def test_the_command_serves_until_it_is_stopped(results: Path):
+    command = [sys.executable, "-m", "wsss.cli", "view", str(results), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert "http://127.0.0.1:" in line
+        address = "http://" + line.split("http://")[1].split()[0]
+        with urlopen(address + "api/start") as answer:
+            assert answer.status == 200
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(Request(address, headers={"Host": "evil.example"}))
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    assert "Traceback" not in process.stderr.read()
+
+
+def test_missing_packages_are_named(results: Path):
+    code = f"import sys; sys.modules['fastapi'] = None\nfrom wsss.viewer.serve import serve\nserve([{str(results)!r}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'wsss[view]'" in done.stderr
+
+
+def test_the_page_loads_no_torch(results: Path):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom fastapi.testclient import TestClient\n"
+        "from wsss.viewer.app import make_app\n"
+        f"client = TestClient(make_app([Path({str(results)!r})]), base_url='http://localhost')\n"
+        "for page in ('stages', 'overview', 'layers', 'gallery', 'provenance'):\n"
+        "    assert client.get(f'/api/tiny/{page}').status_code == 200\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
