@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 
 from wsss.data.images import bounded_size, resize_labels, resize_map
-from wsss.ops.palette import PALETTES
+from wsss.ops.palette import PALETTES, stripes
 from wsss.report.tiles import Tiles
 
 ERRORS = (
@@ -24,6 +25,7 @@ ERRORS = (
 )
 """What the values of an error map mean, and their colours."""
 
+IGNORED = 255
 LARGEST = 2048
 """Longest side of what is sent of one image."""
 
@@ -65,13 +67,12 @@ def thumbnail(photograph: np.ndarray, array: np.ndarray | None, kind: str, class
         classes: Label values of the planes of CAMs.
         palette: Name of a palette.
     """
-    tiles = Tiles(photograph, PALETTES[palette](), longest=max(photograph.shape[:2]))
     if array is None or kind == "photograph":
-        picture = tiles.photograph()
+        picture = Image.fromarray(photograph)
     elif kind == "saliency":
-        picture = tiles.saliency(array)
+        picture = Image.fromarray(resize_map(array, photograph.shape[:2]))
     elif kind == "cams":
-        picture = tiles.cams(array, classes)
+        picture = Tiles(photograph, PALETTES[palette](), longest=max(photograph.shape[:2])).cams(array, classes)
     elif kind == "error":
         small = resize_labels(array, photograph.shape[:2])
         grey = photograph.mean(axis=2, keepdims=True)
@@ -79,8 +80,44 @@ def thumbnail(photograph: np.ndarray, array: np.ndarray | None, kind: str, class
         strength = np.where(small == 0, 0.55, 0.8)[..., None]
         picture = Image.fromarray((grey * (1 - strength) + colors * strength).clip(0, 255).astype(np.uint8))
     else:
-        picture = tiles.labels(array)
+        picture = Image.fromarray(_draw_labels(photograph, array, PALETTES[palette]()))
     return encode(picture, "WEBP")
+
+
+def _draw_labels(photograph: np.ndarray, labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Labels as `wsss.report.tiles.Tiles` draws them, in a third of its time: a page has sixty.
+
+    Background is the photograph in dim grey, objects have their class's colour and a light outline, 255 is striped.
+    """
+    small = resize_labels(labels, photograph.shape[:2])
+    grey = np.asarray(Image.fromarray(photograph).convert("L"), np.uint16)
+    colors = (palette * 0.72).astype(np.uint16)
+    colors[0] = 0
+    drawn = colors[small]
+    # 0.3 of the grey under colours, half of it elsewhere
+    drawn += (grey * np.where(small == 0, 5, 3) // 10)[..., None].astype(np.uint16)
+    np.minimum(drawn, 255, out=drawn)
+    drawn[_outline(small)] = 245
+    ignored = small == IGNORED
+    if ignored.any():
+        drawn[ignored] = _stripes(*small.shape)[ignored]
+    return drawn.astype(np.uint8)
+
+
+_stripes = lru_cache(maxsize=64)(stripes)
+
+
+def _outline(small: np.ndarray) -> np.ndarray:
+    """(h, w) bool: pixels of objects beside another label that is not 255."""
+    edge = np.zeros(small.shape, bool)
+    down, right = (slice(1, None),), (slice(None), slice(1, None))
+    up, left = (slice(None, -1),), (slice(None), slice(None, -1))
+    for here, there in ((down, up), (right, left)):
+        one, other = small[here], small[there]
+        step = (one != other) & (one != IGNORED) & (other != IGNORED)
+        edge[here] |= step & (one > 0)
+        edge[there] |= step & (other > 0)
+    return edge
 
 
 def encode(picture: Image.Image, form: str) -> bytes:

@@ -1,6 +1,6 @@
 // Thumbnails of one layer, or of two side by side, filtered and sorted on the server.
 
-import { address, chip, choice, get, grouped, h, href, kept, paletteName, percent, url } from "./dom.js";
+import { address, chip, choice, css, get, grouped, h, href, kept, paletteName, percent, start, url } from "./dom.js";
 
 const SIZE = 60;
 const SORTS = [["list", "order of the list"], ["id", "id"], ["iou", "IoU"], ["coverage", "coverage"], ["foreground", "share of objects"], ["change", "change between the two"], ["disagreement", "disagreement of all labels"]];
@@ -64,11 +64,17 @@ export async function galleryPage({ go, remember, alive }) {
 
   function pages(answer) {
     const counting = answer.share < 1 ? h("span.counting", {}, h("progress", { value: String(answer.share), max: "1" }), ` counting: ${percent(answer.share, 0)} % known, the order is not final`) : null;
-    status.replaceChildren(h("span", {}, `${answer.total.toLocaleString()} image${answer.total === 1 ? "" : "s"}`), counting ?? "", answer.note ? h("span.warn", {}, answer.note) : "");
+    status.replaceChildren(h("span", {}, `${answer.total.toLocaleString()} image${answer.total === 1 ? "" : "s"}`), counting ?? "", answer.note ? h("span.warn", {}, answer.note) : "", ...legend());
     const to = (page, text, label) => h("a.button", { href: href("/gallery", { ...state(), page: page > 1 ? page : "" }), "aria-label": label, "aria-disabled": page < 1 || page > answer.pages ? "true" : null, onclick: (event) => { event.preventDefault(); if (page < 1 || page > answer.pages) return; remember({ ...state(), page: page > 1 ? page : "" }); load(); window.scrollTo(0, 0); } }, text);
     for (const element of [pager, bottom]) {
       element.replaceChildren(...(answer.pages > 1 ? [to(answer.page - 1, "←", "Page before"), h("span", {}, `page ${answer.page} of ${answer.pages}`), to(answer.page + 1, "→", "Next page")] : []));
     }
+  }
+
+  function legend() {
+    const now = state();
+    if (![now.layer, now.versus].some((key) => key?.startsWith("error:"))) return [];
+    return start.errors.slice(1).map((item) => h("span.chip", {}, h("i.swatch", { style: { background: css(item.color) } }), item.name));
   }
 
   function card(item, now) {

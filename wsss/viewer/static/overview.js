@@ -42,9 +42,9 @@ function stageStrip(strip) {
     const bad = stage.items.some((item) => item.problem);
     const count = stage.items.length > 1 ? `${done.length} of ${stage.items.length}` : "";
     const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false" },
-      h("span.mark", { "aria-hidden": "true" }),
       h("b", {}, NAMES[stage.stage] ?? stage.stage),
-      h("small", {}, [bad ? "damaged" : STATES[stage.state], count].filter(Boolean).join(", ")),
+      h("span.mark", { "aria-hidden": "true" }),
+      h("small.state", {}, [bad ? "damaged" : STATES[stage.state], count].filter(Boolean).join(", ")),
       h("small", {}, seconds ? duration(seconds) : "\u00a0"), h("small", {}, size ? bytes(size) : "\u00a0"),
       busy ? h("progress", { value: String(busy.progress), max: "1" }) : null);
     button.addEventListener("click", () => {
