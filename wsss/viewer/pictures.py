@@ -85,7 +85,7 @@ def thumbnail(photograph: np.ndarray, array: np.ndarray | None, kind: str, class
 
 
 def _draw_labels(photograph: np.ndarray, labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Labels as `wsss.report.tiles.Tiles` draws them, in a third of its time: a page has sixty.
+    """Labels much as `wsss.report.tiles.Tiles` draws them, in whole numbers, which is quicker: a page has sixty.
 
     Background is the photograph in dim grey, objects have their class's colour and a light outline, 255 is striped.
     """
