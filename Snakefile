@@ -3,8 +3,7 @@
 #   snakemake                          the demo (config.yaml)
 #   snakemake --configfile my.yaml     a run of your own; nothing of config.yaml enters it
 #   snakemake -n                       what would run, and why
-#   snakemake all_cams                 up to one stage, in all variants and seeds: `all_` and its name; or what stages
-#                                      make: classifiers, labels, models, predictions, evaluations
+#   snakemake all_cams                 up to one stage (`all_`), or what stages make: labels, models, predictions, ...
 #
 # Options that every run needs are in profiles/default, settings in config.yaml, presets in workflow/presets.
 
@@ -24,6 +23,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/classifier.smk"
 include: "workflow/rules/auxsegnet.smk"
+include: "workflow/rules/aalr.smk"
 include: "workflow/rules/segmenter.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/targets.smk"

@@ -127,7 +127,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 NETWORKS = {
-    *("train_classifier", "cams", "train_auxsegnet", "update_labels"),
+    *("train_classifier", "cams", "train_auxsegnet", "update_labels", "train_aalr", "aalr_labels"),
     *("train_segmenter", "segmenter_labels", "predict"),
 }
 RERUNS = {
@@ -137,15 +137,19 @@ RERUNS = {
     "wsss.ops.saliency": {"saliency"},
     "wsss.ops.pseudo_labels": {"seed_labels", "update_labels", "segmenter_labels"},
     "wsss.ops.saliency_labels": {"update_labels"},
-    "wsss.ops.crf": {"predict", "update_labels", "segmenter_labels"},
-    "wsss.training.trainer": {"train_classifier", "train_auxsegnet", "train_segmenter"},
+    "wsss.ops.crf": {"predict", "update_labels", "segmenter_labels", "aalr_labels"},
+    "wsss.ops.online_masks": {"train_aalr", "aalr_labels"},
+    "wsss.training.trainer": {"train_classifier", "train_auxsegnet", "train_aalr", "train_segmenter"},
+    "wsss.training.aalr": {"train_aalr"},
     "wsss.models.segmenter": NETWORKS,
     "wsss.models.auxsegnet": NETWORKS,
-    "wsss.stages.labels": {"train_auxsegnet", "train_segmenter"},
+    "wsss.models.aalr": NETWORKS,
+    "wsss.stages.labels": {"train_auxsegnet", "train_aalr", "train_segmenter"},
     "wsss.stages.train_auxsegnet": {"train_auxsegnet"},
     "wsss.stages.update_labels": {"update_labels"},
     "wsss.report.rounds": {"report"},
     "wsss.config.rounds": set(),
+    "wsss.config.aalr": set(),
     "wsss.store": set(STAGE_SETTINGS),
     "wsss.stages.evaluate": {"evaluate"},
     "wsss.stages.report": {"report"},

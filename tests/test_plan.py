@@ -132,6 +132,47 @@ def test_rounds_are_unrolled():
     assert found.record("logs", "update_labels", "log") == "results/x/logs/update_labels-{round}.log"
 
 
+def test_aalr_alone_needs_nothing_of_the_seeds():
+    found = plan(methods=["aalr"], train_segmenter={"labels": ["aalr"]})
+    for stage in ("train_classifier", "cams", "saliency", "seed_labels", "train_auxsegnet"):
+        assert paths(found, stage) == []
+    assert paths(found, "train_aalr") == ["aalr/model.ckpt"]
+    assert paths(found, "aalr_labels") == ["aalr/labels.h5"]
+    assert paths(found, "predict") == [f"predictions/val/{model}--single.h5" for model in ("aalr", "segmenter_aalr")]
+    assert list(found.used("labels", "", 0)) == ["aalr"]
+    assert list(found.inputs(Artifact("train_aalr"))) == ["index"]
+    labels = found.inputs(Artifact("train_segmenter", method="aalr"))["labels"]
+    assert found.path(labels) == "results/x/aalr/labels.h5"
+    predicted = Artifact("predict", model="aalr", split="val", protocol="single")
+    assert found.path(found.inputs(predicted)["model"]) == "results/x/aalr/model.ckpt"
+    assert paths(plan(methods=["aalr"], train_segmenter={"labels": []}), "train_classifier") == []
+
+
+def test_aalr_on_the_classifier_needs_no_seeds():
+    found = plan(methods=["aalr"], train_aalr={"start": "classifier"}, train_segmenter={"labels": ["aalr"]})
+    assert paths(found, "train_classifier") == ["classifier/model.ckpt"]
+    assert paths(found, "cams") == []
+    assert found.path(found.inputs(Artifact("train_aalr"))["classifier"]) == "results/x/classifier/model.ckpt"
+
+
+def test_both_methods_share_their_stages():
+    methods = {"methods": ["auxsegnet", "aalr"], "auxsegnet": {"rounds": 1}, "train_aalr": {"start": "classifier"}}
+    found = plan(**methods, train_segmenter={"labels": ["seeds", "auxsegnet", "aalr", "aalr_self"]})
+    assert paths(found, "train_classifier") == ["classifier/model.ckpt"]
+    assert list(found.used("labels", "", 0)) == ["seeds", "auxsegnet_round1", "aalr", "aalr_self"]
+    models = ("segmenter_seeds", "auxsegnet_round0", "segmenter_auxsegnet_round1")
+    models += ("aalr", "segmenter_aalr", "segmenter_aalr_self")
+    assert paths(found, "predict") == [f"predictions/val/{model}--single.h5" for model in models]
+
+
+def test_variants_of_aalr_share_the_classifier():
+    off = {"train_aalr": {"adaptive_affinity": {"weight": 0}}}
+    found = plan(methods=["aalr"], train_aalr={"start": "classifier"}, variants={"on": {}, "off": off})
+    assert paths(found, "train_classifier") == ["on/seed0/classifier/model.ckpt"]
+    assert paths(found, "train_aalr") == ["on/seed0/aalr/model.ckpt", "off/seed0/aalr/model.ckpt"]
+    assert found.inputs(Artifact("train_aalr", "off", 0))["classifier"].variant == "on"
+
+
 def test_a_round_is_made_of_the_round_before():
     found = plan(**ROUNDS)
 
@@ -219,6 +260,7 @@ def test_rounds_bring_their_seeds_and_saliency_though_no_segmenter_asks():
     ("sections", "message"),
     [
         ({"train_segmenter": {"labels": ["auxsegnet"]}}, "add `auxsegnet` to `methods`"),
+        ({"train_segmenter": {"labels": ["aalr_self"]}}, "add `aalr` to `methods`"),
         ({**ROUNDS, "train_segmenter": {"labels": ["auxsegnet_round3"]}}, "the last labels are those of round 2"),
         ({"train_segmenter": {"labels": ["auxsegnet_round0"]}}, "unknown label set `auxsegnet_round0`"),
         ({"train_segmenter": {"labels": ["masks_self"]}}, "unknown label set `masks_self`"),

@@ -38,6 +38,23 @@ def test_plain(project: Project, targets: str):
     assert project.would_write(*targets.split(), project.config(data=DATA)) == PLAIN[targets]
 
 
+AALR = {"methods": ["aalr"], "train_segmenter": {"labels": ["aalr"]}, "segmenter_labels": {"saliency_threshold": None}}
+OF_AALR = {
+    "all_train_aalr": {"index.h5", "aalr/model.ckpt"},
+    "labels": {"index.h5", "aalr/model.ckpt", "aalr/labels.h5"},
+    "": {
+        *("index.h5", "aalr/model.ckpt", "aalr/labels.h5", "segmenter/aalr/model.ckpt"),
+        *("predictions/val/aalr--single.h5", "predictions/val/segmenter_aalr--single.h5"),
+        *("evaluation/metrics.json", "report.html"),
+    },
+}
+
+
+@pytest.mark.parametrize("target", OF_AALR)
+def test_of_aalr(project: Project, target: str):
+    assert project.would_write(*target.split(), project.config(data=DATA, **AALR)) == OF_AALR[target]
+
+
 ROUNDS = {"methods": ["auxsegnet"], "auxsegnet": {"rounds": 2}}
 ROUND_LABELS = {
     *(f"auxsegnet/round{number}/labels.h5" for number in (1, 2)),

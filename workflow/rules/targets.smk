@@ -18,12 +18,14 @@ rule labels:
     input:
         all_of("seed_labels"),
         all_of("update_labels"),
+        all_of("aalr_labels"),
         all_of("segmenter_labels"),
 
 
 rule models:
     input:
         all_of("train_auxsegnet"),
+        all_of("train_aalr"),
         all_of("train_segmenter"),
 
 

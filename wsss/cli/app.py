@@ -101,6 +101,30 @@ def update_labels(
 
 
 @stage_command(app)
+def train_aalr(
+    call: StageCall,
+    index: Index,
+    output: Output,
+    classifier: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Checkpoint of train_classifier, where it starts from that.")
+    ] = None,
+) -> None:
+    """Trains AA&LR: classification, then segmentation on masks that it makes on the way."""
+    call.run(index=index, classifier=classifier, output=output)
+
+
+@stage_command(app)
+def aalr_labels(
+    call: StageCall,
+    index: Index,
+    model: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint of train_aalr.")],
+    output: Output,
+) -> None:
+    """Pseudo labels of the training images, by the network of AA&LR."""
+    call.run(index=index, model=model, output=output)
+
+
+@stage_command(app)
 def train_segmenter(
     call: StageCall,
     index: Index,

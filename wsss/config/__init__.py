@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from wsss.config.aalr import (
+    AalrLabels,
+    AalrLossWeights,
+    AalrNetwork,
+    AalrOptimizer,
+    AdaptiveAffinity,
+    DenseEnergy,
+    LabelReassign,
+    TrainAalr,
+)
 from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
 from wsss.config.base import Settings
 from wsss.config.data import AnyData, DataSettings, DemoData, FolderData, VocData
 from wsss.config.loading import load_config, parse_settings
 from wsss.config.networks import Augmentation, Backbone, Optimizer, Training
+from wsss.config.online_labels import OnlineCrf, OnlineLabels, Pamr, Par
 from wsss.config.rounds import Rounds, SaliencyCrf, TrainAuxsegnet, UpdateLabels
 from wsss.config.run import STAGE_SETTINGS, Config, Runtime
 from wsss.config.stages import (
@@ -25,6 +36,11 @@ from wsss.config.stages import (
 
 __all__ = [
     "STAGE_SETTINGS",
+    "AalrLabels",
+    "AalrLossWeights",
+    "AalrNetwork",
+    "AalrOptimizer",
+    "AdaptiveAffinity",
     "AnyData",
     "Augmentation",
     "AuxSegNetLossWeights",
@@ -35,9 +51,15 @@ __all__ = [
     "Crf",
     "DataSettings",
     "DemoData",
+    "DenseEnergy",
     "Evaluate",
     "FolderData",
+    "LabelReassign",
+    "OnlineCrf",
+    "OnlineLabels",
     "Optimizer",
+    "Pamr",
+    "Par",
     "Predict",
     "Protocol",
     "Report",
@@ -48,6 +70,7 @@ __all__ = [
     "SeedLabels",
     "SegmenterLabels",
     "Settings",
+    "TrainAalr",
     "TrainAuxsegnet",
     "TrainClassifier",
     "TrainSegmenter",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from wsss.config import rounds, stages
+from wsss.config import aalr, rounds, stages
 from wsss.config.base import Settings
 from wsss.config.data import AnyData
 
@@ -50,11 +50,14 @@ class Config(Settings):
     train_classifier: stages.TrainClassifier = stages.TrainClassifier()
     cams: stages.Cams = stages.Cams()
     seed_labels: stages.SeedLabels = stages.SeedLabels()
-    methods: tuple[Literal["auxsegnet"], ...] = ()
-    """Methods that make better labels of the seeds. None: networks learn from the seeds themselves."""
+    methods: tuple[Literal["auxsegnet", "aalr"], ...] = ()
+    """Methods that run. `auxsegnet` makes better labels of the seeds, `aalr` makes its own while it trains. None:
+    networks learn from the seeds themselves."""
     auxsegnet: rounds.Rounds = rounds.Rounds()
     train_auxsegnet: rounds.TrainAuxsegnet = rounds.TrainAuxsegnet()
     update_labels: rounds.UpdateLabels = rounds.UpdateLabels()
+    train_aalr: aalr.TrainAalr = aalr.TrainAalr()
+    aalr_labels: aalr.AalrLabels = aalr.AalrLabels()
     train_segmenter: stages.TrainSegmenter = stages.TrainSegmenter()
     segmenter_labels: stages.SegmenterLabels = stages.SegmenterLabels()
     predict: stages.Predict = stages.Predict()
@@ -103,6 +106,8 @@ class Config(Settings):
             found = re.match(r"auxsegnet(?:_round(\d+))?", name)
             if found and "auxsegnet" not in self.methods:
                 raise ValueError(f"train_segmenter.labels names `{name}`: add `auxsegnet` to `methods`")
+            if name.startswith("aalr") and "aalr" not in self.methods:
+                raise ValueError(f"train_segmenter.labels names `{name}`: add `aalr` to `methods`")
             if found and int(found[1] or 1) > last:
                 raise ValueError(
                     f"train_segmenter.labels names `{name}`, but the last labels are those of round {last}: raise "
@@ -136,6 +141,8 @@ STAGE_SETTINGS: dict[str, type[Settings] | None] = {
     "seed_labels": stages.SeedLabels,
     "train_auxsegnet": rounds.TrainAuxsegnet,
     "update_labels": rounds.UpdateLabels,
+    "train_aalr": aalr.TrainAalr,
+    "aalr_labels": aalr.AalrLabels,
     "train_segmenter": stages.TrainSegmenter,
     "segmenter_labels": stages.SegmenterLabels,
     "predict": stages.Predict,

@@ -85,8 +85,9 @@ class TrainSegmenter(Training):
 
     labels: tuple[str, ...] = ("seeds",)
     """One network is trained on each of these: `seeds`, `masks` (the true masks: the fully supervised reference),
-    `auxsegnet_round1`, ... (labels that AuxSegNet has updated once, ...), `auxsegnet` (the last of these), or the name
-    of a label set with `_self` appended (labels predicted by the network trained on that set)."""
+    `auxsegnet_round1`, ... (labels that AuxSegNet has updated once, ...), `auxsegnet` (the last of these), `aalr`
+    (labels of AA&LR), or the name of a label set with `_self` appended (labels predicted by the network trained on
+    that set)."""
     backbone: Backbone = Backbone()
     augmentation: Augmentation = Augmentation(crop_size=256, scale=(0.5, 1.5))
     epochs: int = Field(default=15, ge=1)
@@ -105,8 +106,8 @@ class TrainSegmenter(Training):
     @classmethod
     def _known(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         for name in labels:
-            if not re.fullmatch(r"masks|(seeds|auxsegnet(_round[1-9]\d*)?)(_self)*", name):
-                known = "`seeds`, `masks`, `auxsegnet` or `auxsegnet_round1`"
+            if not re.fullmatch(r"masks|(seeds|aalr|auxsegnet(_round[1-9]\d*)?)(_self)*", name):
+                known = "`seeds`, `masks`, `auxsegnet`, `auxsegnet_round1` or `aalr`"
                 raise ValueError(f"unknown label set `{name}`: use {known}; all but `masks` also with `_self`")
         return labels
 

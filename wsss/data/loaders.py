@@ -117,6 +117,7 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         saliency: Where maps of probabilities 0..255 come from, for `saliency` in {0, 1, 255}.
         image_labels: Whether image-level labels are wanted, as `targets` (C,); None wants them where there are no
             label maps.
+        inside: Whether `inside` is wanted: (S, S) bool, False on padding.
     """
 
     def __init__(
@@ -129,10 +130,11 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         labels: LabelSource | None = None,
         saliency: LabelSource | None = None,
         image_labels: bool | None = None,
+        inside: bool = False,
     ) -> None:
         self._images, self.image_ids, self._labels, self._saliency = images, list(image_ids), labels, saliency
         self._image_labels = labels is None if image_labels is None else image_labels
-        self._augment, self._seed = JointAugmentation(augmentation), seed
+        self._augment, self._seed, self._inside = JointAugmentation(augmentation), seed, inside
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -146,6 +148,7 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
             image,
             labels=None if self._labels is None else self._labels[image_id],
             saliency=None if self._saliency is None else self._saliency[image_id],
+            inside=self._inside,
         )
         if self._image_labels:
             example["targets"] = torch.from_numpy(self._images.image_labels(image_id).astype(np.float32))

@@ -34,6 +34,7 @@ class JointAugmentation:
         *,
         labels: np.ndarray | None = None,
         saliency: np.ndarray | None = None,
+        inside: bool = False,
     ) -> dict[str, Tensor]:
         """One training example.
 
@@ -43,10 +44,11 @@ class JointAugmentation:
             labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255
                 (or 0, as the settings say).
             saliency: (H', W') uint8, a map of probabilities 0..255; resized bilinearly and cut at 0.5.
+            inside: Whether it is wanted where the photograph is.
 
         Returns:
             `images` (3, S, S) and, as given, `labels` (S, S) and `saliency` (S, S) in {0, 1, 255}, padded like the
-            labels; all uint8, S the crop size.
+            labels; all uint8, S the crop size. Where asked for, `inside` (S, S) bool, False on padding.
         """
         side = self._settings.crop_size
         scale = generator.uniform(*self._settings.scale)
@@ -69,6 +71,9 @@ class JointAugmentation:
         part, canvas = take(image, InterpolationMode.BILINEAR, PAD_COLOR)
         example = {"images": place(self._jitter(part, generator), canvas)}
         padding = IGNORE if self._settings.padding == "ignored" else 0
+        if inside:
+            example["inside"] = torch.zeros(side, side, dtype=torch.bool)
+            example["inside"][window[0][1], window[1][1]] = True
         if labels is not None:
             example["labels"] = place(*take(labels, InterpolationMode.NEAREST_EXACT, padding))[0]
         if saliency is not None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from wsss.models.aalr import AALR, AALROutput
 from wsss.models.auxsegnet import AuxSegNet, AuxSegNetOutput
 from wsss.models.backbones import Backbone
 from wsss.models.classifier import Classifier, ClassifierOutput
 from wsss.models.segmenter import Segmenter
 
-__all__ = ["AuxSegNet", "AuxSegNetOutput", "Backbone", "Classifier", "ClassifierOutput", "Segmenter"]
+__all__ = [
+    "AALR",
+    "AALROutput",
+    "AuxSegNet",
+    "AuxSegNetOutput",
+    "Backbone",
+    "Classifier",
+    "ClassifierOutput",
+    "Segmenter",
+]

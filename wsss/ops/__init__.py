@@ -12,22 +12,27 @@ if TYPE_CHECKING:
     from wsss.ops.cams import refine_cams
     from wsss.ops.crf import dense_crf, saliency_energies
     from wsss.ops.mean_field import DenseCRF
+    from wsss.ops.online_masks import OnlinePseudoLabels, online_pseudo_labels
     from wsss.ops.pseudo_labels import fuse_cams_with_saliency, labels_from_cams
 
 _DEFINED_IN = {
     "DenseCRF": "wsss.ops.mean_field",
+    "OnlinePseudoLabels": "wsss.ops.online_masks",
     "dense_crf": "wsss.ops.crf",
     "fuse_cams_with_saliency": "wsss.ops.pseudo_labels",
     "labels_from_cams": "wsss.ops.pseudo_labels",
+    "online_pseudo_labels": "wsss.ops.online_masks",
     "refine_cams": "wsss.ops.cams",
     "saliency_energies": "wsss.ops.crf",
 }
 
 __all__ = [
     "DenseCRF",
+    "OnlinePseudoLabels",
     "dense_crf",
     "fuse_cams_with_saliency",
     "labels_from_cams",
+    "online_pseudo_labels",
     "refine_cams",
     "saliency_energies",
 ]

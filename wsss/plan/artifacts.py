@@ -15,6 +15,8 @@ PATTERNS = {
     "seed_labels": "{branch}auxsegnet/round0/labels.h5",
     "train_auxsegnet": "{branch}auxsegnet/round{round}/model.ckpt",
     "update_labels": "{branch}auxsegnet/round{round}/labels.h5",
+    "train_aalr": "{branch}aalr/model.ckpt",
+    "aalr_labels": "{branch}aalr/labels.h5",
     "train_segmenter": "{branch}segmenter/{method}/model.ckpt",
     "segmenter_labels": "{branch}segmenter/{method}/labels.h5",
     "predict": "{branch}predictions/{split}/{model}--{protocol}.h5",
@@ -31,6 +33,9 @@ SEGMENTER_PREFIX = "segmenter_"
 
 ROUND_PREFIX = "auxsegnet_round"
 """A round's network in the paths of predictions, and a round's labels among label sets: this, then the round."""
+
+AALR = "aalr"
+"""The network of AA&LR in the paths of predictions, and its labels among label sets."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Artifact:
 
 
 def base_labels(method: str) -> str:
-    """The label set that a chain of `_self` starts from: `seeds`, `masks` or `auxsegnet_round1`."""
+    """The label set that a chain of `_self` starts from: `seeds`, `masks`, `aalr` or `auxsegnet_round1`."""
     while method.endswith("_self"):
         method = method.removesuffix("_self")
     return method

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from wsss.config import Config, Protocol, Settings
 from wsss.errors import InputError
 from wsss.plan.artifacts import (
+    AALR,
     BRANCH,
     ROUND_PREFIX,
     SEGMENTER_PREFIX,
@@ -26,8 +27,19 @@ UNNAMED_VARIANT = "base"
 RESERVED = {"logs", "benchmarks", "report"}
 """Folders of a run beside those of its variants."""
 
-LABEL_STAGES = ("seed_labels", "update_labels", "segmenter_labels")
+LABEL_STAGES = ("seed_labels", "update_labels", "aalr_labels", "segmenter_labels")
 """Stages that make label sets, in the order of the pipeline."""
+
+CHOSEN_STAGES = (
+    "train_auxsegnet",
+    "update_labels",
+    "train_aalr",
+    "aalr_labels",
+    "train_segmenter",
+    "segmenter_labels",
+    "predict",
+)
+"""Stages that a variant's config asks for by names in it; what every variant could build, every variant has."""
 
 
 class Plan:
@@ -134,7 +146,9 @@ class Plan:
             "seed": [str(seed) for seed in self.seeds],
             "round": numbers,
             "method": methods,
-            "model": [f"{SEGMENTER_PREFIX}{m}" for m in methods] + [f"{ROUND_PREFIX}{number}" for number in numbers],
+            "model": [f"{SEGMENTER_PREFIX}{m}" for m in methods]
+            + [f"{ROUND_PREFIX}{number}" for number in numbers]
+            + [AALR],
             "split": ("train", "val"),
             "protocol": protocols,
         }
@@ -161,17 +175,23 @@ class Plan:
         config = self._configs[variant]
         return config.auxsegnet.rounds if "auxsegnet" in config.methods else 0
 
+    def _has_aalr(self, variant: str) -> bool:
+        return "aalr" in self._configs[variant].methods
+
     def _models(self, variant: str) -> list[str]:
         """The names of the networks whose predictions a variant evaluates, in the order of the pipeline."""
         segmenters = self._asked(variant)
         of_rounds = [method for method in segmenters if round_of(base_labels(method)) is not None]
+        of_aalr = [method for method in segmenters if base_labels(method) == AALR]
         rounds = range(self._rounds(variant))
         if self._configs[variant].auxsegnet.predict == "last":
             rounds = rounds[-1:]
         return [
-            *(f"{SEGMENTER_PREFIX}{method}" for method in segmenters if method not in of_rounds),
+            *(f"{SEGMENTER_PREFIX}{method}" for method in segmenters if method not in (*of_rounds, *of_aalr)),
             *(f"{ROUND_PREFIX}{number}" for number in rounds),
             *(f"{SEGMENTER_PREFIX}{method}" for method in of_rounds),
+            *([AALR] if self._has_aalr(variant) else []),
+            *(f"{SEGMENTER_PREFIX}{method}" for method in of_aalr),
         ]
 
     def _config(self, artifact: Artifact) -> Config:
@@ -202,6 +222,11 @@ class Plan:
             case "update_labels":
                 model = replace(branch, stage="train_auxsegnet", round=artifact.round - 1)
                 return {"index": index, "model": model, **saliency}
+            case "train_aalr":
+                used = {"classifier": replace(branch, stage="train_classifier")}
+                return {"index": index, **(used if config.train_aalr.start == "classifier" else {})}
+            case "aalr_labels":
+                return {"index": index, "model": replace(branch, stage="train_aalr")}
             case "train_segmenter":
                 labels = self._label_set(replace(artifact, stage="labels"))
                 return {"index": index, **({"labels": labels} if labels else {})}
@@ -217,6 +242,8 @@ class Plan:
         branch, number = Artifact("", artifact.variant, artifact.seed), round_of(artifact.model)
         if number is not None:
             return replace(branch, stage="train_auxsegnet", round=number)
+        if artifact.model == AALR:
+            return replace(branch, stage="train_aalr")
         return replace(branch, stage="train_segmenter", method=artifact.model.removeprefix(SEGMENTER_PREFIX))
 
     def _label_set(self, artifact: Artifact) -> Artifact | None:
@@ -225,6 +252,8 @@ class Plan:
             return None
         if artifact.method.endswith("_self"):
             return replace(artifact, stage="segmenter_labels", method=artifact.method.removesuffix("_self"))
+        if artifact.method == AALR:
+            return replace(artifact, stage="aalr_labels", method="")
         number = round_of(artifact.method)
         if number:
             return replace(artifact, stage="update_labels", method="", round=number)
@@ -233,9 +262,15 @@ class Plan:
     def _members(self, stage: str, variant: str, seed: int) -> Iterator[Artifact]:
         """The artifacts of a stage that one variant and seed use, in the variant's own name."""
         config, methods, rounds = self._configs[variant], self.methods(variant), self._rounds(variant)
-        from_seeds = not methods or rounds > 0 or any(base_labels(method) == "seeds" for method in methods)
+        aalr = self._has_aalr(variant)
+        from_seeds = rounds > 0 or any(base_labels(method) == "seeds" for method in methods)
+        from_seeds = from_seeds or not (methods or aalr)
         if stage in ("train_classifier", "cams", "seed_labels"):
-            if from_seeds:
+            first = stage == "train_classifier" and aalr and config.train_aalr.start == "classifier"
+            if from_seeds or first:
+                yield Artifact(stage, variant, seed)
+        elif stage in ("train_aalr", "aalr_labels"):
+            if aalr:
                 yield Artifact(stage, variant, seed)
         elif stage == "train_auxsegnet":
             yield from (Artifact(stage, variant, seed, round=n) for n in range(rounds))
@@ -261,7 +296,7 @@ class Plan:
 
     def _has(self, artifact: Artifact) -> bool:
         """Whether a variant's config names this artifact; what every variant could build, every variant has."""
-        if artifact.stage in ("train_auxsegnet", "update_labels", "train_segmenter", "segmenter_labels", "predict"):
+        if artifact.stage in CHOSEN_STAGES:
             return artifact in self._members(artifact.stage, artifact.variant, artifact.seed)
         return True
 
@@ -289,4 +324,6 @@ def _label_set_of(artifact: Artifact) -> str:
     """The name of the label set in an artifact."""
     if artifact.stage == "update_labels":
         return f"{ROUND_PREFIX}{artifact.round}"
+    if artifact.stage == "aalr_labels":
+        return AALR
     return f"{artifact.method}_self" if artifact.method else "seeds"

@@ -13,7 +13,7 @@ from wsss.data.sources.files import IMAGE_SUFFIXES, OWN_OUTPUT
 from wsss.plan.artifacts import Artifact
 from wsss.plan.plan import Plan
 
-TRAININGS = ("train_classifier", "train_segmenter")
+TRAININGS = ("train_classifier", "train_aalr", "train_segmenter")
 WATCHED = (*IMAGE_SUFFIXES, ".xml")
 """Endings of the files that count in a folder: images, maps and annotations; tables are looked at themselves."""
 

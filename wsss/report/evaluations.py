@@ -16,6 +16,7 @@ from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
 
 Record = dict[str, Any]
+AALR = "AA&LR"
 SUPERVISED = "segmenter_masks"
 """The network that is trained on true masks: a reference, not a result."""
 
@@ -145,6 +146,8 @@ def title(record: Record) -> str:
         words = f"network on {label_words(model.removeprefix('segmenter_'))}"
     elif round_of(model) is not None:
         words = f"AuxSegNet, round {round_of(model)}"
+    elif model == "aalr":
+        words = AALR
     else:
         words = model.replace("_", " ")
     return f"{words} ({protocol})" if protocol and protocol != "single" else words
@@ -157,7 +160,9 @@ def label_words(name: str) -> str:
         base = base.removesuffix("_self")
     times = (len(name) - len(base)) // len("_self")
     number = round_of(base)
-    words = "seed" if base == "seeds" else base.replace("_", " ") if number is None else f"round {number}"
+    words = {"seeds": "seed", "aalr": AALR}.get(base) or (
+        base.replace("_", " ") if number is None else f"round {number}"
+    )
     if times:
         origin = "" if base == "seeds" else f", from {words}"
         return "self-trained labels" + (f" ({times} times)" if times > 1 else "") + origin

@@ -16,6 +16,8 @@ from wsss.report.tiles import Tiles
 from wsss.store import ArtifactReader
 
 Numbers = Mapping[str, Mapping[str, float]]
+ONLINE_MASKS = {"masks": "online masks", "reassigned": "online masks, reassigned"}
+"""Kinds beside the labels of AA&LR, in words."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Column:
     """One kind of picture that every sample has.
 
     Attributes:
-        kind: `photograph`, `saliency`, `cams`, `segmentation` or `truth`.
+        kind: `photograph`, `saliency`, `cams`, `truth`, or a kind of label maps in the artifact.
         title: What stands below it.
         reader: Where it comes from; None for photograph and truth.
         numbers: Image -> its numbers.
@@ -204,6 +206,10 @@ def _columns_of(
         numbers = evaluation.per_image.get((item["kind"], item["name"], split), {})
         words = title(item) if uses[path] > 1 else prefix + title(item)
         columns.append(Column(kind, words, ArtifactReader(path), numbers))
+        if item["stage"] == "aalr_labels":
+            # shown where the artifact has them
+            for kept, name in ONLINE_MASKS.items():
+                columns.append(Column(kept, f"{words}: {name}", ArtifactReader(path)))
     return columns
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from wsss.config import Crf, Protocol
 from wsss.context import RunContext
-from wsss.models import AuxSegNet, Segmenter
+from wsss.models import AALR, AuxSegNet, Segmenter
+from wsss.models.aalr import SEGMENTATION
 from wsss.ops.crf import dense_crf
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
@@ -20,7 +21,7 @@ from wsss.parallel import map_in_processes, map_in_threads
 from wsss.stages.inference import in_chunks, resolve_device
 from wsss.training.checkpoint import load_model
 
-SEGMENTATION_STAGES = ("train_segmenter", "train_auxsegnet")
+SEGMENTATION_STAGES = ("train_segmenter", "train_auxsegnet", "train_aalr")
 """Stages whose checkpoints predict a segmentation."""
 
 
@@ -55,22 +56,22 @@ def load_segmentation_network(
         InputError: If the file is missing, damaged, another kind of network, or of other classes.
     """
     model, info = load_model(path, stage=SEGMENTATION_STAGES, class_names=class_names)
-    network = _SegmentationOnly(model) if isinstance(model, AuxSegNet) else model
+    network = _SegmentationOnly(model) if isinstance(model, AuxSegNet | AALR) else model
     assert isinstance(network, Segmenter | _SegmentationOnly)
     moved = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved, tuple(info.class_names)
 
 
 class _SegmentationOnly(nn.Module):
-    """The refined segmentation of the multi-task network; what only its other tasks need is not computed."""
+    """The segmentation of a multi-task network, refined where it is; what only its other tasks need is not computed."""
 
-    def __init__(self, network: AuxSegNet) -> None:
+    def __init__(self, network: AuxSegNet | AALR) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, num_classes + 1, h, w) of images (N, 3, H, W) in [0, 1]."""
-        name = self.network.segmentation_output
+        name = SEGMENTATION[0] if isinstance(self.network, AALR) else self.network.segmentation_output
         return getattr(self.network(images, outputs=[name]), name)
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from wsss import __version__
 from wsss.config import Backbone
 from wsss.errors import InputError
-from wsss.models import AuxSegNet, Classifier, Segmenter
+from wsss.models import AALR, AuxSegNet, Classifier, Segmenter
 from wsss.store import rebuild_hint
 from wsss.training.files import write_torch
 
@@ -23,6 +23,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "classifier": Classifier,
     "segmenter": Segmenter,
     "auxsegnet": AuxSegNet,
+    "aalr": AALR,
 }
 """Every kind of network; each is built from `backbone`, `num_classes` and settings of its own."""
 

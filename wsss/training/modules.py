@@ -13,7 +13,7 @@ from wsss.config import AuxSegNetLossWeights, Optimizer
 from wsss.losses import auxsegnet_losses, multi_label_soft_margin, segmentation_cross_entropy
 from wsss.losses.auxsegnet import LOSSES
 from wsss.models import AuxSegNet
-from wsss.training.schedule import build_optimizer
+from wsss.training.schedule import build_optimizer, rate_factor
 
 
 def to_input(images: Tensor) -> Tensor:
@@ -27,10 +27,20 @@ class TrainingModule(LightningModule):
     Args:
         network: Has `parameter_groups()`; takes images in [0, 1].
         optimizer: Its settings.
+
+    Attributes:
+        step: The step that is being done, counted from 0 over all parts of a training.
+        steps: Steps in all.
+        phase: Name of the part of a training that the step belongs to, for times; none where there is one part only.
+        leaves_parameters_unused: Whether there are steps that give some parameters no gradient.
     """
+
+    leaves_parameters_unused = False
+    phase = ""
 
     def __init__(self, network: nn.Module, optimizer: Optimizer) -> None:
         super().__init__()
+        self.step, self.steps = 0, 1
         self.network: nn.Module
         # convolutions are fastest in this layout, on processors and on GPUs
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -43,6 +53,29 @@ class TrainingModule(LightningModule):
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One step of Lightning's loop."""
         return self.losses(batch)
+
+    def begin_step(self, step: int, steps: int) -> None:
+        """Says which step comes next."""
+        self.step, self.steps = step, steps
+
+    def rate_factor(self) -> float:
+        """Factor on the base rate of every group at this step."""
+        return rate_factor(self.optimizer_settings, self.step, self.steps)
+
+    def epoch_row(self) -> dict[str, Any]:
+        """Numbers beside the losses, since the last call; asked for at the end of every epoch."""
+        return {}
+
+    def take_timings(self) -> dict[str, float]:
+        """Seconds that parts of the steps took since the last call, by name."""
+        return {}
+
+    def extra_state(self) -> dict[str, Any]:
+        """What a stopped training needs beside weights and optimiser to go on: tensors and plain types."""
+        return {}
+
+    def load_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Takes over what `extra_state` gave."""
 
     def configure_optimizers(self) -> Any:
         """The optimiser; its rates are set step by step in `wsss.training.session`."""

@@ -23,8 +23,10 @@ def write_outputs(
     class_names: Sequence[str],
     attributes: Mapping[str, Any],
 ) -> None:
-    """Writes `curves.csv` and `metrics.json` beside the checkpoint, and the checkpoint last: it says all is there."""
+    """Writes `curves.csv`, `epochs.csv`, `metrics.json`, and the checkpoint last: it says that all is there."""
     write_csv(output.parent / "curves.csv", result.rows)
+    if result.epochs:
+        write_csv(output.parent / "epochs.csv", result.epochs)
     write_json(output.parent / "metrics.json", {"stage": stage, **result.metrics, "machine": result.machine})
     save_model(
         output,

@@ -40,6 +40,8 @@ class Record:
         summed: How many steps these sums hold.
         validated: Step of the last validation, -1 when there was none.
         validation: What it measured.
+        epochs: Numbers of every epoch, where the training has any beside its losses.
+        timings: Seconds that parts of the training took, and how many steps these had, by name.
     """
 
     step: int = 0
@@ -49,6 +51,8 @@ class Record:
     summed: int = 0
     validated: int = -1
     validation: dict[str, Any] = field(default_factory=dict)
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
 
 
 def save_state(folder: Path, record: Record, state: dict[str, Any]) -> None:

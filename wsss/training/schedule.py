@@ -11,24 +11,28 @@ from torch import nn
 from wsss.config import Optimizer
 
 
-def build_optimizer(settings: Optimizer, groups: Mapping[str, Iterable[nn.Parameter]]) -> torch.optim.Optimizer:
+def build_optimizer(
+    settings: Optimizer, groups: Mapping[str, Iterable[nn.Parameter]], *, bias_multiplier: float = 1.0
+) -> torch.optim.Optimizer:
     """An optimiser whose groups keep their own base rate under `base_rate`.
 
     Args:
         settings: Kind, rates and decay.
         groups: `pretrained` and `new` parameters; new ones learn `head_multiplier` times as fast. Biases and
             parameters of normalisation, all of them vectors, are not decayed.
+        bias_multiplier: How many times as fast these vectors learn.
     """
     optimizer_groups: list[dict[str, Any]] = []
     for name, parameters in groups.items():
         rate = settings.learning_rate * (settings.head_multiplier if name == "new" else 1.0)
         members = list(parameters)
-        for decay, chosen in (
-            (settings.weight_decay, [parameter for parameter in members if parameter.ndim > 1]),
-            (0.0, [parameter for parameter in members if parameter.ndim <= 1]),
+        for decay, factor, chosen in (
+            (settings.weight_decay, 1.0, [parameter for parameter in members if parameter.ndim > 1]),
+            (0.0, bias_multiplier, [parameter for parameter in members if parameter.ndim <= 1]),
         ):
             if chosen:
-                optimizer_groups.append({"params": chosen, "lr": rate, "base_rate": rate, "weight_decay": decay})
+                own = rate * factor
+                optimizer_groups.append({"params": chosen, "lr": own, "base_rate": own, "weight_decay": decay})
     if settings.name == "adamw":
         return torch.optim.AdamW(optimizer_groups, lr=settings.learning_rate)
     return torch.optim.SGD(optimizer_groups, lr=settings.learning_rate, momentum=settings.momentum)

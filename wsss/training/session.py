@@ -19,7 +19,7 @@ from wsss.progress import Progress
 from wsss.training.modules import TrainingModule
 from wsss.training.quiet import set_up_worker_logs
 from wsss.training.resume import Record, StopRequest, save_state, seed_step
-from wsss.training.schedule import rate_factor, set_rates
+from wsss.training.schedule import set_rates
 from wsss.training.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -99,8 +99,9 @@ class Session(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Rates and random numbers are functions of the step."""
-        step = self.record.step
-        set_rates(trainer.optimizers[0], rate_factor(self.settings.optimizer, step, self.steps))
+        step, module = self.record.step, _module(trainer)
+        module.begin_step(step, self.steps)
+        set_rates(trainer.optimizers[0], module.rate_factor())
         seed_step(self._seed, step, trainer.global_rank)
 
     def on_train_batch_end(
@@ -111,10 +112,14 @@ class Session(Callback):
         record.step += 1
         self._add(outputs)
         now = time.monotonic()
-        record.seconds, self._last = record.seconds + now - self._last, now
+        record.seconds += now - self._last
+        self._add_timing(trainer, now - self._last)
+        self._last = now
         last, due = record.step == self.steps, self._validation_due()
         if record.step % self._every == 0 or last or due:
             self._write_row(trainer)
+        if record.step % self.steps_per_epoch == 0 or last:
+            self._write_epoch(trainer)
         if self._progress is not None:
             self._progress.advance(note=self._note)
         stop = self._asked_to_stop(trainer)
@@ -188,14 +193,22 @@ class Session(Callback):
                     "set a lower optimizer.learning_rate, or optimizer.gradient_clip"
                 )
 
-    def _flush_sums(self) -> None:
+    def _add_timing(self, trainer: Trainer, seconds: float) -> None:
+        phase, timings = _module(trainer).phase, self.record.timings
+        if phase:
+            for name, value in ((f"{phase}_steps", 1), (f"{phase}_seconds", seconds)):
+                timings[name] = timings.get(name, 0) + value
+
+    def _flush_sums(self, trainer: Trainer) -> None:
         """Moves the sums that are still on the device into the record."""
+        for name, seconds in _module(trainer).take_timings().items():
+            self.record.timings[name] = self.record.timings.get(name, 0.0) + seconds
         for name, value in self._sums.items():
             self.record.sums[name] = self.record.sums.get(name, 0.0) + float(value)
         self._sums = {}
 
     def _write_row(self, trainer: Trainer) -> None:
-        self._flush_sums()
+        self._flush_sums(trainer)
         record = self.record
         row: dict[str, Any] = {
             "step": record.step,
@@ -210,13 +223,21 @@ class Session(Callback):
         for log in trainer.loggers:
             log.log_metrics({key: value for key, value in row.items() if value is not None}, step=record.step)
 
+    def _write_epoch(self, trainer: Trainer) -> None:
+        numbers, record = _module(trainer).epoch_row(), self.record
+        if numbers:
+            record.epochs.append(
+                {"epoch": round(record.step / self.steps_per_epoch, 4), "step": record.step, **numbers}
+            )
+
     def _save(self, trainer: Trainer) -> None:
-        self._flush_sums()
+        self._flush_sums(trainer)
         if trainer.is_global_zero:
             state = {
                 "network": _network(trainer).state_dict(),
                 "optimizer": trainer.optimizers[0].state_dict(),
                 "precision": trainer.precision_plugin.state_dict(),
+                "module": _module(trainer).extra_state(),
             }
             save_state(self.folder, self.record, state)
         self._saved = time.monotonic()
@@ -235,10 +256,14 @@ class Session(Callback):
         self._start_progress(trainer)
 
 
-def _network(trainer: Trainer) -> torch.nn.Module:
+def _module(trainer: Trainer) -> TrainingModule:
     module = trainer.lightning_module
     assert isinstance(module, TrainingModule)
-    return module.network
+    return module
+
+
+def _network(trainer: Trainer) -> torch.nn.Module:
+    return _module(trainer).network
 
 
 def _text(value: Any) -> str:

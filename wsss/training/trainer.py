@@ -28,11 +28,13 @@ class TrainingResult:
 
     Attributes:
         rows: The curves.
+        epochs: Numbers of every epoch beside the losses; empty where the training has none.
         metrics: What depends on the training alone: equal trainings, equal numbers.
         machine: What depends on the machine: times, memory, device.
     """
 
     rows: list[dict[str, Any]]
+    epochs: list[dict[str, Any]]
     metrics: dict[str, Any]
     machine: dict[str, Any]
 
@@ -66,6 +68,7 @@ def run_training(
     record, state = load_state(folder)
     if state:
         module.network.load_state_dict(state["network"])
+        module.load_extra_state(state.get("module", {}))
     with StopRequest() as stop, quiet_lightning():
         session = Session(
             description=description,
@@ -79,7 +82,9 @@ def run_training(
             validation=validation,
             stop=stop,
         )
-        trainer = make_trainer(settings, accelerator, devices, folder, session)
+        trainer = make_trainer(
+            settings, accelerator, devices, folder, session, unused_parameters=module.leaves_parameters_unused
+        )
         if record.step < session.steps:
             _fit(trainer, module, data, session, context, pin_memory=accelerator == "gpu")
         device = torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
@@ -157,8 +162,17 @@ def choose_device(context: RunContext) -> tuple[str, list[int]]:
     return "gpu", wanted
 
 
-def make_trainer(settings: Training, accelerator: str, devices: list[int], folder: Path, session: Session) -> Trainer:
+def make_trainer(
+    settings: Training,
+    accelerator: str,
+    devices: list[int],
+    folder: Path,
+    session: Session,
+    *,
+    unused_parameters: bool = False,
+) -> Trainer:
     """Lightning's trainer without any output of its own but in `folder`; the session does the rest."""
+    parallel = "ddp_spawn_find_unused_parameters_true" if unused_parameters else "ddp_spawn"
     logs: list[Any] = []
     if importlib.util.find_spec("tensorboard"):
         from lightning.pytorch.loggers import TensorBoardLogger
@@ -167,7 +181,7 @@ def make_trainer(settings: Training, accelerator: str, devices: list[int], folde
     return Trainer(
         accelerator=accelerator,
         devices=devices if accelerator == "gpu" else len(devices),
-        strategy="auto" if len(devices) == 1 else "ddp_spawn",
+        strategy="auto" if len(devices) == 1 else parallel,
         precision=settings.precision,
         max_epochs=1,
         max_steps=session.steps - session.record.step,
@@ -206,4 +220,6 @@ def _result(session: Session, images: int, device: torch.device) -> TrainingResu
         "images_per_second": round(record.step * batch / max(record.seconds, 1e-9), 2),
         "peak_memory_mib": round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if cuda else None,
     }
-    return TrainingResult(record.rows, metrics, machine)
+    if record.timings:
+        machine["parts"] = {name: round(value, 3) for name, value in record.timings.items()}
+    return TrainingResult(record.rows, record.epochs, metrics, machine)

@@ -18,6 +18,7 @@ from torch.nn import functional
 from wsss.config import Training
 from wsss.context import RunContext
 from wsss.data.loaders import ImageSource, WholeImages, make_loader
+from wsss.models.aalr import SEGMENTATION
 from wsss.ops.metrics import class_scores, confusion_matrix, mean
 from wsss.progress import track
 from wsss.training.modules import to_input
@@ -166,6 +167,13 @@ class SegmenterValidation(Validation):
             "iou": {n: None if np.isnan(v) else float(v) for n, v in zip(self.class_names, iou, strict=True)},
             **self._describe(),
         }
+
+
+class AalrValidation(SegmenterValidation):
+    """The same of the segmentation branch of AA&LR."""
+
+    def _ask(self, network: nn.Module, images: Tensor) -> Any:
+        return network(images, SEGMENTATION).segmentation_logits
 
 
 class AuxSegNetValidation(SegmenterValidation):

@@ -1,0 +1,58 @@
+# AA&LR: one training, from image-level labels, that makes its masks on the way; on the classifier's weights if it says so.
+rule train_aalr:
+    input:
+        index=upstream("train_aalr", "index"),
+        classifier=upstream("train_aalr", "classifier"),
+        sources=sources("train_aalr"),
+    output:
+        model=ensure(artifact("train_aalr"), non_empty=True),
+    log:
+        log_of("train_aalr"),
+    benchmark:
+        benchmark_of("train_aalr")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: network_threads()
+    resources:
+        gpu=gpus(training=True),
+        mem_mb=8000,
+        code=digest_of("train_aalr"),
+        machine=MACHINE,
+    params:
+        settings=settings_of("train_aalr"),
+        code=code_of("train_aalr"),
+        identity=identity_of("train_aalr"),
+        classifier=option("classifier"),
+    shell:
+        "wsss train_aalr --settings {params.settings:q} --code {resources.code} {params.identity}"
+        " --index {input.index:q} {params.classifier} --output {output.model:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+
+
+# The labels that this network gives its training images, for a segmenter and to be judged.
+rule aalr_labels:
+    input:
+        index=upstream("aalr_labels", "index"),
+        model=upstream("aalr_labels", "model"),
+    output:
+        labels=ensure(artifact("aalr_labels"), non_empty=True),
+    log:
+        log_of("aalr_labels"),
+    benchmark:
+        benchmark_of("aalr_labels")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: network_threads()
+    resources:
+        gpu=gpus(),
+        mem_mb=4000,
+        code=digest_of("aalr_labels"),
+        machine=MACHINE,
+    params:
+        settings=settings_of("aalr_labels"),
+        code=code_of("aalr_labels"),
+        identity=identity_of("aalr_labels"),
+    shell:
+        "wsss aalr_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
+        " --index {input.index:q} --model {input.model:q} --output {output.labels:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

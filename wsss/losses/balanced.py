@@ -1,0 +1,36 @@
+"""Cross entropy of segmentation in two means, as RRM and AA&LR take it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+    """The mean cross entropy of background pixels plus the mean of object pixels (RRM, Zhang et al., AAAI 2020).
+
+    A group without pixels adds 0: the mean over no pixel, which the released codes take, is not a number.
+
+    Args:
+        logits: (N, K, h, w), background first; resized bilinearly to the labels where they are of another size.
+        labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
+        ignore_index: Marks pixels that count for nothing.
+
+    Returns:
+        A scalar, float32.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    if logits.ndim != 4 or labels.ndim != 3 or logits.shape[0] != labels.shape[0]:
+        raise ValueError(
+            f"expected logits (N, K, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
+        )
+    logits = logits.float()
+    if logits.shape[-2:] != labels.shape[-2:]:
+        logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
+    labels = labels.long()
+    costs = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
+    groups = (labels == 0, (labels > 0) & (labels != ignore_index))
+    return torch.stack([(costs * group).sum() / group.sum().clamp(min=1) for group in groups]).sum()

@@ -1,0 +1,68 @@
+"""The dense energy loss of RRM, an option of AA&LR's training: close pixels of like colour are to agree."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wsss.ops.permutohedral import build_lattice
+
+IGNORE = 255
+
+
+def dense_energy_loss(
+    probabilities: Tensor,
+    images: Tensor,
+    labels: Tensor,
+    inside: Tensor,
+    *,
+    sigma_rgb: float = 15.0,
+    sigma_xy: float = 50.0,
+    ignore_index: int = IGNORE,
+) -> Tensor:
+    """-(1/N) sum of S (G A S) over pixels and classes (RRM, Zhang et al., AAAI 2020, released code).
+
+    S are the probabilities inside of the photograph, A the sum over all pixels weighted by a Gaussian of position and
+    colour, and G a gate: 1 where a pixel has no label, else what the strongest class leaves of 1. The gate is taken as
+    a constant, so that the gradient is -2 G A S / N.
+
+    Args:
+        probabilities: (N, K, h, w), a softmax.
+        images: (N, 3, h, w) uint8.
+        labels: (N, h, w), classes or `ignore_index`.
+        inside: (N, h, w) bool, False on padding.
+        sigma_rgb: Width of the Gaussian in colours.
+        sigma_xy: Width of the Gaussian in pixels of what is given here.
+        ignore_index: Marks pixels without a label.
+
+    Returns:
+        A scalar, float32.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    size = (probabilities.shape[0], *probabilities.shape[2:])
+    if {tuple(images[:, 0].shape), tuple(labels.shape), tuple(inside.shape)} != {size}:
+        raise ValueError(
+            "expected probabilities (N, K, h, w), images (N, 3, h, w), labels and inside (N, h, w), got "
+            f"{', '.join(str(tuple(tensor.shape)) for tensor in (probabilities, images, labels, inside))}"
+        )
+    segmentation = probabilities.float() * inside[:, None]
+    with torch.no_grad():
+        left = (inside.float() - segmentation.amax(1)).clamp(min=0)
+        gate = torch.where(labels == ignore_index, torch.ones_like(left), left)
+        pairs = zip(segmentation, images, strict=True)
+        gathered = torch.stack([_filtered(maps, image, sigma_rgb, sigma_xy) for maps, image in pairs])
+        gated = gate[:, None] * gathered / size[0]
+    energy = -(segmentation * gated).sum()
+    # twice the gradient, for S stands on both sides of A
+    return 2 * energy - energy.detach()
+
+
+def _filtered(maps: Tensor, image: Tensor, sigma_rgb: float, sigma_xy: float) -> Tensor:
+    """(K, h, w): every pixel's sum over all pixels of its image."""
+    height, width = maps.shape[1:]
+    rows, columns = (torch.arange(extent, device=maps.device) / sigma_xy for extent in (height, width))
+    positions = torch.stack([columns.repeat(height), rows.repeat_interleave(width)])
+    lattice = build_lattice(torch.cat([positions, image.flatten(1).float() / sigma_rgb]))
+    return lattice.filter(maps.flatten(1).t().contiguous()).t().reshape(maps.shape)

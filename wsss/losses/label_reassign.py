@@ -1,0 +1,191 @@
+"""The label reassign loss of AA&LR: labelled embeddings that lie with another class of their image change their label.
+
+The paper (Zhang et al., ACM MM 2021) names the parts: embeddings of labelled points, labels that are reassigned, a loss
+of them. Its formula could not be read: all that follows is inferred, from the work that it cites (class centroids and
+their similarities: Shoestring, Lin et al., CVPR 2020; centroids of one image's background and of the batch's objects:
+the extension of RRM, Zhang et al., AAAI 2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Scope = Literal["batch", "image", "ema"]
+SCOPES = ("batch", "image", "ema")
+
+
+@dataclass(frozen=True)
+class LabelReassignResult:
+    """What the loss is and what was reassigned for it.
+
+    Attributes:
+        loss: A scalar, float32.
+        labels: (N, h, w) int64, the labels after reassignment, at the resolution of the embeddings.
+        changed_fraction: (C + 1,), by class, background first: the share of its pixels that it lost; 0 without pixels.
+        changed: (C + 1,), how many these are.
+        labelled: (C + 1,), how many pixels it had.
+        before: (N, h, w) int64, the labels before reassignment at that resolution.
+        memory: (C + 1, D), the centroids to hand to the next call with scope `ema`; None for the other scopes.
+    """
+
+    loss: Tensor
+    labels: Tensor
+    changed_fraction: Tensor
+    changed: Tensor
+    labelled: Tensor
+    before: Tensor
+    memory: Tensor | None = None
+
+
+def label_reassign_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    image_labels: Tensor,
+    *,
+    scope: Scope = "batch",
+    margin: float = 0.1,
+    temperature: float = 0.1,
+    min_points: int = 5,
+    detach_centroids: bool = True,
+    memory: Tensor | None = None,
+    memory_momentum: float = 0.99,
+    ignore_index: int = 255,
+) -> LabelReassignResult:
+    """Cross entropy of similarities to class centroids, towards reassigned labels.
+
+    A class's centroid is the mean of the unit vectors of its pixels, made a unit vector again. A pixel takes the label
+    of the most similar centroid among background and the classes of its image, where that is more similar than its own
+    class's by `margin`; a label that an image does not have is never given. The loss is the mean of
+    -log softmax(similarity / temperature) of the pixels' labels after reassignment, of background and of object pixels
+    apart, and added. A pixel whose class has no centroid keeps its label and adds nothing.
+
+    Args:
+        embeddings: (N, D, h, w).
+        labels: (N, H, W), integers: classes with background first, or `ignore_index`; taken at the nearest pixel where
+            they are larger than the embeddings.
+        image_labels: (N, C) in {0, 1}, what the image shows.
+        scope: Whose pixels make the centroid of an object class: `batch`, the batch's; `image`, the image's; `ema`, a
+            moving average over batches. Background has one per image, for the backgrounds of images differ.
+        margin: By how much of cosine similarity another class must be closer.
+        temperature: Divides the similarities.
+        min_points: Pixels that a class must have to get a centroid.
+        detach_centroids: Whether centroids are taken as constants.
+        memory: With scope `ema`, the centroids that the last call returned; None at first.
+        memory_momentum: With scope `ema`, how much of them is kept.
+        ignore_index: Marks pixels without a label.
+
+    Returns:
+        Loss and labels; the loss is zero, with zero gradients, where nothing is labelled.
+
+    Raises:
+        ValueError: If shapes do not fit, or the scope is none.
+    """
+    _check(embeddings, labels, image_labels, scope)
+    with torch.autocast(embeddings.device.type, enabled=False):
+        points = functional.normalize(embeddings.float().flatten(2), dim=1)
+        before = labels_at(labels, (embeddings.shape[2], embeddings.shape[3]))
+        own = before.flatten(1)
+        members = _members(own, image_labels.shape[1] + 1, ignore_index)
+        centroids, exist, memory = _centroids(points, members, scope, min_points, memory, memory_momentum)
+        if detach_centroids:
+            centroids = centroids.detach()
+        candidates = exist & functional.pad(image_labels > 0, (1, 0), value=True)
+        similarities = torch.einsum("nkd,ndp->nkp", centroids, points)
+        similarities = similarities.masked_fill(~candidates[:, :, None], -1e4)
+        after = _reassigned(similarities.detach(), own, candidates, margin, ignore_index)
+        loss = _cross_entropy(similarities / temperature, after, candidates, ignore_index)
+    moved = (after != own)[:, None] * members
+    changed, labelled = moved.sum((0, 2)), members.sum((0, 2))
+    return LabelReassignResult(
+        loss, after.view_as(before), changed / labelled.clamp(min=1), changed, labelled, before, memory
+    )
+
+
+def labels_at(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, *size) int64 of labels (N, H, W), each taken at the nearest pixel."""
+    if tuple(labels.shape[-2:]) == size:
+        return labels.long()
+    # up to 254 classes and 255 are exact in any float
+    return functional.interpolate(labels[:, None].float(), size, mode="nearest-exact")[:, 0].long()
+
+
+def reassigned_labels(
+    labels: Tensor, result: LabelReassignResult, *, drop: bool = False, ignore_index: int = 255
+) -> Tensor:
+    """The labels (N, H, W) with what was reassigned at the resolution of the embeddings laid over them.
+
+    A pixel changes with the embedding that covers it, if it has the label that the embedding had.
+
+    Args:
+        labels: (N, H, W), what the loss was given.
+        result: Of the loss.
+        drop: Whether changed pixels are ignored in place of getting the new label.
+        ignore_index: What marks them then.
+    """
+    size = (labels.shape[1], labels.shape[2])
+    before, after = labels_at(result.before, size), labels_at(result.labels, size)
+    changed = (before != after) & (labels == before)
+    return torch.where(changed, torch.full_like(after, ignore_index) if drop else after, labels.long()).to(labels.dtype)
+
+
+def _check(embeddings: Tensor, labels: Tensor, image_labels: Tensor, scope: str) -> None:
+    shapes = tuple(embeddings.shape), tuple(labels.shape), tuple(image_labels.shape)
+    if [len(shape) for shape in shapes] != [4, 3, 2] or len({shape[0] for shape in shapes}) > 1:
+        raise ValueError(
+            "expected embeddings (N, D, h, w), labels (N, H, W) and image labels (N, C), got "
+            f"{', '.join(map(str, shapes))}"
+        )
+    if scope not in SCOPES:
+        raise ValueError(f"expected a scope out of {', '.join(SCOPES)}, got `{scope}`")
+
+
+def _members(own: Tensor, classes: int, ignore_index: int) -> Tensor:
+    """(N, K, P) float32, 1 where a pixel has the class."""
+    known = torch.arange(classes, device=own.device)
+    return ((own[:, None] == known[:, None]) & (own != ignore_index)[:, None]).float()
+
+
+def _centroids(
+    points: Tensor, members: Tensor, scope: str, min_points: int, memory: Tensor | None, momentum: float
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Unit centroids (N, K, D) as each image sees them, which of them (N, K) there are, and the memory after this."""
+    sums, counts = torch.einsum("nkp,ndp->nkd", members, points), members.sum(2)
+    if scope != "image":
+        # the background stays the image's own
+        sums = torch.cat([sums[:, :1], sums[:, 1:].sum(0, keepdim=True).expand_as(sums[:, 1:])], 1)
+        counts = torch.cat([counts[:, :1], counts[:, 1:].sum(0, keepdim=True).expand_as(counts[:, 1:])], 1)
+    centroids, exist = functional.normalize(sums, dim=2), counts >= min_points
+    if scope != "ema":
+        return centroids, exist, None
+    # a row of zeros is a class that has not been seen yet
+    kept = torch.zeros_like(centroids[0]) if memory is None else memory
+    seen = kept.abs().sum(1) > 0
+    mixed = functional.normalize(momentum * kept + (1 - momentum) * centroids[0], dim=1)
+    updated = torch.where(exist[0][:, None], torch.where(seen[:, None], mixed, centroids[0]), kept)
+    objects = updated[None, 1:].expand_as(centroids[:, 1:])
+    known = (updated.abs().sum(1) > 0)[None, 1:].expand_as(exist[:, 1:])
+    return torch.cat([centroids[:, :1], objects], 1), torch.cat([exist[:, :1], known], 1), updated.detach()
+
+
+def _reassigned(similarities: Tensor, own: Tensor, candidates: Tensor, margin: float, ignore_index: int) -> Tensor:
+    """(N, P) labels. Where there is a single candidate, it is the pixel's own class or the pixel has none."""
+    best, closest = similarities.max(1)
+    place = own.masked_fill(own == ignore_index, 0)
+    comparable = (own != ignore_index) & candidates.gather(1, place)
+    change = comparable & (best - similarities.gather(1, place[:, None])[:, 0] > margin)
+    return torch.where(change, closest, own)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, candidates: Tensor, ignore_index: int) -> Tensor:
+    place = labels.masked_fill(labels == ignore_index, 0)
+    counted = (labels != ignore_index) & candidates.gather(1, place)
+    costs = -logits.log_softmax(1).gather(1, place[:, None])[:, 0]
+    loss = logits.sum() * 0
+    for group in (counted & (labels == 0), counted & (labels > 0)):
+        loss = loss + torch.where(group, costs, torch.zeros_like(costs)).sum() / group.sum().clamp(min=1)
+    return loss

@@ -1,0 +1,185 @@
+"""AA&LR: one network that classifies, makes masks of its own CAMs, and learns to segment from them.
+
+Zhang et al., "Adaptive Affinity Loss and Erroneous Pseudo-Label Refinement for Weakly Supervised Semantic Segmentation"
+(ACM MM 2021). Its branches are those of RRM (Zhang et al., AAAI 2020), on which it stands; that is inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wsss import config
+from wsss.models.backbones import Backbone
+from wsss.models.classifier import split_parameters
+from wsss.models.pretrained import PACKAGED
+from wsss.ops.cams import multi_scale_cams
+
+
+@dataclass(frozen=True)
+class AALROutput:
+    """What was asked for; the rest is None. Maps have the resolution of the features.
+
+    Attributes:
+        class_logits: (N, C), before the sigmoid.
+        cams: (N, C, h, w), not negative, not normalised, of features without dropout after the backbone.
+        segmentation_logits: (N, C + 1, h, w), background first, before the softmax.
+        embeddings: (N, D, h, w), of the segmentation branch before its last convolution.
+        features: (N, D', h, w), of the backbone.
+    """
+
+    class_logits: Tensor | None = None
+    cams: Tensor | None = None
+    segmentation_logits: Tensor | None = None
+    embeddings: Tensor | None = None
+    features: Tensor | None = None
+
+
+OUTPUTS = tuple(field.name for field in fields(AALROutput))
+CLASSIFICATION = ("class_logits",)
+"""The outputs of the first phase."""
+CAMS = ("cams",)
+"""The outputs of a pass at another scale."""
+JOINT = ("class_logits", "cams", "segmentation_logits", "embeddings")
+"""The outputs of the second phase."""
+SEGMENTATION = ("segmentation_logits",)
+"""The outputs of inference."""
+
+
+class AALR(nn.Module):
+    """Classification and segmentation on one backbone.
+
+    The classification branch is `Classifier`'s; the segmentation branch has two dilated convolutions without
+    normalisation (RRM, released code).
+
+    Args:
+        backbone: Settings of the feature extractor, or its name. A name alone stands for the weights of a package
+            where there is one and else for random ones; `resnet38d` then has stride 8, as the method is trained.
+        num_classes: Classes without background.
+        network: Fields of `config.AalrNetwork`.
+
+    Attributes:
+        settings: Of the network.
+    """
+
+    def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
+        super().__init__()
+        settings: config.AalrNetwork = config.AalrNetwork.parse(network)
+        self.settings = settings
+        self.backbone = Backbone(_named(backbone) if isinstance(backbone, str) else backbone)
+        self.dropout = nn.Dropout2d(settings.dropout)
+        self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
+        self.embedding = _dilated(self.backbone.channels, settings.channels, settings.dilation)
+        self.segmentation = _dilated(settings.channels, num_classes + 1, settings.dilation)
+        for layer in (self.classifier, self.embedding, self.segmentation):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, images: Tensor, outputs: Collection[str] = JOINT) -> AALROutput:
+        """What is asked for, and only the work that it needs.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+            outputs: Names of fields of `AALROutput`.
+
+        Raises:
+            ValueError: If there is no such output.
+        """
+        unknown = [name for name in outputs if name not in OUTPUTS]
+        if unknown:
+            raise ValueError(f"this network has no output `{unknown[0]}`, only {', '.join(OUTPUTS)}")
+        features = self.backbone(images)
+        made: dict[str, Tensor] = {"features": features}
+        if "class_logits" in outputs or "cams" in outputs:
+            class_features = self.backbone.classification_head(features)
+        if "class_logits" in outputs:
+            pooled = functional.adaptive_avg_pool2d(self.dropout(class_features), 1)
+            made["class_logits"] = self.classifier(pooled).flatten(1)
+        if "cams" in outputs:
+            made["cams"] = functional.relu(self.classifier(class_features))
+        if "segmentation_logits" in outputs or "embeddings" in outputs:
+            made["embeddings"] = functional.relu(self.embedding(features))
+        if "segmentation_logits" in outputs:
+            made["segmentation_logits"] = self.segmentation(made["embeddings"])
+        return AALROutput(**{name: made[name] for name in outputs})
+
+    @torch.no_grad()
+    def multi_scale_cams(self, images: Tensor, scales: Sequence[float], own: Tensor | None = None) -> Tensor:
+        """The mean of the CAMs at several scales, as constants; no dropout in the passes that are made for them.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+            scales: Factors on H and W.
+            own: (N, C, h, w), the CAMs of scale 1 where they are there already; they save that pass.
+
+        Returns:
+            (N, C, h, w) float32, not negative, not normalised, at the resolution of the features of scale 1.
+        """
+        others = [scale for scale in scales if scale != 1 or own is None]
+        stride = self.backbone.output_stride
+        size = [-(-length // stride) for length in images.shape[2:]] if own is None else own.shape[2:]
+        total = torch.zeros((), device=images.device) if own is None or 1 not in scales else own.detach().float()
+        if others:
+            with _evaluating(self):
+                made = multi_scale_cams(self._cams, images, others, False, (size[0], size[1]))
+            total = total + made
+        return total / len(scales)
+
+    def start_from(self, state: Mapping[str, Tensor]) -> list[str]:
+        """Takes over the weights of a trained classifier.
+
+        Args:
+            state: State of a `Classifier` on the same backbone.
+
+        Returns:
+            Names of the parameters that keep their own values, because the state has none of that name and shape.
+
+        Raises:
+            ValueError: If backbone or classification branch are not those.
+        """
+        own = self.state_dict()
+        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        kept = [name for name in own if name not in fitting]
+        wrong = [name for name in kept if name.startswith(("backbone.", "classifier."))]
+        if wrong:
+            raise ValueError(f"{len(wrong)} tensors are missing or of another shape, the first is `{wrong[0]}`")
+        self.load_state_dict(fitting, strict=False)
+        return kept
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters, those with pretrained values apart from new ones."""
+        return split_parameters(self, ("backbone.",))
+
+    def _cams(self, images: Tensor) -> Tensor:
+        made = self(images, CAMS).cams
+        assert made is not None
+        return made
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Inside, the network is in evaluation mode: neither dropout nor anything that would change its statistics."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
+
+
+def _dilated(channels: int, outputs: int, dilation: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, outputs, 3, padding=dilation, dilation=dilation)
+
+
+def _named(name: str) -> config.Backbone:
+    weights = "auto" if name in PACKAGED else "none"
+    if name == "resnet38d":
+        return config.Backbone(name=name, weights=weights, output_stride=8, frozen_stages=1)
+    return config.Backbone(name=name, weights=weights)

@@ -1,0 +1,278 @@
+"""The masks that a single-stage method makes of its own CAMs while it trains: reliable regions, and 255 elsewhere.
+
+RRM's reliable region mining (Zhang et al., "Reliability Does Matter: An End-to-End Weakly Supervised Semantic
+Segmentation Approach", AAAI 2020) with the two local refinements that later methods put in place of its CRF.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from wsss.config import OnlineCrf, OnlineLabels
+from wsss.ops.local_refinement import pamr, par
+from wsss.ops.mean_field import DenseCRF
+from wsss.parallel import map_in_threads
+
+IGNORE = 255
+
+
+@dataclass(frozen=True)
+class OnlinePseudoLabels:
+    """Masks and how sure they are.
+
+    Attributes:
+        labels: (N, H, W) uint8: background 0, classes from 1 on, 255 where not reliable or outside.
+        confidence: (N, H, W) float32 in [0, 1], of the refined scores: the larger of the small background's probability
+            and the best object's beside the large background.
+        cam_confidence: (N, H, W) float32 in [0, 1], before refinement: the score of the label; 0 where there is none.
+    """
+
+    labels: Tensor
+    confidence: Tensor
+    cam_confidence: Tensor
+
+
+@torch.no_grad()
+def online_pseudo_labels(
+    cams: Tensor,
+    image_labels: Tensor,
+    images: Tensor,
+    settings: OnlineLabels | None = None,
+    inside: Tensor | None = None,
+) -> OnlinePseudoLabels:
+    """Masks of a batch of crops from their CAMs.
+
+    Each CAM of a class that the image shows is divided by its maximum. Two backgrounds stand beside them, a large and a
+    small one: powers 4 and 32 of 1 - the best CAM, or two constants. Refined, a pixel is an object where that beats the
+    large background, background where the small one beats all objects, and 255 elsewhere. Of these pixels only the
+    reliable ones stay: by the CAMs, the best share of every class's own region; by the refined scores, those above a
+    limit.
+
+    Three things differ from RRM's released code, where they are defects: what lies outside of the photograph is 255 and
+    not background; a class without a pixel of a high score is nowhere reliable (an error there); background is judged
+    whether or not the large background occurs.
+
+    Args:
+        cams: (N, C, h, w), not negative, not normalised.
+        image_labels: (N, C) in {0, 1}.
+        images: (N, 3, H, W) uint8.
+        settings: All numbers; None takes RRM's.
+        inside: (N, H, W) bool, a rectangle in each: the part of a crop that is photograph; None is all of it.
+
+    Raises:
+        ValueError: If shapes do not fit.
+    """
+    settings = settings or OnlineLabels()
+    _check(cams, image_labels, images, inside)
+    with torch.autocast(images.device.type, enabled=False):
+        crops = _Crops.of(cams, image_labels, images, settings, inside)
+        scores = crops.scores(settings)
+        large, small = _refined(scores, crops, settings)
+        object_place, background = large.argmax(1), small.argmax(1) == 0
+        labels = crops.values.gather(1, object_place.flatten(1)).view_as(object_place)
+        labels = torch.where(background, 0, torch.where(object_place > 0, labels, IGNORE))
+        confidence = torch.maximum(small[:, 0], large[:, 1:].amax(1))
+        seen = torch.cat([scores[:, 1:2], scores[:, 2:]], 1)
+        reliable = crops.inside.clone()
+        if settings.reliability in ("both", "cam"):
+            occurs = torch.stack([(object_place == k).flatten(1).any(1) for k in range(1, large.shape[1])], 1)
+            reliable &= _reliable_by_cam(seen, crops, occurs, settings)
+        if settings.reliability in ("both", "refined"):
+            reliable &= confidence >= settings.refined_score
+        labels = labels.masked_fill(~reliable, IGNORE)
+        place = torch.where(background, 0, object_place)
+        cam_confidence = seen.gather(1, place[:, None])[:, 0].masked_fill(labels == IGNORE, 0)
+        size = (images.shape[2], images.shape[3])
+        result = OnlinePseudoLabels(
+            _at_size(labels, size).to(torch.uint8), _at_size(confidence, size), _at_size(cam_confidence, size)
+        )
+        if inside is not None:
+            # the border of the working resolution may lie within a pixel of the crop
+            result.labels.masked_fill_(~inside, IGNORE)
+        return result
+
+
+def _check(cams: Tensor, image_labels: Tensor, images: Tensor, inside: Tensor | None) -> None:
+    size = (images.shape[0], *images.shape[2:])
+    if (
+        cams.ndim != 4
+        or images.ndim != 4
+        or images.dtype != torch.uint8
+        or tuple(image_labels.shape) != tuple(cams.shape[:2])
+        or cams.shape[0] != images.shape[0]
+        or (inside is not None and tuple(inside.shape) != size)
+    ):
+        raise ValueError(
+            "expected CAMs (N, C, h, w), image labels (N, C), images (N, 3, H, W) uint8 and inside (N, H, W), got "
+            f"{tuple(cams.shape)}, {tuple(image_labels.shape)}, {tuple(images.shape)} {images.dtype} and "
+            f"{None if inside is None else tuple(inside.shape)}"
+        )
+
+
+@dataclass(frozen=True)
+class _Crops:
+    """A batch at the working resolution; K is the largest number of classes that one of its images shows, at least 1.
+
+    Attributes:
+        cams: (N, K, h, w) of the classes that each image shows, 0 to 1; planes that an image does not need are 0.
+        values: (N, 1 + K) label values: of background, then of these planes.
+        used: (N, K) bool, the planes that stand for a class.
+        counts: How many these are in each image.
+        images: (N, 3, h, w) uint8.
+        inside: (N, h, w) bool.
+        boxes: Rows and columns of the photograph in each crop.
+        factor: Working pixels per pixel of the crop, in one direction.
+    """
+
+    cams: Tensor
+    values: Tensor
+    used: Tensor
+    counts: list[int]
+    images: Tensor
+    inside: Tensor
+    boxes: list[tuple[slice, slice]]
+    factor: float
+
+    @classmethod
+    def of(
+        cls, cams: Tensor, image_labels: Tensor, images: Tensor, settings: OnlineLabels, inside: Tensor | None
+    ) -> _Crops:
+        size = _working_size(settings.resolution, cams, images)
+        present = image_labels > 0
+        # present classes first, in their order; the one look at values that the host takes
+        order = present.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
+        covered = torch.ones_like(images[:, 0], dtype=torch.bool) if inside is None else inside
+        covered = _at_size(covered, size)
+        numbers = torch.cat([present.sum(1, keepdim=True), _extents(covered)], 1).tolist()
+        counts = [row[0] for row in numbers]
+        chosen = order[:, : max(1, *counts)]
+        used = present.gather(1, chosen)
+        planes = cams.float().gather(1, chosen[:, :, None, None].expand(-1, -1, *cams.shape[2:]))
+        planes = functional.interpolate(planes, size, mode="bilinear", align_corners=False)
+        planes = planes * (used[:, :, None, None] & covered[:, None])
+        planes = planes / (planes.amax((2, 3), keepdim=True) + 1e-5)
+        return cls(
+            planes,
+            functional.pad((chosen + 1) * used, (1, 0)),
+            used,
+            counts,
+            _resized(images, size),
+            covered,
+            [(slice(top, bottom), slice(left, right)) for _, top, bottom, left, right in numbers],
+            math.sqrt(size[0] * size[1] / (images.shape[2] * images.shape[3])),
+        )
+
+    def scores(self, settings: OnlineLabels) -> Tensor:
+        """(N, 2 + K, h, w): large background, small background, CAMs."""
+        strongest = self.cams.amax(1, keepdim=True)
+        if settings.background == "powers":
+            backgrounds = [(1 - strongest) ** power for power in settings.background_powers]
+        else:
+            backgrounds = [torch.full_like(strongest, value) for value in settings.background_constants]
+        return torch.cat([*backgrounds, self.cams], 1)
+
+
+def _working_size(resolution: str, cams: Tensor, images: Tensor) -> tuple[int, int]:
+    height, width = images.shape[2:]
+    if resolution == "feature":
+        return cams.shape[2], cams.shape[3]
+    return (height, width) if resolution == "full" else (math.ceil(height / 2), math.ceil(width / 2))
+
+
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, 3, *size) uint8."""
+    if tuple(images.shape[2:]) == size:
+        return images
+    return functional.interpolate(images.float(), size, mode="bilinear", antialias=True).round().to(torch.uint8)
+
+
+def _extents(inside: Tensor) -> Tensor:
+    """(N, 4): first row, row after the last, first column, column after the last."""
+    found = []
+    for axis in (2, 1):
+        line = inside.any(axis).to(torch.uint8)
+        found += [line.argmax(1), line.shape[1] - line.flip(1).argmax(1)]
+    return torch.stack(found, 1)
+
+
+def _at_size(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, *size) of maps (N, h, w), each value taken at the nearest pixel."""
+    if tuple(maps.shape[1:]) == size:
+        return maps
+    return functional.interpolate(maps[:, None].float(), size, mode="nearest-exact")[:, 0].to(maps.dtype)
+
+
+def _refined(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> tuple[Tensor, Tensor]:
+    """Probabilities (N, 1 + K, h, w) of the classes beside the large and beside the small background."""
+    if settings.refinement == "crf":
+        refined = _by_crf(scores, crops, settings)
+        return refined[:, 0], refined[:, 1]
+    if settings.refinement == "pamr":
+        scores = pamr(scores, crops.images, settings.pamr)
+    elif settings.refinement == "par":
+        scores = par(scores, crops.images, settings.par)
+    versions = (torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:])
+    large, small = (version / version.sum(1, keepdim=True).clamp(min=settings.smallest_score) for version in versions)
+    return large, small
+
+
+def _by_crf(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> Tensor:
+    """(N, 2, 1 + K, h, w): both versions of an image share its lattice; on the CPU, images run side by side."""
+    params = _scaled(settings.crf, crops.factor)
+
+    def refine(image: int) -> Tensor:
+        rows, columns = crops.boxes[image]
+        count = crops.counts[image]
+        part = scores[image, : 2 + count, rows, columns]
+        versions = torch.stack([torch.cat([part[:1], part[2:]]), part[1:]])
+        energies = versions.clamp(settings.smallest_score, 1).log().neg()
+        photograph = crops.images[image, :, rows, columns].permute(1, 2, 0).contiguous()
+        return DenseCRF(photograph, params, settings.crf.backend).marginals(energies)
+
+    numbers = range(len(crops.counts))
+    if scores.is_cuda:
+        marginals = list(map(refine, numbers))
+    else:
+        workers = min(len(numbers), len(os.sched_getaffinity(0)))
+        marginals = list(map_in_threads(refine, numbers, workers=workers, in_flight=2 * workers, torch_threads=1))
+    result = scores.new_zeros(scores.shape[0], 2, scores.shape[1] - 1, *scores.shape[2:])
+    for image, found in enumerate(marginals):
+        rows, columns = crops.boxes[image]
+        result[image, :, : found.shape[1], rows, columns] = found
+    return result
+
+
+def _scaled(crf: OnlineCrf, factor: float) -> OnlineCrf:
+    """Widths in pixels of the working resolution."""
+    if factor == 1:
+        return crf
+    widths = {name: max(crf.minimum_width, getattr(crf, name) * factor) for name in ("gaussian_sxy", "bilateral_sxy")}
+    return crf.model_copy(update=widths)
+
+
+def _reliable_by_cam(seen: Tensor, crops: _Crops, occurs: Tensor, settings: OnlineLabels) -> Tensor:
+    """(N, h, w): the best share of the region of each class that occurs, and background of a high score.
+
+    Args:
+        seen: (N, 1 + K, h, w): the small background, CAMs.
+        crops: The batch.
+        occurs: (N, K), whether a class beats the large background anywhere after refinement.
+        settings: The limits.
+    """
+    region = seen.argmax(1)
+    reliable = (region == 0) & (seen[:, 0] > settings.background_score)
+    place = torch.arange(1, seen.shape[1], device=seen.device)[:, None, None]
+    candidates = (region[:, None] == place) & (seen[:, 1:] > settings.object_score) & crops.inside[:, None]
+    candidates &= (occurs & crops.used)[:, :, None, None]
+    scores, chosen = seen[:, 1:].flatten(2), candidates.flatten(2)
+    count = chosen.sum(2, keepdim=True)
+    ranked = scores.masked_fill(~chosen, -1).sort(dim=2, descending=True).values
+    last = (count - 1 - ((1 - settings.object_share) * count).long()).clamp(min=0)
+    best = chosen & (scores >= ranked.gather(2, last))
+    return reliable | best.any(1).view_as(reliable)

@@ -1,0 +1,142 @@
+"""Stage `train_aalr`: AA&LR's single-stage training, from image-level labels alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wsss.config import TrainAalr
+from wsss.context import RunContext
+from wsss.data import Dataset, load_dataset
+from wsss.data.loaders import LabelSource, TrainingImages, steps_per_epoch
+from wsss.errors import InputError
+from wsss.models import AALR
+from wsss.models.pretrained import weights_file
+from wsss.stages.artifact import provenance, stamp
+from wsss.stages.training import train_to_checkpoint
+from wsss.state import StageState
+from wsss.training.aalr import AALRModule
+from wsss.training.checkpoint import build_model, load_model
+from wsss.training.validation import AalrValidation
+
+STAGE = "train_aalr"
+
+logger = logging.getLogger(__name__)
+
+
+def train_aalr(
+    settings: TrainAalr,
+    *,
+    index: Path,
+    output: Path,
+    classifier: Path | None = None,
+    context: RunContext = RunContext(),
+) -> None:
+    """Trains classification alone, then classification and segmentation together.
+
+    Masks of training images are not read, unless `settings.measure_masks` asks how good the online masks are.
+
+    Args:
+        settings: Of the stage.
+        index: Artifact of stage `index`.
+        output: Checkpoint to write; `metrics.json`, `curves.csv` and `epochs.csv` come to lie beside it.
+        classifier: Checkpoint of stage `train_classifier`, where `settings.start` is `classifier`.
+        context: Seed and machine.
+
+    Raises:
+        InputError: If an input is wrong.
+        Interrupted: If the stage was asked to stop; the same call goes on.
+    """
+    output = Path(output)
+    dataset = load_dataset(index)
+    ids = dataset.ids("train")
+    _check(settings, classifier, dataset, ids, context)
+    used = classifier if settings.start == "classifier" else None
+    inputs = {"index": Path(index), "classifier": used, "weights": weights_file(settings.backbone)}
+    attributes = provenance(STAGE, settings, inputs, context)
+    model_settings = {"backbone": settings.backbone.model_dump(mode="json"), **settings.network.model_dump(mode="json")}
+    with StageState(output, stamp(STAGE, attributes)) as state:
+        module = AALRModule(
+            _network(settings, used, dataset, context.seed),
+            settings,
+            class_names=dataset.class_names,
+            steps_per_epoch=steps_per_epoch(len(ids), settings.batch_size),
+        )
+        data = TrainingImages(
+            dataset,
+            ids,
+            settings.augmentation,
+            seed=context.seed,
+            labels=_TrueMasks(dataset) if settings.measure_masks else None,
+            image_labels=True,
+            inside=True,
+        )
+        train_to_checkpoint(
+            state,
+            module,
+            data,
+            dataset,
+            stage=STAGE,
+            settings=settings,
+            context=context,
+            validation=AalrValidation,
+            model_settings=model_settings,
+            attributes=attributes,
+        )
+
+
+def _check(
+    settings: TrainAalr, classifier: Path | None, dataset: Dataset, ids: Sequence[str], context: RunContext
+) -> None:
+    if settings.start == "classifier" and classifier is None:
+        raise InputError("train_aalr.start is `classifier`: pass --classifier, the checkpoint of train_classifier")
+    first = settings.warmup * steps_per_epoch(len(ids), settings.batch_size)
+    if settings.max_steps is not None and settings.max_steps <= first:
+        raise InputError(
+            f"train_aalr.max_steps is {settings.max_steps}, but the first phase alone has {first} steps, and nothing "
+            "would learn to segment; raise max_steps, or lower warmup_epochs"
+        )
+    if settings.mask_delay and context.devices > 1:
+        raise InputError("train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices to 1")
+    if settings.measure_masks and not dataset.has_masks("train"):
+        raise InputError("train_aalr.measure_masks is set, but no training image has a mask; set it to false")
+
+
+def _network(settings: TrainAalr, classifier: Path | None, dataset: Dataset, seed: int) -> AALR:
+    """The network from its backbone's weights, or those of a trained classifier; other layers drawn from the seed."""
+    backbone = settings.backbone.model_dump(mode="json")
+    if classifier is not None:
+        before, info = load_model(classifier, "train_classifier", class_names=dataset.class_names)
+        own, theirs = settings.backbone.name, info.model_settings["backbone"]["name"]
+        if own != theirs:
+            raise InputError(
+                f"train_aalr.backbone.name is `{own}`, but {classifier} has the backbone `{theirs}`; make them the same"
+            )
+        # all of the backbone comes from the checkpoint: nothing is to be read or downloaded first
+        backbone |= {"weights": "none"}
+    values = {"backbone": backbone, **settings.network.model_dump(mode="json")}
+    network = build_model("aalr", values, dataset.num_classes, seed=seed)
+    assert isinstance(network, AALR)
+    if classifier is not None:
+        try:
+            new = network.start_from(before.state_dict())
+        except ValueError as error:
+            raise InputError(f"{classifier}: {error}; train_aalr.backbone must be that of the checkpoint") from None
+        logger.info("train_aalr: %d tensors start anew, all others from %s", len(new), classifier)
+    return network
+
+
+class _TrueMasks(LabelSource):
+    """The masks of the data set, to be counted; an image without one gets 255 everywhere."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, image_id: str) -> np.ndarray:
+        mask = self._dataset.mask(image_id)
+        if mask is None:
+            return np.full(self._dataset.size(image_id), self._dataset.ignore_index, np.uint8)
+        return mask

@@ -1,0 +1,88 @@
+"""Online masks beside the training: at once, or one step ahead in a thread of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wsss.config import OnlineLabels
+from wsss.ops.online_masks import OnlinePseudoLabels, online_pseudo_labels
+
+Batch = Mapping[str, Tensor]
+
+
+class MaskMaker:
+    """Makes the masks of batches; holds at most one batch whose masks are on the way.
+
+    Args:
+        settings: How masks are made.
+    """
+
+    def __init__(self, settings: OnlineLabels) -> None:
+        self._settings = settings
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: tuple[Batch, Future[tuple[OnlinePseudoLabels, Any]]] | None = None
+
+    def make(self, cams: Tensor, batch: Batch) -> OnlinePseudoLabels:
+        """Masks of a batch with `images` uint8, `targets` and `inside`, from its CAMs (N, C, h, w)."""
+        return online_pseudo_labels(cams, batch["targets"], batch["images"], self._settings, batch["inside"])
+
+    def begin(self, cams: Tensor, batch: Batch) -> None:
+        """Starts to make them, beside whatever follows; on a GPU in a stream of its own."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="online masks")
+        ready = torch.cuda.current_stream(cams.device).record_event() if cams.is_cuda else None
+        self._waiting = (batch, self._pool.submit(self._make_beside, cams, batch, ready))
+
+    def take(self) -> tuple[Batch, OnlinePseudoLabels] | None:
+        """The batch whose masks were begun, with them, when they are there; None where none were."""
+        if self._waiting is None:
+            return None
+        (batch, future), self._waiting = self._waiting, None
+        masks, done = future.result()
+        if done is not None:
+            torch.cuda.current_stream(masks.labels.device).wait_event(done)
+        return batch, masks
+
+    def state(self) -> dict[str, Any]:
+        """Batch and masks that are on the way, to go on with after a stop; empty where there are none."""
+        found = self.take()
+        if found is None:
+            return {}
+        batch, masks = found
+        finished: Future[tuple[OnlinePseudoLabels, Any]] = Future()
+        finished.set_result((masks, None))
+        self._waiting = (batch, finished)
+        return {
+            "batch": {name: tensor.cpu() for name, tensor in batch.items()},
+            "masks": {name: tensor.cpu() for name, tensor in vars(masks).items()},
+        }
+
+    def load(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Takes over what `state` gave."""
+        if not state:
+            return
+        finished: Future[tuple[OnlinePseudoLabels, Any]] = Future()
+        masks = OnlinePseudoLabels(**{name: tensor.to(device) for name, tensor in state["masks"].items()})
+        finished.set_result((masks, None))
+        self._waiting = ({name: tensor.to(device) for name, tensor in state["batch"].items()}, finished)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # sent to a process that trains along: threads stay where they are
+        return {**self.__dict__, "_pool": None, "_waiting": None}
+
+    def _make_beside(self, cams: Tensor, batch: Batch, ready: Any) -> tuple[OnlinePseudoLabels, Any]:
+        if ready is None:
+            return self.make(cams, batch), None
+        stream = torch.cuda.Stream(cams.device)
+        with torch.cuda.stream(stream):
+            stream.wait_event(ready)
+            masks = self.make(cams, batch)
+            # the memory of what was made elsewhere must not be given away before this stream is done with it
+            for tensor in (cams, *batch.values()):
+                tensor.record_stream(stream)
+            return masks, stream.record_event()
