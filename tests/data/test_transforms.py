@@ -125,3 +125,22 @@ def test_labels_are_resized_by_nearest_pixel() -> None:
     assert np.array_equal(resize_labels(labels, (4, 4)).numpy(), expected)
     assert np.array_equal(resize_labels(expected, (2, 2)).numpy(), labels)
     assert np.array_equal(resize_labels(labels, (2, 2)).numpy(), labels)
+
+
+@pytest.mark.parametrize("size", [(50, 70), (20, 90), (90, 20), (1, 1)])
+def test_inside_is_where_the_photograph_lies(size: tuple[int, int]) -> None:
+    image, labels = checkerboard(*size)
+    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 40, "scale": (0.5, 1.5)}))
+    found = augmentation(np.random.default_rng(1), image, labels=labels, inside=True)
+    assert found["inside"].dtype == torch.bool
+    assert torch.equal(found["inside"], found["labels"] != IGNORE)
+    assert "inside" not in augmentation(np.random.default_rng(1), image)
+
+
+def test_sizes_vary_from_image_to_image() -> None:
+    # a released loader computes a random size and returns the image as it was
+    image, _ = checkerboard(30, 30)
+    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 64, "scale": (0.7, 1.3)}))
+    areas = {int(augmentation(np.random.default_rng(i), image, inside=True)["inside"].sum()) for i in range(12)}
+    assert len(areas) > 6
+    assert min(areas) < 900 < max(areas)

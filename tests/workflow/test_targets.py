@@ -122,7 +122,9 @@ def test_the_demo_runs_bare(project: Project):
     assert "results/demo/report.html" in text
 
 
-@pytest.mark.parametrize("name", ["voc12_2007", "study_auxsegnet_voc12_2007", "voc12", "custom"])
+@pytest.mark.parametrize(
+    "name", ["voc12_2007", "study_auxsegnet_voc12_2007", "study_aalr_voc12_2007", "voc12", "custom"]
+)
 def test_presets_ask_for_their_data_and_nothing_else(project: Project, name: str):
     preset = f"workflow/presets/{name}.yaml"
     line = project.error_line("-n", f"--configfile={preset}")

@@ -25,6 +25,7 @@ class MaskMaker:
     def __init__(self, settings: OnlineLabels) -> None:
         self._settings = settings
         self._pool: ThreadPoolExecutor | None = None
+        self._stream: torch.cuda.Stream | None = None
         self._waiting: tuple[Batch, Future[tuple[OnlinePseudoLabels, Any]]] | None = None
 
     def make(self, cams: Tensor, batch: Batch) -> OnlinePseudoLabels:
@@ -45,7 +46,11 @@ class MaskMaker:
         (batch, future), self._waiting = self._waiting, None
         masks, done = future.result()
         if done is not None:
-            torch.cuda.current_stream(masks.labels.device).wait_event(done)
+            current = torch.cuda.current_stream(masks.labels.device)
+            current.wait_event(done)
+            # their memory must not be given away in the other stream before this one is done with them
+            for tensor in vars(masks).values():
+                tensor.record_stream(current)
         return batch, masks
 
     def state(self) -> dict[str, Any]:
@@ -73,16 +78,15 @@ class MaskMaker:
 
     def __getstate__(self) -> dict[str, Any]:
         # sent to a process that trains along: threads stay where they are
-        return {**self.__dict__, "_pool": None, "_waiting": None}
+        return {**self.__dict__, "_pool": None, "_stream": None, "_waiting": None}
 
     def _make_beside(self, cams: Tensor, batch: Batch, ready: Any) -> tuple[OnlinePseudoLabels, Any]:
         if ready is None:
             return self.make(cams, batch), None
-        stream = torch.cuda.Stream(cams.device)
+        stream = self._stream = self._stream or torch.cuda.Stream(cams.device)
         with torch.cuda.stream(stream):
             stream.wait_event(ready)
             masks = self.make(cams, batch)
-            # the memory of what was made elsewhere must not be given away before this stream is done with it
             for tensor in (cams, *batch.values()):
                 tensor.record_stream(stream)
             return masks, stream.record_event()
