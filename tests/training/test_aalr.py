@@ -334,6 +334,13 @@ def test_what_an_epoch_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert timings["joint_steps"] == 4
     assert 0 < timings["mask_wait_seconds"] < timings["joint_seconds"]
     assert 0 < timings["extra_cam_seconds"] < timings["joint_seconds"]
+    words = module().describe_timings(
+        {"joint_steps": 4, "joint_seconds": 8.0, "extra_cam_seconds": 2.0, "mask_wait_seconds": 1.0}
+    )
+    assert words == (
+        "a joint step took 2.000 s: 0.500 s for CAMs at other scales (25%), 0.250 s waiting for masks (12%)"
+    )
+    assert module().describe_timings({"classification_steps": 2}) == ""
 
 
 def test_true_masks_are_not_read_unless_asked_for_and_teach_nothing(

@@ -248,6 +248,17 @@ class AALRModule(TrainingModule):
         """Seconds by name since the last call."""
         return self.stopwatch.take()
 
+    def describe_timings(self, timings: Mapping[str, float]) -> str:
+        """What a joint step waited for."""
+        steps = timings.get("joint_steps", 0)
+        if not steps:
+            return ""
+        step, cams, masks = (timings.get(name, 0) / steps for name in ("joint_seconds", CAM_SECONDS, MASK_SECONDS))
+        return (
+            f"a joint step took {step:.3f} s: {cams:.3f} s for CAMs at other scales ({cams / step:.0%}), "
+            f"{masks:.3f} s waiting for masks ({masks / step:.0%})"
+        )
+
     def extra_state(self) -> dict[str, Any]:
         """Centroids, counts, and a batch whose masks are on the way."""
         memory = {} if self._memory is None else {"memory": self._memory.cpu()}

@@ -70,6 +70,14 @@ class TrainingModule(LightningModule):
         """Seconds that parts of the steps took since the last call, by name."""
         return {}
 
+    def describe_timings(self, timings: Mapping[str, float]) -> str:
+        """One line for the log about the times of a whole training; nothing where there is nothing to say.
+
+        Args:
+            timings: The sums of `take_timings`, and steps and seconds of each phase.
+        """
+        return ""
+
     def extra_state(self) -> dict[str, Any]:
         """What a stopped training needs beside weights and optimiser to go on: tensors and plain types."""
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from wsss.training.quiet import quiet_lightning
 from wsss.training.resume import StopRequest, load_state
 from wsss.training.session import Session
 from wsss.training.validation import Validation
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def run_training(
         )
         if record.step < session.steps:
             _fit(trainer, module, data, session, context, pin_memory=accelerator == "gpu")
+            if words := module.describe_timings(session.record.timings):
+                logger.info("%s: %s", description, words)
         device = torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
         session.validate(module.network.to(device), device, trainer.precision_plugin.forward_context)
     module.network.cpu().eval()
