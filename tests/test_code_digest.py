@@ -144,7 +144,7 @@ RERUNS = {
     "wsss.models.segmenter": NETWORKS,
     "wsss.models.auxsegnet": NETWORKS,
     "wsss.models.aalr": NETWORKS,
-    "wsss.stages.labels": {"train_auxsegnet", "train_aalr", "train_segmenter"},
+    "wsss.stages.labels": {"train_auxsegnet", "train_segmenter"},
     "wsss.stages.train_auxsegnet": {"train_auxsegnet"},
     "wsss.stages.update_labels": {"update_labels"},
     "wsss.report.rounds": {"report"},
