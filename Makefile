@@ -36,7 +36,7 @@ lint: $(STAMPS)/test
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-types: $(STAMPS)/test
+types: $(STAMPS)/test $(STAMPS)/extras
 	mypy
 
 tests: $(STAMPS)/test $(STAMPS)/extras $(STAMPS)/reference

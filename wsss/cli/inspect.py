@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from wsss.errors import InputError
-from wsss.ops.palette import voc_palette
+from wsss.ops.palette import indexed_picture
 from wsss.progress import track
 from wsss.store import ArtifactReader
 
@@ -139,9 +139,7 @@ def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
                     Image.fromarray((plane.clip(0, 1) * 255).round().astype(np.uint8)).save(target)
                     written.append(target)
                 continue
-            image = Image.fromarray(array)
-            if kind == "segmentation":
-                image.putpalette(voc_palette().ravel().tolist())
+            image = indexed_picture(array) if kind == "segmentation" else Image.fromarray(array)
             target = stem.with_name(f"{stem.name}.png")
             image.save(target)
             written.append(target)

@@ -19,6 +19,9 @@ from wsss.config import STAGE_SETTINGS, AnyData, Protocol, parse_settings
 from wsss.context import RunContext
 from wsss.errors import InputError
 
+Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")]
+Index = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage index.")]
+
 PROVENANCE, MACHINE, MESSAGES = "Recorded in the artifact", "Machine (changes no result)", "Messages"
 
 SettingsOption = Annotated[

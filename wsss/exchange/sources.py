@@ -12,7 +12,7 @@ from PIL import Image
 from wsss.data import Dataset
 from wsss.data.images import read_image
 from wsss.errors import InputError
-from wsss.ops.palette import voc_palette
+from wsss.ops.palette import indexed_picture
 from wsss.store import ArtifactReader
 
 JPEG = (".jpg", ".jpeg")
@@ -80,9 +80,7 @@ def true_maps(split: str, dataset: Dataset) -> LabelMaps:
 def write_indexed(path: Path, labels: np.ndarray) -> None:
     """Writes a label map (H, W) uint8 as an indexed PNG with VOC's palette: values are the classes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(labels, mode="L")
-    image.putpalette(voc_palette().ravel().tolist())
-    image.save(path, "PNG")
+    indexed_picture(labels).save(path, "PNG")
 
 
 def write_photograph(path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:

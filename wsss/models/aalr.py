@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss import config
-from wsss.models.backbones import Backbone
+from wsss.models.backbones import Backbone, named_backbone
 from wsss.models.classifier import split_parameters
-from wsss.models.pretrained import PACKAGED
+from wsss.models.pretrained import load_fitting
 from wsss.ops.cams import multi_scale_cams
 
 
@@ -72,7 +72,7 @@ class AALR(nn.Module):
         super().__init__()
         settings: config.AalrNetwork = config.AalrNetwork.parse(network)
         self.settings = settings
-        self.backbone = Backbone(_named(backbone) if isinstance(backbone, str) else backbone)
+        self.backbone = Backbone(named_backbone(backbone) if isinstance(backbone, str) else backbone)
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
         self.embedding = _dilated(self.backbone.channels, settings.channels, settings.dilation)
@@ -144,14 +144,7 @@ class AALR(nn.Module):
         Raises:
             ValueError: If backbone or classification branch are not those.
         """
-        own = self.state_dict()
-        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-        kept = [name for name in own if name not in fitting]
-        wrong = [name for name in kept if name.startswith(("backbone.", "classifier."))]
-        if wrong:
-            raise ValueError(f"{len(wrong)} tensors are missing or of another shape, the first is `{wrong[0]}`")
-        self.load_state_dict(fitting, strict=False)
-        return kept
+        return load_fitting(self, state, ("backbone.", "classifier."), "tensors")
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters, those with pretrained values apart from new ones."""
@@ -176,10 +169,3 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 def _dilated(channels: int, outputs: int, dilation: int) -> nn.Conv2d:
     return nn.Conv2d(channels, outputs, 3, padding=dilation, dilation=dilation)
-
-
-def _named(name: str) -> config.Backbone:
-    weights = "auto" if name in PACKAGED else "none"
-    if name == "resnet38d":
-        return config.Backbone(name=name, weights=weights, output_stride=8, frozen_stages=1)
-    return config.Backbone(name=name, weights=weights)

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss import config
-from wsss.models.backbones import Backbone
+from wsss.models.backbones import Backbone, named_backbone
 from wsss.models.classifier import split_parameters
 from wsss.models.dual_affinity import CrossTaskFusion, TaskBranch, weighted_mean
-from wsss.models.pretrained import PACKAGED
+from wsss.models.pretrained import load_fitting
 from wsss.ops.affinity import Affinity
 
 Task = Literal["segmentation", "saliency"]
@@ -72,7 +72,7 @@ class AuxSegNet(nn.Module):
         super().__init__()
         settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
         self.settings = settings
-        self.backbone = Backbone(_named(backbone) if isinstance(backbone, str) else backbone)
+        self.backbone = Backbone(named_backbone(backbone) if isinstance(backbone, str) else backbone)
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier: nn.Conv2d | None = None
         if settings.classification:
@@ -135,16 +135,7 @@ class AuxSegNet(nn.Module):
         Raises:
             ValueError: If the backbone is another one.
         """
-        own = self.state_dict()
-        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-        kept = [name for name in own if name not in fitting]
-        wrong = [name for name in kept if name.startswith("backbone.")]
-        if wrong:
-            raise ValueError(
-                f"{len(wrong)} tensors of the backbone are missing or of another shape, the first is `{wrong[0]}`"
-            )
-        self.load_state_dict(fitting, strict=False)
-        return kept
+        return load_fitting(self, state, ("backbone.",), "tensors of the backbone")
 
     def parameter_groups(self, *, released: bool = False) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters, those with pretrained values apart from new ones.
@@ -325,10 +316,3 @@ class _Pass:
         if (name, task) not in self._kept:
             self._kept[name, task] = compute()
         return self._kept[name, task]
-
-
-def _named(name: str) -> config.Backbone:
-    weights = "auto" if name in PACKAGED else "none"
-    if name == "resnet38d":
-        return config.Backbone(name=name, weights=weights, output_stride=8, frozen_stages=1)
-    return config.Backbone(name=name, weights=weights)

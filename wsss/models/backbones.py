@@ -164,3 +164,15 @@ def _cut(network: Any, name: str) -> tuple[nn.ModuleList, nn.Module, int, int]:
         f"backbone.name `{name}` is of a family that is not cut into stages yet; take a ResNet, EfficientNet, "
         "ConvNeXt or RegNet-like network"
     )
+
+
+def named_backbone(name: str) -> config.Backbone:
+    """Settings of a backbone of which only the name is given.
+
+    The weights are those of a package where there is one and else random ones; `resnet38d` has stride 8 and its first
+    convolution frozen, as both methods train it.
+    """
+    weights = "auto" if name in PACKAGED else "none"
+    if name == RESNET38D:
+        return config.Backbone(name=name, weights=weights, output_stride=8, frozen_stages=1)
+    return config.Backbone(name=name, weights=weights)

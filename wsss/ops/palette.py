@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 IGNORE_COLOR = (255, 255, 255)
 IGNORE_STRIPE = (178, 182, 188)
@@ -103,3 +104,10 @@ def colorize(labels: np.ndarray, palette: np.ndarray, *, ignore_index: int = 255
     if ignored.any():
         colored[ignored] = stripes(*labels.shape, period=period)[ignored]
     return colored
+
+
+def indexed_picture(labels: np.ndarray) -> Image.Image:
+    """A picture whose values are the labels (H, W) uint8 and whose palette is VOC's, as VOC stores its masks."""
+    picture = Image.fromarray(labels)
+    picture.putpalette(voc_palette().tobytes())
+    return picture

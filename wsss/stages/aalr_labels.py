@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,19 @@ from wsss.data import Dataset, load_dataset
 from wsss.losses import label_reassign_loss
 from wsss.losses.label_reassign import reassigned_labels
 from wsss.models import AALR
-from wsss.models.aalr import SEGMENTATION
 from wsss.ops.cams import scaled_images
 from wsss.ops.online_masks import online_pseudo_labels
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import PIXELS_PER_FORWARD, image_batches, resolve_device
-from wsss.stages.segmentation import Scores, finish, network_probabilities, scores_of_batch
+from wsss.stages.inference import image_batches, image_label_tensor, images_per_forward, resolve_device
+from wsss.stages.segmentation import (
+    Scores,
+    SegmentationOnly,
+    allowed_classes,
+    finish,
+    network_probabilities,
+    scores_of_batch,
+)
 from wsss.training.checkpoint import load_model
 
 STAGE = "aalr_labels"
@@ -59,73 +66,58 @@ def aalr_labels(
     with ImageArtifact(output, stage=STAGE, attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         with Progress("aalr labels", len(ids), done=len(ids) - len(pending)) as progress:
-            for image_id, arrays in _labels(network, settings, dataset, pending, context, device):
+            for image_id, arrays in _Labeller(network, settings, dataset, context, device).labels(pending):
                 artifact.write(image_id, arrays)
                 progress.advance()
 
 
-def _labels(
-    network: AALR,
-    settings: AalrLabels,
-    dataset: Dataset,
-    ids: list[str],
-    context: RunContext,
-    device: torch.device,
-) -> Iterator[Arrays]:
-    """Every image with what is kept of it."""
-    asked = network, settings, dataset, ids, context, device
-    if settings.source == "segmentation" and not settings.save_masks:
-        yield from _segmented(*asked)
-    elif settings.source == "segmentation":
-        # both go through the same batches in the same order
-        for (image_id, arrays), (_, masks) in zip(_segmented(*asked), _masked(*asked), strict=True):
-            yield image_id, arrays | masks
-    else:
-        for image_id, masks in _masked(*asked):
-            yield image_id, {"segmentation": masks["masks"]} | (masks if settings.save_masks else {})
+@dataclass(frozen=True)
+class _Labeller:
+    """The network, and all that says how it labels."""
 
+    network: AALR
+    settings: AalrLabels
+    dataset: Dataset
+    context: RunContext
+    device: torch.device
 
-def _segmented(
-    network: AALR,
-    settings: AalrLabels,
-    dataset: Dataset,
-    ids: list[str],
-    context: RunContext,
-    device: torch.device,
-) -> Iterator[Arrays]:
-    protocol = Protocol(scales=settings.scales, flip=settings.flip, crf=settings.crf)
-    only = _Segmentation(network)
+    def labels(self, ids: list[str]) -> Iterator[Arrays]:
+        """Every image with what is kept of it."""
+        if self.settings.source == "segmentation" and not self.settings.save_masks:
+            yield from self._segmented(ids)
+        elif self.settings.source == "segmentation":
+            # both go through the same batches in the same order
+            for (image_id, arrays), (_, masks) in zip(self._segmented(ids), self._masked(ids), strict=True):
+                yield image_id, arrays | masks
+        else:
+            for image_id, masks in self._masked(ids):
+                yield image_id, {"segmentation": masks["masks"]} | (masks if self.settings.save_masks else {})
 
-    def scores() -> Iterator[Scores]:
-        for batch_ids, images in image_batches(dataset, ids, context, device):
-            probabilities = network_probabilities(only, images, protocol)
-            allowed = torch.nn.functional.pad(_image_labels(dataset, batch_ids, device), (1, 0), value=1)
-            probabilities *= allowed[:, :, None, None]
+    def _segmented(self, ids: list[str]) -> Iterator[Arrays]:
+        for image_id, labels in finish(self._scores(ids), self.settings.crf, self.context):
+            yield image_id, {"segmentation": labels}
+
+    def _scores(self, ids: list[str]) -> Iterator[Scores]:
+        settings, network = self.settings, SegmentationOnly(self.network)
+        protocol = Protocol(scales=settings.scales, flip=settings.flip, crf=settings.crf)
+        for batch_ids, images in image_batches(self.dataset, ids, self.context, self.device):
+            probabilities = network_probabilities(network, images, protocol)
+            probabilities *= allowed_classes(self.dataset, batch_ids, self.device)
             probabilities /= probabilities.sum(1, keepdim=True).clamp(min=1e-8)
-            sizes = [dataset.size(image_id) for image_id in batch_ids]
+            sizes = [self.dataset.size(image_id) for image_id in batch_ids]
             yield from scores_of_batch(batch_ids, images, probabilities, sizes, settings.crf is not None)
 
-    for image_id, labels in finish(scores(), settings.crf, context):
-        yield image_id, {"segmentation": labels}
-
-
-def _masked(
-    network: AALR,
-    settings: AalrLabels,
-    dataset: Dataset,
-    ids: list[str],
-    context: RunContext,
-    device: torch.device,
-) -> Iterator[Arrays]:
-    for batch_ids, batch in image_batches(dataset, ids, context, device):
-        images = scaled_images(batch, (settings.scale,))[0]
-        count = max(1, PIXELS_PER_FORWARD[device.type] // (images.shape[2] * images.shape[3]))
-        for start in range(0, len(batch_ids), count):
-            members = batch_ids[start : start + count]
-            made = _masks(network, settings, images[start : start + count], _image_labels(dataset, members, device))
-            for place, image_id in enumerate(members):
-                size = dataset.size(image_id)
-                yield image_id, {kind: _at_size(maps[place], size) for kind, maps in made.items()}
+    def _masked(self, ids: list[str]) -> Iterator[Arrays]:
+        for batch_ids, batch in image_batches(self.dataset, ids, self.context, self.device):
+            images = scaled_images(batch, (self.settings.scale,))[0]
+            count = images_per_forward(images)
+            for start in range(0, len(batch_ids), count):
+                members = batch_ids[start : start + count]
+                image_labels = image_label_tensor(self.dataset, members, self.device)
+                made = _masks(self.network, self.settings, images[start : start + count], image_labels)
+                for place, image_id in enumerate(members):
+                    size = self.dataset.size(image_id)
+                    yield image_id, {kind: _at_size(maps[place], size) for kind, maps in made.items()}
 
 
 def _masks(network: AALR, settings: AalrLabels, images: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
@@ -146,24 +138,6 @@ def _masks(network: AALR, settings: AalrLabels, images: Tensor, image_labels: Te
         min_points=reassign.min_points,
     )
     return {"masks": labels, "reassigned": reassigned_labels(labels, result)}
-
-
-class _Segmentation(torch.nn.Module):
-    def __init__(self, network: AALR) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits = self.network(images, SEGMENTATION).segmentation_logits
-        assert logits is not None
-        return logits
-
-
-def _image_labels(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
-    """(N, C) float32 in {0, 1}."""
-    return torch.from_numpy(np.stack([dataset.image_labels(image_id) for image_id in ids]).astype(np.float32)).to(
-        device
-    )
 
 
 def _at_size(labels: Tensor, size: tuple[int, int]) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,10 @@ from wsss.data.images import bounded_size
 from wsss.data.loaders import start_worker
 from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
+from wsss.parallel import map_in_processes, map_in_threads
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def resolve_device(context: RunContext) -> torch.device:
@@ -42,12 +47,16 @@ PIXELS_PER_FORWARD = {"cpu": 800_000, "cuda": 40_000_000}
 """Input pixels of one forward pass: small enough for a CPU's caches and for 4 GB, large enough to fill a GPU."""
 
 
+def images_per_forward(images: Tensor) -> int:
+    """How many images of (N, 3, H, W) the device handles well at a time."""
+    return max(1, PIXELS_PER_FORWARD[images.device.type] // (images.shape[2] * images.shape[3]))
+
+
 def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """The same function, called with as many images (N, 3, H, W) at a time as the device handles well."""
 
     def chunked(images: Tensor) -> Tensor:
-        count = max(1, PIXELS_PER_FORWARD[images.device.type] // (images.shape[2] * images.shape[3]))
-        return torch.cat([compute(part) for part in images.split(count)])
+        return torch.cat([compute(part) for part in images.split(images_per_forward(images))])
 
     return chunked
 
@@ -114,3 +123,37 @@ def image_batches(
     for batch_ids, images in loader:
         moved = images.to(device, non_blocking=True).float().div_(255)
         yield list(batch_ids), moved.contiguous(memory_format=torch.channels_last)
+
+
+def image_label_tensor(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
+    """(N, C) float32 in {0, 1}: the image-level labels, without background."""
+    stacked = np.stack([dataset.image_labels(image_id) for image_id in ids])
+    return torch.from_numpy(stacked.astype(np.float32)).to(device)
+
+
+def map_beside_network(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    context: RunContext,
+    *,
+    what: str,
+    in_flight: int,
+    holds_the_lock: bool,
+) -> Iterator[Result]:
+    """Yields `function(item)` for what a network gave of each image, in order, several at a time beside the network.
+
+    On a GPU and without workers one after the other; else in threads with one core each.
+
+    Args:
+        function: Picklable, as items and results are, where it holds the lock.
+        items: Read as they are needed.
+        context: How many workers, and the device.
+        what: Name of the work, for messages.
+        in_flight: Items that may be begun, or finished and not yet taken, at a time.
+        holds_the_lock: Whether the function keeps the interpreter to itself, so that it needs processes.
+    """
+    if context.workers == 0 or resolve_device(context).type != "cpu":
+        return map(function, items)
+    if holds_the_lock:
+        return map_in_processes(function, items, workers=context.workers, what=what, in_flight=in_flight)
+    return map_in_threads(function, items, workers=context.workers, in_flight=in_flight, torch_threads=1)

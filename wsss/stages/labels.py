@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from wsss.stages.artifact import LABEL_STAGES
 from wsss.store import ArtifactReader
 
 
-class Labels(LabelSource):
+class Labels(LabelSource, ABC):
     """Label maps of the training images; picklable to loader workers.
 
     Attributes:
@@ -51,8 +52,9 @@ class Labels(LabelSource):
         what = "only background" if background else f"no pixel other than {self._dataset.ignore_index} (ignored)"
         raise InputError(f"{self._place}: the labels of all {len(self.ids)} training images hold {what}; {self._hint}")
 
+    @abstractmethod
     def _read(self, image_id: str) -> np.ndarray:
-        raise NotImplementedError
+        """The label map (H, W) as it is stored."""
 
 
 class ArtifactLabels(Labels):

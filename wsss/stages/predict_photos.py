@@ -15,7 +15,7 @@ from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data.images import bounded_size, read_image, resize_image
 from wsss.errors import InputError
-from wsss.ops.palette import voc_palette
+from wsss.ops.palette import indexed_picture, voc_palette
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
 from wsss.stages.inference import resolve_device
@@ -130,10 +130,8 @@ def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray | InputError]:
 
 
 def _write(output: Path, name: str, photo: Path, labels: np.ndarray) -> Path:
-    mask = Image.fromarray(labels, mode="P")
-    mask.putpalette(voc_palette().tobytes())
     path = output / "masks" / f"{name}.png"
-    _save(mask, path)
+    _save(indexed_picture(labels), path)
     _save(Image.fromarray(_overlay(read_image(photo), labels)), output / "overlays" / f"{name}.jpg")
     return path
 

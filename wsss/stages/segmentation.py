@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wsss.config import Crf, Protocol
 from wsss.context import RunContext
+from wsss.data import Dataset
 from wsss.models import AALR, AuxSegNet, Segmenter
 from wsss.models.aalr import SEGMENTATION
 from wsss.ops.crf import dense_crf
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
-from wsss.parallel import map_in_processes, map_in_threads
-from wsss.stages.inference import in_chunks, resolve_device
+from wsss.stages.inference import image_label_tensor, in_chunks, map_beside_network
 from wsss.training.checkpoint import load_model
 
 SEGMENTATION_STAGES = ("train_segmenter", "train_auxsegnet", "train_aalr")
@@ -56,13 +57,13 @@ def load_segmentation_network(
         InputError: If the file is missing, damaged, another kind of network, or of other classes.
     """
     model, info = load_model(path, stage=SEGMENTATION_STAGES, class_names=class_names)
-    network = _SegmentationOnly(model) if isinstance(model, AuxSegNet | AALR) else model
-    assert isinstance(network, Segmenter | _SegmentationOnly)
+    network = SegmentationOnly(model) if isinstance(model, AuxSegNet | AALR) else model
+    assert isinstance(network, Segmenter | SegmentationOnly)
     moved = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved, tuple(info.class_names)
 
 
-class _SegmentationOnly(nn.Module):
+class SegmentationOnly(nn.Module):
     """The segmentation of a multi-task network, refined where it is; what only its other tasks need is not computed."""
 
     def __init__(self, network: AuxSegNet | AALR) -> None:
@@ -90,17 +91,17 @@ def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> It
         for item in scores:
             yield item.image_id, labels_at_size(as_tensor(item.probabilities), item.size).cpu().numpy()
         return
-    refine = _Refinement(crf)
-    # an item is the scores of all classes, up to hundreds of MB: one in work for each worker and one waiting
-    workers, in_flight = context.workers, context.workers + 1
-    if workers == 0 or resolve_device(context).type != "cpu":
-        yield from map(refine, scores)
-    elif crf.backend == "pydensecrf":
-        # a tensor that is one of a batch would be sent with the whole batch
-        arrays = (_as_arrays(item) for item in scores)
-        yield from map_in_processes(refine, arrays, workers=workers, what="dense CRF", in_flight=in_flight)
-    else:
-        yield from map_in_threads(refine, scores, workers=workers, in_flight=in_flight, torch_threads=1)
+    reference = crf.backend == "pydensecrf"
+    # an item is the scores of all classes, up to hundreds of MB: one in work for each worker and one waiting; and a
+    # tensor that is one of a batch would be sent to a process with the whole batch
+    yield from map_beside_network(
+        _Refinement(crf),
+        map(_as_arrays, scores) if reference and context.workers else scores,
+        context,
+        what="dense CRF",
+        in_flight=context.workers + 1,
+        holds_the_lock=reference,
+    )
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,13 @@ class _Refinement:
 
 
 def _as_arrays(item: Scores) -> Scores:
-    image = None if item.image is None else as_tensor(item.image).numpy()
-    return Scores(item.image_id, as_tensor(item.probabilities).numpy(), image, item.size)
+    image = None if item.image is None else as_tensor(item.image).cpu().numpy()
+    return Scores(item.image_id, as_tensor(item.probabilities).cpu().numpy(), image, item.size)
+
+
+def allowed_classes(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
+    """(N, K, 1, 1) float32: 1 for background and the classes that an image's labels name, else 0."""
+    return functional.pad(image_label_tensor(dataset, ids, device), (1, 0), value=1)[:, :, None, None]
 
 
 def scores_of_batch(

@@ -9,14 +9,14 @@ import torch
 
 from wsss.config import Protocol, SegmenterLabels
 from wsss.context import RunContext
-from wsss.data import Dataset, load_dataset
+from wsss.data import load_dataset
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size
 from wsss.ops.pseudo_labels import mask_by_saliency
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import image_batches, resolve_device
-from wsss.stages.segmentation import load_segmentation_network, network_probabilities, scores_of_batch
+from wsss.stages.segmentation import allowed_classes, load_segmentation_network, network_probabilities, scores_of_batch
 from wsss.store import ArtifactReader
 
 
@@ -56,19 +56,12 @@ def segmenter_labels(
         with Progress("segmenter labels", len(ids), done=len(ids) - len(pending)) as progress:
             for batch_ids, images in image_batches(dataset, pending, context, device):
                 probabilities = network_probabilities(network, images, protocol)
-                probabilities *= _allowed(dataset, batch_ids).to(device)
+                probabilities *= allowed_classes(dataset, batch_ids, device)
                 sizes = [dataset.size(image_id) for image_id in batch_ids]
                 for item in scores_of_batch(batch_ids, images, probabilities, sizes, with_image=False):
                     labels = labels_at_size(as_tensor(item.probabilities), item.size).cpu().numpy()
                     artifact.write(item.image_id, _masked(labels, item.image_id, maps, settings.saliency_threshold))
                 progress.advance(len(batch_ids))
-
-
-def _allowed(dataset: Dataset, ids: list[str]) -> torch.Tensor:
-    """(N, K, 1, 1) with 1 for background and the classes of the image."""
-    present = np.stack([dataset.image_labels(image_id) for image_id in ids])
-    with_background = np.concatenate([np.ones((len(ids), 1), present.dtype), present], axis=1)
-    return torch.from_numpy(with_background.astype(np.float32))[:, :, None, None]
 
 
 def _masked(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,15 +15,13 @@ from wsss.errors import InputError
 from wsss.models import AALR
 from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
-from wsss.stages.training import train_to_checkpoint
+from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.aalr import AALRModule
-from wsss.training.checkpoint import build_model, load_model
+from wsss.training.checkpoint import build_model
 from wsss.training.validation import AalrValidation
 
 STAGE = "train_aalr"
-
-logger = logging.getLogger(__name__)
 
 
 def train_aalr(
@@ -57,7 +54,6 @@ def train_aalr(
     used = classifier if settings.start == "classifier" else None
     inputs = {"index": Path(index), "classifier": used, "weights": weights_file(settings.backbone)}
     attributes = provenance(STAGE, settings, inputs, context)
-    model_settings = {"backbone": settings.backbone.model_dump(mode="json"), **settings.network.model_dump(mode="json")}
     with StageState(output, stamp(STAGE, attributes)) as state:
         module = AALRModule(
             _network(settings, used, dataset, context.seed),
@@ -83,7 +79,7 @@ def train_aalr(
             settings=settings,
             context=context,
             validation=AalrValidation,
-            model_settings=model_settings,
+            model_settings=model_settings(settings),
             attributes=attributes,
         )
 
@@ -107,25 +103,14 @@ def _check(
 
 def _network(settings: TrainAalr, classifier: Path | None, dataset: Dataset, seed: int) -> AALR:
     """The network from its backbone's weights, or those of a trained classifier; other layers drawn from the seed."""
-    backbone = settings.backbone.model_dump(mode="json")
-    if classifier is not None:
-        before, info = load_model(classifier, "train_classifier", class_names=dataset.class_names)
-        own, theirs = settings.backbone.name, info.model_settings["backbone"]["name"]
-        if own != theirs:
-            raise InputError(
-                f"train_aalr.backbone.name is `{own}`, but {classifier} has the backbone `{theirs}`; make them the same"
-            )
-        # all of the backbone comes from the checkpoint: nothing is to be read or downloaded first
-        backbone |= {"weights": "none"}
-    values = {"backbone": backbone, **settings.network.model_dump(mode="json")}
-    network = build_model("aalr", values, dataset.num_classes, seed=seed)
+    network = (
+        build_model("aalr", model_settings(settings), dataset.num_classes, seed=seed)
+        if classifier is None
+        else network_from_checkpoint(
+            "aalr", settings, classifier, ("train_classifier",), dataset, stage=STAGE, seed=seed
+        )
+    )
     assert isinstance(network, AALR)
-    if classifier is not None:
-        try:
-            new = network.start_from(before.state_dict())
-        except ValueError as error:
-            raise InputError(f"{classifier}: {error}; train_aalr.backbone must be that of the checkpoint") from None
-        logger.info("train_aalr: %d tensors start anew, all others from %s", len(new), classifier)
     return network
 
 

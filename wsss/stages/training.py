@@ -1,19 +1,26 @@
-"""What stages that train a network share: validation, the training itself, and what it leaves."""
+"""What stages that train a network share: the weights it goes on from, validation, the training, and what it leaves."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from wsss.config import Training
+from wsss.config import TrainAalr, TrainAuxsegnet, Training
 from wsss.context import RunContext
 from wsss.data import Dataset
 from wsss.data.loaders import TrainingImages
+from wsss.errors import InputError
+from wsss.models import AALR, AuxSegNet
 from wsss.state import StageState
+from wsss.training.checkpoint import build_model, load_model
 from wsss.training.modules import TrainingModule
 from wsss.training.outputs import write_outputs
 from wsss.training.trainer import run_training
 from wsss.training.validation import Validation, batch_limits
+
+logger = logging.getLogger(__name__)
 
 
 def train_to_checkpoint(
@@ -73,3 +80,51 @@ def _validation(kind: type[Validation], dataset: Dataset, settings: Training, co
     if "val" not in dataset.splits or (kind.wants_masks and not dataset.has_masks("val")):
         return None
     return kind(dataset, "val", dataset.class_names, **batch_limits(settings, context))
+
+
+def model_settings(settings: TrainAuxsegnet | TrainAalr) -> dict[str, Any]:
+    """What a network of several tasks is built from: its backbone, and its own settings beside it."""
+    return {"backbone": settings.backbone.model_dump(mode="json"), **settings.network.model_dump(mode="json")}
+
+
+def network_from_checkpoint(
+    kind: str,
+    settings: TrainAuxsegnet | TrainAalr,
+    checkpoint: Path,
+    stages: tuple[str, ...],
+    dataset: Dataset,
+    *,
+    stage: str,
+    seed: int,
+) -> AuxSegNet | AALR:
+    """A network with the weights of a checkpoint wherever these fit, and new layers drawn from the seed.
+
+    Args:
+        kind: Which network, as in `wsss.training.checkpoint.MODELS`; it has `start_from`.
+        settings: Of the stage.
+        checkpoint: To go on from.
+        stages: Those that may have made the checkpoint.
+        dataset: Whose classes it must have.
+        stage: Name of the stage, for messages.
+        seed: Of the new layers.
+
+    Raises:
+        InputError: If the checkpoint cannot be read, or has another backbone.
+    """
+    before, info = load_model(checkpoint, stages, class_names=dataset.class_names)
+    own, theirs = settings.backbone.name, info.model_settings["backbone"]["name"]
+    if own != theirs:
+        raise InputError(
+            f"{stage}.backbone.name is `{own}`, but {checkpoint} has the backbone `{theirs}`; make them the same"
+        )
+    # all of the backbone comes from the checkpoint: nothing is to be read or downloaded first
+    values = model_settings(settings)
+    values["backbone"] |= {"weights": "none"}
+    network = build_model(kind, values, dataset.num_classes, seed=seed)
+    assert isinstance(network, AuxSegNet | AALR)
+    try:
+        new = network.start_from(before.state_dict())
+    except ValueError as error:
+        raise InputError(f"{checkpoint}: {error}; {stage}.backbone must be that of the checkpoint") from None
+    logger.info("%s: %d tensors start anew, all others from %s", stage, len(new), checkpoint)
+    return network

@@ -18,10 +18,9 @@ from wsss.models import AuxSegNet
 from wsss.ops.cams import refine_cams, scaled_images
 from wsss.ops.pseudo_labels import fuse_scores_with_saliency, strongest_plane
 from wsss.ops.saliency_labels import refine_saliency
-from wsss.parallel import map_in_processes, map_in_threads
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import PIXELS_PER_FORWARD, image_batches, resolve_device
+from wsss.stages.inference import image_batches, images_per_forward, map_beside_network, resolve_device
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
@@ -64,7 +63,16 @@ def update_labels(
         maps = ArtifactReader(saliency, "saliency")
         refined = _refined(network, settings, dataset, maps, pending, context, device)
         with Progress("update labels", len(ids), done=len(ids) - len(pending)) as progress:
-            for image_id, arrays, classes in _finished(refined, finish, settings, context, device):
+            crf = settings.saliency_crf
+            done = map_beside_network(
+                finish,
+                refined,
+                context,
+                what="update_labels",
+                in_flight=2 * context.workers,
+                holds_the_lock=crf is not None and crf.backend == "pydensecrf",
+            )
+            for image_id, arrays, classes in done:
                 artifact.write(image_id, arrays, classes=classes)
                 progress.advance()
 
@@ -116,7 +124,7 @@ def _refined(
     for batch_ids, batch in image_batches(dataset, ids, context, device):
         photographs = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         images = scaled_images(batch, (settings.scale,))[0]
-        count = max(1, PIXELS_PER_FORWARD[device.type] // (images.shape[2] * images.shape[3]))
+        count = images_per_forward(images)
         for start in range(0, len(batch_ids), count):
             made = network(images[start : start + count], outputs=wanted)
             cams = refine_cams(made.cams, made.pairwise_affinity).cpu().numpy()
@@ -169,16 +177,3 @@ class _Finish:
         if self._settings.saliency_crf is not None:
             mean = refine_saliency(mean.clip(0, 1), item.image, self._settings.saliency_crf, self._device)
         return resize_map((mean * 255).round().clip(0, 255).astype(np.uint8), size)
-
-
-def _finished(
-    refined: Iterator[_Refined], finish: _Finish, settings: UpdateLabels, context: RunContext, device: torch.device
-) -> Iterator[Finished]:
-    """The labels of all images, in order; several are in work at a time, so that no image is waited for alone."""
-    crf, workers = settings.saliency_crf, context.workers
-    if workers == 0 or device.type != "cpu":
-        yield from map(finish, refined)
-    elif crf is not None and crf.backend == "pydensecrf":
-        yield from map_in_processes(finish, refined, workers=workers, what="update_labels")
-    else:
-        yield from map_in_threads(finish, refined, workers=workers, in_flight=2 * workers, torch_threads=1)

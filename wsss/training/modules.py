@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ def to_input(images: Tensor) -> Tensor:
     return images.to(dtype=torch.float32, memory_format=torch.channels_last).div_(255)
 
 
-class TrainingModule(LightningModule):
+class TrainingModule(LightningModule, ABC):
     """A network and its optimiser; a subclass says what the losses are.
 
     Args:
@@ -46,9 +47,9 @@ class TrainingModule(LightningModule):
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer_settings = optimizer
 
+    @abstractmethod
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The `loss` to minimise, and parts of it by name that are worth a curve."""
-        raise NotImplementedError
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One step of Lightning's loop."""

@@ -6,6 +6,7 @@ The stage `evaluate` makes the numbers that are reported; these tell whether a t
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -32,7 +33,7 @@ def batch_limits(settings: Training, context: RunContext) -> dict[str, int]:
     return {"workers": context.workers, "batch_size": context.batch_size, "pixels": pixels}
 
 
-class Validation:
+class Validation(ABC):
     """Measures a network on a split; a subclass says what.
 
     Images are whole, at scale 1, not padded; batches hold images of one size.
@@ -106,8 +107,9 @@ class Validation:
         """What is measured, of images in [0, 1]."""
         return network(images)
 
+    @abstractmethod
     def _measure(self, outputs: Iterator[tuple[Any, dict[str, Tensor]]]) -> dict[str, Any]:
-        raise NotImplementedError
+        """The numbers, of what `_ask` gave of each batch."""
 
     def _describe(self) -> dict[str, Any]:
         return {"split": self._split, "images": len(self._data), "protocol": "whole images, scale 1, no flip, no CRF"}

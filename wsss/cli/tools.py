@@ -1,0 +1,208 @@
+"""Commands beside the stages: checking a config, looking at what came out, taking it in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wsss.cli.guard import guarded
+from wsss.cli.logs import set_up_logging
+from wsss.cli.options import Index
+
+
+def schema(
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; none: to stdout.")] = None,
+) -> None:
+    """Prints the JSON schema of a config file, for editors that complete and check it."""
+    from wsss.cli.schema import schema_text
+
+    if output is None:
+        typer.echo(schema_text(), nl=False)
+    else:
+        output.write_text(schema_text(), encoding="utf-8")
+
+
+def check(
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; a later one is laid over others.")],
+) -> None:
+    """Says what is wrong with a config and where, also with YAML that Snakemake refuses without naming file or line."""
+    from wsss.config.loading import deep_merge, read_yaml
+    from wsss.plan import checked_plan
+
+    set_up_logging(None)
+    with guarded():
+        values: dict[str, Any] = {}
+        for path in configs:
+            values = deep_merge(values, read_yaml(path))
+        plan = checked_plan(values, configs[-1])
+    typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
+
+
+def convert_weights(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The state dict to write, for backbone.weights.")],
+) -> None:
+    """Makes a state dict of resnet38d from its published weights; backbone.weights takes either file.
+
+    Understood are MXNet's file of the authors (ilsvrc-cls_rna-a1_cls1000_ep-0001.params; MXNet is not needed), and
+    files of PyTorch with the names of AffinityNet, whole classifiers and released checkpoints of AuxSegNet among them.
+    """
+    set_up_logging(None)
+    with guarded():
+        from wsss.models.resnet38d_weights import convert
+
+        tensors, parameters = convert(source, output)
+        typer.echo(f"{output}: {tensors} tensors, {parameters:,} parameters of resnet38d")
+
+
+def summary(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run: results/RUN.")],
+) -> None:
+    """Prints what a run measured and how long its stages took."""
+    from wsss.cli.summary import print_summary
+
+    set_up_logging(None)
+    with guarded():
+        print_summary(results)
+
+
+def inspect_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="An artifact.")],
+    image: Annotated[str, typer.Option(metavar="ID", help="Write the layers of this image as PNG files.")] = "",
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="With --image: where they go.")] = Path(),
+    sample: Annotated[int, typer.Option(min=0, help="Read only so many images; 0: all.")] = 0,
+) -> None:
+    """Prints what is in an artifact: attributes, class frequencies, coverage, sizes."""
+    set_up_logging(None)
+    with guarded():
+        from wsss.cli.inspect import inspect_artifact, write_layers
+
+        if not image:
+            inspect_artifact(file, sample=sample)
+            return
+        for path in write_layers(file, image, output):
+            typer.echo(str(path))
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of a variant and seed in it.")],
+    second: Annotated[Path, typer.Argument(metavar="RESULTS", help="Another one.")],
+) -> None:
+    """Prints the settings in which two runs differ, and what they measured side by side."""
+    set_up_logging(None)
+    with guarded():
+        from wsss.cli.compare import print_comparison
+
+        print_comparison(first, second)
+
+
+def export(
+    artifacts: Annotated[list[Path], typer.Argument(metavar="FILE.h5...", help="Labels or predictions.")],
+    index: Index,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the files go.")],
+    form: Annotated[
+        str, typer.Option("--format", metavar="voc|coco|mmseg", help="VOC PNGs, COCO JSON, MMSegmentation.")
+    ] = "voc",
+    truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of a split, to validate on.")] = "",
+    photographs: Annotated[
+        str, typer.Option(metavar="link|copy|none", help="Of VOC and MMSegmentation: how photographs come along.")
+    ] = "link",
+) -> None:
+    """Takes labels and predictions out: indexed PNGs as VOC has them, COCO JSON, or a layout of MMSegmentation."""
+    if form not in ("voc", "coco", "mmseg"):
+        raise typer.BadParameter(f"--format takes voc, coco or mmseg, got {form!r}")
+    if photographs not in ("link", "copy", "none"):
+        raise typer.BadParameter(f"--photographs takes link, copy or none, got {photographs!r}")
+    set_up_logging(None)
+    with guarded():
+        from wsss.exchange.export import export_maps
+
+        count = export_maps(artifacts, index=index, output=output, form=form, truth=truth, photographs=photographs)
+        typer.echo(f"{output}: {count} label maps")
+
+
+def import_labels(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey, values are classes.")
+    ],
+    index: Index,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
+    split: Annotated[str, typer.Option(help="train: labels to train on; val: predictions.")] = "train",
+) -> None:
+    """Makes an artifact of label maps that another program wrote, to view, evaluate and train on."""
+    set_up_logging(None)
+    with guarded():
+        from wsss.exchange.imports import import_labels as run_import
+
+        typer.echo(f"{output}: {run_import(folder, index=index, output=output, split=split)} images")
+
+
+def import_cams(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds ID.npy as PSA and IRN write them.")],
+    index: Index,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
+    split: Annotated[str, typer.Option(help="The images.")] = "train",
+    trust_pickles: Annotated[
+        bool, typer.Option("--trust-pickles", help="Open the files: pickles can run programs hidden in them.")
+    ] = False,
+) -> None:
+    """Makes an artifact of CAMs that PSA or IRN wrote (.npy dictionaries), to view, refine and evaluate.
+
+    A dictionary holds class -> map (classes from 0, without background), or `keys` with `cam` or `high_res`.
+    """
+    set_up_logging(None)
+    with guarded():
+        from wsss.exchange.imports import import_cams as run_import
+
+        count = run_import(folder, index=index, output=output, trust=trust_pickles, split=split)
+        typer.echo(f"{output}: {count} images")
+
+
+def view(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of runs: results/RUN.")],
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Config file of the first run; none: it is looked for.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: every one of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it is taken, the next free one.")] = 8000,
+    allow_host: Annotated[list[str], typer.Option(metavar="NAME", help="A further name of this machine.")] = [],  # noqa: B006
+    browser: Annotated[bool, typer.Option("--browser", help="Open the page in the browser.")] = False,
+) -> None:
+    """Shows runs as a web page: stages, numbers, and every layer of every image; works while a run is going on."""
+    set_up_logging(None)
+    with guarded(end="the page is closed"):
+        from wsss.viewer.serve import serve
+
+        serve(results, config=config, host=host, port=port, hosts=allow_host, open_browser=browser)
+
+
+def study(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config file of the study.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Holds the rows and the table: docs/studies/NAME.")],
+) -> None:
+    """Keeps every finished variant and seed of AuxSegNet as a JSON file, and writes the table of all of them."""
+    from wsss.cli.study import collect_rows
+
+    set_up_logging(None)
+    with guarded():
+        written, missing = collect_rows(config, output)
+        for path in written:
+            typer.echo(f"new: {path}")
+        typer.echo(f"{output / 'README.md'}: {missing} rows are not finished yet")
+
+
+def add_tools(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command("schema")(schema)
+    app.command("check")(check)
+    app.command("convert_weights")(convert_weights)
+    app.command("summary")(summary)
+    app.command("inspect")(inspect_file)
+    app.command("compare")(compare)
+    app.command("export")(export)
+    app.command("import_labels")(import_labels)
+    app.command("import_cams")(import_cams)
+    app.command("view")(view)
+    app.command("study")(study)
