@@ -313,6 +313,27 @@ def test_probabilities_can_be_refined_in_place_of_logits(unary: str) -> None:
         assert torch.allclose(found, expected, atol=1e-5)
 
 
+def test_queries_and_keys_that_start_the_same_make_every_position_most_akin_to_itself() -> None:
+    cosine = build(similarity="cosine", temperature=0.1, query_key_start="same", affinity="segmentation")
+    affinity = cosine(photographs(), ("pairwise_affinity",)).pairwise_affinity
+    assert affinity is not None
+    rows_of = affinity.dense()
+    assert torch.equal(rows_of.argmax(-1), torch.arange(rows_of.shape[1]).expand(2, -1))
+    independent = build(similarity="cosine", temperature=0.1, affinity="segmentation")
+    assert independent.segmentation.pairwise is not None
+    assert not torch.equal(independent.segmentation.pairwise.query.weight, independent.segmentation.pairwise.key.weight)
+
+
+def test_branches_can_be_normalised() -> None:
+    network = build(normalization="batch").train()
+    names = [name for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    assert [name for name in names if not name.startswith("backbone.")] == [
+        f"{task}.{place}" for task in ("segmentation", "saliency") for place in ("stem.1", "stem.4", "tail.1")
+    ]
+    features = network.segmentation.stem[:2](network.backbone(photographs()))
+    assert torch.allclose(features.mean((0, 2, 3)), torch.zeros(8), atol=1e-5)
+
+
 def test_identity_leaves_predictions_alone() -> None:
     """With all weight on segmentation and its affinity the identity, refined equals initial."""
     network = build(unary_affinity=False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -28,14 +29,13 @@ def inputs(seed: int = 0, images: int = 2) -> dict[str, Tensor]:
     return {**features, **weights, "values": draw(images, 4, *SIZE)}
 
 
-def fused(given: dict[str, Tensor], dense_positions: int, **settings: bool) -> Affinity:
-    whiten = settings.pop("whiten", False)
+def fused(given: dict[str, Tensor], dense_positions: int, *, normalize_rows: bool = False, **pairwise: Any) -> Affinity:
     pair = [
-        pairwise_affinity(given[f"{t}_query"], given[f"{t}_key"], whiten=whiten, dense_positions=dense_positions)
+        pairwise_affinity(given[f"{t}_query"], given[f"{t}_key"], dense_positions=dense_positions, **pairwise)
         for t in ("a", "b")
     ]
     weights = FusionWeights(given["kernel"], given["mix"], given["bias"])
-    return cross_task_affinity(*pair, weights, **settings)
+    return cross_task_affinity(*pair, weights, normalize_rows=normalize_rows)
 
 
 def gathered(given: dict[str, Tensor], affinity: Affinity) -> Tensor:
@@ -54,6 +54,22 @@ def test_rows_are_softmax_of_products_without_scaling() -> None:
     assert torch.allclose(affinity.apply_transposed(values), torch.tensor([[[[7.0, 5.0]]]]))
 
 
+def test_temperature_divides_the_products() -> None:
+    queries = torch.tensor([[[[1.0, 0.0]]]])
+    keys = torch.tensor([[[[math.log(3.0) / 10, 0.0]]]])
+    affinity = pairwise_affinity(queries, keys, temperature=0.1)
+    assert torch.allclose(affinity.dense(), torch.tensor([[[0.75, 0.25], [0.5, 0.5]]]))
+
+
+def test_by_cosine_no_position_wins_by_the_length_of_its_key() -> None:
+    # unit keys at 0 and 90 degrees, the second one a hundred times as long; query 0 points to the first
+    queries = torch.tensor([[[[2.0, 0.0]], [[0.0, 3.0]]]])
+    keys = torch.tensor([[[[1.0, 0.0]], [[0.0, 100.0]]]])
+    share = 1 / (1 + math.exp(-1 / 0.5))
+    expected = torch.tensor([[[share, 1 - share], [1 - share, share]]])
+    assert torch.allclose(pairwise_affinity(queries, keys, cosine=True, temperature=0.5).dense(), expected)
+
+
 def test_values_are_gathered_in_row_major_order() -> None:
     matrix = torch.zeros(1, 6, 6)
     matrix[0, 4, 2] = 1.0  # position (1, 1) takes the value of position (0, 2)
@@ -63,10 +79,12 @@ def test_values_are_gathered_in_row_major_order() -> None:
     assert found.sum() == 2.0
 
 
-@pytest.mark.parametrize("settings", [{}, {"whiten": True}, {"normalize_rows": True}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"whiten": True, "cosine": True, "temperature": 0.2}, {"normalize_rows": True}]
+)
 @pytest.mark.parametrize("block_rows", [1, 2, 4, 34, 35, 100])
 def test_blocks_of_rows_give_the_same_values_and_gradients(
-    settings: dict[str, bool], block_rows: int, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], block_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", block_rows * 2 * POSITIONS)
     whole, parts = inputs(), inputs()

@@ -113,6 +113,16 @@ def test_maps_from_a_folder(index_path: Path, maps: Path, tmp_path: Path) -> Non
         assert reader.attributes["inputs"]["index"] == before["index"]
 
 
+def test_an_exponent_lays_the_values_of_a_source_out_anew(index_path: Path, maps: Path, tmp_path: Path) -> None:
+    written = []
+    for gamma in (1.0, 0.5):
+        output = tmp_path / f"{gamma}.h5"
+        saliency(Saliency(source="folder", folder=str(maps), gamma=gamma), index=index_path, output=output)
+        written.append(_read(output, load_dataset(index_path)))
+    for image_id, values in written[0].items():
+        assert np.array_equal(written[1][image_id], np.round(255 * np.sqrt(values / 255)).astype(np.uint8))
+
+
 @pytest.mark.parametrize("mode", ["I;16", "RGB", "LA", "P"])
 def test_maps_in_other_forms_are_read_as_grey(index_path: Path, maps: Path, tmp_path: Path, mode: str) -> None:
     plain = {path.stem: np.asarray(Image.open(path)) for path in maps.iterdir()}

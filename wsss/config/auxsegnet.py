@@ -41,6 +41,14 @@ class AuxSegNetNetwork(Settings):
     Inferred."""
     whiten_pairwise: bool = False
     """Subtract the spatial mean from queries and keys, as in Disentangled Non-Local. Inferred; ICCV does not."""
+    similarity: Literal["dot", "cosine"] = "dot"
+    """What compares two pixels: the product of query and key (ICCV), or the cosine of the angle between them, so that
+    no pixel is akin to all others by the length of its key. Inferred."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Divides products or cosines before the softmax (ICCV: 1, no scaling). Inferred."""
+    query_key_start: Literal["independent", "same"] = "independent"
+    """Whether the weights of keys start as a copy of the queries', so that a pixel is most akin to itself and its like
+    before anything is learned, or as random ones of their own (ICCV). Inferred."""
     transpose_affinity: bool = False
     """Refine predictions by the transposed affinity, as the ICCV text says; its code does not."""
     normalize_rows: bool = False
@@ -56,6 +64,9 @@ class AuxSegNetNetwork(Settings):
     atrous_rates: tuple[int, int, int] = (6, 12, 18)
     """Dilations of the three convolutions of a branch, at stride 8 (ICCV: 6 and 12; 18 is in the code alone). Halving
     them at stride 16 keeps their reach in pixels. Inferred."""
+    normalization: Literal["none", "batch"] = "none"
+    """Whether the convolutions of the branches are followed by batch normalisation. ICCV has none: the features of its
+    backbone are normalised, those of others are not, and branches on them learn slowly or not at all. Inferred."""
     last_convolution: bool = True
     """Whether the third convolution is there, between affinity and prediction (in the ICCV code, not in its text)."""
     dropout: float = Field(default=0.5, ge=0, lt=1)

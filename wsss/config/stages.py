@@ -29,6 +29,9 @@ class Saliency(Settings):
     """For `superpixels`: about how many segments an image is divided into."""
     compactness: float = Field(default=20.0, gt=0)
     """For `superpixels`: weight of position against colour in SLIC."""
+    gamma: float = Field(default=1.0, gt=0)
+    """Exponent on the values in [0, 1] of any source. What learns from saliency takes 0.5 for the border of an object
+    (AuxSegNet); a source whose objects end at another value t gets there with log 0.5 / log t. Inferred."""
 
     @model_validator(mode="after")
     def _check(self) -> Saliency:

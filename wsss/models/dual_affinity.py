@@ -13,21 +13,27 @@ class PairwiseAffinity(nn.Module):
     """Queries and keys of one task (AuxSegNet, section 3.2): 1 x 1 convolutions with bias.
 
     Args:
-        channels: Of the features.
-        whiten: Whether spatial means are subtracted.
-        dense_positions: Positions up to which the matrix is held as a whole.
+        settings: Of the whole network.
     """
 
-    def __init__(self, channels: int, *, whiten: bool, dense_positions: int) -> None:
+    def __init__(self, settings: config.AuxSegNetNetwork) -> None:
         super().__init__()
-        self.query = nn.Conv2d(channels, channels, 1)
-        self.key = nn.Conv2d(channels, channels, 1)
-        self.whiten, self.dense_positions = whiten, dense_positions
+        self.query = nn.Conv2d(settings.channels, settings.channels, 1)
+        self.key = nn.Conv2d(settings.channels, settings.channels, 1)
+        if settings.query_key_start == "same":
+            self.key.load_state_dict(self.query.state_dict())
+        self.settings = settings
 
     def forward(self, features: Tensor) -> Affinity:
         """Of features (N, D, h, w); the rows of the matrix sum to 1."""
+        settings = self.settings
         return pairwise_affinity(
-            self.query(features), self.key(features), whiten=self.whiten, dense_positions=self.dense_positions
+            self.query(features),
+            self.key(features),
+            whiten=settings.whiten_pairwise,
+            cosine=settings.similarity == "cosine",
+            temperature=settings.temperature,
+            dense_positions=settings.dense_positions,
         )
 
 
@@ -135,11 +141,11 @@ class TaskBranch(nn.Module):
         super().__init__()
         width, rates = settings.channels, settings.atrous_rates
         self.stem = nn.Sequential(
-            *_dilated(in_channels, width, rates[0]),
-            *_dilated(width, width, rates[1]),
+            *_dilated(in_channels, width, rates[0], settings.normalization),
+            *_dilated(width, width, rates[1], settings.normalization),
         )
         self.tail = nn.Sequential(
-            *(_dilated(width, width, rates[2]) if settings.last_convolution else ()),
+            *(_dilated(width, width, rates[2], settings.normalization) if settings.last_convolution else ()),
             nn.Conv2d(width, out_channels, 1, bias=False),
         )
         for module in self.modules():
@@ -147,11 +153,7 @@ class TaskBranch(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
         pairwise = affinity and settings.pairwise_affinity
         unary = affinity and settings.unary_affinity
-        self.pairwise = (
-            PairwiseAffinity(width, whiten=settings.whiten_pairwise, dense_positions=settings.dense_positions)
-            if pairwise
-            else None
-        )
+        self.pairwise = PairwiseAffinity(settings) if pairwise else None
         self.unary = UnaryAffinity(width) if unary else None
         self.pairwise_enhances = pairwise and settings.pairwise_acts_on != "predictions"
         self.unary_enhances = unary and settings.unary_acts_on != "predictions"
@@ -173,5 +175,8 @@ class TaskBranch(nn.Module):
         return self.tail(features)
 
 
-def _dilated(in_channels: int, out_channels: int, rate: int) -> tuple[nn.Module, nn.Module]:
-    return nn.Conv2d(in_channels, out_channels, 3, padding=rate, dilation=rate), nn.ReLU(inplace=True)
+def _dilated(in_channels: int, out_channels: int, rate: int, normalization: str) -> list[nn.Module]:
+    """Convolution, normalisation where there is one, ReLU."""
+    normalized = [nn.BatchNorm2d(out_channels)] if normalization == "batch" else []
+    convolution = nn.Conv2d(in_channels, out_channels, 3, padding=rate, dilation=rate, bias=not normalized)
+    return [convolution, *normalized, nn.ReLU(inplace=True)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 BLOCK_ELEMENTS = 2**22
@@ -131,13 +132,24 @@ class BlockedAffinity(Affinity):
         )
 
 
-def pairwise_affinity(queries: Tensor, keys: Tensor, *, whiten: bool = False, dense_positions: int = 1024) -> Affinity:
+def pairwise_affinity(
+    queries: Tensor,
+    keys: Tensor,
+    *,
+    whiten: bool = False,
+    cosine: bool = False,
+    temperature: float = 1.0,
+    dense_positions: int = 1024,
+) -> Affinity:
     """Softmax over all positions of the products of query and keys, without scaling (AuxSegNet, section 3.2).
 
     Args:
         queries: (N, D, h, w).
         keys: (N, D, h, w).
         whiten: Whether their spatial means are subtracted first (Disentangled Non-Local, Yin et al. 2020).
+        cosine: Whether both are made unit vectors, after that, so that no position is akin to all others by the length
+            of its key. Inferred.
+        temperature: Divides the products. Inferred; 1 is AuxSegNet's.
         dense_positions: Positions up to which the matrix is held as a whole.
 
     Returns:
@@ -151,6 +163,10 @@ def pairwise_affinity(queries: Tensor, keys: Tensor, *, whiten: bool = False, de
     if whiten:
         queries = queries - queries.mean((-2, -1), keepdim=True)
         keys = keys - keys.mean((-2, -1), keepdim=True)
+    if cosine:
+        queries, keys = functional.normalize(queries, dim=1), functional.normalize(keys, dim=1)
+    if temperature != 1:
+        queries = queries / temperature
     size = (queries.shape[-2], queries.shape[-1])
     rows, columns = to_rows(queries), keys.flatten(2)
     if size[0] * size[1] <= dense_positions:

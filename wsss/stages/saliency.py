@@ -44,25 +44,30 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
     attributes = provenance("saliency", settings, inputs, context)
     if folder is not None:
         attributes["inputs"]["maps"] = folder.fingerprint()
+    curve = np.round(255 * np.linspace(0, 1, 256) ** settings.gamma).astype(np.uint8)
     with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
         pending = artifact.pending(ids)
         if folder is not None:
             # all of them on resume too: they are judged together
-            _write(artifact, ids, ids, (folder.read(image_id, dataset.size(image_id)) for image_id in ids))
+            read = (folder.read(image_id, dataset.size(image_id)) for image_id in ids)
+            _write(artifact, ids, ids, read, curve)
             folder.check_read()
         elif network is not None:
-            _write(artifact, ids, pending, _from_network(network, dataset, pending))
+            _write(artifact, ids, pending, _from_network(network, dataset, pending), curve)
         else:
             function = partial(_from_superpixels, settings, dataset)
             maps = map_in_processes(function, pending, workers=context.workers, what="saliency")
-            _write(artifact, ids, pending, maps)
+            _write(artifact, ids, pending, maps, curve)
 
 
-def _write(artifact: ImageArtifact, ids: Sequence[str], todo: Sequence[str], maps: Iterator[np.ndarray]) -> None:
+def _write(
+    artifact: ImageArtifact, ids: Sequence[str], todo: Sequence[str], maps: Iterator[np.ndarray], curve: np.ndarray
+) -> None:
+    """Writes maps with each of their values replaced by its place on the curve (256,) uint8."""
     with Progress("saliency", len(ids), done=len(ids) - len(todo)) as progress:
         for image_id, saliency_map in zip(todo, maps, strict=True):
             if image_id not in artifact.done:
-                artifact.write(image_id, {KIND: saliency_map})
+                artifact.write(image_id, {KIND: curve[saliency_map]})
             progress.advance()
 
 
