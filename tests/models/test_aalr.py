@@ -58,6 +58,17 @@ def test_a_mode_runs_what_it_needs_and_no_more(outputs: tuple[str, ...], ran: se
     assert {name for name, value in vars(found).items() if value is not None} == set(outputs)
 
 
+def test_the_embeddings_can_be_normalised() -> None:
+    built = network(normalization="batch")
+    built.normalization.train()
+    seen: list[Tensor] = []
+    built.normalization.register_forward_hook(lambda _module, _input, output: seen.append(output))
+    found = built(images(), ("embeddings",))
+    assert torch.allclose(seen[0].mean((0, 2, 3)), torch.zeros(6), atol=1e-5)
+    assert torch.equal(found.embeddings, seen[0].relu())
+    assert set(network().state_dict()) < set(built.state_dict())
+
+
 def test_unknown_output() -> None:
     with pytest.raises(ValueError, match="no output `logits`, only class_logits, cams"):
         network()(images(), ("logits",))

@@ -55,8 +55,8 @@ SEGMENTATION = ("segmentation_logits",)
 class AALR(nn.Module):
     """Classification and segmentation on one backbone.
 
-    The classification branch is `Classifier`'s; the segmentation branch has two dilated convolutions without
-    normalisation (RRM, released code).
+    The classification branch is `Classifier`'s; the segmentation branch has two dilated convolutions (RRM, released
+    code), without normalisation unless the settings say so.
 
     Args:
         backbone: Settings of the feature extractor, or its name. A name alone stands for the weights of a package
@@ -76,6 +76,7 @@ class AALR(nn.Module):
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
         self.embedding = _dilated(self.backbone.channels, settings.channels, settings.dilation)
+        self.normalization = nn.BatchNorm2d(settings.channels) if settings.normalization == "batch" else nn.Identity()
         self.segmentation = _dilated(settings.channels, num_classes + 1, settings.dilation)
         for layer in (self.classifier, self.embedding, self.segmentation):
             nn.init.xavier_uniform_(layer.weight)
@@ -105,7 +106,7 @@ class AALR(nn.Module):
         if "cams" in outputs:
             made["cams"] = functional.relu(self.classifier(class_features))
         if "segmentation_logits" in outputs or "embeddings" in outputs:
-            made["embeddings"] = functional.relu(self.embedding(features))
+            made["embeddings"] = functional.relu(self.normalization(self.embedding(features)))
         if "segmentation_logits" in outputs:
             made["segmentation_logits"] = self.segmentation(made["embeddings"])
         return AALROutput(**{name: made[name] for name in outputs})
