@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from tests.stages.evaluated import make_run, true_mask, write_labels, write_prediction
-from wsss.cli import study
 from wsss.cli.study import collect_rows
 from wsss.config import Evaluate
 from wsss.context import RunContext
@@ -21,7 +20,7 @@ from wsss.stages.evaluate import evaluate
 VARIANTS = {"second": {}, "first": {"train_auxsegnet": {"network": {"unary_affinity": False}}}}
 
 
-def training(checkpoint: Path) -> dict[str, Any]:
+def training(checkpoint: Path, stage: str) -> dict[str, Any]:
     """In place of what a checkpoint says of its training."""
     return {"training": {"minutes": 2.0, "git_commit": "c0ffee"}, "training_settings": {"epochs": 3}}
 
@@ -46,7 +45,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sections = {"data": {"name": "demo"}, "methods": ["auxsegnet"], "auxsegnet": rounds, "variants": VARIANTS}
     path.write_text(yaml.safe_dump({**sections, "train_segmenter": {"labels": []}}, sort_keys=False))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(study, "_training", training)
+    monkeypatch.setattr("wsss.cli.study.auxsegnet.training_part", training)
     return path
 
 
