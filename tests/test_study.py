@@ -97,6 +97,18 @@ def test_other_seeds_join_the_mean_and_changed_rows_lose_nothing(config: Path, t
     assert "| 62.5 |" in (tmp_path / "docs/README.md").read_text()
 
 
+def test_seeds_of_a_run_without_variants_are_rows(config: Path, tmp_path: Path):
+    sections = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump({**sections, "variants": {}, "seeds": [0, 1]}))
+    (tmp_path / "results/ladder/second").rename(tmp_path / "results/ladder/base")
+    written, missing = collect_rows(config, tmp_path / "docs")
+    assert [path.name.rsplit("-", 1)[0] for path in written] == ["base-seed0"]
+    assert missing == 1
+    row = json.loads(written[0].read_text())
+    assert row["differs_by"] == {}
+    assert row["auxsegnet"]["rounds"] == 1
+
+
 def test_the_table_can_be_made_of_the_rows_alone(config: Path, tmp_path: Path):
     collect_rows(config, tmp_path / "docs")
     table = tmp_path / "docs/README.md"
