@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from tests.stages.evaluated import make_run, true_mask, write_labels, write_prediction
-from wsss.cli import study
 from wsss.cli.study import collect_rows
 from wsss.config import Evaluate
 from wsss.context import RunContext
@@ -21,7 +20,7 @@ from wsss.stages.evaluate import evaluate
 VARIANTS = {"second": {}, "first": {"train_auxsegnet": {"network": {"unary_affinity": False}}}}
 
 
-def training(checkpoint: Path) -> dict[str, Any]:
+def training(checkpoint: Path, stage: str) -> dict[str, Any]:
     """In place of what a checkpoint says of its training."""
     return {"training": {"minutes": 2.0, "git_commit": "c0ffee"}, "training_settings": {"epochs": 3}}
 
@@ -46,7 +45,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sections = {"data": {"name": "demo"}, "methods": ["auxsegnet"], "auxsegnet": rounds, "variants": VARIANTS}
     path.write_text(yaml.safe_dump({**sections, "train_segmenter": {"labels": []}}, sort_keys=False))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(study, "_training", training)
+    monkeypatch.setattr("wsss.cli.study.auxsegnet.training_part", training)
     return path
 
 
@@ -96,6 +95,18 @@ def test_other_seeds_join_the_mean_and_changed_rows_lose_nothing(config: Path, t
     assert len(written) == 1
     assert len(list((tmp_path / "docs").glob("first-seed0-*.json"))) == 2
     assert "| 62.5 |" in (tmp_path / "docs/README.md").read_text()
+
+
+def test_seeds_of_a_run_without_variants_are_rows(config: Path, tmp_path: Path):
+    sections = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump({**sections, "variants": {}, "seeds": [0, 1]}))
+    (tmp_path / "results/ladder/second").rename(tmp_path / "results/ladder/base")
+    written, missing = collect_rows(config, tmp_path / "docs")
+    assert [path.name.rsplit("-", 1)[0] for path in written] == ["base-seed0"]
+    assert missing == 1
+    row = json.loads(written[0].read_text())
+    assert row["differs_by"] == {}
+    assert row["auxsegnet"]["rounds"] == 1
 
 
 def test_the_table_can_be_made_of_the_rows_alone(config: Path, tmp_path: Path):

@@ -202,8 +202,20 @@ def test_only_what_is_asked_for_is_computed() -> None:
     assert ask("refined_segmentation_logits") == own | {"segmentation.tail"} | other
     assert ask("pairwise_affinity") == {f"{t}.{m}" for t in ("segmentation", "saliency") for m in ("stem", "pairwise")}
     assert ask("unary_affinity") == {f"{t}.{m}" for t in ("segmentation", "saliency") for m in ("stem", "unary")}
+    assert ask("segmentation_features") == {"segmentation.stem"}
+    assert not ask("features")
     assert not ask()
     assert len(ask(*network.available)) == 11
+
+
+@pytest.mark.parametrize("rung", ["segmentation", "unary_both"])
+def test_features_are_those_that_the_branch_starts_from(rung: str) -> None:
+    network = build(**LADDER[rung])
+    found = network(photographs())
+    features = network.backbone(photographs())
+    assert torch.equal(found.features, features)
+    assert torch.equal(found.segmentation_features, network.segmentation.stem(features))
+    assert found.segmentation_features.shape == (2, 8, 5, 6)
 
 
 def test_cams_cost_one_more_run_of_the_classifier_and_are_not_computed_in_training() -> None:

@@ -105,6 +105,18 @@ def test_training_leaves_what_every_training_leaves(run: Run) -> None:
     assert "saliency" in run.model.with_name("curves.csv").read_text().splitlines()[0]
 
 
+def test_losses_of_aalr_can_join_a_round(run: Run, tmp_path: Path) -> None:
+    further = {"adaptive_affinity": {"weight": 1.0, "offset": 1}, "label_reassign": {"weight": 1.0}}
+    # labels are reassigned within an image's own classes, also where nothing learns to classify
+    alone = {**NETWORK, "saliency": False, "classification": False, "affinity": "off"}
+    for name, network in (("whole", NETWORK), ("alone", alone)):
+        model = tmp_path / name / "model.ckpt"
+        run.train(run.seeds, run.classifier, model, network=network, **further)
+        curves = model.with_name("curves.csv").read_text().splitlines()[0].split(",")
+        assert {"adaptive_affinity", "label_reassign"} < set(curves)
+        assert model.with_name("epochs.csv").read_text().startswith("epoch,step,reassigned,reassigned background,")
+
+
 def test_another_backbone_than_the_classifier_s_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"backbone\.name is `resnet50`, but .* has the backbone `test_resnet`"):
         run.train(run.seeds, run.classifier, tmp_path / "m.ckpt", backbone={**BACKBONE, "name": "resnet50"})

@@ -196,7 +196,7 @@ def test_every_confidence_at_every_resolution(source: str, resolution: str, monk
         seen.append((tuple(labels.shape), None if confidence is None else confidence.requires_grad))
         return probabilities.sum() * 0
 
-    monkeypatch.setattr("wsss.training.aalr.adaptive_affinity_loss", record)
+    monkeypatch.setattr("wsss.training.label_losses.adaptive_affinity_loss", record)
     module(adaptive_affinity={"confidence": source, "resolution": resolution}).losses(batch())
     side = 4 if resolution == "feature" else 64
     assert seen == [((4, side, side), None if source == "none" else False)]
@@ -214,8 +214,8 @@ def test_which_losses_see_reassigned_labels(apply_to: str, step: int, monkeypatc
         return loss
 
     monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", random_masks)
-    for name in ("balanced_cross_entropy", "adaptive_affinity_loss"):
-        monkeypatch.setattr(f"wsss.training.aalr.{name}", record(name))
+    for home, name in (("aalr", "balanced_cross_entropy"), ("label_losses", "adaptive_affinity_loss")):
+        monkeypatch.setattr(f"wsss.training.{home}.{name}", record(name))
     changes: dict[str, Any] = {"adaptive_affinity": {"resolution": "image"}}
     module(step, label_reassign={"apply_to": "embedding"}, **changes).eval().losses(batch())
     plain = dict(seen)

@@ -14,8 +14,9 @@ from wsss.config import Augmentation, AuxSegNetLossWeights, AuxSegNetNetwork, Op
 from wsss.context import RunContext
 from wsss.data.loaders import Draw, TrainingImages
 from wsss.models import AuxSegNet
+from wsss.training.auxsegnet import AuxSegNetModule
 from wsss.training.checkpoint import build_model, load_model, save_model
-from wsss.training.modules import AuxSegNetModule, to_input
+from wsss.training.modules import to_input
 from wsss.training.schedule import build_optimizer
 from wsss.training.trainer import run_training
 from wsss.training.validation import AuxSegNetValidation

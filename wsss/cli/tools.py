@@ -182,7 +182,7 @@ def study(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config file of the study.")],
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Holds the rows and the table: docs/studies/NAME.")],
 ) -> None:
-    """Keeps every finished variant and seed of AuxSegNet as a JSON file, and writes the table of all of them."""
+    """Keeps every finished variant and seed as a JSON file, and writes the table of each method of all of them."""
     from wsss.cli.study import collect_rows
 
     set_up_logging(None)

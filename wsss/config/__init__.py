@@ -7,14 +7,13 @@ from wsss.config.aalr import (
     AalrLossWeights,
     AalrNetwork,
     AalrOptimizer,
-    AdaptiveAffinity,
     DenseEnergy,
-    LabelReassign,
     TrainAalr,
 )
 from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
 from wsss.config.base import Settings
 from wsss.config.data import AnyData, DataSettings, DemoData, FolderData, VocData
+from wsss.config.label_losses import AdaptiveAffinity, LabelReassign, RoundsAdaptiveAffinity, RoundsLabelReassign
 from wsss.config.loading import load_config, parse_settings
 from wsss.config.networks import Augmentation, Backbone, Optimizer, Training
 from wsss.config.online_labels import OnlineCrf, OnlineLabels, Pamr, Par
@@ -64,6 +63,8 @@ __all__ = [
     "Protocol",
     "Report",
     "Rounds",
+    "RoundsAdaptiveAffinity",
+    "RoundsLabelReassign",
     "Runtime",
     "Saliency",
     "SaliencyCrf",

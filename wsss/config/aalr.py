@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from wsss.config.base import Settings
+from wsss.config.label_losses import AdaptiveAffinity, LabelReassign
 from wsss.config.networks import Augmentation, Optimizer, Training
 from wsss.config.online_labels import OnlineLabels
 from wsss.config.stages import Crf, Scales
@@ -48,55 +49,6 @@ class AalrOptimizer(Optimizer):
     momentum: float = Field(default=0.0, ge=0, lt=1)
     """Of `sgd`. 0.9 wants about a tenth of the learning rates."""
     weight_decay: float = Field(default=0.0005, ge=0)
-
-
-class AdaptiveAffinity(Settings):
-    """The adaptive affinity loss (authors' released code, but for what is marked as inferred)."""
-
-    weight: float = Field(default=1.0, ge=0)
-    """0 leaves the loss out. Inferred."""
-    decay: Literal["none", "exp10"] = "none"
-    """Whether the weight falls with the joint phase, to a tenth by 10^(-t/T), as in AAF. Inferred."""
-    offset: int = Field(default=4, ge=1)
-    """Pixels between the two of a pair."""
-    margin: float = Field(default=3.0, ge=0)
-    different_weight: float = Field(default=2.0, ge=0)
-    """Factor on pairs of different classes."""
-    edge_split: Literal["none", "fg_bg"] = "none"
-    """`none`: one mean over pairs of different classes, what the released code does. `fg_bg`: pairs of two objects and
-    pairs with background apart, what it means to do."""
-    confidence: Literal["crf", "cam", "seg", "none"] = "crf"
-    """What weights a pair: the refined scores of the mask (`crf`, whatever refined them), its CAM scores, the
-    segmentation's own probability, or nothing. Inferred."""
-    resolution: Literal["feature", "image"] = "feature"
-    """Where pairs are taken: the unsure bands between the regions of a mask are wider than `offset` pixels of the
-    image. Inferred."""
-
-
-class LabelReassign(Settings):
-    """The label reassign loss. Inferred throughout: the paper names the parts of it, its formula could not be read."""
-
-    weight: float = Field(default=1.0, ge=0)
-    """0 leaves the loss out."""
-    ramp: float = Field(default=0.1, ge=0, le=1)
-    """Share of the joint phase in which the weight rises from 0."""
-    embedding: Literal["segmentation", "backbone"] = "segmentation"
-    """Which vectors: those between the two convolutions of the segmentation branch, or the backbone's features."""
-    scope: Literal["batch", "image", "ema"] = "batch"
-    """Whose pixels make the centroid of an object class: the batch's, the image's, or a moving average's."""
-    apply_to: Literal["embedding", "all", "drop"] = "embedding"
-    """Which losses see the reassigned labels: this one alone, the segmentation losses too, or this one, while the cross
-    entropy ignores the changed pixels."""
-    margin: float = Field(default=0.1, ge=0)
-    """By how much of cosine similarity another class must be closer."""
-    temperature: float = Field(default=0.1, gt=0)
-    min_points: int = Field(default=5, ge=1)
-    """Pixels that a class must have to get a centroid."""
-    detach_centroids: bool = True
-    memory_momentum: float = Field(default=0.99, ge=0, lt=1)
-    """Of the moving average."""
-    warn_above: float = Field(default=0.3, ge=0, le=1)
-    """A class that loses more than this share of its pixels in an epoch is named in the log."""
 
 
 class DenseEnergy(Settings):

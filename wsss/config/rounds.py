@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
 from wsss.config.base import Settings
+from wsss.config.label_losses import RoundsAdaptiveAffinity, RoundsLabelReassign
 from wsss.config.networks import Augmentation, Training
 from wsss.config.stages import Crf
 
@@ -40,6 +41,8 @@ class TrainAuxsegnet(Training):
 
     network: AuxSegNetNetwork = AuxSegNetNetwork()
     loss_weights: AuxSegNetLossWeights = AuxSegNetLossWeights()
+    adaptive_affinity: RoundsAdaptiveAffinity = RoundsAdaptiveAffinity()
+    label_reassign: RoundsLabelReassign = RoundsLabelReassign()
     released_rate_groups: bool = False
     """Whether the layers that fuse the affinities learn as slowly as the backbone, as in the released code, whose
     names for fast layers miss them; else as fast as all new layers."""

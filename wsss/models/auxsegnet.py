@@ -39,6 +39,8 @@ class AuxSegNetOutput:
         refined_segmentation_logits: The same after the affinities.
         pairwise_affinity: The matrices that refine: the fused ones, or the only task's.
         unary_affinity: (N, 1, h, w), the fused distribution, or the only task's.
+        segmentation_features: (N, D, h, w), of the segmentation branch, before affinities improve them.
+        features: (N, D', h, w), of the backbone.
     """
 
     class_logits: Tensor | None = None
@@ -49,6 +51,8 @@ class AuxSegNetOutput:
     refined_segmentation_logits: Tensor | None = None
     pairwise_affinity: Affinity | None = None
     unary_affinity: Tensor | None = None
+    segmentation_features: Tensor | None = None
+    features: Tensor | None = None
 
 
 OUTPUTS = tuple(field.name for field in fields(AuxSegNetOutput))
@@ -183,6 +187,8 @@ class AuxSegNet(nn.Module):
             "refined_segmentation_logits": self.refines("segmentation"),
             "pairwise_affinity": settings.affinity != "off" and settings.pairwise_affinity,
             "unary_affinity": settings.affinity != "off" and settings.unary_affinity,
+            "segmentation_features": True,
+            "features": True,
         }
         return tuple(name for name in OUTPUTS if has[name])
 
@@ -198,12 +204,12 @@ class _Pass:
         self._kept: dict[tuple[str, Task], Any] = {}
 
     @cached_property
-    def _features(self) -> Tensor:
+    def features(self) -> Tensor:
         return self._network.backbone(self._images)
 
     @cached_property
     def _class_features(self) -> Tensor:
-        return self._network.backbone.classification_head(self._features)
+        return self._network.backbone.classification_head(self.features)
 
     @cached_property
     def class_logits(self) -> Tensor:
@@ -243,6 +249,10 @@ class _Pass:
         if self._network.unary_fusion is not None:
             return self._network.unary_fusion.unary(self._unary("segmentation"), self._unary("saliency"))
         return self._unary(self._affinity_task)
+
+    @property
+    def segmentation_features(self) -> Tensor:
+        return self._stem("segmentation")
 
     @property
     def _affinity_task(self) -> Task:
@@ -300,7 +310,7 @@ class _Pass:
         return self._keep("logits", task, compute)
 
     def _stem(self, task: Task) -> Tensor:
-        return self._keep("stem", task, lambda: self._network.branch(task).stem(self._features))
+        return self._keep("stem", task, lambda: self._network.branch(task).stem(self.features))
 
     def _pairwise(self, task: Task) -> Affinity:
         module = self._network.branch(task).pairwise

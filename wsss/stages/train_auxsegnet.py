@@ -12,7 +12,8 @@ from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
-from wsss.training.modules import AuxSegNetModule
+from wsss.training.auxsegnet import AuxSegNetModule
+from wsss.training.label_losses import LabelLosses
 from wsss.training.validation import AuxSegNetValidation
 
 STAGE = "train_auxsegnet"
@@ -34,7 +35,8 @@ def train_auxsegnet(
         index: Artifact of stage `index`.
         labels: Artifact with the labels of the round (kinds `segmentation` and `saliency`) of the training images.
         weights: Checkpoint to go on from: of `train_classifier` in round 0, of the last round in every later one.
-        output: Checkpoint to write; `metrics.json` and `curves.csv` come to lie beside it.
+        output: Checkpoint to write; `metrics.json` and `curves.csv` come to lie beside it, with label
+            reassignment also `epochs.csv`.
         context: Seed and machine.
 
     Raises:
@@ -56,6 +58,8 @@ def train_auxsegnet(
                 settings.optimizer,
                 settings.loss_weights,
                 released_rate_groups=settings.released_rate_groups,
+                label_losses=LabelLosses(settings.adaptive_affinity, settings.label_reassign, dataset.class_names),
+                embedding=settings.label_reassign.embedding,
             ),
             TrainingImages(
                 dataset,
@@ -64,7 +68,7 @@ def train_auxsegnet(
                 seed=context.seed,
                 labels=source,
                 saliency=source.saliency() if settings.network.saliency else None,
-                image_labels=settings.network.classification,
+                image_labels=settings.network.classification or settings.label_reassign.weight > 0,
             ),
             dataset,
             stage=STAGE,

@@ -10,19 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsss.config import TrainAalr
-from wsss.losses import (
-    LabelReassignResult,
-    adaptive_affinity_loss,
-    balanced_cross_entropy,
-    dense_energy_loss,
-    label_reassign_loss,
-    multi_label_soft_margin,
-)
+from wsss.losses import balanced_cross_entropy, dense_energy_loss, multi_label_soft_margin
 from wsss.losses.label_reassign import labels_at, reassigned_labels
 from wsss.models import AALR, AALROutput
 from wsss.ops.online_masks import OnlinePseudoLabels
+from wsss.training.label_losses import LabelLosses, Reassigned
 from wsss.training.mask_maker import MaskMaker
-from wsss.training.mask_statistics import MaskStatistics
 from wsss.training.modules import TrainingModule, to_input
 from wsss.training.schedule import build_optimizer, rate_factor
 from wsss.training.stopwatch import Stopwatch
@@ -51,9 +44,7 @@ class AALRModule(TrainingModule):
         self.warmup_steps = settings.warmup * steps_per_epoch
         self.stopwatch = Stopwatch()
         self._maker = MaskMaker(settings.masks)
-        self._statistics = MaskStatistics(class_names, settings.label_reassign.warn_above)
-        self._memory: Tensor | None = None
-        self._resumed: dict[str, Any] = {}
+        self._label_losses = LabelLosses(settings.adaptive_affinity, settings.label_reassign, class_names)
 
     # -- schedule
 
@@ -87,7 +78,6 @@ class AALRModule(TrainingModule):
 
         `labels` (N, H, W), where given, are true masks; they are counted and teach nothing. The parts are not weighted.
         """
-        self._take_over_state()
         if self.step < self.warmup_steps:
             return self._classification(batch)
         learned: tuple[Batch, OnlinePseudoLabels] | None
@@ -113,7 +103,7 @@ class AALRModule(TrainingModule):
             wanted.append("class_logits")
         if cams and 1 in settings.masks.scales:
             wanted.append("cams")
-        if settings.label_reassign.weight > 0:
+        if self._label_losses.reassigns:
             wanted.append(_EMBEDDINGS[settings.label_reassign.embedding])
         return tuple(wanted)
 
@@ -145,83 +135,40 @@ class AALRModule(TrainingModule):
         return self._network.multi_scale_cams(to_input(batch["images"]), self.settings.masks.scales, own)
 
     def _joint(self, made: AALROutput, batch: Batch, masks: OnlinePseudoLabels) -> dict[str, Tensor]:
-        settings, parts = self.settings, dict[str, Tensor]()
+        settings, parts, losses = self.settings, dict[str, Tensor](), self._label_losses
         weights: dict[str, float] = {}
-        logits, labels, reassign = made.segmentation_logits, masks.labels, settings.label_reassign
+        logits, for_cross_entropy, for_affinity = made.segmentation_logits, masks.labels, masks.labels
         assert logits is not None
-        self._statistics.add_coverage(labels, batch["inside"])
+        losses.statistics.add_coverage(masks.labels, batch["inside"])
         if made.class_logits is not None:
             parts["classification"] = multi_label_soft_margin(made.class_logits, batch["targets"])
             weights["classification"] = settings.loss_weights.classification
-        of_cross_entropy = of_affinity = labels
-        if reassign.weight > 0:
-            result = self._reassigned(made, batch, labels)
-            ramp = 1.0 if reassign.ramp == 0 else min(1.0, self.joint_progress / reassign.ramp)
-            parts["label_reassign"], weights["label_reassign"] = result.loss, reassign.weight * ramp
-            # before the end of the ramp, embeddings say too little to teach the other losses
-            if reassign.apply_to != "embedding" and ramp >= 1:
-                of_cross_entropy = reassigned_labels(labels, result, drop=reassign.apply_to == "drop")
-                of_affinity = of_cross_entropy if reassign.apply_to == "all" else labels
+        if losses.reassigns:
+            found = self._reassigned(made, batch, masks.labels)
+            parts["label_reassign"], weights["label_reassign"] = found.result.loss, found.weight
+            for_cross_entropy, for_affinity = found.for_cross_entropy, found.for_affinity
         if settings.loss_weights.segmentation > 0:
-            parts["segmentation"] = balanced_cross_entropy(logits, of_cross_entropy)
+            parts["segmentation"] = balanced_cross_entropy(logits, for_cross_entropy)
             weights["segmentation"] = settings.loss_weights.segmentation
-        if settings.adaptive_affinity.weight > 0:
-            parts["adaptive_affinity"] = self._affinity(logits, of_affinity, masks)
-            decay = 10**-self.joint_progress if settings.adaptive_affinity.decay == "exp10" else 1.0
-            weights["adaptive_affinity"] = settings.adaptive_affinity.weight * decay
+        if losses.attracts:
+            confidences = {"crf": masks.confidence, "cam": masks.cam_confidence}
+            parts["adaptive_affinity"] = losses.affinity(logits, for_affinity, confidences)
+            weights["adaptive_affinity"] = losses.affinity_weight(self.joint_progress)
         if settings.dense_energy.weight > 0:
             parts["dense_energy"] = self._energy(logits, batch, masks)
             weights["dense_energy"] = settings.dense_energy.weight
         if "labels" in batch:
-            self._statistics.add_truth("mask", batch["labels"], labels)
+            losses.statistics.add_truth("mask", batch["labels"], masks.labels)
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return {"loss": total, **{name: part.detach() for name, part in parts.items()}}
 
-    def _reassigned(self, made: AALROutput, batch: Batch, labels: Tensor) -> LabelReassignResult:
-        settings = self.settings.label_reassign
-        result = label_reassign_loss(
-            getattr(made, _EMBEDDINGS[settings.embedding]),
-            labels,
-            batch["targets"],
-            scope=settings.scope,
-            margin=settings.margin,
-            temperature=settings.temperature,
-            min_points=settings.min_points,
-            detach_centroids=settings.detach_centroids,
-            memory=self._memory,
-            memory_momentum=settings.memory_momentum,
-        )
-        self._memory = result.memory
-        self._statistics.add_reassigned(result)
+    def _reassigned(self, made: AALROutput, batch: Batch, labels: Tensor) -> Reassigned:
+        embeddings = getattr(made, _EMBEDDINGS[self.settings.label_reassign.embedding])
+        found = self._label_losses.reassigned(embeddings, labels, batch["targets"], self.joint_progress)
         if "labels" in batch:
-            self._statistics.add_truth("reassigned_mask", batch["labels"], reassigned_labels(labels, result))
-        return result
-
-    def _affinity(self, logits: Tensor, labels: Tensor, masks: OnlinePseudoLabels) -> Tensor:
-        settings = self.settings.adaptive_affinity
-        logits = logits.float()
-        if settings.resolution == "image":
-            size = (labels.shape[1], labels.shape[2])
-            logits = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
-        else:
-            size = (logits.shape[2], logits.shape[3])
-            labels = labels_at(labels, size)
-        probabilities = logits.softmax(1)
-        confidence: Tensor | None = None
-        if settings.confidence == "seg":
-            confidence = probabilities.detach().amax(1)
-        elif settings.confidence != "none":
-            chosen = masks.confidence if settings.confidence == "crf" else masks.cam_confidence
-            confidence = functional.interpolate(chosen[:, None], size, mode="nearest-exact")[:, 0]
-        return adaptive_affinity_loss(
-            probabilities,
-            labels,
-            confidence,
-            settings.offset,
-            settings.margin,
-            settings.different_weight,
-            settings.edge_split,
-        )
+            after = reassigned_labels(labels, found.result)
+            self._label_losses.statistics.add_truth("reassigned_mask", batch["labels"], after)
+        return found
 
     def _energy(self, logits: Tensor, batch: Batch, masks: OnlinePseudoLabels) -> Tensor:
         settings = self.settings.dense_energy
@@ -242,7 +189,7 @@ class AALRModule(TrainingModule):
 
     def epoch_row(self) -> dict[str, Any]:
         """Numbers about the masks since the last call; empty in the first phase."""
-        return self._statistics.row()
+        return self._label_losses.statistics.row()
 
     def take_timings(self) -> dict[str, float]:
         """Seconds by name since the last call."""
@@ -261,22 +208,12 @@ class AALRModule(TrainingModule):
 
     def extra_state(self) -> dict[str, Any]:
         """Centroids, counts, and a batch whose masks are on the way."""
-        memory = {} if self._memory is None else {"memory": self._memory.cpu()}
-        return {"masks": self._maker.state(), "statistics": self._statistics.state(), **memory}
+        return {"masks": self._maker.state(), **self._label_losses.state()}
 
-    def load_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Takes it over at the first step, when it is known on which device."""
-        self._resumed = dict(state)
-
-    def _take_over_state(self) -> None:
-        if not self._resumed:
-            return
-        state, self._resumed = self._resumed, {}
-        device = next(self.network.parameters()).device
+    def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Takes over what `extra_state` gave."""
         self._maker.load(state["masks"], device)
-        self._statistics.load(state["statistics"], device)
-        if "memory" in state:
-            self._memory = state["memory"].to(device)
+        self._label_losses.load(state, device)
 
 
 _EMBEDDINGS = {"segmentation": "embeddings", "backbone": "features"}

@@ -10,10 +10,8 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from wsss.config import AuxSegNetLossWeights, Optimizer
-from wsss.losses import auxsegnet_losses, multi_label_soft_margin, segmentation_cross_entropy
-from wsss.losses.auxsegnet import LOSSES
-from wsss.models import AuxSegNet
+from wsss.config import Optimizer
+from wsss.losses import multi_label_soft_margin, segmentation_cross_entropy
 from wsss.training.schedule import build_optimizer, rate_factor
 
 
@@ -46,6 +44,7 @@ class TrainingModule(LightningModule, ABC):
         # convolutions are fastest in this layout, on processors and on GPUs
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer_settings = optimizer
+        self._resumed: dict[str, Any] = {}
 
     @abstractmethod
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -53,6 +52,9 @@ class TrainingModule(LightningModule, ABC):
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One step of Lightning's loop."""
+        if self._resumed:
+            state, self._resumed = self._resumed, {}
+            self.take_over(state, next(self.network.parameters()).device)
         return self.losses(batch)
 
     def begin_step(self, step: int, steps: int) -> None:
@@ -84,7 +86,11 @@ class TrainingModule(LightningModule, ABC):
         return {}
 
     def load_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Takes over what `extra_state` gave."""
+        """Keeps what `extra_state` gave until the first step, when it is known on which device it belongs."""
+        self._resumed = dict(state)
+
+    def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Goes on with what `extra_state` gave, on this device."""
 
     def configure_optimizers(self) -> Any:
         """The optimiser; its rates are set step by step in `wsss.training.session`."""
@@ -110,51 +116,3 @@ class SegmenterModule(TrainingModule):
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8."""
         return {"loss": segmentation_cross_entropy(self.network(to_input(batch["images"])), batch["labels"])}
-
-
-class AuxSegNetModule(TrainingModule):
-    """The five losses of AuxSegNet.
-
-    Args:
-        network: An `AuxSegNet`.
-        optimizer: Its settings.
-        weights: Factors on the losses.
-        released_rate_groups: Whether the fusion layers learn as slowly as the pretrained ones.
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        optimizer: Optimizer,
-        weights: AuxSegNetLossWeights,
-        *,
-        released_rate_groups: bool = False,
-    ) -> None:
-        super().__init__(network, optimizer)
-        assert isinstance(network, AuxSegNet)
-        factors = weights.model_dump()
-        self.weights = {
-            name: factors[name] for name, output in LOSSES.items() if factors[name] > 0 and output in network.available
-        }
-        self.released_rate_groups = released_rate_groups
-
-    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), all uint8, and `targets` (N, C) in {0, 1}.
-
-        The last two only where the network has those branches. The parts are not weighted.
-        """
-        outputs = [LOSSES[name] for name in self.weights]
-        found = self.network(to_input(batch["images"]), outputs)
-        parts = auxsegnet_losses(
-            {name: getattr(found, name) for name in outputs},
-            targets=batch.get("targets"),
-            labels=batch["labels"],
-            saliency=batch.get("saliency"),
-        )
-        total = torch.stack([factor * parts[name] for name, factor in self.weights.items()]).sum()
-        return {"loss": total, **{name: part.detach() for name, part in parts.items()}}
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """See `AuxSegNet.parameter_groups`."""
-        assert isinstance(self.network, AuxSegNet)
-        return self.network.parameter_groups(released=self.released_rate_groups)

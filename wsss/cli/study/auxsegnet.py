@@ -1,0 +1,37 @@
+"""What a row says of AuxSegNet: its rounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from wsss.cli.study.training import last_epoch, training_part
+from wsss.plan import Artifact, Plan
+from wsss.report.evaluations import Evaluation
+from wsss.report.rounds import Round, rounds_of
+
+
+def auxsegnet_part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
+    """The rounds of a branch, each figure with the settings that it was made with; empty without such a network."""
+    rounds = [_round(item, plan, variant, seed) for item in rounds_of(evaluation)]
+    if not rounds:
+        return {}
+    # a run of several seeds without variants has a folder of that kind, but no overrides
+    config = plan.config.for_variant(variant if variant in plan.config.variants else "")
+    return {"auxsegnet": config.auxsegnet.model_dump(mode="json"), "rounds": rounds}
+
+
+def _round(item: Round, plan: Plan, variant: str, seed: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"round": item.number}
+    for key, record in (("labels", item.labels), ("saliency_labels", item.saliency), ("network", item.network)):
+        if record is not None:
+            row[key] = {**record["metrics"], "protocol": record["protocol"]}
+    if item.labels is not None:
+        row["label_settings"] = item.labels["settings"]
+    if item.network is not None:
+        row["iou_per_class"] = item.network["classes"]["iou"]
+        checkpoint = plan.owner(Artifact("train_auxsegnet", variant, seed, round=item.number))
+        row |= training_part(Path(plan.path(checkpoint)), "train_auxsegnet")
+        if reassigned := last_epoch(Path(plan.path(checkpoint))):
+            row["last_epoch"] = reassigned
+    return row

@@ -1,0 +1,120 @@
+"""Finds the branches of a study that are finished, and writes what there is to keep of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from wsss.cli.study.aalr import aalr_part
+from wsss.cli.study.auxsegnet import auxsegnet_part
+from wsss.cli.study.page import study_page
+from wsss.config import load_config
+from wsss.errors import InputError
+from wsss.plan import Artifact, Plan
+from wsss.report.evaluations import Evaluation, load_evaluation
+
+Row = dict[str, Any]
+
+
+def collect_rows(config: Path, folder: Path) -> tuple[list[Path], int]:
+    """Writes a JSON of every finished branch (variant and seed) that has none yet, and the page of all that are there.
+
+    Args:
+        config: The config file of the study; other seeds than it names are found too.
+        folder: Holds the rows and the page, `README.md`.
+
+    Returns:
+        The rows that are new, and how many branches of the config's variants have none.
+
+    Raises:
+        InputError: If the config is wrong or something that was made is damaged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = _plan(config)
+    written, missing = [], 0
+    for place, variant in enumerate(plan.variants):
+        for seed in plan.seeds:
+            path = Path(plan.path(Artifact("evaluate", variant, seed)))
+            if not path.is_file():
+                missing += 1
+                continue
+            row = _row(plan, place, variant, seed, load_evaluation(path))
+            target = folder / f"{variant or 'run'}-seed{seed}-{_digest(row)}.json"
+            if not target.is_file():
+                _replace(target, json.dumps(row, indent=1, sort_keys=False) + "\n")
+                written.append(target)
+    _replace(folder / "README.md", study_page(plan.run, _newest(folder)))
+    return written, missing
+
+
+def _plan(path: Path) -> Plan:
+    """The plan of the config with all seeds of which there are results."""
+    config = load_config(path)
+    found = Path("results", config.run).glob("*/seed*")
+    seeds = {int(name) for item in found if (name := item.name.removeprefix("seed")).isdecimal()}
+    return Plan(config.model_copy(update={"seeds": tuple(sorted({*config.seeds, *seeds}))}))
+
+
+def _row(plan: Plan, place: int, variant: str, seed: int, evaluation: Evaluation) -> Row:
+    """All of one branch; of each method what it has, and nothing of a method that it has not."""
+    methods = auxsegnet_part(plan, variant, seed, evaluation) | aalr_part(plan, variant, seed, evaluation)
+    if not methods:
+        raise InputError(
+            f"{evaluation.path}: holds no network of AuxSegNet or AA&LR; is this the config of such a study?"
+        )
+    content = evaluation.content
+    splits = content["data"]["splits"]
+    return {
+        "study": plan.run,
+        "variant": variant,
+        "place": place,
+        "seed": seed,
+        "date": content["created"],
+        "git_commit": content["git_commit"],
+        "package_version": content["package_version"],
+        "machine": _machine(),
+        "images": {name: part["images"] for name, part in splits.items()},
+        "differs_by": plan.config.variants.get(variant, {}),
+        **methods,
+    }
+
+
+def _machine() -> Row:
+    """The machine that collects, which is taken for the one that has trained."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        pass
+    return {"processor": name, "cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def _digest(row: Row) -> str:
+    """Of all but what is about the collecting itself, so that a row is written once."""
+    content = {key: value for key, value in row.items() if key not in ("place", "machine", "date")}
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=4).hexdigest()
+
+
+def _newest(folder: Path) -> list[Row]:
+    """The newest row of every variant and seed, in the order of the config."""
+    rows: dict[tuple[str, int], Row] = {}
+    for path in folder.glob("*-seed*.json"):
+        try:
+            row = json.loads(path.read_text(encoding="utf-8"))
+            key = row["variant"], row["seed"]
+            if key not in rows or rows[key]["date"] < row["date"]:
+                rows[key] = row
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: no row of a study ({error!r}); delete it, or restore it") from None
+    return sorted(rows.values(), key=lambda row: (row["place"], row["seed"]))
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,58 @@
+"""What a training says of itself, for the row that it belongs to."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from wsss.errors import InputError
+
+
+def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
+    """Settings, commit, time, and what it ran on.
+
+    Args:
+        checkpoint: Its network; `metrics.json` lies beside it.
+        stage: That has trained it.
+
+    Returns:
+        `training` and `training_settings`; times of its parts, where it has any, are `training.parts`.
+
+    Raises:
+        InputError: If the checkpoint is missing or damaged.
+    """
+    from wsss.training.checkpoint import load_model
+
+    _, info = load_model(checkpoint, stage)
+    beside = json.loads(checkpoint.with_name("metrics.json").read_text(encoding="utf-8"))
+    machine = beside["machine"]
+    return {
+        "training": {
+            "git_commit": info.attributes["git_commit"],
+            "steps": info.metrics["steps"],
+            "final_loss": info.metrics["final_loss"],
+            "minutes": round(machine["training_seconds"] / 60, 2),
+            **machine,
+        },
+        "training_settings": json.loads(info.attributes["settings"]),
+    }
+
+
+def last_epoch(checkpoint: Path) -> dict[str, float | None]:
+    """The last line of the `epochs.csv` beside a checkpoint; empty where the training has none.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    path = checkpoint.with_name("epochs.csv")
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            last = list(csv.DictReader(handle))[-1]
+        # a class without a pixel has no share
+        return {name: float(value) if value else None for name, value in last.items()}
+    except (OSError, ValueError, IndexError, TypeError) as error:
+        raise InputError(f"{path}: holds no numbers of epochs ({error!r}); train the network again") from None

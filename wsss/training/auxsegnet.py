@@ -1,0 +1,120 @@
+"""What is optimised of a round of AuxSegNet: the losses of its tasks, and those of AA&LR where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wsss.config import AuxSegNetLossWeights, Optimizer
+from wsss.losses import auxsegnet_losses
+from wsss.losses.auxsegnet import LOSSES
+from wsss.models import AuxSegNet
+from wsss.training.label_losses import LabelLosses
+from wsss.training.modules import TrainingModule, to_input
+
+EMBEDDINGS = {"segmentation": "segmentation_features", "backbone": "features"}
+"""Setting -> the network's output that label reassignment takes."""
+
+
+class AuxSegNetModule(TrainingModule):
+    """The five losses of AuxSegNet and, beyond its papers, adaptive affinity and label reassignment.
+
+    Args:
+        network: An `AuxSegNet`.
+        optimizer: Its settings.
+        weights: Factors on the five losses.
+        released_rate_groups: Whether the fusion layers learn as slowly as the pretrained ones.
+        label_losses: The other two; None leaves them out.
+        embedding: Key of `EMBEDDINGS`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: Optimizer,
+        weights: AuxSegNetLossWeights,
+        *,
+        released_rate_groups: bool = False,
+        label_losses: LabelLosses | None = None,
+        embedding: str = "segmentation",
+    ) -> None:
+        super().__init__(network, optimizer)
+        assert isinstance(network, AuxSegNet)
+        factors = weights.model_dump()
+        self.weights = {
+            name: factors[name] for name, output in LOSSES.items() if factors[name] > 0 and output in network.available
+        }
+        self.released_rate_groups = released_rate_groups
+        self._label_losses, self._embedding = label_losses, EMBEDDINGS[embedding]
+
+    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), all uint8, and `targets` (N, C) in {0, 1}.
+
+        Saliency only where the network has that branch; targets only where it classifies, or labels are reassigned.
+        The parts are not weighted.
+        """
+        own = [LOSSES[name] for name in self.weights]
+        outputs = [*own, *(name for name in self._further_outputs() if name not in own)]
+        found = self.network(to_input(batch["images"]), outputs)
+        further, weights, labels = self._further(found, batch)
+        parts = auxsegnet_losses(
+            {name: getattr(found, name) for name in own},
+            targets=batch.get("targets"),
+            labels=labels,
+            saliency=batch.get("saliency"),
+        )
+        parts, weights = parts | further, self.weights | weights
+        total = torch.stack([factor * parts[name] for name, factor in weights.items()]).sum()
+        return {"loss": total, **{name: part.detach() for name, part in parts.items()}}
+
+    @property
+    def progress(self) -> float:
+        """How much of the training is done, 0 to 1."""
+        return self.step / max(self.steps, 1)
+
+    def _further_outputs(self) -> list[str]:
+        """What the losses of AA&LR need of the network."""
+        losses, outputs = self._label_losses, list[str]()
+        if losses is not None and losses.attracts:
+            outputs.append(str(self.network.segmentation_output))
+        if losses is not None and losses.reassigns:
+            outputs.append(self._embedding)
+        return outputs
+
+    def _further(self, found: Any, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, float], Tensor]:
+        """The losses of AA&LR with their weights, and the labels (N, H, W) that the segmentations are to learn."""
+        losses, labels = self._label_losses, batch["labels"]
+        parts, weights = dict[str, Tensor](), dict[str, float]()
+        if losses is None:
+            return parts, weights, labels
+        for_affinity = labels
+        if losses.reassigns:
+            made = losses.reassigned(getattr(found, self._embedding), labels, batch["targets"], self.progress)
+            parts["label_reassign"], weights["label_reassign"] = made.result.loss, made.weight
+            labels, for_affinity = made.for_cross_entropy, made.for_affinity
+        if losses.attracts:
+            logits = getattr(found, str(self.network.segmentation_output))
+            parts["adaptive_affinity"] = losses.affinity(logits, for_affinity)
+            weights["adaptive_affinity"] = losses.affinity_weight(self.progress)
+        return parts, weights, labels
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """See `AuxSegNet.parameter_groups`."""
+        assert isinstance(self.network, AuxSegNet)
+        return self.network.parameter_groups(released=self.released_rate_groups)
+
+    def epoch_row(self) -> dict[str, Any]:
+        """The share of labels that were reassigned, in all and by class, since the last call."""
+        return {} if self._label_losses is None else self._label_losses.statistics.row()
+
+    def extra_state(self) -> dict[str, Any]:
+        """Centroids and counts of label reassignment."""
+        return {} if self._label_losses is None else self._label_losses.state()
+
+    def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Takes over what `extra_state` gave."""
+        if self._label_losses is not None:
+            self._label_losses.load(state, device)

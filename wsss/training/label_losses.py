@@ -1,0 +1,139 @@
+"""The two losses of AA&LR on label maps, whoever made these: what AA&LR itself and AuxSegNet's rounds share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from wsss.config import AdaptiveAffinity, LabelReassign
+from wsss.losses import LabelReassignResult, adaptive_affinity_loss, label_reassign_loss
+from wsss.losses.label_reassign import labels_at, reassigned_labels
+from wsss.training.mask_statistics import MaskStatistics
+
+
+@dataclass(frozen=True)
+class Reassigned:
+    """What label reassignment gave in one step.
+
+    Attributes:
+        result: Of the loss function; its loss is not weighted.
+        weight: What the loss is multiplied with at this step.
+        for_cross_entropy: (N, H, W), what the cross entropy is to learn.
+        for_affinity: (N, H, W), what the affinity loss is to learn.
+    """
+
+    result: LabelReassignResult
+    weight: float
+    for_cross_entropy: Tensor
+    for_affinity: Tensor
+
+
+class LabelLosses:
+    """Adaptive affinity and label reassignment of one training, with what they keep from step to step.
+
+    Args:
+        affinity: Settings of the adaptive affinity loss.
+        reassign: Settings of the label reassign loss.
+        class_names: Background first.
+
+    Attributes:
+        attracts: Whether there is an adaptive affinity loss.
+        reassigns: Whether there is a label reassign loss.
+        statistics: Counts what was reassigned; a training may count more there.
+    """
+
+    def __init__(self, affinity: AdaptiveAffinity, reassign: LabelReassign, class_names: Sequence[str]) -> None:
+        self.attracts, self.reassigns = affinity.weight > 0, reassign.weight > 0
+        self.statistics = MaskStatistics(class_names, reassign.warn_above)
+        self._affinity, self._reassign = affinity, reassign
+        self._memory: Tensor | None = None
+
+    def reassigned(self, embeddings: Tensor, labels: Tensor, image_labels: Tensor, progress: float) -> Reassigned:
+        """The label reassign loss, and the labels that the other losses see.
+
+        Args:
+            embeddings: (N, D, h, w).
+            labels: (N, H, W), background first, or 255.
+            image_labels: (N, C) in {0, 1}.
+            progress: How much is done of the training that the losses take part in, 0 to 1.
+        """
+        settings = self._reassign
+        result = label_reassign_loss(
+            embeddings,
+            labels,
+            image_labels,
+            scope=settings.scope,
+            margin=settings.margin,
+            temperature=settings.temperature,
+            min_points=settings.min_points,
+            detach_centroids=settings.detach_centroids,
+            memory=self._memory,
+            memory_momentum=settings.memory_momentum,
+        )
+        self._memory = result.memory
+        self.statistics.add_reassigned(result)
+        ramp = 1.0 if settings.ramp == 0 else min(1.0, progress / settings.ramp)
+        for_cross_entropy = for_affinity = labels
+        # before the end of the ramp, embeddings say too little to teach the other losses
+        if settings.apply_to != "embedding" and ramp >= 1:
+            for_cross_entropy = reassigned_labels(labels, result, drop=settings.apply_to == "drop")
+            for_affinity = for_cross_entropy if settings.apply_to == "all" else labels
+        return Reassigned(result, settings.weight * ramp, for_cross_entropy, for_affinity)
+
+    def affinity(self, logits: Tensor, labels: Tensor, confidences: Mapping[str, Tensor] | None = None) -> Tensor:
+        """The adaptive affinity loss, a scalar, not weighted.
+
+        Args:
+            logits: (N, C + 1, h, w), before the softmax.
+            labels: (N, H, W), background first, or 255.
+            confidences: (N, H, W) by the name of the source, for those beside `seg` and `none`.
+        """
+        settings = self._affinity
+        logits = logits.float()
+        if settings.resolution == "image":
+            size = (labels.shape[1], labels.shape[2])
+            logits = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
+        else:
+            size = (logits.shape[2], logits.shape[3])
+            labels = labels_at(labels, size)
+        probabilities = logits.softmax(1)
+        confidence: Tensor | None = None
+        if settings.confidence == "seg":
+            confidence = probabilities.detach().amax(1)
+        elif settings.confidence != "none":
+            chosen = (confidences or {})[settings.confidence]
+            confidence = functional.interpolate(chosen[:, None], size, mode="nearest-exact")[:, 0]
+        return adaptive_affinity_loss(
+            probabilities,
+            labels,
+            confidence,
+            settings.offset,
+            settings.margin,
+            settings.different_weight,
+            settings.edge_split,
+        )
+
+    def affinity_weight(self, progress: float) -> float:
+        """What the adaptive affinity loss is multiplied with.
+
+        Args:
+            progress: As in `reassigned`.
+        """
+        decay = 10**-progress if self._affinity.decay == "exp10" else 1.0
+        return self._affinity.weight * decay
+
+    def state(self) -> dict[str, Any]:
+        """Centroids and counts, for a stopped training to go on with."""
+        memory = {} if self._memory is None else {"memory": self._memory.cpu()}
+        return {"statistics": self.statistics.state(), **memory}
+
+    def load(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Takes over what `state` gave; other keys are left alone."""
+        self.statistics.load(state["statistics"], device)
+        if "memory" in state:
+            self._memory = state["memory"].to(device)
