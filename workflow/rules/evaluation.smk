@@ -103,6 +103,22 @@ rule report:
             caption="../report/thresholds.rst",
             category="Numbers",
         ),
+        curves=report(
+            figure("curves.svg"), caption="../report/curves.rst", category="Numbers"
+        ),
+        numbers=report(
+            figure("numbers.html"),
+            caption="../report/numbers.rst",
+            category="Numbers",
+        ),
+        sheets=report(
+            directory(figure("sheets")),
+            patterns=["{sheet}.jpg"],
+            caption="../report/sheets.rst",
+            category="Images",
+            subcategory="Rounds and methods",
+            labels={"sheet": "{sheet}"},
+        ),
     log:
         log_of("report"),
     benchmark:
