@@ -253,7 +253,7 @@ def _about_image(run: Run, query: Images, image_id: str) -> dict[str, Any]:
     layers = []
     for layer in run.layers():
         path = layer.file(split)
-        if path is None or not run.shelf.has(path, layer.kind, image_id):
+        if path is None or not run.shelf.has(path, layer.array, image_id):
             continue
         values = run.measured(layer, split, wait=False)[0].get(image_id, {})
         described = {"key": layer.key, "kind": layer.kind, "title": layer.title, "branch": layer.branch}

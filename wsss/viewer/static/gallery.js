@@ -114,7 +114,7 @@ function values(found, sort) {
 
 /** The last label layer before the predictions: what people come to look at. */
 export function firstLayer(about) {
-  const labels = about.layers.filter((item) => item.kind === "segmentation" && item.key.includes("labels/"));
+  const labels = about.layers.filter((item) => item.kind === "segmentation" && item.key.includes("labels/") && !item.key.includes(":"));
   const best = labels.filter((item) => item.branch === labels[0].branch).at(-1);
   return (best ?? about.layers.at(-1))?.key ?? "photograph";
 }

@@ -4,7 +4,7 @@ import { address, bytes, choice, copy, css, colors, duration, get, h, href, kept
 import { bars, lines, matrix } from "./charts.js";
 
 const STATES = { done: "done", running: "running", stopped: "stopped", missing: "missing" };
-const NAMES = { index: "Index", saliency: "Saliency", train_classifier: "Classifier", cams: "CAMs", seed_labels: "Seed labels", train_auxsegnet: "AuxSegNet", update_labels: "Updated labels", train_segmenter: "Segmenters", segmenter_labels: "Self-labels", predict: "Predictions", evaluate: "Evaluation", report: "Report" };
+const NAMES = { index: "Index", saliency: "Saliency", train_classifier: "Classifier", cams: "CAMs", seed_labels: "Seed labels", train_auxsegnet: "AuxSegNet", update_labels: "Updated labels", train_aalr: "AA&LR", aalr_labels: "AA&LR labels", train_segmenter: "Segmenters", segmenter_labels: "Self-labels", predict: "Predictions", evaluate: "Evaluation", report: "Report" };
 
 export async function overviewPage({ remember }) {
   const keys = start.runs.map((item) => item.key);
@@ -41,10 +41,12 @@ function stageStrip(strip) {
     const busy = stage.items.find((item) => item.progress !== null);
     const bad = stage.items.some((item) => item.problem);
     const count = stage.items.length > 1 ? `${done.length} of ${stage.items.length}` : "";
+    // "1 of 2 done" says of a stage that waits more than that something of it is missing
+    const partly = stage.state === "missing" && count && done.length ? `${count} done` : [STATES[stage.state], count].filter(Boolean).join(", ");
     const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false" },
       h("b", {}, NAMES[stage.stage] ?? stage.stage),
       h("span.mark", { "aria-hidden": "true" }),
-      h("small.state", {}, [bad ? "damaged" : STATES[stage.state], count].filter(Boolean).join(", ")),
+      h("small.state", {}, bad ? "damaged" : partly),
       h("small", {}, seconds ? duration(seconds) : "\u00a0"), h("small", {}, size ? bytes(size) : "\u00a0"),
       busy ? h("progress", { value: String(busy.progress), max: "1" }) : null);
     button.addEventListener("click", () => {
