@@ -193,7 +193,7 @@ def _about_images(runs: dict[str, Run]) -> APIRouter:
         picture = run.thumbnail(layer, image, side=side, palette=palette if palette in PALETTES else "voc")
         if picture is None:
             raise HTTPException(404, f"layer `{layer}` has no image `{image}`")
-        return Response(picture, media_type="image/webp", headers={"cache-control": FOREVER if v else "no-cache"})
+        return Response(picture, media_type="image/jpeg", headers={"cache-control": FOREVER if v else "no-cache"})
 
     @router.get("/{run}/image")
     def image(image: str, query: Images = IMAGES, run: Run = found) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _about_images(runs: dict[str, Run]) -> APIRouter:
     def photograph(image: str, run: Run = found) -> Response:
         picture = read_image(run.dataset().image_path(image), max_side=LARGEST)
         return Response(
-            encode(Image.fromarray(picture), "JPEG"), media_type="image/jpeg", headers={"cache-control": "no-cache"}
+            encode(Image.fromarray(picture)), media_type="image/jpeg", headers={"cache-control": "no-cache"}
         )
 
     @router.get("/{run}/map")

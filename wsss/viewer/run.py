@@ -192,7 +192,7 @@ class Run:
         return self.shelf.read(path, layer.array, image_id), layer.kind, classes
 
     def thumbnail(self, key: str, image_id: str, *, side: int, palette: str) -> bytes | None:
-        """A small picture of a layer (or of the photograph), as WebP; None where the layer lacks the image."""
+        """A small picture of a layer (or of the photograph), as JPEG; None where the layer lacks the image."""
         version = self.version(key, self.split_of(image_id))
         return (
             self._thumbnails.get(
