@@ -14,6 +14,8 @@ FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica 
 INK, MUTED, LINE, PAPER = "#1c2126", "#626b75", "#dfe3e8", "#ffffff"
 TRAIN, VAL, REFERENCE = "#c07012", "#2b62a3", "#9aa4af"
 WIDE, NARROW = 860, 358
+FEW = 10
+"""Points of a line that are always marked: one alone would not be seen."""
 _MARGIN = 28
 
 
@@ -183,7 +185,11 @@ def line_chart(
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
         dash = ' stroke-dasharray="6 4"' if line.dashed else ""
         parts.append(f'<polyline points="{path}" fill="none" stroke="{line.color}" stroke-width="2.2"{dash}/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.6" fill="{line.color}"/>' for x, y in known if dots]
+        parts += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.6" fill="{line.color}"/>'
+            for x, y in known
+            if dots or len(known) <= FEW
+        ]
     parts.append(_legend(lines, width))
     parts.append(_text(left + room / 2, height - 8, x_label, size=12, color=MUTED, anchor="middle"))
     return _svg(width, height, "".join(parts), title)

@@ -18,7 +18,7 @@ from wsss.report.sheets import contact_sheet, one_page
 from wsss.store import ArtifactReader
 
 _METRICS = {
-    "labels": (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU, 255 a miss,")),
+    "labels": (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU (255 a miss)")),
     "predictions": (("miou", "mIoU"),),
 }
 _READ = (
@@ -90,9 +90,9 @@ def method_sheet(
         for metric, words in _METRICS[item["kind"]]
         if item["metrics"].get(metric) is not None
     ]
-    scored = f"In percent on {item['split']}: {', '.join(scores).rstrip(',')}. " if scores else ""
+    scored = f"In percent on {item['split']}: {', '.join(scores)}. " if scores else ""
     order = f"Sorted {gallery.order}. " if gallery.order.startswith("from") else ""
-    caption = f"{scored}{item['protocol'].rstrip('.')}. {order}{_READ}"
+    caption = f"{scored}Made and judged: {item['protocol'].rstrip('.')}. {order}{_READ}"
     return contact_sheet(one_page(gallery), dataset.class_names, palette, heading=subject.heading, caption=caption)
 
 

@@ -32,7 +32,7 @@ def numbers_page(evaluations: Sequence[Evaluation], palette: np.ndarray) -> str:
     ]
     sections += [
         ("IoU per class", class_table(first, palette)),
-        (f"What {title(final)} takes for what" if final else "", confusion_table(first)),
+        (f"What is taken for what by the {title(final)}" if final else "", confusion_table(first)),
     ]
     body = "".join(f"<section><h2>{escape(name)}</h2>{table}</section>" for name, table in sections if table)
     run = escape(str(first.content.get("run") or "run"))
@@ -44,7 +44,7 @@ def numbers_page(evaluations: Sequence[Evaluation], palette: np.ndarray) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{run} · numbers</title><style>{STYLE}</style></head><body>"
-        f'<main><h1>{run}</h1><p class="lead">{lead}</p>{body}</main></body></html>\n'
+        f'<main><header><h1>{run}: numbers</h1><p class="lead">{lead}</p></header>{body}</main></body></html>\n'
     )
 
 
