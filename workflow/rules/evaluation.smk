@@ -76,16 +76,19 @@ rule report:
             figure("contact_sheet.jpg"),
             caption="../report/contact_sheet.rst",
             category="Images",
+            subcategory="Whole run",
         ),
         predictions=report(
             figure("predictions.jpg"),
             caption="../report/predictions.rst",
             category="Images",
+            subcategory="Whole run",
         ),
         rounds_sheet=report(
             figure("rounds.jpg"),
             caption="../report/rounds_sheet.rst",
             category="Images",
+            subcategory="Whole run",
         ),
         pipeline=report(
             figure("pipeline.svg"),

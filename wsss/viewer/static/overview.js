@@ -41,12 +41,13 @@ function stageStrip(strip) {
     const busy = stage.items.find((item) => item.progress !== null);
     const bad = stage.items.some((item) => item.problem);
     const count = stage.items.length > 1 ? `${done.length} of ${stage.items.length}` : "";
-    // "1 of 2 done" says of a stage that waits more than that something of it is missing
-    const partly = stage.state === "missing" && count && done.length ? `${count} done` : [STATES[stage.state], count].filter(Boolean).join(", ");
-    const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false" },
+    const word = bad ? "damaged" : STATES[stage.state];
+    // what is done and what waits is told by the mark beside the count
+    const state = count && (word === "done" || word === "missing") ? count : [word, count].filter(Boolean).join(", ");
+    const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false", title: [word, count].filter(Boolean).join(", ") },
       h("b", {}, NAMES[stage.stage] ?? stage.stage),
       h("span.mark", { "aria-hidden": "true" }),
-      h("small.state", {}, bad ? "damaged" : partly),
+      h("small.state", {}, state),
       h("small", {}, seconds ? duration(seconds) : "\u00a0"), h("small", {}, size ? bytes(size) : "\u00a0"),
       busy ? h("progress", { value: String(busy.progress), max: "1" }) : null);
     button.addEventListener("click", () => {
@@ -92,7 +93,7 @@ function sections(all, remember, again) {
   if (about.branches.length > 1) {
     found.push(h("div.tabs", { role: "tablist" }, about.branches.map((item) => h("button", { type: "button", role: "tab", "aria-selected": String(item === branch), onclick: () => { remember({ branch: item.branch }); again(); } }, item.branch || "run"))));
   }
-  if (warnings.length) found.push(h("div.problem", {}, warnings.map((text) => h("p", {}, text))));
+  if (warnings.length) found.push(h("div.problem.mild", {}, warnings.map((text) => h("p", {}, text))));
   found.push(headline(branch));
   found.push(h("div.two-columns", {},
     h("div.panel", {}, h("h2", {}, "mIoU through the pipeline"), h("p.quiet.small", {}, "Labels on train, 255 counted as a miss; predictions on their split. Choose a bar to see its classes."), bars(pipelineBars(branch, (record) => { remember({ record: key(record) }); again(); document.getElementById("classes")?.scrollIntoView({ behavior: "smooth" }); }))),
