@@ -25,7 +25,7 @@ export function lines(series) {
   const y = (value) => up + (1 - (value - low) / (high - low || 1)) * (height - up - down);
   const grid = [];
   for (let value = low; value <= high + 1e-9; value += step) grid.push(svg("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "gridline" }), svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, (100 * value).toFixed(0)));
-  const ticks = xs.map((value) => svg("text", { x: x(value), y: height - 8, "text-anchor": "middle" }, `round ${value}`));
+  const ticks = xs.map((value, place) => svg("text", { x: x(value) + (place && place === xs.length - 1 ? 24 : 0), y: height - 8, "text-anchor": place && place === xs.length - 1 ? "end" : "middle" }, `round ${value}`));
   const paths = drawn.map((line) => svg("g", { "data-tone": line.tone, class: "series" },
     svg("path", { d: line.points.map((point, place) => `${place ? "L" : "M"}${x(point[0]).toFixed(1)},${y(point[1]).toFixed(1)}`).join(""), "stroke-dasharray": line.dashed ? "5 4" : null }),
     line.points.map((point) => svg("circle", { cx: x(point[0]), cy: y(point[1]), r: 3.5 }, svg("title", {}, `${line.label}, round ${point[0]}: ${percent(point[1])}`)))));

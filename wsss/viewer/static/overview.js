@@ -150,11 +150,13 @@ function comparison(all) {
   const columns = Object.entries(all).flatMap(([name, about]) => about.branches.map((branch) => ({ run: name, name: [Object.keys(all).length > 1 ? name : "", branch.branch].filter(Boolean).join(" / ") || name, records: branch.records })));
   if (columns.length < 2) return null;
   const rows = new Map();
+  const protocols = new Map();
   for (const column of columns) {
     for (const record of column.records) {
       if (record.metrics.miou === null || record.metrics.miou === undefined) continue;
       const label = `${record.title}|${record.split}`;
-      if (!rows.has(label)) rows.set(label, new Map());
+      if (!rows.has(label)) { rows.set(label, new Map()); protocols.set(label, new Set()); }
+      protocols.get(label).add(record.protocol);
       rows.get(label).set(column, record.metrics.miou);
     }
   }
@@ -162,7 +164,9 @@ function comparison(all) {
     const [name, split] = label.split("|");
     const first = found.get(columns[0]);
     const best = Math.max(...found.values());
-    return h("tr", {}, h("td", {}, name), h("td.quiet", {}, split), columns.map((column, place) => {
+    // a difference in protocol (scales, flip, thresholds) may be all that there is to a difference in score
+    const differs = protocols.get(label).size > 1 ? h("small.quiet", { title: [...protocols.get(label)].join("\n") }, " made or judged differently") : null;
+    return h("tr", {}, h("td", {}, name, differs), h("td.quiet", {}, split), columns.map((column, place) => {
       const value = found.get(column);
       if (value === undefined) return h("td.number.quiet", {}, "·");
       const delta = place && first !== undefined ? 100 * (value - first) : null;
