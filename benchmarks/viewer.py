@@ -176,6 +176,12 @@ def browse(run: Path, rounds: int = 8) -> None:
             window.goto(f"{address}/gallery?layer=labels/seeds&page={number}")
             window.wait_for_function(drawn)
 
+        def following(_: int) -> None:
+            before = window.locator(".card b").first.inner_text()
+            window.get_by_label("Next page").first.click()
+            window.wait_for_function(f"() => document.querySelector('.card b')?.textContent !== '{before}'")
+            window.wait_for_function(drawn)
+
         window.goto(f"{address}/image?id=2012_000001&on=saliency,labels/seeds,labels/auxsegnet_round1")
         window.wait_for_selector(".stage canvas")
 
@@ -184,14 +190,17 @@ def browse(run: Path, rounds: int = 8) -> None:
             window.wait_for_selector(".stage canvas")
 
         _times(process, "browser: page of 60 label maps", page, choose.sample(range(2, 160), rounds))
+        # somebody looks at a page for some seconds, while the browser fetches the next one
+        _times(process, "browser: next page, after a look of 6 s", following, list(range(rounds)), pause=6)
         _times(process, "browser: image, page loaded anew", image, choose.sample(range(9000), rounds))
         browser.close()
 
 
-def _times(process: int, what: str, run: Callable[[int], None], items: list[int]) -> None:
+def _times(process: int, what: str, run: Callable[[int], None], items: list[int], *, pause: float = 0) -> None:
     taken = []
     before = _processor_seconds(process)
     for item in items:
+        time.sleep(pause)
         started = time.perf_counter()
         run(item)
         taken.append(time.perf_counter() - started)
