@@ -7,6 +7,7 @@
 Photographs are links to 100 different files of 375 x 500, as in VOC; label maps are all different. Every page and image
 that is asked for is a new one, so nothing comes from the cache of thumbnails; files may be in the system's cache, as
 after the first look. Wanted on 2 cores: a page of 60 thumbnails under 1 s, an image with three layers under 0.3 s.
+Beside the times stands what the server used of a processor, which tells more where others use the machine as well.
 """
 
 from __future__ import annotations
@@ -107,14 +108,15 @@ def _maps(random_numbers: np.random.Generator) -> tuple[np.ndarray, np.ndarray, 
 
 
 @contextmanager
-def served(run: Path) -> Iterator[str]:
+def served(run: Path) -> Iterator[tuple[str, int]]:
+    """The address of a server that is started for this, and its process."""
     command = [sys.executable, "-m", "wsss.cli", "view", str(run), "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     try:
         assert process.stderr is not None
         for line in process.stderr:
             if "http://" in line:
-                yield "http://" + line.split("http://")[1].split("/")[0]
+                yield "http://" + line.split("http://")[1].split("/")[0], process.pid
                 return
         raise RuntimeError("the server did not start")
     finally:
@@ -125,7 +127,7 @@ def served(run: Path) -> Iterator[str]:
 def ask(run: Path, rounds: int = 15) -> None:
     import json
 
-    with served(run) as address, ThreadPoolExecutor(CONNECTIONS) as pool:
+    with served(run) as (address, process), ThreadPoolExecutor(CONNECTIONS) as pool:
 
         def get(path: str) -> bytes:
             with urlopen(f"{address}/api/large/{path}") as answer:
@@ -152,10 +154,10 @@ def ask(run: Path, rounds: int = 15) -> None:
             assert {layer["key"] for layer in about["layers"]} >= set(LAYERS)
             list(pool.map(get, [f"photograph?image={image_id}", *maps]))
 
-        _times("page of 60 photographs", page("photograph"), pages[:rounds])
-        _times("page of 60 label maps", page("labels/seeds"), pages[rounds:])
-        _times("the same pages again", page("labels/seeds"), pages[rounds:])
-        _times("image with three layers", image, choose.sample(range(first["total"]), 4 * rounds))
+        _times(process, "page of 60 photographs", page("photograph"), pages[:rounds])
+        _times(process, "page of 60 label maps", page("labels/seeds"), pages[rounds:])
+        _times(process, "the same pages again", page("labels/seeds"), pages[rounds:])
+        _times(process, "image with three layers", image, choose.sample(range(first["total"]), 4 * rounds))
 
 
 def browse(run: Path, rounds: int = 8) -> None:
@@ -163,7 +165,7 @@ def browse(run: Path, rounds: int = 8) -> None:
 
     drawn = "() => { const all = [...document.querySelectorAll('.grid img')];"
     drawn += " return all.length === 60 && all.every((image) => image.complete && image.naturalWidth); }"
-    with served(run) as address, sync_playwright() as playwright:
+    with served(run) as (address, process), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         window = browser.new_page(viewport={"width": 1440, "height": 900})
         window.goto(f"{address}/gallery?layer=labels/seeds")
@@ -174,6 +176,12 @@ def browse(run: Path, rounds: int = 8) -> None:
             window.goto(f"{address}/gallery?layer=labels/seeds&page={number}")
             window.wait_for_function(drawn)
 
+        def following(_: int) -> None:
+            before = window.locator(".card b").first.inner_text()
+            window.get_by_label("Next page").first.click()
+            window.wait_for_function(f"() => document.querySelector('.card b')?.textContent !== '{before}'")
+            window.wait_for_function(drawn)
+
         window.goto(f"{address}/image?id=2012_000001&on=saliency,labels/seeds,labels/auxsegnet_round1")
         window.wait_for_selector(".stage canvas")
 
@@ -181,18 +189,30 @@ def browse(run: Path, rounds: int = 8) -> None:
             window.goto(f"{address}/image?id=2012_{number:06d}&on=saliency,labels/seeds,labels/auxsegnet_round1")
             window.wait_for_selector(".stage canvas")
 
-        _times("browser: page of 60 label maps", page, choose.sample(range(2, 160), rounds))
-        _times("browser: image, page loaded anew", image, choose.sample(range(9000), rounds))
+        _times(process, "browser: page of 60 label maps", page, choose.sample(range(2, 160), rounds))
+        # somebody looks at a page for some seconds, while the browser fetches the next one
+        _times(process, "browser: next page, after a look of 6 s", following, list(range(rounds)), pause=6)
+        _times(process, "browser: image, page loaded anew", image, choose.sample(range(9000), rounds))
         browser.close()
 
 
-def _times(what: str, run: Callable[[int], None], items: list[int]) -> None:
+def _times(process: int, what: str, run: Callable[[int], None], items: list[int], *, pause: float = 0) -> None:
     taken = []
+    before = _processor_seconds(process)
     for item in items:
+        time.sleep(pause)
         started = time.perf_counter()
         run(item)
         taken.append(time.perf_counter() - started)
-    print(f"{what}: median {statistics.median(taken):.3f} s, worst {max(taken):.3f} s of {len(taken)}")
+    used = (_processor_seconds(process) - before) / len(items)
+    median, worst = statistics.median(taken), max(taken)
+    print(f"{what}: median {median:.3f} s, worst {worst:.3f} s of {len(taken)}; server's processor {used:.3f} s each")
+
+
+def _processor_seconds(process: int) -> float:
+    """What a process has used so far, by Linux's account of it."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

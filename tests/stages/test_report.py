@@ -17,8 +17,10 @@ from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.ops.palette import voc_palette
 from wsss.report.charts import Bar, bar_chart
+from wsss.report.curves import curve_charts, training_chart, trainings_of
 from wsss.report.evaluations import by_variant, label_words, load_evaluation, spread
-from wsss.report.gallery import choose
+from wsss.report.gallery import Gallery, Sample, Tile, choose
+from wsss.report.sheets import contact_sheet, one_page
 from wsss.report.tiles import Tiles
 from wsss.stages.evaluate import evaluate
 from wsss.stages.report import FIGURES, report
@@ -121,9 +123,58 @@ def test_figures_have_fixed_names_and_open(run, page):
     for name in FIGURES:
         if name.endswith(".svg"):
             assert ElementTree.parse(folder / name).getroot().tag.endswith("svg")
-        else:
+        elif name.endswith(".jpg"):
             with Image.open(folder / name) as sheet:
                 assert min(sheet.size) > (100 if name == "rounds.jpg" else 400), name  # this run has no rounds
+
+
+def test_every_label_set_and_network_has_a_sheet_for_one_page(run, page):
+    sheets = sorted((run.folder / "report/sheets").iterdir())
+    names = ["eroded_labels_train", "seed_labels_train", "network_on_seed_labels_val", "network_on_true_masks_val"]
+    assert [path.stem for path in sheets] == [f"{place:02}_{name}" for place, name in enumerate(names, 1)]
+    for path in sheets:
+        with Image.open(path) as sheet:
+            width, height = (side / dots for side, dots in zip(sheet.size, sheet.info["dpi"], strict=True))
+        assert width <= 7.6
+        assert height <= 11
+        assert height > 3
+
+
+def test_a_sheet_has_no_more_samples_than_fit_on_a_page():
+    tile = Tile("photograph", "", Image.new("RGB", (160, 160)))
+    samples = tuple(Sample(str(number), (1,), (tile,) * 5) for number in range(40))
+    gallery = one_page(Gallery("train", "the first of the list", samples, (1,)))
+    assert 3 <= len(gallery.samples) < 8
+    assert [gallery.samples[0].image_id, gallery.samples[-1].image_id] == ["0", "39"]
+    sheet = contact_sheet(gallery, ["background", "cat"], voc_palette(), heading="Labels", caption="word " * 120)
+    assert sheet.height / sheet.width <= 10.9 / 7.5 + 0.01
+    assert one_page(Gallery("train", "", (), ())).samples == ()
+
+
+def test_the_tables_stand_on_a_page_of_their_own(run, page):
+    text = (run.folder / "report/numbers.html").read_text(encoding="utf-8")
+    parser = Balanced()
+    parser.feed(text)
+    assert parser.open == []
+    assert parser.outside == []
+    assert "tiny &amp; &lt;small&gt;" in text
+    assert "IoU per class" in text
+
+
+def test_curves_are_drawn_of_the_trainings_that_the_evaluation_knows(run):
+    head = "step,epoch,learning_rate,loss,segmentation,boundary_saliency"
+    rows = [f"{step},{step / 4},0.1,{4 / step},{2 / step},{2 / step}" for step in range(1, 9)]
+    for place, column in (("classifier", "map"), ("segmenter/seeds", "miou"), ("segmenter/of_before", "miou")):
+        (run.folder / place).mkdir(parents=True, exist_ok=True)
+        lines = [f"{head},{column}", *(f"{row},{'' if number % 4 else 0.5}" for number, row in enumerate(rows, 1))]
+        (run.folder / place / "curves.csv").write_text("\n".join(lines) + "\n")
+    evaluation = load_evaluation(run.folder / "evaluation/metrics.json")
+    found = trainings_of(evaluation)
+    assert [training.title for training in found] == ["Classifier", "Network on seed labels"]
+    chart = training_chart(found[1], 860)
+    assert "part: boundary saliency" in chart
+    assert "validation mIoU (top is 100 %): 50.0 at the end" in chart
+    assert [name for name, _ in curve_charts({"": [evaluation]}, 860)] == ["Classifier", "Network on seed labels"]
 
 
 def test_figures_are_there_even_when_there_is_nothing_to_show(run, tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.viewer.test_affinity import save_network
 from tests.viewer.tiny import ROUND1, SEEDS, make_results, truth, write_labels
 from wsss.data import load_dataset
 
@@ -102,6 +103,8 @@ def test_gallery_filters_sorts_and_keeps_its_state_in_the_address(page, browser,
     page.select_option("select[name=versus]", "labels/auxsegnet_round1")
     page.select_option("select[name=sort]", "change")
     page.wait_for_function("document.querySelector('.values')?.textContent.includes('changed')")
+    # the order is final when all is counted
+    page.wait_for_function("!document.querySelector('.counting')")
     shown = page.locator(".caption b").all_inner_texts()
     assert re.search(r"layer=labels/seeds.*sort=change", page.url)
     other = browser.new_page(viewport=page.viewport_size)
@@ -179,6 +182,26 @@ def test_side_by_side_swipe_and_blink(page, served):
     page.click("[data-mode=blink]")
     page.wait_for_function("document.querySelector('.stage figcaption')?.textContent === 'round 1 labels'")
     page.wait_for_function("document.querySelector('.stage figcaption')?.textContent === 'seed labels'")
+
+
+def test_a_click_asks_a_network_what_is_akin(page, served):
+    address, run = served
+    # the test of the page needs no network of any sense, only one that is there and is removed again
+    save_network(run, 0)
+    try:
+        image_id = load_dataset(run / "index.h5").ids("train")[0]
+        page.goto(f"{address}/image?id={image_id}&on=labels/seeds")
+        page.wait_for_selector(".stage canvas")
+        page.locator(".stage canvas").click()
+        page.wait_for_function("document.querySelectorAll('.stage canvas').length === 3", timeout=120_000)
+        titles = page.locator(".stage figcaption").all_inner_texts()
+        assert titles == ["seed labels", "akin to the pixel, round 0", "unary affinity"]
+        assert pixels(page, 1) != pixels(page, 2)
+        assert re.search(r"at=0\.\d+,0\.\d+", page.url)
+        page.get_by_text("Leave the pixel").click()
+        page.wait_for_function("document.querySelectorAll('.stage canvas').length === 1")
+    finally:
+        (run / "auxsegnet/round0/model.ckpt").unlink(missing_ok=True)
 
 
 def test_a_new_artifact_appears_by_itself(page, served):

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.viewer.conftest import open_page, settled
-from tests.viewer.tiny import ROUND1, SEEDS, make_index, make_results, seeds, shortened, truth, write_labels
+from tests.viewer.tiny import ROUND1, SEEDS, make_index, make_results, seeds, shortened, truth, write_labels, writer
 from wsss.data import load_dataset
 from wsss.store import ArtifactReader
 from wsss.viewer.pictures import ERRORS, error_map
@@ -44,6 +44,29 @@ def test_every_artifact_is_a_layer_in_the_order_of_the_pipeline(client):
     assert about["masks"] == ["train", "val"]
 
 
+def test_labels_of_aalr_and_the_masks_it_made_on_the_way_are_layers(tmp_path):
+    run = make_results(tmp_path, evaluated=False)
+    dataset = load_dataset(run / "index.h5")
+    image_id = dataset.ids("train")[0]
+    mask = np.full(dataset.size(image_id), 1, np.uint8)
+    with writer(run, "aalr/labels.h5", "aalr_labels", dataset, split="train") as artifact:
+        artifact.write("segmentation", image_id, np.where(truth(dataset, image_id) == 255, 0, truth(dataset, image_id)))
+        artifact.write("masks", image_id, mask)
+    with open_page(run) as client:
+        layers = client.get(f"{RUN}/layers").json()["layers"]
+        found = {layer["key"]: (layer["kind"], layer["title"]) for layer in layers}
+        assert list(found)[2:6] == ["labels/seeds", "labels/auxsegnet_round1", "labels/aalr", "labels/aalr:masks"]
+        assert found["labels/aalr"] == ("segmentation", "AA&LR labels")
+        assert found["labels/aalr:masks"] == ("segmentation", "AA&LR online masks")
+        assert np.array_equal(raw(client, "labels/aalr:masks", image_id)[0], mask)
+        by_iou = {"layer": "labels/aalr:masks", "split": "train", "sort": "iou"}
+        answer = settled(lambda: client.get(f"{RUN}/gallery", params=by_iou).json())
+        values = {item["id"]: item["values"] for item in answer["items"]}
+        assert values[image_id]["foreground"] == 1
+        shown = client.get(f"{RUN}/provenance").json()
+        assert "aalr/labels.h5" in [entry["path"] for entry in shown]
+
+
 def test_values_of_a_map_are_those_of_the_artifact(client, results):
     dataset = load_dataset(results / "index.h5")
     image_id = dataset.ids("train")[1]
@@ -65,7 +88,7 @@ def test_thumbnails_show_what_is_asked_for(client, results):
     pictures = {}
     for layer in ("photograph", "saliency", "cams", "labels/seeds", "error:labels/seeds", "truth"):
         answer = client.get(f"{RUN}/thumbnail", params={"layer": layer, "image": image_id, "v": "1"})
-        assert answer.headers["content-type"] == "image/webp"
+        assert answer.headers["content-type"] == "image/jpeg"
         assert "immutable" in answer.headers["cache-control"]
         pictures[layer] = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB"), np.float32)
     shapes = {picture.shape for picture in pictures.values()}

@@ -37,7 +37,11 @@ def _make_up(self: StageCall, **inputs: Any) -> None:
         from wsss.stages.report import FIGURES
 
         for name in FIGURES:
-            (output.parent / "report" / name).write_text("made up")
+            path = output.parent / "report" / name
+            if name == "sheets":
+                path.mkdir(exist_ok=True)
+                path = path / "01_made_up.jpg"
+            path.write_text("made up")
 
 
 StageCall.run = _make_up

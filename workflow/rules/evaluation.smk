@@ -76,16 +76,19 @@ rule report:
             figure("contact_sheet.jpg"),
             caption="../report/contact_sheet.rst",
             category="Images",
+            subcategory="Whole run",
         ),
         predictions=report(
             figure("predictions.jpg"),
             caption="../report/predictions.rst",
             category="Images",
+            subcategory="Whole run",
         ),
         rounds_sheet=report(
             figure("rounds.jpg"),
             caption="../report/rounds_sheet.rst",
             category="Images",
+            subcategory="Whole run",
         ),
         pipeline=report(
             figure("pipeline.svg"),
@@ -102,6 +105,22 @@ rule report:
             figure("thresholds.svg"),
             caption="../report/thresholds.rst",
             category="Numbers",
+        ),
+        curves=report(
+            figure("curves.svg"), caption="../report/curves.rst", category="Numbers"
+        ),
+        numbers=report(
+            figure("numbers.html"),
+            caption="../report/numbers.rst",
+            category="Numbers",
+        ),
+        sheets=report(
+            directory(figure("sheets")),
+            patterns=["{sheet}.jpg"],
+            caption="../report/sheets.rst",
+            category="Images",
+            subcategory="Rounds and methods",
+            labels={"sheet": "{sheet}"},
         ),
     log:
         log_of("report"),

@@ -14,6 +14,8 @@ FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica 
 INK, MUTED, LINE, PAPER = "#1c2126", "#626b75", "#dfe3e8", "#ffffff"
 TRAIN, VAL, REFERENCE = "#c07012", "#2b62a3", "#9aa4af"
 WIDE, NARROW = 860, 358
+FEW = 10
+"""Points of a line that are always marked: one alone would not be seen."""
 _MARGIN = 28
 
 
@@ -139,6 +141,8 @@ def line_chart(
     x_label: str,
     marks: Sequence[tuple[float, str]] = (),
     ticks: Sequence[tuple[float, str]] = (),
+    y_ticks: Sequence[tuple[float, str]] = (),
+    dots: bool | None = None,
 ) -> str:
     """Lines over the unit square, with a legend above and marked places on the horizontal axis.
 
@@ -148,8 +152,11 @@ def line_chart(
         title: For those who cannot see it.
         x_label: Below the horizontal axis.
         marks: Places with a vertical line and a text.
-        ticks: Places with the text below them; none takes 0, 0.2, ... 1. Points are marked then: they are few.
+        ticks: Places with the text below them; none takes 0, 0.2, ... 1.
+        y_ticks: The same for the vertical axis; none takes 0, 20, ... 100 percent.
+        dots: Whether points are marked; None marks them where `ticks` are given: they are few then.
     """
+    dots = bool(ticks) if dots is None else dots
     left, right, below = 34, 10, 44
     above = 14 + 20 * _legend_rows(lines, width)
     height = above + below + (190 if width < 500 else 240)
@@ -159,10 +166,10 @@ def line_chart(
         return left + room * x, above + tall * (1 - y)
 
     parts = []
-    for step in range(6):
-        _, y = place(0, step / 5)
+    for y_value, text in y_ticks or [(step / 5, f"{20 * step}") for step in range(6)]:
+        _, y = place(0, y_value)
         parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{LINE}"/>')
-        parts.append(_text(left - 7, y + 4, f"{20 * step}", size=11, color=MUTED, anchor="end"))
+        parts.append(_text(left - 7, y + 4, text, size=11, color=MUTED, anchor="end"))
     for x_value, text in ticks or [(step / 5, f"{step / 5:g}") for step in range(6)]:
         x, _ = place(x_value, 0)
         parts.append(_text(x, height - below + 17, text, size=11, color=MUTED, anchor="middle"))
@@ -178,7 +185,11 @@ def line_chart(
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
         dash = ' stroke-dasharray="6 4"' if line.dashed else ""
         parts.append(f'<polyline points="{path}" fill="none" stroke="{line.color}" stroke-width="2.2"{dash}/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.6" fill="{line.color}"/>' for x, y in known if ticks]
+        parts += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.6" fill="{line.color}"/>'
+            for x, y in known
+            if dots or len(known) <= FEW
+        ]
     parts.append(_legend(lines, width))
     parts.append(_text(left + room / 2, height - 8, x_label, size=12, color=MUTED, anchor="middle"))
     return _svg(width, height, "".join(parts), title)
@@ -269,14 +280,17 @@ def heat_map(
     return _svg(width, height, "".join(parts + marked), title)
 
 
-def picture(heading: str, charts: Sequence[str], *, note: str = "") -> str:
-    """Charts below one another as a picture of its own, with a heading, a note and a margin."""
+def picture(heading: str, charts: Sequence[str], *, note: str = "", headings: Sequence[str] = ()) -> str:
+    """Charts below one another as a picture of its own, with a heading, a note and a margin; each may have its own."""
     sizes = [_size(chart) for chart in charts]
     width = max((width for width, _ in sizes), default=WIDE) + 2 * _MARGIN
     y = 62.0 + (22 if note else 0)
     parts = [f'<rect width="100%" height="100%" fill="{PAPER}"/>', _text(_MARGIN, 42, heading, size=20, weight=600)]
     parts.append(_text(_MARGIN, 64, note, size=13, color=MUTED) if note else "")
-    for chart, (_, height) in zip(charts, sizes, strict=True):
+    for place, (chart, (_, height)) in enumerate(zip(charts, sizes, strict=True)):
+        if headings:
+            parts.append(_text(_MARGIN, y + 16, headings[place], size=15, weight=600))
+            y += 28
         parts.append(chart.replace("<svg ", f'<svg x="{_MARGIN}" y="{y:g}" ', 1))
         y += height + 24
     return _svg(width, y + 4, "".join(parts), heading)

@@ -91,7 +91,9 @@ def make_gallery(
         return None
     columns = _columns(dataset, variants, split, saliency)
     first = next(iter(variants.values()))[0]
-    return _gallery(dataset, columns, first, split, count, palette, longest) if len(columns) > 2 else None
+    if len(columns) < 3:
+        return None
+    return draw_gallery(dataset, columns, _ranking(first, split), split, count=count, palette=palette, longest=longest)
 
 
 def make_rounds_gallery(
@@ -105,7 +107,7 @@ def make_rounds_gallery(
         count: How many samples.
         longest: Longest side of a picture, in pixels.
     """
-    sets = [(item, path) for item, path in _artifacts(evaluation, "train") if round_of(item["name"]) is not None]
+    sets = [(item, path) for item, path in artifacts_of(evaluation, "train") if round_of(item["name"]) is not None]
     sets = [(item, path) for item, path in sets if item["kind"] == "labels"]
     if not any(item["stage"] == "update_labels" for item, _ in sets):
         return None
@@ -119,20 +121,29 @@ def make_rounds_gallery(
         columns.append(Column("segmentation", title(item), reader, numbers))
     if dataset.has_masks("train"):
         columns.append(Column("truth", "truth"))
-    return _gallery(dataset, columns, evaluation, "train", count, palette, longest)
+    ranking = _ranking(evaluation, "train")
+    return draw_gallery(dataset, columns, ranking, "train", count=count, palette=palette, longest=longest)
 
 
-def _gallery(
+def draw_gallery(
     dataset: Dataset,
     columns: Sequence[Column],
-    evaluation: Evaluation,
+    ranking: tuple[str, Numbers],
     split: str,
+    *,
     count: int,
     palette: np.ndarray,
     longest: int,
 ) -> Gallery:
-    """The samples, drawn; ordered by the evaluation of one branch."""
-    ids, order = choose(_ranking(evaluation, split), dataset.ids(split), count)
+    """The samples, drawn; the readers of the columns are closed then.
+
+    Args:
+        columns: What is drawn of each.
+        ranking: What the samples are sorted by, and its numbers per image.
+        count: How many samples.
+        longest: Longest side of a picture, in pixels.
+    """
+    ids, order = choose(ranking, dataset.ids(split), count)
     samples, shown = [], set()
     for image_id in ids:
         sample, values = _sample(dataset, image_id, columns, palette, longest)
@@ -174,7 +185,7 @@ def _columns(
     columns = [Column("photograph", "photograph")]
     if saliency is not None:
         columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
-    uses = Counter(path for items in variants.values() for _, path in _artifacts(items[0], split))
+    uses = Counter(path for items in variants.values() for _, path in artifacts_of(items[0], split))
     seen: set[Path] = set()
     for variant, evaluations in variants.items():
         columns += _columns_of(evaluations[0], split, f"{variant}: " if len(variants) > 1 else "", uses, seen)
@@ -183,7 +194,7 @@ def _columns(
     return columns
 
 
-def _artifacts(evaluation: Evaluation, split: str) -> list[tuple[Record, Path]]:
+def artifacts_of(evaluation: Evaluation, split: str) -> list[tuple[Record, Path]]:
     """CAMs, labels and predictions of one branch, with their files, as far as these are there."""
     found = []
     for item in evaluation.of_kind("cams", "labels", "predictions"):
@@ -198,7 +209,7 @@ def _columns_of(
 ) -> list[Column]:
     """One branch's columns; what branches share is shown once, without the name of a variant."""
     columns = []
-    for item, path in _artifacts(evaluation, split):
+    for item, path in artifacts_of(evaluation, split):
         if path in seen:
             continue
         seen.add(path)
@@ -206,11 +217,15 @@ def _columns_of(
         numbers = evaluation.per_image.get((item["kind"], item["name"], split), {})
         words = title(item) if uses[path] > 1 else prefix + title(item)
         columns.append(Column(kind, words, ArtifactReader(path), numbers))
-        if item["stage"] == "aalr_labels":
-            # shown where the artifact has them
-            for kept, name in ONLINE_MASKS.items():
-                columns.append(Column(kept, f"{words}: {name}", ArtifactReader(path)))
+        columns += online_masks(item, path, f"{words}: ")
     return columns
+
+
+def online_masks(item: Record, path: Path, prefix: str = "") -> list[Column]:
+    """The masks that AA&LR made on the way, beside its labels; drawn where the artifact has them."""
+    if item["stage"] != "aalr_labels":
+        return []
+    return [Column(kind, prefix + name, ArtifactReader(path)) for kind, name in ONLINE_MASKS.items()]
 
 
 def _sample(

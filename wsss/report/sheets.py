@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ from wsss.report.gallery import Gallery, Sample
 INK, MUTED, PAPER, LINE = (28, 33, 38), (98, 107, 117), (255, 255, 255), (223, 227, 232)
 MARGIN, GAP = 36, 10
 CAPTION, FOOT = 34, 44
+PAPER_INCHES = (7.5, 10.9)
+"""What printers leave of A4 upright: a sheet that says its resolution prints within it."""
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -61,6 +64,20 @@ def contact_sheet(
     return sheet
 
 
+def one_page(gallery: Gallery, *, cell: int = 250) -> Gallery:
+    """As many of the samples as a sheet that is A4 upright holds, spread evenly from the first to the last."""
+    columns = max((len(sample.tiles) for sample in gallery.samples), default=1)
+    width = max(2 * MARGIN + columns * (cell + GAP) - GAP, 900)
+    # heading, caption and legend take about as much as this
+    room = width * PAPER_INCHES[1] / PAPER_INCHES[0] - 2 * MARGIN - 220
+    most = max(1, int(room // (CAPTION + _cell_height(gallery, cell) + FOOT)))
+    count = len(gallery.samples)
+    if not count:
+        return gallery
+    places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    return replace(gallery, samples=tuple(gallery.samples[place] for place in places))
+
+
 def empty_sheet(heading: str, caption: str) -> Image.Image:
     """A sheet that says why there is nothing to show."""
     sheet = Image.new("RGB", (900, 160), PAPER)
@@ -71,9 +88,10 @@ def empty_sheet(heading: str, caption: str) -> Image.Image:
 
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Writes a sheet as JPEG, whole or not at all."""
+    """Writes a sheet as JPEG, whole or not at all, at a resolution with which it fits on paper."""
     temporary = path.with_name(f".{path.name}.tmp")
-    sheet.save(temporary, "JPEG", quality=88, subsampling=0)
+    dots = max(side / inches for side, inches in zip(sheet.size, PAPER_INCHES, strict=True))
+    sheet.save(temporary, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
     temporary.replace(path)
 
 

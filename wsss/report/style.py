@@ -140,7 +140,8 @@ dialog p { margin: 12px 0 0; font-size: 14px; text-align: center; max-width: non
   nav, dialog { display: none; } body { font-size: 10.5pt; } header { padding-top: 0; }
   main, header > div, footer { max-width: none; padding: 0; }
   .split, .guide { break-inside: avoid; } .heats { grid-template-columns: repeat(3, 1fr); gap: 12px; }
-  .numbers { font-size: 9.5pt; } th { font-size: 8pt; padding-left: 8px; } td { padding-left: 8px; }
+  .numbers { font-size: 9pt; } .numbers th { font-size: 7pt; } .numbers th:first-child { width: 20%; min-width: 0; }
+  th { font-size: 8pt; } :is(th, td):not(:first-child) { padding-left: 8px; }
   section { padding: 16px 0 10px; } h2, h3 { break-after: avoid; } tr, .card, .chart { break-inside: avoid; }
   .strip { grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); gap: 6px; }
   figcaption { font-size: 7.5pt; } .sample h4 { font-size: 9pt; }

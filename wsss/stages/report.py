@@ -10,12 +10,16 @@ Snakemake's report and for talks:
 - `pipeline.svg`: mIoU through the pipeline (per variant)
 - `classes.svg`: IoU per class
 - `thresholds.svg`: scores over the thresholds of CAMs and saliency
+- `curves.svg`: losses and validation of every training
+- `numbers.html`: all tables, for paper
+- `sheets/`: one contact sheet per label set and network, each of one page
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +33,11 @@ from wsss.errors import InputError
 from wsss.ops.palette import PALETTES
 from wsss.report import figures
 from wsss.report.charts import WIDE, picture
+from wsss.report.curves import curve_charts
 from wsss.report.evaluations import Evaluation, Record, by_variant, load_evaluation
 from wsss.report.gallery import Gallery, make_gallery, make_rounds_gallery
+from wsss.report.method_sheets import method_sheet, subjects
+from wsss.report.numbers import numbers_page
 from wsss.report.page import Page
 from wsss.report.rounds import rounds_chart
 from wsss.report.sheets import contact_sheet, empty_sheet, save_sheet
@@ -44,7 +51,11 @@ FIGURES = (
     "rounds.svg",
     "classes.svg",
     "thresholds.svg",
+    "curves.svg",
+    "numbers.html",
+    "sheets",
 )
+"""What lies in the folder `report`; `sheets` is a folder itself."""
 LONGEST = 400
 """Longest side of a picture on the page, in pixels."""
 SHEETS = {
@@ -71,6 +82,7 @@ SHEETS = {
 }
 
 ROUNDS_NOTE = "labels on train, 255 a miss in mIoU; networks on val"
+CURVES_NOTE = "losses as they fell, averaged over some steps each; scores on the validation images"
 NO_ROUNDS = "This run has no rounds of AuxSegNet."
 
 logger = logging.getLogger(__name__)
@@ -107,7 +119,9 @@ def report(
     folder = output.parent / "report"
     folder.mkdir(parents=True, exist_ok=True)
     _write_sheets(folder, galleries, dataset.class_names, palette)
+    _write_method_sheets(settings, folder / "sheets", dataset, loaded, saliency, palette)
     _write_charts(folder, loaded)
+    _replace(folder / "numbers.html", numbers_page(loaded, palette))
     page = Page(loaded, galleries, palette, _artifacts(loaded[0]))
     _replace(output, page.html())
 
@@ -162,10 +176,44 @@ def _write_sheets(
         save_sheet(sheet, folder / name)
 
 
+def _write_method_sheets(
+    settings: Report,
+    folder: Path,
+    dataset: Dataset,
+    evaluations: Sequence[Evaluation],
+    saliency: Path | None,
+    palette: np.ndarray,
+) -> None:
+    """The sheets in a folder that is new, so that none of an earlier run of other methods stays."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary.mkdir()
+    try:
+        found = subjects(dataset, by_variant(evaluations))
+        for subject in found:
+            sheet = method_sheet(
+                dataset,
+                subject,
+                saliency=saliency or evaluations[0].artifact("saliency"),
+                count=settings.samples,
+                palette=palette,
+                longest=LONGEST,
+            )
+            save_sheet(sheet, temporary / f"{subject.name}.jpg")
+        if not found:
+            save_sheet(
+                empty_sheet("Rounds and methods", "This run has no labels or predictions."), temporary / "none.jpg"
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
     first, variants = evaluations[0], by_variant(evaluations)
     curve, rounds = figures.cam_chart(first, WIDE), rounds_chart(variants, WIDE)
     maps, limit = figures.heat_maps(first, 520)
+    curves = curve_charts(variants, WIDE)
     rule = f"maps: background where saliency is low and {limit}; ● this run, + best" if maps else ""
     charts = {
         "pipeline.svg": picture("mIoU through the pipeline, in percent", [figures.pipeline_chart(variants, WIDE)]),
@@ -176,6 +224,12 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
         "rounds.svg": picture("The rounds of AuxSegNet, in percent", [rounds], note=ROUNDS_NOTE)
         if rounds
         else picture("Rounds", [], note=NO_ROUNDS),
+        "curves.svg": picture(
+            "The trainings",
+            [chart for _, chart in curves],
+            headings=[name for name, _ in curves],
+            note=CURVES_NOTE if curves else "No curves lie beside this run's checkpoints.",
+        ),
     }
     for name, svg in charts.items():
         _replace(folder / name, svg + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from wsss.errors import InputError
 from wsss.plan.artifacts import round_of
 from wsss.report.evaluations import label_words, title
+from wsss.report.gallery import ONLINE_MASKS
 from wsss.viewer.shelf import Shelf
 
 PHOTOGRAPH, TRUTH, ERROR = "photograph", "truth", "error:"
@@ -23,6 +25,7 @@ _PATTERNS = (
     (r"saliency\.h5", "saliency", SALIENCY),
     (_BRANCH + r"cams\.h5", "cams", CAMS),
     (_BRANCH + r"auxsegnet/round(?P<round>\d+)/labels\.h5", "labels", LABELS),
+    (_BRANCH + r"(?P<aalr>aalr)/labels\.h5", "labels", LABELS),
     (_BRANCH + r"segmenter/(?P<method>[^/]+)/labels\.h5", "labels", LABELS),
     (_BRANCH + r"predictions/(?P<split>[^/]+)/(?P<model>.+)--(?P<protocol>[^/]+)\.h5", "predictions", LABELS),
     (r"imported/(?P<imported>[^/]+)\.h5", "imported", LABELS),
@@ -36,7 +39,8 @@ class Layer:
 
     Attributes:
         key: Its name in addresses: the branch and what it is.
-        kind: `segmentation`, `saliency` or `cams`.
+        kind: How it is drawn: `segmentation`, `saliency` or `cams`.
+        array: Name of the arrays in the artifact: the kind, or of AA&LR also the masks that it made on the way.
         title: For people.
         branch: Folder of variant and seed; empty for what is shared or in a plain run.
         evaluated: Kind and name under which `evaluate` knows it; of predictions the name without the split.
@@ -45,6 +49,7 @@ class Layer:
 
     key: str
     kind: str
+    array: str
     title: str
     branch: str
     evaluated: tuple[str, str]
@@ -77,9 +82,9 @@ def find_layers(root: Path, shelf: Shelf) -> tuple[list[Layer], dict[str, str]]:
         except InputError as error:
             problems[path.relative_to(root).as_posix()] = str(error)
             continue
-        for kind in (LABELS, CAMS, SALIENCY):
-            if kind in kinds:
-                layer = _layer(path, match, what, kind, str(attributes.get("split") or "*"))
+        for array in (LABELS, CAMS, SALIENCY, *ONLINE_MASKS):
+            if array in kinds:
+                layer = _layer(path, match, what, array, str(attributes.get("split") or "*"))
                 before = found.get(layer.key)
                 if before is not None:
                     layer = Layer(**{**layer.__dict__, "files": (*before.files, *layer.files)})
@@ -89,7 +94,14 @@ def find_layers(root: Path, shelf: Shelf) -> tuple[list[Layer], dict[str, str]]:
 
 def _files(root: Path) -> Iterator[tuple[Path, re.Match[str], str]]:
     folders = [root, *sorted(root.glob("*/seed*"))]
-    places = ("*.h5", "auxsegnet/round*/labels.h5", "segmenter/*/labels.h5", "predictions/*/*.h5", "imported/*.h5")
+    places = (
+        "*.h5",
+        "auxsegnet/round*/labels.h5",
+        "aalr/labels.h5",
+        "segmenter/*/labels.h5",
+        "predictions/*/*.h5",
+        "imported/*.h5",
+    )
     for folder in folders:
         for place in places:
             for path in folder.glob(place):
@@ -109,6 +121,9 @@ def _place(match: re.Match[str], what: str) -> tuple[object, ...]:
     name = str(parts.get("model") or parts.get("method") or "")
     base = name.removeprefix("segmenter_").split("_self")[0]
     number = int(parts["round"]) if parts.get("round") else round_of(base)
+    if parts.get("aalr"):
+        # its labels come after those of every round
+        number = sys.maxsize
     trained_on_round = name.startswith("segmenter_") and number is not None
     return (
         parts.get("branch") or "",
@@ -119,37 +134,38 @@ def _place(match: re.Match[str], what: str) -> tuple[object, ...]:
     )
 
 
-def _layer(path: Path, match: re.Match[str], what: str, kind: str, split: str) -> Layer:
+def _layer(path: Path, match: re.Match[str], what: str, array: str, split: str) -> Layer:
     parts = {name: value or "" for name, value in match.groupdict().items()}
     branch = parts.get("branch", "").rstrip("/")
     prefix = f"{branch}/" if branch else ""
+    kind = LABELS if array in ONLINE_MASKS else array
+    files = ((split, path),)
     if what in ("saliency", "cams"):
         words = "saliency" if what == "saliency" else "CAMs"
-        return Layer(f"{prefix}{what}", kind, words, branch, (what, what), ((split, path),))
+        return Layer(f"{prefix}{what}", kind, array, words, branch, (what, what), files)
     if what == "imported":
         name, words = f"imported/{parts['imported']}", f"{parts['imported']} (imported)"
-        return Layer(
-            _keyed(name, kind), kind, _words(words, kind), "", ("imported", parts["imported"]), ((split, path),)
-        )
+        return Layer(_keyed(name, array), kind, array, _words(words, array), "", ("imported", parts["imported"]), files)
     if what == "predictions":
         name = f"{parts['model']}--{parts['protocol']}"
         words = title(
             {"kind": what, "name": name, "split": split, "model": parts["model"], "protocol_name": parts["protocol"]}
         )
-        return Layer(f"{prefix}predictions/{name}", kind, words, branch, (what, name), ((split, path),))
+        return Layer(f"{prefix}predictions/{name}", kind, array, words, branch, (what, name), files)
     if parts.get("round"):
         name = f"auxsegnet_round{int(parts['round'])}" if int(parts["round"]) else "seeds"
     else:
-        name = f"{parts['method']}_self"
-    evaluated = ("labels" if kind == LABELS else "label_saliency", name)
-    words = _words(label_words(name), kind)
-    return Layer(_keyed(f"{prefix}labels/{name}", kind), kind, words, branch, evaluated, ((split, path),))
+        name = parts.get("aalr") or f"{parts['method']}_self"
+    measured_as = {LABELS: "labels", SALIENCY: "label_saliency"}.get(array, array)
+    words = _words(label_words(name), array)
+    return Layer(_keyed(f"{prefix}labels/{name}", array), kind, array, words, branch, (measured_as, name), files)
 
 
-def _keyed(name: str, kind: str) -> str:
-    return name if kind == LABELS else f"{name}:{kind}"
+def _keyed(name: str, array: str) -> str:
+    return name if array == LABELS else f"{name}:{array}"
 
 
-def _words(words: str, kind: str) -> str:
+def _words(words: str, array: str) -> str:
     base = words.removesuffix(" labels")
-    return {LABELS: words, SALIENCY: f"{base} saliency", CAMS: f"{base} CAMs, refined"}[kind]
+    named = {LABELS: words, SALIENCY: f"{base} saliency", CAMS: f"{base} CAMs, refined"}
+    return named.get(array) or f"{base} {ONLINE_MASKS[array]}"

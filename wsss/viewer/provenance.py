@@ -13,8 +13,8 @@ from wsss.stages.artifact import fingerprint
 from wsss.viewer.run import Run, as_json
 from wsss.viewer.shelf import version_of
 
-_LISTED = ("*.h5", "auxsegnet/round*/*.h5", "segmenter/*/*.h5", "predictions/*/*.h5", "imported/*.h5")
-_CHECKPOINTS = ("classifier/model.ckpt", "auxsegnet/round*/model.ckpt", "segmenter/*/model.ckpt")
+_LISTED = ("*.h5", "auxsegnet/round*/*.h5", "aalr/*.h5", "segmenter/*/*.h5", "predictions/*/*.h5", "imported/*.h5")
+_CHECKPOINTS = ("classifier/model.ckpt", "auxsegnet/round*/model.ckpt", "aalr/model.ckpt", "segmenter/*/model.ckpt")
 
 _STAGES = {stage: place for place, stage in enumerate(STAGE_SETTINGS)}
 

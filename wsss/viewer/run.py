@@ -186,13 +186,13 @@ class Run:
             return error_map(labels, truth, dataset.ignore_index), "error", []
         layer = self.layer(key)
         path = layer.file(split)
-        if path is None or not self.shelf.has(path, layer.kind, image_id):
+        if path is None or not self.shelf.has(path, layer.array, image_id):
             return None, layer.kind, []
-        classes = self.shelf.classes(path, layer.kind, image_id) if layer.kind == "cams" else []
-        return self.shelf.read(path, layer.kind, image_id), layer.kind, classes
+        classes = self.shelf.classes(path, layer.array, image_id) if layer.kind == "cams" else []
+        return self.shelf.read(path, layer.array, image_id), layer.kind, classes
 
     def thumbnail(self, key: str, image_id: str, *, side: int, palette: str) -> bytes | None:
-        """A small picture of a layer (or of the photograph), as WebP; None where the layer lacks the image."""
+        """A small picture of a layer (or of the photograph), as JPEG; None where the layer lacks the image."""
         version = self.version(key, self.split_of(image_id))
         return (
             self._thumbnails.get(
@@ -286,9 +286,9 @@ class Run:
         dataset = self.dataset()
 
         def count(image_id: str) -> dict[str, float]:
-            if not self.shelf.has(path, LABELS, image_id):
+            if not self.shelf.has(path, layer.array, image_id):
                 return {}
-            labels = self.shelf.read(path, LABELS, image_id)
+            labels = self.shelf.read(path, layer.array, image_id)
             truth = dataset.mask(image_id)
             return numbers.label_numbers(labels, truth, dataset.num_classes, dataset.ignore_index)
 
@@ -318,7 +318,7 @@ class Run:
             if kinds != {LABELS} and kinds:
                 return None
         else:
-            chosen = [item.key for item in self.layers() if item.kind == LABELS and item.file(split) is not None]
+            chosen = [item.key for item in self.layers() if item.array == LABELS and item.file(split) is not None]
             if len(chosen) < 2:
                 return None
         versions = [self.version(key, split) for key in chosen]

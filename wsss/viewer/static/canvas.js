@@ -129,7 +129,7 @@ function paintCams(map, out, chosen) {
   }
 }
 
-// dark blue over red to light yellow, evenly brighter; the clear end lets the photograph through
+// dark blue over red to light yellow, evenly brighter; never opaque: one sees what it lies on
 const HEAT = [[20, 14, 60], [120, 28, 109], [212, 72, 66], [251, 155, 6], [252, 255, 164]];
 
 function paintHeat(map, out) {
@@ -138,7 +138,7 @@ function paintHeat(map, out) {
     const step = Math.min(share * (HEAT.length - 1), HEAT.length - 1.001);
     const [low, part] = [Math.floor(step), step - Math.floor(step)];
     for (let channel = 0; channel < 3; channel += 1) out[4 * place + channel] = HEAT[low][channel] * (1 - part) + HEAT[low + 1][channel] * part;
-    out[4 * place + 3] = 70 + 185 * share;
+    out[4 * place + 3] = 130 + 80 * share;
   }
 }
 

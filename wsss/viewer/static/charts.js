@@ -18,14 +18,14 @@ export function lines(series) {
   const drawn = series.map((line) => ({ ...line, points: line.points.filter((point) => point[1] !== null) })).filter((line) => line.points.length);
   const xs = [...new Set(drawn.flatMap((line) => line.points.map((point) => point[0])))].sort((a, b) => a - b);
   const ys = drawn.flatMap((line) => line.points.map((point) => point[1]));
-  const low = Math.max(0, Math.floor(Math.min(...ys) * 10 - 0.3) / 10);
-  const high = Math.min(1, Math.ceil(Math.max(...ys) * 10 + 0.3) / 10);
+  const step = Math.max(...ys) - Math.min(...ys) > 0.45 ? 0.2 : 0.1;
+  const low = Math.max(0, step * Math.floor(Math.min(...ys) / step - 0.15));
+  const high = Math.min(1, step * Math.ceil(Math.max(...ys) / step + 0.15));
   const x = (value) => left + (xs.length < 2 ? 0.5 : (value - xs[0]) / (xs.at(-1) - xs[0])) * (width - left - right - 30) + 15;
   const y = (value) => up + (1 - (value - low) / (high - low || 1)) * (height - up - down);
-  const step = high - low > 0.55 ? 0.2 : 0.1;
   const grid = [];
   for (let value = low; value <= high + 1e-9; value += step) grid.push(svg("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "gridline" }), svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, (100 * value).toFixed(0)));
-  const ticks = xs.map((value) => svg("text", { x: x(value), y: height - 8, "text-anchor": "middle" }, `round ${value}`));
+  const ticks = xs.map((value, place) => svg("text", { x: x(value) + (place && place === xs.length - 1 ? 24 : 0), y: height - 8, "text-anchor": place && place === xs.length - 1 ? "end" : "middle" }, `round ${value}`));
   const paths = drawn.map((line) => svg("g", { "data-tone": line.tone, class: "series" },
     svg("path", { d: line.points.map((point, place) => `${place ? "L" : "M"}${x(point[0]).toFixed(1)},${y(point[1]).toFixed(1)}`).join(""), "stroke-dasharray": line.dashed ? "5 4" : null }),
     line.points.map((point) => svg("circle", { cx: x(point[0]), cy: y(point[1]), r: 3.5 }, svg("title", {}, `${line.label}, round ${point[0]}: ${percent(point[1])}`)))));

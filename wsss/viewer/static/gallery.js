@@ -55,10 +55,24 @@ export async function galleryPage({ go, remember, alive }) {
       pages(answer);
       if (!answer.items.length) grid.replaceChildren(h("p.quiet", {}, "No image fits these filters."));
       if (answer.share < 1) timer = setTimeout(load, 1200);
+      else ahead(answer, now, () => mine === asked && alive());
     } catch (error) {
       if (mine !== asked) return;
       status.replaceChildren(h("div.problem", { role: "alert" }, error.message));
       grid.replaceChildren();
+    }
+  }
+
+  /** The next page's pictures into the browser's cache: after this page's own, and one at a time. */
+  async function ahead(answer, now, wanted) {
+    if (answer.page >= answer.pages) return;
+    await Promise.all([...grid.querySelectorAll("img")].map((image) => image.decode().catch(() => {})));
+    const next = wanted() ? await get("gallery", { ...now, page: answer.page + 1, size: SIZE }).catch(() => null) : null;
+    for (const item of next?.items ?? []) {
+      for (const key of [now.layer, now.versus].filter((name) => name && item.versions[name])) {
+        if (!wanted()) return;
+        await fetch(thumbnail(item, key), { priority: "low" }).then((response) => response.blob()).catch(() => {});
+      }
     }
   }
 
@@ -88,11 +102,12 @@ export async function galleryPage({ go, remember, alive }) {
       h("div.chips", {}, item.classes.slice(0, 4).map((value) => chip(value, names)), item.classes.length > 4 ? h("span.chip", {}, `+${item.classes.length - 4}`) : null));
   }
 
+  const thumbnail = (item, key) => url("thumbnail", { layer: key, image: item.id, palette: paletteName(), v: item.versions[key] });
+
   function picture(item, key) {
     const missing = () => h("span.none", {}, "none");
     if (!item.versions[key]) return missing();
-    const source = url("thumbnail", { layer: key, image: item.id, palette: paletteName(), v: item.versions[key] });
-    const image = h("img", { src: source, alt: `${item.id}: ${key}`, decoding: "async" });
+    const image = h("img", { src: thumbnail(item, key), alt: `${item.id}: ${key}`, decoding: "async" });
     image.addEventListener("error", () => image.replaceWith(missing()));
     return image;
   }
@@ -114,7 +129,7 @@ function values(found, sort) {
 
 /** The last label layer before the predictions: what people come to look at. */
 export function firstLayer(about) {
-  const labels = about.layers.filter((item) => item.kind === "segmentation" && item.key.includes("labels/"));
+  const labels = about.layers.filter((item) => item.kind === "segmentation" && item.key.includes("labels/") && !item.key.includes(":"));
   const best = labels.filter((item) => item.branch === labels[0].branch).at(-1);
   return (best ?? about.layers.at(-1))?.key ?? "photograph";
 }

@@ -219,6 +219,14 @@ export async function imagePage({ go, remember, alive }) {
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
     context.drawImage(picture, 0, 0, width, height);
+    if (items.some((item) => item.layer.kind === "heat")) {
+      // the photograph's own colours would mix with those of the heat
+      context.globalAlpha = 1;
+      context.globalCompositeOperation = "saturation";
+      context.fillStyle = "#777";
+      context.fillRect(0, 0, width, height);
+      context.globalCompositeOperation = "source-over";
+    }
     for (const item of items) {
       const latest = now.on.find((other) => other.key === item.key);
       context.globalAlpha = opacity(latest ? { ...item, opacity: latest.opacity } : item);
@@ -355,17 +363,19 @@ export async function imagePage({ go, remember, alive }) {
     const network = now.net && about.networks.some((item) => item.path === now.net) ? now.net : about.networks.at(-1)?.path;
     if (!network) return;
     const of = id;
+    const round = about.networks.find((item) => item.path === network);
     stage.classList.add("waiting");
+    const asking = h("p.asking", { role: "status" }, `Asking the network of round ${round.round} …`, h("small", {}, " the first time it has to be loaded"));
+    const slow = setTimeout(() => { if (of === id) stage.append(asking); }, 400);
     try {
       const answer = await get("affinity", { image: id, network, x, y });
       if (of !== id) return;
       const map = (part) => (part ? { planes: 1, height: part.shape[0], width: part.shape[1], classes: [], data: Uint8Array.from(part.values), largest: part.largest } : null);
-      const round = about.networks.find((item) => item.path === network);
       kin = { row: map(answer.row), unary: map(answer.unary), name: `round ${round.round}` };
       drawAll();
     } catch (error) {
       if (of === id) { stage.append(failed(error)); }
-    } finally { stage.classList.remove("waiting"); }
+    } finally { clearTimeout(slow); asking.remove(); stage.classList.remove("waiting"); }
   }
 
   function drawLegend() {

@@ -4,7 +4,7 @@ import { address, bytes, choice, copy, css, colors, duration, get, h, href, kept
 import { bars, lines, matrix } from "./charts.js";
 
 const STATES = { done: "done", running: "running", stopped: "stopped", missing: "missing" };
-const NAMES = { index: "Index", saliency: "Saliency", train_classifier: "Classifier", cams: "CAMs", seed_labels: "Seed labels", train_auxsegnet: "AuxSegNet", update_labels: "Updated labels", train_segmenter: "Segmenters", segmenter_labels: "Self-labels", predict: "Predictions", evaluate: "Evaluation", report: "Report" };
+const NAMES = { index: "Index", saliency: "Saliency", train_classifier: "Classifier", cams: "CAMs", seed_labels: "Seed labels", train_auxsegnet: "AuxSegNet", update_labels: "Updated labels", train_aalr: "AA&LR", aalr_labels: "AA&LR labels", train_segmenter: "Segmenters", segmenter_labels: "Self-labels", predict: "Predictions", evaluate: "Evaluation", report: "Report" };
 
 export async function overviewPage({ remember }) {
   const keys = start.runs.map((item) => item.key);
@@ -41,10 +41,13 @@ function stageStrip(strip) {
     const busy = stage.items.find((item) => item.progress !== null);
     const bad = stage.items.some((item) => item.problem);
     const count = stage.items.length > 1 ? `${done.length} of ${stage.items.length}` : "";
-    const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false" },
+    const word = bad ? "damaged" : STATES[stage.state];
+    // what is done and what waits is told by the mark beside the count
+    const state = count && (word === "done" || word === "missing") ? count : [word, count].filter(Boolean).join(", ");
+    const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false", title: [word, count].filter(Boolean).join(", ") },
       h("b", {}, NAMES[stage.stage] ?? stage.stage),
       h("span.mark", { "aria-hidden": "true" }),
-      h("small.state", {}, [bad ? "damaged" : STATES[stage.state], count].filter(Boolean).join(", ")),
+      h("small.state", {}, state),
       h("small", {}, seconds ? duration(seconds) : "\u00a0"), h("small", {}, size ? bytes(size) : "\u00a0"),
       busy ? h("progress", { value: String(busy.progress), max: "1" }) : null);
     button.addEventListener("click", () => {
@@ -90,7 +93,7 @@ function sections(all, remember, again) {
   if (about.branches.length > 1) {
     found.push(h("div.tabs", { role: "tablist" }, about.branches.map((item) => h("button", { type: "button", role: "tab", "aria-selected": String(item === branch), onclick: () => { remember({ branch: item.branch }); again(); } }, item.branch || "run"))));
   }
-  if (warnings.length) found.push(h("div.problem", {}, warnings.map((text) => h("p", {}, text))));
+  if (warnings.length) found.push(h("div.problem.mild", {}, warnings.map((text) => h("p", {}, text))));
   found.push(headline(branch));
   found.push(h("div.two-columns", {},
     h("div.panel", {}, h("h2", {}, "mIoU through the pipeline"), h("p.quiet.small", {}, "Labels on train, 255 counted as a miss; predictions on their split. Choose a bar to see its classes."), bars(pipelineBars(branch, (record) => { remember({ record: key(record) }); again(); document.getElementById("classes")?.scrollIntoView({ behavior: "smooth" }); }))),
@@ -147,11 +150,13 @@ function comparison(all) {
   const columns = Object.entries(all).flatMap(([name, about]) => about.branches.map((branch) => ({ run: name, name: [Object.keys(all).length > 1 ? name : "", branch.branch].filter(Boolean).join(" / ") || name, records: branch.records })));
   if (columns.length < 2) return null;
   const rows = new Map();
+  const protocols = new Map();
   for (const column of columns) {
     for (const record of column.records) {
       if (record.metrics.miou === null || record.metrics.miou === undefined) continue;
       const label = `${record.title}|${record.split}`;
-      if (!rows.has(label)) rows.set(label, new Map());
+      if (!rows.has(label)) { rows.set(label, new Map()); protocols.set(label, new Set()); }
+      protocols.get(label).add(record.protocol);
       rows.get(label).set(column, record.metrics.miou);
     }
   }
@@ -159,7 +164,9 @@ function comparison(all) {
     const [name, split] = label.split("|");
     const first = found.get(columns[0]);
     const best = Math.max(...found.values());
-    return h("tr", {}, h("td", {}, name), h("td.quiet", {}, split), columns.map((column, place) => {
+    // a difference in protocol (scales, flip, thresholds) may be all that there is to a difference in score
+    const differs = protocols.get(label).size > 1 ? h("small.quiet", { title: [...protocols.get(label)].join("\n") }, " made or judged differently") : null;
+    return h("tr", {}, h("td", {}, name, differs), h("td.quiet", {}, split), columns.map((column, place) => {
       const value = found.get(column);
       if (value === undefined) return h("td.number.quiet", {}, "·");
       const delta = place && first !== undefined ? 100 * (value - first) : null;

@@ -1,0 +1,137 @@
+"""The curves of every training of a run: loss and its parts over the epochs, and what validation said."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsss.report.charts import REFERENCE, TRAIN, VAL, Line, line_chart
+from wsss.report.evaluations import AALR, Evaluation, label_words, round_of
+
+VALIDATED = {"map": "validation mAP", "miou": "validation mIoU"}
+"""Columns that are shares; all others but those of `_PLACES` are losses."""
+TONES = ("#4f6f52", "#8d3b72", "#1f7a8c", "#7a6a00", "#a8480f", "#5b6472")
+_PLACES = ("step", "epoch", "learning_rate")
+_MOST_POINTS = 60
+"""Points of a line; more are averaged, since single steps are noise."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training.
+
+    Attributes:
+        title: For people.
+        rows: Lines of its `curves.csv`; what is empty there is left out.
+    """
+
+    title: str
+    rows: tuple[dict[str, float], ...]
+
+
+def trainings_of(evaluation: Evaluation) -> list[Training]:
+    """The trainings of one branch in the order of the pipeline, as far as their curves lie in its folder.
+
+    A training that belongs to another variant, because the two share it, has its curves there. Rounds and networks
+    that the evaluation does not know are of earlier settings, and left out.
+    """
+    folder = evaluation.path.parent.parent
+    models = {str(item.get("model") or "") for item in evaluation.of_kind("predictions")}
+    # the labels of a round are made by the network of the round before
+    made_by = {round_of(item["name"]) for item in evaluation.of_kind("labels")}
+    rounds = {round_of(model) for model in models} | {number - 1 for number in made_by if number}
+    numbers = sorted(number for number in rounds if number is not None)
+    places = [("classifier", "Classifier")]
+    places += [(f"auxsegnet/round{number}", f"AuxSegNet, round {number}") for number in numbers]
+    places += [("aalr", AALR)]
+    for path in sorted(folder.glob("segmenter/*")):
+        if f"segmenter_{path.name}" in models:
+            words = "true masks" if path.name == "masks" else label_words(path.name)
+            places.append((f"segmenter/{path.name}", f"Network on {words}"))
+    found = [Training(title, _read(folder / place / "curves.csv")) for place, title in places]
+    return [training for training in found if training.rows]
+
+
+def _read(path: Path) -> tuple[dict[str, float], ...]:
+    if not path.is_file():
+        return ()
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(handle)]
+    return tuple(row for row in rows if "epoch" in row)
+
+
+def curve_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> list[tuple[str, str]]:
+    """Title and chart of every training, the first seed of each variant."""
+    charts = []
+    for variant, evaluations in variants.items():
+        for training in trainings_of(evaluations[0]):
+            title = f"{variant}: {training.title}" if variant and len(variants) > 1 else training.title
+            charts.append((title, training_chart(training, width)))
+    return charts
+
+
+def training_chart(training: Training, width: int) -> str:
+    """Loss, its parts, and the validated score of one training over its epochs.
+
+    The axis is of losses; the score is a share and has 1 at the top, whatever the losses reach.
+    """
+    names = [name for name in _columns(training.rows) if name not in _PLACES]
+    losses = [name for name in names if name not in VALIDATED]
+    last = max(row["epoch"] for row in training.rows)
+    averaged = {name: _averaged(training.rows, name) for name in losses}
+    top, step = _limit(max((value for points in averaged.values() for _, value in points), default=1.0))
+    lines = []
+    tones = iter(TONES * len(losses))
+    for name in losses:
+        color = TRAIN if name == "loss" else next(tones)
+        label = "loss" if name == "loss" else f"part: {name.replace('_', ' ')}"
+        # a training with one kind of loss has it twice, as the sum and as its only part
+        if name == "loss" or len(losses) > 2:
+            points = [(epoch / last, value / top) for epoch, value in averaged[name]]
+            lines.append(Line(label, points, color, dashed=name != "loss"))
+    for name in set(names) & set(VALIDATED):
+        known = [(row["epoch"] / last, row[name]) for row in training.rows if name in row]
+        end = f" (top is 100 %): {100 * known[-1][1]:.1f} at the end" if known else ""
+        lines.append(Line(VALIDATED[name] + end, known, VAL))
+    y_ticks = [(place * step / top, f"{place * step:g}") for place in range(round(top / step) + 1)]
+    return line_chart(
+        lines or [Line("nothing was logged", (), REFERENCE)],
+        width=width,
+        title=f"{training.title}: curves of the training",
+        x_label="epoch",
+        ticks=[(epoch / last, f"{epoch:g}") for epoch in _epochs(last)],
+        y_ticks=y_ticks,
+        dots=False,
+    )
+
+
+def _columns(rows: Sequence[Mapping[str, float]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _averaged(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
+    """(epoch, value), means over as many rows as leave few enough points."""
+    known = [(row["epoch"], row[name]) for row in rows if name in row]
+    size = -(-len(known) // _MOST_POINTS) or 1
+    parts = [known[start : start + size] for start in range(0, len(known), size)]
+    return [(sum(e for e, _ in part) / len(part), sum(v for _, v in part) / len(part)) for part in parts]
+
+
+def _limit(largest: float) -> tuple[float, float]:
+    """A round number that is not below it, and the fifth part of it as a step."""
+    steps = (factor * 10.0**power for power in range(-6, 9) for factor in (1, 2, 5))
+    step = next(step for step in steps if 5 * step >= largest)
+    return 5 * step, step
+
+
+def _epochs(last: float) -> list[float]:
+    """Whole epochs for the axis, ten at most; halves, tenths of a training that is shorter than one."""
+    if last < 1:
+        return [0.0, last]
+    step = -(-int(last) // 10)
+    return [float(epoch) for epoch in range(0, int(last) + 1, step)]
+
+
+__all__ = ["Training", "curve_charts", "training_chart", "trainings_of"]

@@ -1,0 +1,119 @@
+"""A contact sheet for every label set and every network: one round or method on one page of paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from wsss.data import Dataset
+from wsss.report.charts import percent
+from wsss.report.evaluations import Evaluation, Record, title
+from wsss.report.gallery import Column, artifacts_of, draw_gallery, online_masks
+from wsss.report.sheets import contact_sheet, one_page
+from wsss.store import ArtifactReader
+
+_METRICS = {
+    "labels": (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU (255 a miss)")),
+    "predictions": (("miou", "mIoU"),),
+}
+_READ = (
+    "Background is the photograph in dim grey, objects have the colour of their class, stripes are 255. Each number "
+    "below a picture is of that one image."
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One label set or prediction that gets a sheet.
+
+    Attributes:
+        name: Name of the file, without the suffix; sorts in the order of the pipeline.
+        heading: First line of the sheet.
+        item: Its record.
+        path: Its artifact.
+        evaluation: Of the branch that it belongs to.
+    """
+
+    name: str
+    heading: str
+    item: Record
+    path: Path
+    evaluation: Evaluation
+
+
+def subjects(dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]]) -> list[Subject]:
+    """All label sets and predictions of the first seed of every variant; what variants share is listed once."""
+    found: list[Subject] = []
+    seen: set[Path] = set()
+    for variant, evaluations in variants.items():
+        for split in dataset.splits:
+            for item, path in artifacts_of(evaluations[0], split):
+                if item["kind"] == "cams" or path in seen:
+                    continue
+                seen.add(path)
+                named = variant if variant and len(variants) > 1 else ""
+                words = " ".join([named, title(item), split]).strip()
+                name = f"{len(found) + 1:02}_{re.sub(r'[^A-Za-z0-9]+', '_', words).strip('_')}"
+                heading = f"{named}: {title(item)}" if named else title(item)[0].upper() + title(item)[1:]
+                found.append(Subject(name, f"{heading}, {split}", item, path, evaluations[0]))
+    return found
+
+
+def method_sheet(
+    dataset: Dataset, subject: Subject, *, saliency: Path | None, count: int, palette: np.ndarray, longest: int
+) -> Image.Image:
+    """The sheet of one label set or prediction: images from its worst to its best.
+
+    Args:
+        saliency: Artifact of stage `saliency`, for labels that have no saliency of their own.
+        count: How many images at most.
+        longest: Longest side of a picture, in pixels.
+    """
+    item = subject.item
+    numbers = subject.evaluation.per_image.get((item["kind"], item["name"], item["split"]), {})
+    gallery = draw_gallery(
+        dataset,
+        _columns(dataset, subject, saliency),
+        (title(item), numbers),
+        item["split"],
+        count=count,
+        palette=palette,
+        longest=longest,
+    )
+    scores = [
+        f"{words} {percent(item['metrics'][metric])}"
+        for metric, words in _METRICS[item["kind"]]
+        if item["metrics"].get(metric) is not None
+    ]
+    scored = f"In percent on {item['split']}: {', '.join(scores)}. " if scores else ""
+    order = f"Sorted {gallery.order}. " if gallery.order.startswith("from") else ""
+    caption = f"{scored}Made and judged: {item['protocol'].rstrip('.')}. {order}{_READ}"
+    return contact_sheet(one_page(gallery), dataset.class_names, palette, heading=subject.heading, caption=caption)
+
+
+def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[Column]:
+    """Photograph, what the labels were made of, the labels themselves or the prediction, and the truth."""
+    item, path = subject.item, subject.path
+    columns = [Column("photograph", "photograph")]
+    with ArtifactReader(path) as reader:
+        own = reader.kinds()
+    if "saliency" in own:
+        columns.append(Column("saliency", "saliency, updated", ArtifactReader(path)))
+    elif saliency is not None and item["stage"] == "seed_labels":
+        columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
+    cams = subject.evaluation.artifact("cams")
+    if "cams" in own:
+        columns.append(Column("cams", "CAMs, refined", ArtifactReader(path)))
+    elif cams is not None and cams.is_file() and item["stage"] == "seed_labels":
+        columns.append(Column("cams", "CAMs", ArtifactReader(cams)))
+    columns += online_masks(item, path)
+    numbers = subject.evaluation.per_image.get((item["kind"], item["name"], item["split"]), {})
+    columns.append(Column("segmentation", title(item), ArtifactReader(path), numbers))
+    if dataset.has_masks(item["split"]):
+        columns.append(Column("truth", "truth"))
+    return columns
