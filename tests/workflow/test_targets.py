@@ -122,6 +122,14 @@ def test_the_demo_runs_bare(project: Project):
     assert "results/demo/report.html" in text
 
 
+def test_the_study_of_the_demo_lies_over_its_config(project: Project):
+    preset = "workflow/presets/study_demo.yaml"
+    text = project.snakemake("-n", "--configfile", "config.yaml", preset).stdout
+    for seed in range(3):
+        assert f"results/study_demo/both/seed{seed}/auxsegnet/round2/labels.h5" in text
+        assert f"results/study_demo/cross_entropy/seed{seed}/aalr/model.ckpt" in text
+
+
 @pytest.mark.parametrize(
     "name", ["voc12_2007", "study_auxsegnet_voc12_2007", "study_aalr_voc12_2007", "voc12", "custom"]
 )
