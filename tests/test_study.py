@@ -50,7 +50,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_finished_row_is_written_once_with_all_that_made_it(config: Path, tmp_path: Path):
-    written, missing = collect_rows(config, tmp_path / "docs")
+    written, missing = collect_rows([config], tmp_path / "docs")
     assert [path.name.rsplit("-", 1)[0] for path in written] == ["second-seed0"]
     assert missing == 1
     row = json.loads(written[0].read_text())
@@ -63,7 +63,7 @@ def test_a_finished_row_is_written_once_with_all_that_made_it(config: Path, tmp_
     assert only["network"]["miou"] < 0.5
     assert only["saliency_labels"]["mae"] == 0
     before = written[0].read_bytes()
-    assert collect_rows(config, tmp_path / "docs") == ([], 1)
+    assert collect_rows([config], tmp_path / "docs") == ([], 1)
     assert written[0].read_bytes() == before
 
 
@@ -77,7 +77,7 @@ def test_other_seeds_join_the_mean_and_changed_rows_lose_nothing(config: Path, t
         prediction["metrics"]["miou"] = miou
         content["created"] = f"2030-01-0{day}T00:00:0{number}+00:00"
         target.write_text(json.dumps(content))
-    written, missing = collect_rows(config, tmp_path / "docs")
+    written, missing = collect_rows([config], tmp_path / "docs")
     assert len(written) == 3
     assert missing == 1  # seed 4 of `first`
     table = (tmp_path / "docs/README.md").read_text().splitlines()
@@ -91,7 +91,7 @@ def test_other_seeds_join_the_mean_and_changed_rows_lose_nothing(config: Path, t
     next(i for i in content["evaluations"] if i["kind"] == "predictions")["metrics"]["miou"] = 0.625
     content["created"] = "2030-01-03T00:00:00+00:00"
     changed.write_text(json.dumps(content))
-    written, _ = collect_rows(config, tmp_path / "docs")
+    written, _ = collect_rows([config], tmp_path / "docs")
     assert len(written) == 1
     assert len(list((tmp_path / "docs").glob("first-seed0-*.json"))) == 2
     assert "| 62.5 |" in (tmp_path / "docs/README.md").read_text()
@@ -101,7 +101,7 @@ def test_seeds_of_a_run_without_variants_are_rows(config: Path, tmp_path: Path):
     sections = yaml.safe_load(config.read_text())
     config.write_text(yaml.safe_dump({**sections, "variants": {}, "seeds": [0, 1]}))
     (tmp_path / "results/ladder/second").rename(tmp_path / "results/ladder/base")
-    written, missing = collect_rows(config, tmp_path / "docs")
+    written, missing = collect_rows([config], tmp_path / "docs")
     assert [path.name.rsplit("-", 1)[0] for path in written] == ["base-seed0"]
     assert missing == 1
     row = json.loads(written[0].read_text())
@@ -110,12 +110,12 @@ def test_seeds_of_a_run_without_variants_are_rows(config: Path, tmp_path: Path):
 
 
 def test_the_table_can_be_made_of_the_rows_alone(config: Path, tmp_path: Path):
-    collect_rows(config, tmp_path / "docs")
+    collect_rows([config], tmp_path / "docs")
     table = tmp_path / "docs/README.md"
     before = table.read_text()
     shutil.rmtree(tmp_path / "results")
     table.unlink()
-    assert collect_rows(config, tmp_path / "docs") == ([], 2)
+    assert collect_rows([config], tmp_path / "docs") == ([], 2)
     assert table.read_text() == before
 
 
@@ -123,4 +123,4 @@ def test_a_damaged_row_is_named(config: Path, tmp_path: Path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/x-seed0-00.json").write_text("{}")
     with pytest.raises(InputError, match=r"x-seed0-00\.json: no row of a study"):
-        collect_rows(config, tmp_path / "docs")
+        collect_rows([config], tmp_path / "docs")

@@ -110,7 +110,7 @@ def test_a_row_has_quality_cost_and_all_that_made_it(run: Run) -> None:
     judge(run, "both")
     # its network is the one above; only the labels are made otherwise
     judge(run, "multi_scale")
-    written, missing = collect_rows(Path("ladder.yaml"), Path("docs"))
+    written, missing = collect_rows([Path("ladder.yaml")], Path("docs"))
     assert [path.name.rsplit("-", 1)[0] for path in written] == ["both-seed0", "multi_scale-seed0"]
     assert missing == 1
     row = json.loads(written[0].read_text())
@@ -129,7 +129,7 @@ def test_a_row_has_quality_cost_and_all_that_made_it(run: Run) -> None:
     other = json.loads(written[1].read_text())
     assert other["differs_by"] == {"aalr_labels": {"scales": [1.0, 1.5]}}
     assert other["aalr"]["training"] == part["training"]
-    assert collect_rows(Path("ladder.yaml"), Path("docs")) == ([], 1)
+    assert collect_rows([Path("ladder.yaml")], Path("docs")) == ([], 1)
 
 
 def test_the_table_has_a_line_per_variant_with_means_over_seeds(run: Run) -> None:
@@ -142,7 +142,7 @@ def test_the_table_has_a_line_per_variant_with_means_over_seeds(run: Run) -> Non
     write_training(run, Path("results/ladder/cross_entropy/seed0/aalr/model.ckpt"), epochs=silent, **off)
     for variant, seed in (("both", 0), ("both", 1), ("cross_entropy", 0)):
         judge(run, variant, seed)
-    collect_rows(Path("ladder.yaml"), Path("docs"))
+    collect_rows([Path("ladder.yaml")], Path("docs"))
     page = Path("docs/README.md").read_text()
     assert "## AuxSegNet" not in page
     head, both, plain = table_of(page, "AA&LR")
@@ -165,7 +165,7 @@ def test_both_methods_share_a_row_and_have_a_table_each(run: Run, monkeypatch: p
     write_training(run, Path("results/ladder/alone/seed0/aalr/model.ckpt"))
     judge(run, "alone")
     judge(run, "together", rounds=True)
-    written, _ = collect_rows(Path("ladder.yaml"), Path("docs"))
+    written, _ = collect_rows([Path("ladder.yaml")], Path("docs"))
     alone, together = (json.loads(path.read_text()) for path in written)
     assert "rounds" not in alone
     assert together["aalr"]["training"] == alone["aalr"]["training"]
@@ -182,10 +182,24 @@ def test_what_is_wrong_is_said_in_one_line(run: Run) -> None:
     judge(run, "both")
     checkpoint.with_name("epochs.csv").write_text("epoch,step\n")
     with pytest.raises(InputError, match=r"aalr/epochs\.csv: holds no numbers of epochs \(.*\); train the network"):
-        collect_rows(Path("ladder.yaml"), Path("docs"))
+        collect_rows([Path("ladder.yaml")], Path("docs"))
     evaluation = Path("results/ladder/both/seed0/evaluation/metrics.json")
     content = json.loads(evaluation.read_text())
     content["evaluations"] = [item for item in content["evaluations"] if item["kind"] != "predictions"]
     evaluation.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"metrics\.json: holds no network of AuxSegNet or AA&LR"):
-        collect_rows(Path("ladder.yaml"), Path("docs"))
+        collect_rows([Path("ladder.yaml")], Path("docs"))
+
+
+def test_a_branch_without_either_method_is_no_row_and_stops_no_other(run: Run) -> None:
+    write_config(Path("ladder.yaml"), {"none": {"methods": []}, "both": {}}, ["aalr"])
+    write_training(run, Path("results/ladder/both/seed0/aalr/model.ckpt"))
+    judge(run, "both")
+    judge(run, "none")
+    evaluation = Path("results/ladder/none/seed0/evaluation/metrics.json")
+    content = json.loads(evaluation.read_text())
+    content["evaluations"] = [item for item in content["evaluations"] if item["kind"] != "predictions"]
+    evaluation.write_text(json.dumps(content))
+    written, missing = collect_rows([Path("ladder.yaml")], Path("docs"))
+    assert [path.name.split("-")[0] for path in written] == ["both"]
+    assert missing == 0

@@ -130,3 +130,12 @@ def test_background_limit_above_the_cam_threshold_is_refused_without_saliency() 
     rule = {"rule": "background_threshold", "cam_threshold": 0.3, "background_cam_threshold": 0.6}
     with pytest.raises(InputError, match=r"must not be above cam_threshold, got 0\.6 and 0\.3"):
         load_config(config(seed_labels=rule))
+
+
+@pytest.mark.parametrize("stage", ["train_aalr", "train_auxsegnet"])
+def test_labels_that_would_never_reach_the_other_losses_are_refused(stage: str) -> None:
+    wrong = {"label_reassign": {"weight": 1, "apply_to": "drop", "ramp": 1}}
+    with pytest.raises(InputError, match=r"apply_to `drop` acts from the end of the ramp on, and ramp is 1: lower ramp"):
+        load_config(config(**{stage: wrong}))
+    wrong["label_reassign"]["weight"] = 0
+    load_config(config(**{stage: wrong}))

@@ -115,6 +115,10 @@ def test_losses_of_aalr_can_join_a_round(run: Run, tmp_path: Path) -> None:
         curves = model.with_name("curves.csv").read_text().splitlines()[0].split(",")
         assert {"adaptive_affinity", "label_reassign"} < set(curves)
         assert model.with_name("epochs.csv").read_text().startswith("epoch,step,reassigned,reassigned background,")
+    # a training without them leaves no numbers of the one before
+    model.unlink()
+    run.train(run.seeds, run.classifier, model, network=alone)
+    assert not model.with_name("epochs.csv").exists()
 
 
 def test_another_backbone_than_the_classifier_s_is_refused(run: Run, tmp_path: Path) -> None:

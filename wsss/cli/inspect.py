@@ -18,9 +18,12 @@ from rich.table import Table
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture
 from wsss.progress import track
+from wsss.report.gallery import ONLINE_MASKS
 from wsss.store import ArtifactReader
 
 IGNORED = 255
+LABEL_KINDS = ("segmentation", *ONLINE_MASKS)
+"""Arrays of label values; all others are soft."""
 
 
 @dataclass
@@ -95,7 +98,7 @@ def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> Counted:
             counted.smallest = array.shape
         if not counted.largest or array.size > np.prod(counted.largest):
             counted.largest = array.shape
-        if kind == "segmentation":
+        if kind in LABEL_KINDS:
             pixels = np.bincount(array.ravel(), minlength=256)
             counted.pixels += pixels
             counted.images_of += pixels > 0
@@ -139,7 +142,7 @@ def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
                     Image.fromarray((plane.clip(0, 1) * 255).round().astype(np.uint8)).save(target)
                     written.append(target)
                 continue
-            image = indexed_picture(array) if kind == "segmentation" else Image.fromarray(array)
+            image = indexed_picture(array) if kind in LABEL_KINDS else Image.fromarray(array)
             target = stem.with_name(f"{stem.name}.png")
             image.save(target)
             written.append(target)
@@ -188,7 +191,7 @@ def _print_kind(console: Console, kind: str, counted: Counted, names: list[str])
     console.print(f"[bold]{kind}[/bold]: {counted.images} images{looked}, {counted.dtype}", end="")
     sizes = (" x ".join(map(str, shape)) for shape in (counted.smallest, counted.largest))
     console.print(f", smallest {next(sizes)}, largest {next(sizes)}")
-    if kind == "segmentation":
+    if kind in LABEL_KINDS:
         _print_labels(console, counted, names)
         return
     scale = 255 if counted.dtype == "uint8" else 1

@@ -179,7 +179,10 @@ def view(
 
 
 def study(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config file of the study.")],
+    configs: Annotated[
+        list[Path],
+        typer.Argument(metavar="CONFIG...", help="Config file of the study; a later one is laid over others."),
+    ],
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Holds the rows and the table: docs/studies/NAME.")],
 ) -> None:
     """Keeps every finished variant and seed as a JSON file, and writes the table of each method of all of them."""
@@ -187,7 +190,7 @@ def study(
 
     set_up_logging(None)
     with guarded():
-        written, missing = collect_rows(config, output)
+        written, missing = collect_rows(configs, output)
         for path in written:
             typer.echo(f"new: {path}")
         typer.echo(f"{output / 'README.md'}: {missing} rows are not finished yet")

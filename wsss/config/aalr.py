@@ -25,8 +25,8 @@ class AalrNetwork(Settings):
     dilation: int = Field(default=12, ge=1)
     """Of its two convolutions, at stride 8. Halving it at stride 16 keeps its reach in pixels. Inferred."""
     normalization: Literal["none", "batch"] = "none"
-    """Whether batch normalisation follows the first convolution of the segmentation branch. RRM has none: the features
-    of its backbone are normalised, those of others are not. Inferred."""
+    """Whether batch normalisation follows the first convolution of the segmentation branch (RRM has none, on features
+    that end in normalisation and ReLU). Inferred."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Channel dropout before the global average pool of the classification branch."""
 

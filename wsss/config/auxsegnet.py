@@ -47,8 +47,8 @@ class AuxSegNetNetwork(Settings):
     temperature: float = Field(default=1.0, gt=0)
     """Divides products or cosines before the softmax (ICCV: 1, no scaling). Inferred."""
     query_key_start: Literal["independent", "same"] = "independent"
-    """Whether the weights of keys start as a copy of the queries', so that a pixel is most akin to itself and its like
-    before anything is learned, or as random ones of their own (ICCV). Inferred."""
+    """Whether the weights of keys start as a copy of the queries', so that, by `cosine`, a pixel is most akin to itself
+    and its like before anything is learned, or as random ones of their own (ICCV). Inferred."""
     transpose_affinity: bool = False
     """Refine predictions by the transposed affinity, as the ICCV text says; its code does not."""
     normalize_rows: bool = False
@@ -65,8 +65,8 @@ class AuxSegNetNetwork(Settings):
     """Dilations of the three convolutions of a branch, at stride 8 (ICCV: 6 and 12; 18 is in the code alone). Halving
     them at stride 16 keeps their reach in pixels. Inferred."""
     normalization: Literal["none", "batch"] = "none"
-    """Whether the convolutions of the branches are followed by batch normalisation. ICCV has none: the features of its
-    backbone are normalised, those of others are not, and branches on them learn slowly or not at all. Inferred."""
+    """Whether the convolutions of the branches are followed by batch normalisation, with which they learn faster (ICCV
+    has none, on features that end in normalisation and ReLU). Inferred."""
     last_convolution: bool = True
     """Whether the third convolution is there, between affinity and prediction (in the ICCV code, not in its text)."""
     dropout: float = Field(default=0.5, ge=0, lt=1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from wsss.config.base import Settings
 
@@ -47,8 +47,8 @@ class LabelReassign(Settings):
     scope: Literal["batch", "image", "ema"] = "batch"
     """Whose pixels make the centroid of an object class: the batch's, the image's, or a moving average's."""
     apply_to: Literal["embedding", "all", "drop"] = "embedding"
-    """Which losses see the reassigned labels: this one alone, the segmentation losses too, or this one, while the cross
-    entropy ignores the changed pixels."""
+    """Which losses see the reassigned labels: this one alone; the segmentation losses too, from the end of the ramp on;
+    or this one, while from then on the cross entropy ignores the changed pixels."""
     margin: float = Field(default=0.1, ge=0)
     """By how much of cosine similarity another class must be closer."""
     temperature: float = Field(default=0.1, gt=0)
@@ -59,6 +59,12 @@ class LabelReassign(Settings):
     """Of the moving average."""
     warn_above: float = Field(default=0.3, ge=0, le=1)
     """A class that loses more than this share of its pixels in an epoch is named in the log."""
+
+    @model_validator(mode="after")
+    def _check(self) -> LabelReassign:
+        if self.weight and self.apply_to != "embedding" and self.ramp >= 1:
+            raise ValueError(f"apply_to `{self.apply_to}` acts from the end of the ramp on, and ramp is 1: lower ramp")
+        return self
 
 
 class RoundsAdaptiveAffinity(AdaptiveAffinity):
@@ -97,5 +103,5 @@ class RoundsLabelReassign(LabelReassign):
     embedding: Literal["segmentation", "backbone"] = "segmentation"
     """Which vectors: the features of the segmentation branch, before affinities improve them, or the backbone's."""
     apply_to: Literal["embedding", "all", "drop"] = "embedding"
-    """Which losses see the reassigned labels: this one alone; those of both segmentations and the affinity loss too; or
-    this one, while the losses of both segmentations ignore the changed pixels."""
+    """Which losses see the reassigned labels: this one alone; those of both segmentations and the affinity loss too,
+    from the end of the ramp on; or this one, while both segmentations ignore the changed pixels from then on."""

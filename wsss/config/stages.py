@@ -31,7 +31,8 @@ class Saliency(Settings):
     """For `superpixels`: weight of position against colour in SLIC."""
     gamma: float = Field(default=1.0, gt=0)
     """Exponent on the values in [0, 1] of any source. What learns from saliency takes 0.5 for the border of an object
-    (AuxSegNet); a source whose objects end at another value t gets there with log 0.5 / log t. Inferred."""
+    (AuxSegNet); a source whose objects end at another value t gets there with log 0.5 / log t. All thresholds on
+    saliency are on the scale that comes of it. Inferred."""
 
     @model_validator(mode="after")
     def _check(self) -> Saliency:

@@ -45,7 +45,7 @@ def trainings_of(evaluation: Evaluation) -> list[Training]:
     numbers = sorted(number for number in rounds if number is not None)
     places = [("classifier", "Classifier")]
     places += [(f"auxsegnet/round{number}", f"AuxSegNet, round {number}") for number in numbers]
-    places += [("aalr", AALR)]
+    places += [("aalr", AALR)] if "aalr" in models else []
     for path in sorted(folder.glob("segmenter/*")):
         if f"segmenter_{path.name}" in models:
             words = "true masks" if path.name == "masks" else label_words(path.name)

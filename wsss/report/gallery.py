@@ -48,11 +48,17 @@ class Tile:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image with all its pictures; `classes` are the label values that its image-level labels name."""
+    """One image with all its pictures.
+
+    Attributes:
+        classes: The label values that its image-level labels name.
+        shown: Those, and all that occur in its pictures, but for background and 255.
+    """
 
     image_id: str
     classes: tuple[int, ...]
     tiles: tuple[Tile, ...]
+    shown: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,16 @@ class Gallery:
 
     Attributes:
         order: What they are sorted by, in words.
-        shown: Label values that occur in them.
     """
 
     split: str
     order: str
     samples: tuple[Sample, ...]
-    shown: tuple[int, ...]
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """Label values that occur in the samples, in ascending order."""
+        return tuple(sorted(frozenset[int]().union(*(sample.shown for sample in self.samples))))
 
 
 def make_gallery(
@@ -121,7 +130,8 @@ def make_rounds_gallery(
         columns.append(Column("segmentation", title(item), reader, numbers))
     if dataset.has_masks("train"):
         columns.append(Column("truth", "truth"))
-    ranking = _ranking(evaluation, "train")
+    last = sets[-1][0]
+    ranking = (title(last), evaluation.per_image.get(("labels", last["name"], "train"), {}))
     return draw_gallery(dataset, columns, ranking, "train", count=count, palette=palette, longest=longest)
 
 
@@ -144,15 +154,11 @@ def draw_gallery(
         longest: Longest side of a picture, in pixels.
     """
     ids, order = choose(ranking, dataset.ids(split), count)
-    samples, shown = [], set()
-    for image_id in ids:
-        sample, values = _sample(dataset, image_id, columns, palette, longest)
-        samples.append(sample)
-        shown |= values
+    samples = tuple(_sample(dataset, image_id, columns, palette, longest) for image_id in ids)
     for column in columns:
         if column.reader is not None:
             column.reader.close()
-    return Gallery(split, order, tuple(samples), tuple(sorted(shown)))
+    return Gallery(split, order, samples)
 
 
 def choose(numbers: tuple[str, Numbers], ids: Sequence[str], count: int) -> tuple[list[str], str]:
@@ -228,9 +234,7 @@ def online_masks(item: Record, path: Path, prefix: str = "") -> list[Column]:
     return [Column(kind, prefix + name, ArtifactReader(path)) for kind, name in ONLINE_MASKS.items()]
 
 
-def _sample(
-    dataset: Dataset, image_id: str, columns: Sequence[Column], palette: np.ndarray, longest: int
-) -> tuple[Sample, set[int]]:
+def _sample(dataset: Dataset, image_id: str, columns: Sequence[Column], palette: np.ndarray, longest: int) -> Sample:
     tiles = Tiles(dataset.image(image_id), palette, longest=longest, ignore_index=dataset.ignore_index)
     classes = tuple(int(place) + 1 for place in np.flatnonzero(dataset.image_labels(image_id)))
     shown, drawn = set(classes), []
@@ -241,7 +245,7 @@ def _sample(
         shown |= values
         note = _note((column.numbers or {}).get(image_id, {}))
         drawn.append(Tile(column.title, note, image))
-    return Sample(image_id, classes, tuple(drawn)), shown - {0, dataset.ignore_index}
+    return Sample(image_id, classes, tuple(drawn), frozenset(shown - {0, dataset.ignore_index}))
 
 
 def _draw(tiles: Tiles, dataset: Dataset, image_id: str, column: Column) -> tuple[Image.Image | None, set[int]]:

@@ -104,7 +104,7 @@ def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[
         own = reader.kinds()
     if "saliency" in own:
         columns.append(Column("saliency", "saliency, updated", ArtifactReader(path)))
-    elif saliency is not None and item["stage"] == "seed_labels":
+    elif saliency is not None and item["stage"] == "seed_labels" and item["settings"].get("rule") == "saliency":
         columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
     cams = subject.evaluation.artifact("cams")
     if "cams" in own:

@@ -25,8 +25,12 @@ def write_outputs(
 ) -> None:
     """Writes `curves.csv`, `epochs.csv`, `metrics.json`, and the checkpoint last: it says that all is there."""
     write_csv(output.parent / "curves.csv", result.rows)
+    epochs = output.parent / "epochs.csv"
     if result.epochs:
-        write_csv(output.parent / "epochs.csv", result.epochs)
+        write_csv(epochs, result.epochs)
+    else:
+        # of an earlier training with other settings
+        epochs.unlink(missing_ok=True)
     write_json(output.parent / "metrics.json", {"stage": stage, **result.metrics, "machine": result.machine})
     save_model(
         output,

@@ -191,6 +191,8 @@ def make_trainer(
         max_epochs=1,
         max_steps=session.steps - session.record.step,
         benchmark=accelerator == "gpu",
+        # what a batch is normalised by does not depend on how many devices share it
+        sync_batchnorm=len(devices) > 1,
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],
         logger=logs or False,

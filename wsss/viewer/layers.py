@@ -121,14 +121,20 @@ def _place(match: re.Match[str], what: str) -> tuple[object, ...]:
     name = str(parts.get("model") or parts.get("method") or "")
     base = name.removeprefix("segmenter_").split("_self")[0]
     number = int(parts["round"]) if parts.get("round") else round_of(base)
-    if parts.get("aalr"):
-        # its labels come after those of every round
+    if parts.get("aalr") or base == "aalr":
+        # what is AA&LR's comes after that of every round
         number = sys.maxsize
     trained_on_round = name.startswith("segmenter_") and number is not None
     return (
         parts.get("branch") or "",
         stages.index(what),
-        (base == "masks", number is not None and number >= 0 and bool(name), trained_on_round, number or 0),
+        (
+            base == "masks",
+            number == sys.maxsize,
+            number is not None and number >= 0 and bool(name),
+            trained_on_round,
+            number or 0,
+        ),
         name.count("_self"),
         match.string,
     )

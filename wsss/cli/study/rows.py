@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from wsss.cli.study.aalr import aalr_part
 from wsss.cli.study.auxsegnet import auxsegnet_part
 from wsss.cli.study.page import study_page
 from wsss.config import load_config
+from wsss.config.loading import deep_merge, read_yaml
 from wsss.errors import InputError
 from wsss.plan import Artifact, Plan
 from wsss.report.evaluations import Evaluation, load_evaluation
@@ -20,22 +22,23 @@ from wsss.report.evaluations import Evaluation, load_evaluation
 Row = dict[str, Any]
 
 
-def collect_rows(config: Path, folder: Path) -> tuple[list[Path], int]:
+def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int]:
     """Writes a JSON of every finished branch (variant and seed) that has none yet, and the page of all that are there.
 
     Args:
-        config: The config file of the study; other seeds than it names are found too.
+        configs: The config file of the study, or several, a later one laid over others; other seeds than they name are
+            found too.
         folder: Holds the rows and the page, `README.md`.
 
     Returns:
         The rows that are new, and how many branches of the config's variants have none.
 
     Raises:
-        InputError: If the config is wrong or something that was made is damaged.
+        InputError: If the config is wrong, something that was made is damaged, or no branch has one of the methods.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    plan = _plan(config)
-    written, missing = [], 0
+    plan = _plan(configs)
+    written, missing, without = [], 0, list[Path]()
     for place, variant in enumerate(plan.variants):
         for seed in plan.seeds:
             path = Path(plan.path(Artifact("evaluate", variant, seed)))
@@ -43,29 +46,35 @@ def collect_rows(config: Path, folder: Path) -> tuple[list[Path], int]:
                 missing += 1
                 continue
             row = _row(plan, place, variant, seed, load_evaluation(path))
+            if row is None:
+                without.append(path)
+                continue
             target = folder / f"{variant or 'run'}-seed{seed}-{_digest(row)}.json"
             if not target.is_file():
                 _replace(target, json.dumps(row, indent=1, sort_keys=False) + "\n")
                 written.append(target)
+    if without and not any(folder.glob("*-seed*.json")):
+        raise InputError(f"{without[0]}: holds no network of AuxSegNet or AA&LR; is this the config of such a study?")
     _replace(folder / "README.md", study_page(plan.run, _newest(folder)))
     return written, missing
 
 
-def _plan(path: Path) -> Plan:
-    """The plan of the config with all seeds of which there are results."""
-    config = load_config(path)
+def _plan(paths: Sequence[Path]) -> Plan:
+    """The plan of the configs with all seeds of which there are results."""
+    values: dict[str, Any] = {}
+    for path in paths:
+        values = deep_merge(values, read_yaml(path))
+    config = load_config({**values, "run": values.get("run") or paths[-1].stem})
     found = Path("results", config.run).glob("*/seed*")
     seeds = {int(name) for item in found if (name := item.name.removeprefix("seed")).isdecimal()}
     return Plan(config.model_copy(update={"seeds": tuple(sorted({*config.seeds, *seeds}))}))
 
 
-def _row(plan: Plan, place: int, variant: str, seed: int, evaluation: Evaluation) -> Row:
-    """All of one branch; of each method what it has, and nothing of a method that it has not."""
+def _row(plan: Plan, place: int, variant: str, seed: int, evaluation: Evaluation) -> Row | None:
+    """All of one branch, of each method what it has; nothing of a branch without one."""
     methods = auxsegnet_part(plan, variant, seed, evaluation) | aalr_part(plan, variant, seed, evaluation)
     if not methods:
-        raise InputError(
-            f"{evaluation.path}: holds no network of AuxSegNet or AA&LR; is this the config of such a study?"
-        )
+        return None
     content = evaluation.content
     splits = content["data"]["splits"]
     return {
