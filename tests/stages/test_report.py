@@ -18,7 +18,7 @@ from wsss.errors import InputError
 from wsss.ops.palette import voc_palette
 from wsss.report.charts import Bar, bar_chart
 from wsss.report.curves import curve_charts, training_chart, trainings_of
-from wsss.report.evaluations import by_variant, label_words, load_evaluation, spread
+from wsss.report.evaluations import by_variant, label_words, load_evaluation, of_aalr, spread
 from wsss.report.gallery import Gallery, Sample, Tile, choose
 from wsss.report.sheets import contact_sheet, one_page
 from wsss.report.tiles import Tiles
@@ -283,3 +283,17 @@ def test_bars_are_as_long_as_their_numbers():
     half, full = (float(width) for width in re.findall(r'<rect [^>]*?width="([\d.]+)"', svg))
     assert full == pytest.approx(2 * half, abs=0.2)
     assert ">30.0<" in svg
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"name": "aalr"}, True),
+        ({"name": "val/aalr--single", "model": "aalr"}, True),
+        ({"name": "val/segmenter_aalr--single", "model": "segmenter_aalr"}, True),
+        ({"name": "auxsegnet_round1"}, False),
+        ({"name": "val/segmenter_seeds--single", "model": "segmenter_seeds"}, False),
+    ],
+)
+def test_what_comes_of_aalr_is_told_apart(record, expected):
+    assert of_aalr(record) is expected

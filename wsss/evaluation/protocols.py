@@ -106,7 +106,8 @@ def label_rule(stage: str, settings: Mapping[str, Any]) -> str:
             "elsewhere" if low is None else f"where CAM ≤ {low}, 255 between"
         )
     salient = settings.get("saliency_threshold")
-    refined = "refined CAMs and saliency: " if stage == "update_labels" else ""
+    smoothed = " (smoothed by a binary CRF)" if settings.get("saliency_crf") else ""
+    refined = f"refined CAMs and saliency{smoothed}: " if stage == "update_labels" else ""
     return (
         f"{refined}class where saliency > {salient} and CAM > {cam}, background where saliency ≤ {salient} "
         f"and CAM ≤ {cam if low is None else low}, 255 elsewhere"

@@ -182,12 +182,22 @@ def is_reference(record: Record) -> bool:
     return record.get("model") == SUPERVISED
 
 
-def final_prediction(evaluation: Evaluation) -> Record | None:
+def of_aalr(record: Record) -> bool:
+    """Whether labels or a prediction come of AA&LR, which has no part in the rounds of AuxSegNet."""
+    return str(record.get("model") or record["name"]).removeprefix("segmenter_").startswith("aalr")
+
+
+def final_prediction(evaluation: Evaluation, *, aalr: bool | None = None) -> Record | None:
     """The last weakly supervised prediction in the order of the pipeline, on `val` where there is one.
 
     Not the best one: choosing by the score on `val` would flatter it. Single-scale protocols come first.
+
+    Args:
+        evaluation: Of one branch.
+        aalr: Whether it is to come of AA&LR, or not to; None takes either.
     """
     found = [item for item in evaluation.of_kind("predictions") if not is_reference(item)]
+    found = [item for item in found if aalr is None or of_aalr(item) == aalr]
     found = [item for item in found if item["split"] == "val"] or found
     plain = [item for item in found if item.get("protocol_name") == "single"] or found
     return plain[-1] if plain else None

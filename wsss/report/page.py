@@ -20,6 +20,7 @@ from wsss.report.evaluations import (
     final_prediction,
     identity,
     is_reference,
+    of_aalr,
     spread,
     title,
 )
@@ -142,12 +143,14 @@ class Page:
     def _cards(self, evaluations: Sequence[Evaluation]) -> str:
         first = evaluations[0]
         cards = []
-        for item in first.of_kind("labels")[-1:]:
-            metrics = (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU, 255 a miss"))
-            cards.append(_card(evaluations, item, metrics))
-        final = final_prediction(first)
-        if final is not None:
-            cards.append(_card(evaluations, final, (("miou", f"mIoU on {final['split']}"),)))
+        # two methods end in two label sets and two networks
+        for aalr in (False, True):
+            for item in [item for item in first.of_kind("labels") if of_aalr(item) == aalr][-1:]:
+                metrics = (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU, 255 a miss"))
+                cards.append(_card(evaluations, item, metrics))
+            final = final_prediction(first, aalr=aalr)
+            if final is not None:
+                cards.append(_card(evaluations, final, (("miou", f"mIoU on {final['split']}"),)))
         for item in [item for item in first.of_kind("predictions") if is_reference(item)][:1]:
             cards.append(_card(evaluations, item, (("miou", f"mIoU on {item['split']}, fully supervised"),)))
         return f'<div class="cards">{"".join(cards)}</div>'
