@@ -139,3 +139,14 @@ def test_labels_that_would_never_reach_the_other_losses_are_refused(stage: str) 
         load_config(config(**{stage: wrong}))
     wrong["label_reassign"]["weight"] = 0
     load_config(config(**{stage: wrong}))
+
+
+def test_later_files_lie_over_earlier_ones_and_name_the_run(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("data: {name: demo}\ncams: {flip: false, scales: [1.0]}\n")
+    second.write_text("cams: {scales: [2.0]}\n")
+    loaded = load_config(first, second)
+    assert (loaded.run, loaded.cams.flip, loaded.cams.scales) == ("second", False, (2.0,))
+    second.write_text("cams: {scale: [2.0]}\n")
+    with pytest.raises(InputError, match=r"second\.yaml: .*cams\.scale.*did you mean `scales`"):
+        load_config(first, second)

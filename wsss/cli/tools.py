@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,15 +28,12 @@ def check(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; a later one is laid over others.")],
 ) -> None:
     """Says what is wrong with a config and where, also with YAML that Snakemake refuses without naming file or line."""
-    from wsss.config.loading import deep_merge, read_yaml
+    from wsss.config.loading import read_configs
     from wsss.plan import checked_plan
 
     set_up_logging(None)
     with guarded():
-        values: dict[str, Any] = {}
-        for path in configs:
-            values = deep_merge(values, read_yaml(path))
-        plan = checked_plan(values, configs[-1])
+        plan = checked_plan(read_configs(configs), configs[-1])
     typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 _DATA_NAMES = ("demo", "voc", "folder")
 
 
-def load_config(path_or_mapping: str | Path | Mapping[str, Any]) -> Config:
+def load_config(path_or_mapping: str | Path | Mapping[str, Any], *later: Path) -> Config:
     """The checked settings of a run.
 
     Args:
         path_or_mapping: A YAML file, or what such a file holds. From a file, `run` defaults to its stem.
+        later: Files laid over it, each over those before it; the last one then gives its stem.
 
     Raises:
         InputError: In one line: the file, the key, what is wrong, and the nearest valid key.
@@ -32,11 +33,11 @@ def load_config(path_or_mapping: str | Path | Mapping[str, Any]) -> Config:
 
     if isinstance(path_or_mapping, Mapping):
         return parse_settings(Config, path_or_mapping)
-    path = Path(path_or_mapping)
-    values = read_yaml(path)
+    paths = [Path(path_or_mapping), *later]
+    values = read_configs(paths)
     if not values.get("run"):
-        values["run"] = path.stem
-    return parse_settings(Config, values, source=str(path))
+        values["run"] = paths[-1].stem
+    return parse_settings(Config, values, source=str(paths[-1]))
 
 
 def parse_settings(model: Any, value: Any, *, source: str = "", where: str = "") -> Any:
@@ -70,6 +71,14 @@ def deep_merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
         else:
             merged[key] = value
     return merged
+
+
+def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
+    """What config files say, unchecked, a later one laid over the earlier ones; errors are those of `read_yaml`."""
+    values: dict[str, Any] = {}
+    for path in paths:
+        values = deep_merge(values, read_yaml(path))
+    return values
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from wsss.cli.study.aalr import aalr_part
 from wsss.cli.study.auxsegnet import auxsegnet_part
 from wsss.cli.study.page import study_page
 from wsss.config import load_config
-from wsss.config.loading import deep_merge, read_yaml
 from wsss.errors import InputError
 from wsss.plan import Artifact, Plan
 from wsss.report.evaluations import Evaluation, load_evaluation
@@ -61,10 +60,7 @@ def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int
 
 def _plan(paths: Sequence[Path]) -> Plan:
     """The plan of the configs with all seeds of which there are results."""
-    values: dict[str, Any] = {}
-    for path in paths:
-        values = deep_merge(values, read_yaml(path))
-    config = load_config({**values, "run": values.get("run") or paths[-1].stem})
+    config = load_config(*paths)
     found = Path("results", config.run).glob("*/seed*")
     seeds = {int(name) for item in found if (name := item.name.removeprefix("seed")).isdecimal()}
     return Plan(config.model_copy(update={"seeds": tuple(sorted({*config.seeds, *seeds}))}))
