@@ -32,11 +32,12 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     perfect = {i: true_mask(run.dataset, i) for i in run.dataset.ids("train")}
     write_labels(run, "round0", perfect, saliency=255)
     write_prediction(run, "auxsegnet_round0", {i: true_mask(run.dataset, i) * 0 for i in run.dataset.ids("val")})
+    write_prediction(run, "segmenter_seeds", {i: true_mask(run.dataset, i) for i in run.dataset.ids("val")})
     evaluate(
         Evaluate(sweep=False),
         index=run.path("index"),
         labels={"seeds": run.path("round0")},
-        predictions={"val/auxsegnet_round0--single": run.path("auxsegnet_round0")},
+        predictions={f"val/{name}--single": run.path(name) for name in ("auxsegnet_round0", "segmenter_seeds")},
         output=tmp_path / "results/ladder/second/seed0/evaluation/metrics.json",
         context=RunContext(run="ladder", variant="second"),
     )
@@ -61,6 +62,7 @@ def test_a_finished_row_is_written_once_with_all_that_made_it(config: Path, tmp_
     assert only["label_settings"]["cam_threshold"] == 0.2
     assert only["labels"]["precision"] == 1
     assert only["network"]["miou"] < 0.5
+    assert only["segmenter"]["miou"] == 1
     assert only["saliency_labels"]["mae"] == 0
     before = written[0].read_bytes()
     assert collect_rows([config], tmp_path / "docs") == ([], 1)
@@ -73,7 +75,7 @@ def test_other_seeds_join_the_mean_and_changed_rows_lose_nothing(config: Path, t
         target = tmp_path / f"results/ladder/{place}/evaluation/metrics.json"
         target.parent.mkdir(parents=True)
         content = json.loads(source.read_text())
-        prediction = next(item for item in content["evaluations"] if item["kind"] == "predictions")
+        prediction = next(item for item in content["evaluations"] if item.get("model") == "auxsegnet_round0")
         prediction["metrics"]["miou"] = miou
         content["created"] = f"2030-01-0{day}T00:00:0{number}+00:00"
         target.write_text(json.dumps(content))
@@ -84,8 +86,9 @@ def test_other_seeds_join_the_mean_and_changed_rows_lose_nothing(config: Path, t
     rows = [line.split(" | ") for line in table if line.startswith(("| second", "| first"))]
     assert [row[0].strip("| ") for row in rows] == ["second", "first"]
     assert rows[0][1] == "0, 4"
-    assert "±" in rows[0][-2]
-    assert rows[1][-2] == "50.0"
+    assert "±" in rows[0][-3]
+    assert [row[-2] for row in rows] == ["100.0 ± 0.0", "100.0"]
+    assert rows[1][-3] == "50.0"
     changed = tmp_path / "results/ladder/first/seed0/evaluation/metrics.json"
     content = json.loads(changed.read_text())
     next(i for i in content["evaluations"] if i["kind"] == "predictions")["metrics"]["miou"] = 0.625

@@ -18,6 +18,8 @@ from wsss.report.rounds import rounds_chart, rounds_of, rounds_table
 from wsss.stages.evaluate import evaluate
 from wsss.stages.report import report
 
+NETWORKS = ("auxsegnet_round0", "auxsegnet_round1", "segmenter_auxsegnet_round2")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
@@ -34,6 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     for number in (0, 1):
         maps = {i: perfect[i] if number else np.zeros_like(perfect[i]) for i in dataset.ids("val")}
         write_prediction(run, f"auxsegnet_round{number}", maps)
+    write_prediction(run, "segmenter_auxsegnet_round2", {i: perfect[i] for i in dataset.ids("val")})
     sets = {"seeds": "round0", "auxsegnet_round1": "round1", "auxsegnet_round2": "round2"}
     evaluate(
         Evaluate(),
@@ -41,7 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         saliency=run.path("saliency"),
         cams=run.path("cams"),
         labels={name: run.path(file) for name, file in sets.items()},
-        predictions={f"val/auxsegnet_round{n}--single": run.path(f"auxsegnet_round{n}") for n in (0, 1)},
+        predictions={f"val/{name}--single": run.path(name) for name in NETWORKS},
         output=run.folder / "evaluation/metrics.json",
         context=RunContext(run="tiny"),
     )
@@ -55,6 +58,7 @@ def test_every_round_has_its_labels_its_saliency_and_its_network(run: Run):
     assert coverage == pytest.approx([0.5, 0.75, 1.0], abs=0.02)
     assert [item.network["metrics"]["miou"] == 1 for item in rounds if item.network] == [False, True]
     assert rounds[2].network is None
+    assert [None if item.segmenter is None else item.segmenter["metrics"]["miou"] for item in rounds] == [None, None, 1]
     found = [item.saliency["metrics"] for item in rounds if item.saliency]
     # levels 51, 102, 255 of 255 on the object: errors of 0.8, 0.6, 0 there, and nothing above one half at first
     assert found[1]["mae"] == pytest.approx(found[0]["mae"] * 0.6 / 0.8, abs=1e-5)

@@ -14,6 +14,7 @@ from typing import Any
 
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
+from wsss.plan.artifacts import SEGMENTER_PREFIX
 
 Record = dict[str, Any]
 AALR = "AA&LR"
@@ -142,8 +143,8 @@ def title(record: Record) -> str:
     model, protocol = str(record.get("model") or name), str(record.get("protocol_name") or "")
     if model == SUPERVISED:
         words = "network on true masks"
-    elif model.startswith("segmenter_"):
-        words = f"network on {label_words(model.removeprefix('segmenter_'))}"
+    elif model.startswith(SEGMENTER_PREFIX):
+        words = f"network on {label_words(model.removeprefix(SEGMENTER_PREFIX))}"
     elif round_of(model) is not None:
         words = f"AuxSegNet, round {round_of(model)}"
     elif model == "aalr":
@@ -184,7 +185,7 @@ def is_reference(record: Record) -> bool:
 
 def of_aalr(record: Record) -> bool:
     """Whether labels or a prediction come of AA&LR, which has no part in the rounds of AuxSegNet."""
-    return str(record.get("model") or record["name"]).removeprefix("segmenter_").startswith("aalr")
+    return str(record.get("model") or record["name"]).removeprefix(SEGMENTER_PREFIX).startswith("aalr")
 
 
 def final_prediction(evaluation: Evaluation, *, aalr: bool | None = None) -> Record | None:

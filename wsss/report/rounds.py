@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from wsss.plan.artifacts import SEGMENTER_PREFIX
 from wsss.report.charts import TRAIN, VAL, Line, line_chart
 from wsss.report.evaluations import Evaluation, Record, identity, round_of, spread
 from wsss.report.tables import number_cell
@@ -30,28 +31,32 @@ class Round:
         labels: Record of the segmentation labels.
         saliency: Record of the saliency labels.
         network: Record of the prediction of its network, the first protocol.
+        segmenter: Record of the prediction of a segmenter that is trained on these labels alone, the first protocol.
     """
 
     number: int
     labels: Record | None
     saliency: Record | None
     network: Record | None
+    segmenter: Record | None = None
 
 
 def rounds_of(evaluation: Evaluation) -> list[Round]:
     """The rounds of a branch in order; none where it has no network of AuxSegNet."""
-    networks: dict[int, Record] = {}
+    networks, segmenters = dict[int, Record](), dict[int, Record]()
     for item in sorted(evaluation.of_kind("predictions"), key=lambda item: item["split"] != "val"):
-        number = round_of(str(item.get("model") or ""))
+        model = str(item.get("model") or "")
+        labels_of_segmenter = model.removeprefix(SEGMENTER_PREFIX)
+        number = round_of(labels_of_segmenter)
         if number is not None:
-            networks.setdefault(number, item)
+            (networks if model == labels_of_segmenter else segmenters).setdefault(number, item)
     if not networks:
         return []
     labels, saliency = (
         {round_of(item["name"]): item for item in evaluation.of_kind(kind)} for kind in ("labels", "label_saliency")
     )
     numbers = sorted({*networks, *(number for number in labels if number is not None)})
-    return [Round(n, labels.get(n), saliency.get(n), networks.get(n)) for n in numbers]
+    return [Round(n, labels.get(n), saliency.get(n), networks.get(n), segmenters.get(n)) for n in numbers]
 
 
 def rounds_chart(variants: Mapping[str, Sequence[Evaluation]], width: int) -> str | None:
@@ -99,14 +104,17 @@ def _place(number: int, last: int) -> float:
 
 
 def rounds_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
-    """One row per variant and round: its labels, its saliency labels, its network; empty without rounds."""
-    heads = [label for _, label in (*LABELS, *SALIENCY)] + ["network mIoU"]
+    """One row per variant and round: its labels, its saliency labels, the networks on them; empty without rounds."""
+    heads = [label for _, label in (*LABELS, *SALIENCY)] + ["network mIoU", "segmenter on these labels, mIoU"]
     rows = []
     for variant, evaluations in variants.items():
         for item in rounds_of(evaluations[0]):
             cells = [number_cell(evaluations, item.labels, metric, label) for metric, label in LABELS]
             cells += [number_cell(evaluations, item.saliency, metric, label) for metric, label in SALIENCY]
-            cells.append(number_cell(evaluations, item.network, "miou", "network mIoU"))
+            cells += [
+                number_cell(evaluations, record, "miou", label)
+                for record, label in zip((item.network, item.segmenter), heads[-2:], strict=True)
+            ]
             name = f"{variant}, round {item.number}" if variant and len(variants) > 1 else f"round {item.number}"
             rows.append(f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>")
     if not rows:

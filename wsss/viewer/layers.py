@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsss.errors import InputError
-from wsss.plan.artifacts import round_of
+from wsss.plan.artifacts import SEGMENTER_PREFIX, round_of
 from wsss.report.evaluations import label_words, title
 from wsss.report.gallery import ONLINE_MASKS
 from wsss.viewer.shelf import Shelf
@@ -119,12 +119,12 @@ def _place(match: re.Match[str], what: str) -> tuple[object, ...]:
     parts = match.groupdict()
     stages = ("saliency", "cams", "labels", "predictions", "imported")
     name = str(parts.get("model") or parts.get("method") or "")
-    base = name.removeprefix("segmenter_").split("_self")[0]
+    base = name.removeprefix(SEGMENTER_PREFIX).split("_self")[0]
     number = int(parts["round"]) if parts.get("round") else round_of(base)
     if parts.get("aalr") or base == "aalr":
         # what is AA&LR's comes after that of every round
         number = sys.maxsize
-    trained_on_round = name.startswith("segmenter_") and number is not None
+    trained_on_round = name.startswith(SEGMENTER_PREFIX) and number is not None
     return (
         parts.get("branch") or "",
         stages.index(what),

@@ -23,7 +23,12 @@ def auxsegnet_part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) 
 
 def _round(item: Round, plan: Plan, variant: str, seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {"round": item.number}
-    for key, record in (("labels", item.labels), ("saliency_labels", item.saliency), ("network", item.network)):
+    for key, record in (
+        ("labels", item.labels),
+        ("saliency_labels", item.saliency),
+        ("network", item.network),
+        ("segmenter", item.segmenter),
+    ):
         if record is not None:
             row[key] = {**record["metrics"], "protocol": record["protocol"]}
     if item.labels is not None:

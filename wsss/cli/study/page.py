@@ -48,7 +48,8 @@ class Table:
 
 AUXSEGNET = Table(
     "AuxSegNet",
-    "Labels and saliency labels are those that the round's network is trained on (the seeds in round 0).",
+    "Labels and saliency labels are those that the round's network is trained on (the seeds in round 0). The segmenter "
+    "is a network of its own, trained on the same labels alone.",
     "round",
     lambda row: {str(item["round"]): item for item in row.get("rounds", [])},
     (
@@ -59,6 +60,7 @@ AUXSEGNET = Table(
         Column("saliency labels: MAE", ("saliency_labels", "mae"), 1, 3),
         Column("best F", ("saliency_labels", "best_f_measure")),
         Column("network: val mIoU", ("network", "miou")),
+        Column("segmenter: val mIoU", ("segmenter", "miou")),
         Column("training, min", ("training", "minutes"), 1),
     ),
 )
