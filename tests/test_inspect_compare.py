@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +15,7 @@ from wsss.config import Protocol
 from wsss.data import load_dataset
 from wsss.errors import InputError
 from wsss.store import ArtifactReader
+from wsss.training.checkpoint import build_model, save_model
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,8 @@ def test_differences_are_named_by_dotted_keys():
     assert list(differences(first, second)) == [("b.d", 3, 5), ("e", 4, None), ("f", None, 6)]
 
 
-def test_compare_prints_settings_that_differ_and_metrics(run, tmp_path, capsys):
+def test_compare_prints_settings_that_differ_and_metrics(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     other = make_results(tmp_path, evaluated=False)
     dataset = load_dataset(other / "index.h5")
     about = {"split": "val", "model": "segmenter_seeds", "protocol": "single"}
@@ -92,6 +96,28 @@ def test_compare_prints_settings_that_differ_and_metrics(run, tmp_path, capsys):
     assert "judged differently" in text
     assert "seed labels train miou" in text
     assert "+0.00" in text
+    assert "…" not in text
+
+
+def test_compare_names_the_settings_of_aalr_and_cuts_no_name(tmp_path, capsys, monkeypatch):
+    folders = [tmp_path / name / "a_long_name_of_a_run_that_is_wider_than_a_column_of_the_table" for name in "ab"]
+    settings = {"backbone": {"name": "resnet18", "weights": "none", "output_stride": 32}, "channels": 4}
+    for epochs, folder in enumerate(folders, start=3):
+        folder.joinpath("aalr").mkdir(parents=True)
+        save_model(
+            folder / "aalr/model.ckpt",
+            stage="train_aalr",
+            model=build_model("aalr", settings, 2, seed=0),
+            model_settings=settings,
+            class_names=["background", "cat", "dog"],
+            attributes={"settings": json.dumps({"epochs": epochs})},
+            metrics={},
+        )
+    monkeypatch.setenv("COLUMNS", "60")
+    print_comparison(*folders)
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert "epochs 3 4" in " ".join(text.split())
 
 
 def test_compare_of_what_has_nothing_in_common_is_one_line(run, tmp_path):

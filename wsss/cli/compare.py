@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from wsss.errors import InputError
+from wsss.plan.artifacts import PATTERNS
 from wsss.report.evaluations import Evaluation, identity, load_evaluation, title
 from wsss.store import ArtifactReader
 
 METRICS = ("miou", "precision", "coverage", "foreground_miou", "best_iou", "mae")
 """What is compared, where an evaluated thing has it."""
-CHECKPOINTS = ("classifier/model.ckpt", "auxsegnet/round*/model.ckpt", "segmenter/*/model.ckpt")
+CHECKPOINTS = tuple(
+    re.sub(r"{\w+}", "*", pattern.removeprefix("{branch}"))
+    for pattern in PATTERNS.values()
+    if pattern.endswith("model.ckpt")
+)
+"""Where networks lie below the folder of a branch."""
 
 
 def print_comparison(first: Path, second: Path) -> None:
@@ -111,9 +118,9 @@ def _print_metrics(
     heading = "metrics, %" + (f": {branch}" if branch != "." else "")
     table = Table(title=escape(heading), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("", "split", "metric"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for column in (*names, "difference"):
-        table.add_column(escape(column), justify="right")
+        table.add_column(escape(column), justify="right", overflow="fold")
     others = {identity(record): record for record in second.records}
     protocols = []
     for record in first.records:
