@@ -18,6 +18,7 @@ LABELS = (
     ("miou", "mIoU, 255 a miss"),
 )
 SALIENCY = (("mae", "saliency MAE"), ("f_measure_at_0.5", "saliency F at 0.5"), ("best_f_measure", "saliency best F"))
+NETWORKS = (("network", "network mIoU"), ("segmenter", "segmenter on these labels, mIoU"))
 COVERAGE = "#4f6f52"
 TONES = ("#2b62a3", "#c07012", "#4f6f52", "#8d3b72", "#5b6472", "#a8480f", "#1f7a8c", "#7a6a00")
 
@@ -38,7 +39,7 @@ class Round:
     labels: Record | None
     saliency: Record | None
     network: Record | None
-    segmenter: Record | None = None
+    segmenter: Record | None
 
 
 def rounds_of(evaluation: Evaluation) -> list[Round]:
@@ -105,16 +106,13 @@ def _place(number: int, last: int) -> float:
 
 def rounds_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
     """One row per variant and round: its labels, its saliency labels, the networks on them; empty without rounds."""
-    heads = [label for _, label in (*LABELS, *SALIENCY)] + ["network mIoU", "segmenter on these labels, mIoU"]
+    heads = [label for _, label in (*LABELS, *SALIENCY, *NETWORKS)]
     rows = []
     for variant, evaluations in variants.items():
         for item in rounds_of(evaluations[0]):
             cells = [number_cell(evaluations, item.labels, metric, label) for metric, label in LABELS]
             cells += [number_cell(evaluations, item.saliency, metric, label) for metric, label in SALIENCY]
-            cells += [
-                number_cell(evaluations, record, "miou", label)
-                for record, label in zip((item.network, item.segmenter), heads[-2:], strict=True)
-            ]
+            cells += [number_cell(evaluations, getattr(item, part), "miou", label) for part, label in NETWORKS]
             name = f"{variant}, round {item.number}" if variant and len(variants) > 1 else f"round {item.number}"
             rows.append(f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>")
     if not rows:
