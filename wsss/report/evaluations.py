@@ -14,7 +14,8 @@ from typing import Any
 
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
-from wsss.plan.artifacts import SEGMENTER_PREFIX
+from wsss.plan import artifacts
+from wsss.plan.artifacts import SEGMENTER_PREFIX, base_labels
 
 Record = dict[str, Any]
 AALR = "AA&LR"
@@ -147,7 +148,7 @@ def title(record: Record) -> str:
         words = f"network on {label_words(model.removeprefix(SEGMENTER_PREFIX))}"
     elif round_of(model) is not None:
         words = f"AuxSegNet, round {round_of(model)}"
-    elif model == "aalr":
+    elif model == artifacts.AALR:
         words = AALR
     else:
         words = model.replace("_", " ")
@@ -156,12 +157,10 @@ def title(record: Record) -> str:
 
 def label_words(name: str) -> str:
     """A label set in words: `seeds` is "seed labels", `seeds_self` "self-trained labels", and so on."""
-    base = name
-    while base.endswith("_self"):
-        base = base.removesuffix("_self")
+    base = base_labels(name)
     times = (len(name) - len(base)) // len("_self")
     number = round_of(base)
-    words = {"seeds": "seed", "aalr": AALR}.get(base) or (
+    words = {"seeds": "seed", artifacts.AALR: AALR}.get(base) or (
         base.replace("_", " ") if number is None else f"round {number}"
     )
     if times:
@@ -172,10 +171,7 @@ def label_words(name: str) -> str:
 
 def round_of(name: str) -> int | None:
     """The round of AuxSegNet that a label set or a model belongs to; the seeds are the labels of round 0."""
-    number = name.removeprefix("auxsegnet_round")
-    if name == "seeds":
-        return 0
-    return int(number) if number != name and number.isdecimal() else None
+    return 0 if name == "seeds" else artifacts.round_of(name)
 
 
 def is_reference(record: Record) -> bool:
