@@ -107,19 +107,23 @@ def test_both_backgrounds_share_one_lattice(monkeypatch: pytest.MonkeyPatch) -> 
     assert sorted(calls) == [(2, 2, 24, 24), (2, 3, 24, 24)]
 
 
-def test_padding_is_ignored_and_changes_nothing_inside() -> None:
+@pytest.mark.parametrize("refinement", ["crf", "pamr", "par", "none"])
+def test_padding_is_ignored_and_changes_nothing_inside(refinement: str) -> None:
     cams, image_labels, images = _scene()
-    alone = online_pseudo_labels(cams, image_labels, images, _settings())
+    settings = _settings(refinement=refinement)
+    alone = online_pseudo_labels(cams, image_labels, images, settings)
     inside = torch.zeros(2, 32, 40, dtype=torch.bool)
     inside[0, :24, 8:32] = inside[1, 8:, 16:] = True
     padded, crops = torch.full((2, 3, 32, 40), 3.0), torch.full((2, 3, 32, 40), 120, dtype=torch.uint8)
     for i in range(2):
         padded[i, :, inside[i]] = cams[i].flatten(1)
         crops[i, :, inside[i]] = images[i].flatten(1)
-    found = online_pseudo_labels(padded, image_labels, crops, _settings(), inside)
+    found = online_pseudo_labels(padded, image_labels, crops, settings, inside)
     assert (found.labels[~inside] == 255).all()
     for i in range(2):
         assert torch.equal(found.labels[i][inside[i]], alone.labels[i].flatten())
+        # nor does anything flow in from there: a padded crop has no CAM, which is background
+        torch.testing.assert_close(found.confidence[i][inside[i]], alone.confidence[i].flatten())
     # RRM's released code trains such pixels as reliable background
     assert (found.labels[inside] == 0).any()
 

@@ -16,7 +16,7 @@ from wsss.config import Pamr, Par
 SMALLEST_DEVIATION = 1e-8
 
 
-def pamr(maps: Tensor, images: Tensor, settings: Pamr) -> Tensor:
+def pamr(maps: Tensor, images: Tensor, settings: Pamr, boxes: Tensor | None = None) -> Tensor:
     """Pixel-adaptive mask refinement (1-stage-wseg, Araslanov and Roth, CVPR 2020).
 
     A neighbour's weight is the softmax, over all neighbours, of the mean over colours of -|difference| / (softness x
@@ -26,19 +26,21 @@ def pamr(maps: Tensor, images: Tensor, settings: Pamr) -> Tensor:
         maps: (N, M, H, W).
         images: (N, 3, H, W) float, in any unit.
         settings: Dilations, iterations, softness.
+        boxes: (N, 4), first row, row after the last, first column, column after the last of the photograph in each
+            crop: what surrounds it is not looked at, its border's values repeat there. None is all of it.
 
     Returns:
         (N, M, H, W) float32; each value is a weighted mean of neighbours' values.
     """
-    differences = _differences(images, settings.dilations)
+    differences = _differences(_extended(images, boxes), settings.dilations)
     # the centre, whose difference is 0, counts once for every dilation
     own = differences.new_zeros(*images.shape[:2], len(settings.dilations), *images.shape[2:])
     deviation = torch.cat([differences, own], 2).std(2, keepdim=True)
     distances = differences.abs() / (settings.softness * deviation + SMALLEST_DEVIATION)
-    return _spread(maps, (-distances.mean(1)).softmax(1), settings.dilations, settings.iterations)
+    return _spread(maps, (-distances.mean(1)).softmax(1), settings.dilations, settings.iterations, boxes)
 
 
-def par(maps: Tensor, images: Tensor, settings: Par) -> Tensor:
+def par(maps: Tensor, images: Tensor, settings: Par, boxes: Tensor | None = None) -> Tensor:
     """Pixel-adaptive refinement with positions (AFA, Ru et al., CVPR 2022).
 
     A neighbour's weight is the softmax of the mean over colours of -(difference / (softness x deviation))^2, plus
@@ -48,18 +50,20 @@ def par(maps: Tensor, images: Tensor, settings: Par) -> Tensor:
         maps: (N, M, H, W).
         images: (N, 3, H, W) float, in any unit.
         settings: Dilations, iterations, softness, weight of the position.
+        boxes: (N, 4), first row, row after the last, first column, column after the last of the photograph in each
+            crop: what surrounds it is not looked at, its border's values repeat there. None is all of it.
 
     Returns:
         (N, M, H, W) float32; weights add up to 1 + `position_weight` at every iteration, which changes no argmax.
     """
-    differences = _differences(images, settings.dilations)
+    differences = _differences(_extended(images, boxes), settings.dilations)
     deviation = differences.std(2, keepdim=True)
     closeness = -((differences / (settings.softness * deviation + SMALLEST_DEVIATION)) ** 2).mean(1)
     steps = [(down**2 + right**2) ** 0.5 for down, right in _neighbours(settings.dilations)]
     distance = torch.tensor(steps, device=images.device)
     nearness = -((distance / (settings.softness * distance.std() + SMALLEST_DEVIATION)) ** 2)
     weights = closeness.softmax(1) + settings.position_weight * nearness.softmax(0)[:, None, None]
-    return _spread(maps, weights, settings.dilations, settings.iterations)
+    return _spread(maps, weights, settings.dilations, settings.iterations, boxes)
 
 
 def _neighbours(dilations: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -84,9 +88,22 @@ def _differences(images: Tensor, dilations: Sequence[int]) -> Tensor:
     return torch.stack([shifted - colours for shifted in _shifted(colours, dilations)], 2)
 
 
-def _spread(maps: Tensor, weights: Tensor, dilations: Sequence[int], iterations: int) -> Tensor:
+def _extended(maps: Tensor, boxes: Tensor | None) -> Tensor:
+    """Maps (N, M, H, W) whose pixels outside of their box have the value of the closest one inside."""
+    if boxes is None:
+        return maps
+    places = []
+    for length, first, end in ((maps.shape[2], 0, 1), (maps.shape[3], 2, 3)):
+        line = torch.arange(length, device=maps.device)[None]
+        places.append(line.clamp(boxes[:, first : first + 1], boxes[:, end : end + 1] - 1))
+    rows, columns = places[0][:, None, :, None], places[1][:, None, None, :]
+    return maps.gather(2, rows.expand_as(maps)).gather(3, columns.expand_as(maps))
+
+
+def _spread(maps: Tensor, weights: Tensor, dilations: Sequence[int], iterations: int, boxes: Tensor | None) -> Tensor:
     result = maps.float()
     for _ in range(iterations):
+        result = _extended(result, boxes)
         total = torch.zeros_like(result)
         for neighbour, shifted in enumerate(_shifted(result, dilations)):
             total.addcmul_(weights[:, neighbour, None], shifted)

@@ -126,7 +126,8 @@ class _Crops:
         counts: How many these are in each image.
         images: (N, 3, h, w) uint8.
         inside: (N, h, w) bool.
-        boxes: Rows and columns of the photograph in each crop.
+        extents: (N, 4), of the photograph in each crop: first row, row after the last, the same of columns.
+        boxes: The same as slices.
         factor: Working pixels per pixel of the crop, in one direction.
     """
 
@@ -136,6 +137,7 @@ class _Crops:
     counts: list[int]
     images: Tensor
     inside: Tensor
+    extents: Tensor
     boxes: list[tuple[slice, slice]]
     factor: float
 
@@ -145,11 +147,13 @@ class _Crops:
     ) -> _Crops:
         size = _working_size(settings.resolution, cams, images)
         present = image_labels > 0
-        # present classes first, in their order; the one look at values that the host takes
+        # present classes first, in their order
         order = present.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
         covered = torch.ones_like(images[:, 0], dtype=torch.bool) if inside is None else inside
         covered = _at_size(covered, size)
-        numbers = torch.cat([present.sum(1, keepdim=True), _extents(covered)], 1).tolist()
+        extents = _extents(covered)
+        # the one look that the host takes, but for what the CRF looks at
+        numbers = torch.cat([present.sum(1, keepdim=True), extents], 1).tolist()
         counts = [row[0] for row in numbers]
         chosen = order[:, : max(1, *counts)]
         used = present.gather(1, chosen)
@@ -164,6 +168,7 @@ class _Crops:
             counts,
             _resized(images, size),
             covered,
+            extents,
             [(slice(top, bottom), slice(left, right)) for _, top, bottom, left, right in numbers],
             math.sqrt(size[0] * size[1] / (images.shape[2] * images.shape[3])),
         )
@@ -214,9 +219,9 @@ def _refined(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> tuple[Ten
         refined = _by_crf(scores, crops, settings)
         return refined[:, 0], refined[:, 1]
     if settings.refinement == "pamr":
-        scores = pamr(scores, crops.images, settings.pamr)
+        scores = pamr(scores, crops.images, settings.pamr, crops.extents)
     elif settings.refinement == "par":
-        scores = par(scores, crops.images, settings.par)
+        scores = par(scores, crops.images, settings.par, crops.extents)
     versions = (torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:])
     large, small = (version / version.sum(1, keepdim=True).clamp(min=settings.smallest_score) for version in versions)
     return large, small
