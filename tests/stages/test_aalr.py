@@ -121,6 +121,9 @@ def test_settings_that_contradict_each_other() -> None:
         TrainAalr.parse({"epochs": 3, "warmup_epochs": 3})
     with pytest.raises(InputError, match="the first phase would learn nothing"):
         TrainAalr.parse({"loss_weights": {"classification": 0}})
+    with pytest.raises(InputError, match="all losses have the weight 0"):
+        nothing = {"adaptive_affinity": {"weight": 0}, "label_reassign": {"weight": 0}}
+        TrainAalr.parse({**nothing, "warmup_epochs": 0, "loss_weights": {"classification": 0, "segmentation": 0}})
     with pytest.raises(InputError, match="goes on from the classifier's weights"):
         TrainAalr.parse({"start": "classifier", "backbone": {"weights": "none"}})
     assert TrainAalr.parse({"epochs": 9}).warmup == 4
@@ -133,8 +136,8 @@ def test_settings_that_contradict_each_other() -> None:
         {"flip": False},
         {"scales": [1.0, 0.5], "crf": {"iterations": 1}},
         {"source": "masks", "scale": 1.5, "masks": AALR["masks"]},
-        {"source": "masks", "save_masks": True, "masks": AALR["masks"], "label_reassign": {"min_points": 1}},
-        {"save_masks": True, "masks": AALR["masks"]},
+        {"source": "masks", "save_masks": True},
+        {"save_masks": True},
     ],
 )
 def test_labels_hold_background_and_classes_of_the_image(run: Run, settings: dict[str, Any], tmp_path: Path) -> None:
@@ -152,6 +155,19 @@ def test_labels_hold_background_and_classes_of_the_image(run: Run, settings: dic
         assert reader.has("masks", image_id) == reader.has("reassigned", image_id) == kept
         if of_masks and kept:
             assert (reader.read("masks", image_id) == reader.read("segmentation", image_id)).all()
+
+
+def test_masks_are_those_of_the_training_unless_the_labels_have_settings_of_their_own(run: Run, tmp_path: Path) -> None:
+    implied = run.label(tmp_path / "implied.h5", source="masks")
+    named = run.label(tmp_path / "named.h5", source="masks", masks=AALR["masks"])
+    other = run.label(tmp_path / "other.h5", source="masks", masks={"refinement": "none", "reliability": "none"})
+    ids = run.dataset.ids("train")
+
+    def equal(one: ArtifactReader, two: ArtifactReader) -> bool:
+        return all((one.read("segmentation", name) == two.read("segmentation", name)).all() for name in ids)
+
+    assert equal(implied, named)
+    assert not equal(implied, other)
 
 
 def test_a_segmenter_learns_from_the_labels_and_the_network_predicts(run: Run, tmp_path: Path) -> None:

@@ -149,6 +149,20 @@ def test_a_joint_step_makes_each_scale_once_and_no_unused_output(monkeypatch: py
     assert asked[0][0] == ("cams", "class_logits", "features", "segmentation_logits")
 
 
+@pytest.mark.parametrize("delay", [0, 1])
+def test_mixed_precision_leaves_no_weight_without_gradient(delay: int) -> None:
+    built = network(dropout=0.0)
+    made = module(4, built, mask_delay=delay).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        # with a delay, CAMs without gradient come before the pass that learns, and the first step only classifies
+        for _ in range(1 + delay):
+            loss = made.losses(batch())["loss"]
+    loss.backward()
+    learning = {name: weight for name, weight in built.named_parameters() if weight.requires_grad}
+    assert {name for name, weight in learning.items() if weight.grad is None or not weight.grad.any()} == set()
+    assert all(weight.grad.isfinite().all() for weight in learning.values())  # type: ignore[union-attr]
+
+
 def test_loss_is_the_weighted_sum_of_its_parts() -> None:
     changes: dict[str, Any] = {
         "loss_weights": {"classification": 0.5, "segmentation": 2.0},
@@ -301,6 +315,19 @@ def _train(folder: Path, *, signal_at: int = 0, **changes: Any) -> tuple[dict[st
         folder=folder,
     )
     return {name: value.clone() for name, value in made.network.state_dict().items()}, result
+
+
+def test_a_line_of_the_curves_averages_a_loss_over_the_steps_that_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, steps = _train(tmp_path / "steps")
+    monkeypatch.setattr("wsss.training.session.MAX_ROWS", 2)
+    _, lines = _train(tmp_path / "lines")
+    assert [row["step"] for row in lines.rows] == [3, 6]
+    # of the first three steps, two are of the first phase
+    assert lines.rows[0]["segmentation"] == pytest.approx(steps.rows[2]["segmentation"])
+    expected = sum(row["classification"] for row in steps.rows[:3]) / 3
+    assert lines.rows[0]["classification"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("delay", [0, 1])

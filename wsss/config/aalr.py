@@ -104,6 +104,9 @@ class TrainAalr(Training):
 
     @model_validator(mode="after")
     def _check(self) -> TrainAalr:
+        parts = (self.loss_weights.classification, self.loss_weights.segmentation, self.dense_energy.weight)
+        if not any((*parts, self.adaptive_affinity.weight, self.label_reassign.weight)):
+            raise ValueError("all losses have the weight 0, so nothing would be learned: give one of them a weight")
         if self.warmup >= self.epochs:
             raise ValueError(
                 f"warmup_epochs is {self.warmup} of {self.epochs} epochs, which leaves none for the segmentation: "
@@ -133,12 +136,10 @@ class AalrLabels(Settings):
     crf: Crf | None = None
     """For `segmentation`; None leaves the CRF out."""
     save_masks: bool = False
-    """Whether masks as in training are kept beside the labels, before and after the reassignment of their labels; the
-    contact sheet shows them."""
+    """Whether masks as in training are kept beside the labels, before and (where the training had that loss) after the
+    reassignment of their labels; the contact sheet shows them."""
     scale: float = Field(default=1.0, gt=0)
     """For these masks, a factor on the size of the image that comes before their own scales: larger than 1 where images
     are small beside the crops of the training."""
-    masks: OnlineLabels = OnlineLabels()
-    """How these masks are made."""
-    label_reassign: LabelReassign = LabelReassign()
-    """How their labels are reassigned, by each image's own centroids."""
+    masks: OnlineLabels | None = None
+    """How these masks are made; None: as in the training of the network, whose checkpoint says so."""

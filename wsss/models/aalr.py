@@ -128,7 +128,11 @@ class AALR(nn.Module):
         size = [-(-length // stride) for length in images.shape[2:]] if own is None else own.shape[2:]
         total = torch.zeros((), device=images.device) if own is None or 1 not in scales else own.detach().float()
         if others:
-            with _evaluating(self):
+            # weights cast to half precision here have no gradient; kept for the pass that learns, they would give none
+            uncached = torch.autocast(
+                images.device.type, enabled=torch.is_autocast_enabled(images.device.type), cache_enabled=False
+            )
+            with _evaluating(self), uncached:
                 made = multi_scale_cams(self._cams, images, others, False, (size[0], size[1]))
             total = total + made
         return total / len(scales)

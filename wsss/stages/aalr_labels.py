@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wsss.config import AalrLabels, LabelReassign, Protocol
+from wsss.config import AalrLabels, LabelReassign, OnlineLabels, Protocol, TrainAalr
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.losses import label_reassign_loss
@@ -50,23 +51,26 @@ def aalr_labels(
         index: Artifact of stage `index`.
         model: Checkpoint of stage `train_aalr`.
         output: Artifact; kind `segmentation` (H, W) uint8. Masks of CAMs are 255 where they are not reliable; with
-            `settings.save_masks`, they are there as `masks`, and after label reassignment as `reassigned`.
+            `settings.save_masks`, they are there as `masks`, and as `reassigned` with their labels reassigned by each
+            image's own centroids.
 
     Raises:
         InputError: If an input is missing, damaged, or of another set of classes.
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    network, _ = load_model(model, "train_aalr", class_names=dataset.class_names)
+    network, checkpoint = load_model(model, "train_aalr", class_names=dataset.class_names)
     assert isinstance(network, AALR)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     attributes = provenance(STAGE, settings, {"index": index, "model": model}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
+    training: TrainAalr = TrainAalr.parse(json.loads(checkpoint.attributes["settings"]))
+    labeller = _Labeller(network, settings, training, dataset, context, device)
     ids = dataset.ids("train")
     with ImageArtifact(output, stage=STAGE, attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         with Progress("aalr labels", len(ids), done=len(ids) - len(pending)) as progress:
-            for image_id, arrays in _Labeller(network, settings, dataset, context, device).labels(pending):
+            for image_id, arrays in labeller.labels(pending):
                 artifact.write(image_id, arrays)
                 progress.advance()
 
@@ -77,6 +81,7 @@ class _Labeller:
 
     network: AALR
     settings: AalrLabels
+    training: TrainAalr
     dataset: Dataset
     context: RunContext
     device: torch.device
@@ -114,30 +119,32 @@ class _Labeller:
             for start in range(0, len(batch_ids), count):
                 members = batch_ids[start : start + count]
                 image_labels = image_label_tensor(self.dataset, members, self.device)
-                made = _masks(self.network, self.settings, images[start : start + count], image_labels)
+                made = self._masks(images[start : start + count], image_labels)
                 for place, image_id in enumerate(members):
                     size = self.dataset.size(image_id)
                     yield image_id, {kind: _at_size(maps[place], size) for kind, maps in made.items()}
 
-
-def _masks(network: AALR, settings: AalrLabels, images: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
-    """Masks (N, H, W) uint8 before and after reassignment, by kind."""
-    cams = network.multi_scale_cams(images, settings.masks.scales)
-    pixels = (images * 255).round().to(torch.uint8)
-    labels = online_pseudo_labels(cams, image_labels, pixels, settings.masks).labels
-    reassign: LabelReassign = settings.label_reassign
-    output = "embeddings" if reassign.embedding == "segmentation" else "features"
-    result = label_reassign_loss(
-        getattr(network(images, (output,)), output),
-        labels,
-        image_labels,
-        # what an image is given must not depend on the images beside it
-        scope="image",
-        margin=reassign.margin,
-        temperature=reassign.temperature,
-        min_points=reassign.min_points,
-    )
-    return {"masks": labels, "reassigned": reassigned_labels(labels, result)}
+    def _masks(self, images: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
+        """Masks (N, H, W) uint8 before and after reassignment, by kind, both as the training makes them."""
+        settings: OnlineLabels = self.training.masks if self.settings.masks is None else self.settings.masks
+        cams = self.network.multi_scale_cams(images, settings.scales)
+        pixels = (images * 255).round().to(torch.uint8)
+        labels = online_pseudo_labels(cams, image_labels, pixels, settings).labels
+        reassign: LabelReassign = self.training.label_reassign
+        if reassign.weight == 0:
+            return {"masks": labels}
+        output = "embeddings" if reassign.embedding == "segmentation" else "features"
+        result = label_reassign_loss(
+            getattr(self.network(images, (output,)), output),
+            labels,
+            image_labels,
+            # what an image is given must not depend on the images beside it
+            scope="image",
+            margin=reassign.margin,
+            temperature=reassign.temperature,
+            min_points=reassign.min_points,
+        )
+        return {"masks": labels, "reassigned": reassigned_labels(labels, result)}
 
 
 def _at_size(labels: Tensor, size: tuple[int, int]) -> np.ndarray:

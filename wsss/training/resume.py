@@ -37,7 +37,7 @@ class Record:
         seconds: Time spent in them, validation and start-up left out.
         rows: Lines of the curves, one per logged step or validation.
         sums: Sum of every loss since the last line.
-        summed: How many steps these sums hold.
+        summed: How many steps each of these sums holds: not every phase has every loss.
         validated: Step of the last validation, -1 when there was none.
         validation: What it measured.
         epochs: Numbers of every epoch, where the training has any beside its losses.
@@ -48,7 +48,7 @@ class Record:
     seconds: float = 0.0
     rows: list[dict[str, Any]] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
-    summed: int = 0
+    summed: dict[str, int] = field(default_factory=dict)
     validated: int = -1
     validation: dict[str, Any] = field(default_factory=dict)
     epochs: list[dict[str, Any]] = field(default_factory=list)

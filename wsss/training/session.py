@@ -182,7 +182,7 @@ class Session(Callback):
         for name, value in outputs.items():
             detached = value.detach().double()
             self._sums[name] = self._sums[name] + detached if name in self._sums else detached
-        self.record.summed += 1
+            self.record.summed[name] = self.record.summed.get(name, 0) + 1
         loss_tensor = outputs["loss"]
         if loss_tensor.device.type == "cpu" or self.record.step % STEPS_BETWEEN_NOTES == 0 or not self._note:
             loss = float(loss_tensor)
@@ -214,12 +214,12 @@ class Session(Callback):
             "step": record.step,
             "epoch": round(record.step / self.steps_per_epoch, 4),
             "learning_rate": min(group["lr"] for group in trainer.optimizers[0].param_groups),
-            **{name: value / record.summed for name, value in record.sums.items()},
+            **{name: value / record.summed[name] for name, value in record.sums.items()},
         }
         if self._validation is not None:
             row[self._validation.metric] = None
         record.rows.append(row)
-        record.sums, record.summed = {}, 0
+        record.sums, record.summed = {}, {}
         for log in trainer.loggers:
             log.log_metrics({key: value for key, value in row.items() if value is not None}, step=record.step)
 
