@@ -109,6 +109,9 @@ rule report:
         curves=report(
             figure("curves.svg"), caption="../report/curves.rst", category="Numbers"
         ),
+        masks=report(
+            figure("masks.svg"), caption="../report/masks.rst", category="Numbers"
+        ),
         numbers=report(
             figure("numbers.html"),
             caption="../report/numbers.rst",

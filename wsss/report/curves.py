@@ -25,10 +25,12 @@ class Training:
     Attributes:
         title: For people.
         rows: Lines of its `curves.csv`; what is empty there is left out.
+        epochs: Lines of its `epochs.csv`, which trainings with AA&LR's losses have.
     """
 
     title: str
     rows: tuple[dict[str, float], ...]
+    epochs: tuple[dict[str, float], ...] = ()
 
 
 def trainings_of(evaluation: Evaluation) -> list[Training]:
@@ -50,7 +52,10 @@ def trainings_of(evaluation: Evaluation) -> list[Training]:
         if f"segmenter_{path.name}" in models:
             words = "true masks" if path.name == "masks" else label_words(path.name)
             places.append((f"segmenter/{path.name}", f"Network on {words}"))
-    found = [Training(title, _read(folder / place / "curves.csv")) for place, title in places]
+    found = [
+        Training(title, _read(folder / place / "curves.csv"), _read(folder / place / "epochs.csv"))
+        for place, title in places
+    ]
     return [training for training in found if training.rows]
 
 

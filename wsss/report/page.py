@@ -25,6 +25,7 @@ from wsss.report.evaluations import (
     title,
 )
 from wsss.report.gallery import Gallery
+from wsss.report.masks import mask_charts
 from wsss.report.pictures import color_key, gallery_section
 from wsss.report.rounds import rounds_chart, rounds_table
 from wsss.report.style import SCRIPT, STYLE
@@ -79,6 +80,7 @@ class Page:
             ("variants", "Variants", self._comparison() if many else ""),
             ("overview", "Overview", self._overview()),
             ("rounds", "Rounds", self._rounds()),
+            ("masks", "Labels made on the way", self._masks()),
             ("train", "Training images", self._gallery("train")),
             ("val", "Validation images", self._gallery("val")),
             ("numbers", "All numbers", self._numbers()),
@@ -178,6 +180,21 @@ class Page:
         if gallery is not None:
             grown = gallery_section(gallery, names, self.palette, guide=False, heading="How the labels grow")
         return f"<h2>Rounds</h2>{_split(text, chart)}{table}{grown}"
+
+    def _masks(self) -> str:
+        wide, narrow = (mask_charts(self._variants, width) for width in (WIDE, NARROW))
+        if not wide:
+            return ""
+        lead = (
+            "AA&LR learns from masks of its own CAMs, made anew at every step, and gives labels that lie with another "
+            "class of their image to that class. Counted over the crops of each epoch, in percent; precision and mIoU "
+            "only where `measure_masks` let the training count true masks, from which it learns nothing."
+        )
+        charts = "".join(
+            f'<h3>{escape(name)}</h3><div class="chart wide">{chart}</div><div class="chart narrow">{small}</div>'
+            for (name, chart), (_, small) in zip(wide, narrow, strict=True)
+        )
+        return f'<h2>Labels made on the way</h2><p class="lead">{escape(lead)}</p>{charts}'
 
     def _numbers(self) -> str:
         lead = (

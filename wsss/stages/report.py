@@ -11,6 +11,7 @@ Snakemake's report and for talks:
 - `classes.svg`: IoU per class
 - `thresholds.svg`: scores over the thresholds of CAMs and saliency
 - `curves.svg`: losses and validation of every training
+- `masks.svg`: labels that AA&LR learned from, epoch by epoch
 - `numbers.html`: all tables, for paper
 - `sheets/`: one contact sheet per label set and network, each of one page
 """
@@ -36,6 +37,7 @@ from wsss.report.charts import WIDE, picture
 from wsss.report.curves import curve_charts
 from wsss.report.evaluations import Evaluation, Record, by_variant, load_evaluation
 from wsss.report.gallery import Gallery, make_gallery, make_rounds_gallery
+from wsss.report.masks import mask_charts
 from wsss.report.method_sheets import method_sheet, subjects
 from wsss.report.numbers import numbers_page
 from wsss.report.page import Page
@@ -52,6 +54,7 @@ FIGURES = (
     "classes.svg",
     "thresholds.svg",
     "curves.svg",
+    "masks.svg",
     "numbers.html",
     "sheets",
 )
@@ -83,6 +86,7 @@ SHEETS = {
 
 ROUNDS_NOTE = "labels on train, 255 a miss in mIoU; networks on val"
 CURVES_NOTE = "losses as they fell, averaged over some steps each; scores on the validation images"
+MASKS_NOTE = "counted over the crops of an epoch; precision and mIoU where the training was let count true masks"
 NO_ROUNDS = "This run has no rounds of AuxSegNet."
 
 logger = logging.getLogger(__name__)
@@ -213,7 +217,7 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
     first, variants = evaluations[0], by_variant(evaluations)
     curve, rounds = figures.cam_chart(first, WIDE), rounds_chart(variants, WIDE)
     maps, limit = figures.heat_maps(first, 520)
-    curves = curve_charts(variants, WIDE)
+    curves, masks = curve_charts(variants, WIDE), mask_charts(variants, WIDE)
     rule = f"maps: background where saliency is low and {limit}; ● this run, + best" if maps else ""
     charts = {
         "pipeline.svg": picture("mIoU through the pipeline, in percent", [figures.pipeline_chart(variants, WIDE)]),
@@ -229,6 +233,12 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
             [chart for _, chart in curves],
             headings=[name for name, _ in curves],
             note=CURVES_NOTE if curves else "No curves lie beside this run's checkpoints.",
+        ),
+        "masks.svg": picture(
+            "Labels made on the way",
+            [chart for _, chart in masks],
+            headings=[name for name, _ in masks],
+            note=MASKS_NOTE if masks else "No training of this run has losses that make or reassign labels.",
         ),
     }
     for name, svg in charts.items():
