@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
-from wsss.report.charts import REFERENCE, TRAIN, VAL, Line, line_chart
+from wsss.report.charts import INK, REFERENCE, TRAIN, VAL, Line, line_chart
 from wsss.report.curves import TONES, Training, trainings_of
 from wsss.report.evaluations import Evaluation
 
@@ -21,7 +21,7 @@ REASSIGNED = "reassigned"
 """The share of all labels; the columns of the classes have this and a space before the name."""
 MOST_CLASSES = 5
 """Classes that get a line, those that lost most; more lines than colours cannot be told apart."""
-_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 
 def mask_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ def reassigned_chart(training: Training, width: int) -> str | None:
     drawn = {"all classes": total} | {name.removeprefix(f"{REASSIGNED} "): classes[name] for name in most}
     top = _top(max(share for points in drawn.values() for _, share in points))
     lines = [
-        Line(name, [(x, share / top) for x, share in points], TRAIN if points is total else tone, points is not total)
+        Line(name, [(x, share / top) for x, share in points], INK if points is total else tone, points is not total)
         for (name, points), tone in zip(drawn.items(), ("", *TONES), strict=False)
     ]
     ticks = [(place / 5, f"{100 * top * place / 5:g}") for place in range(6)]

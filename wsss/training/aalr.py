@@ -22,7 +22,7 @@ from wsss.training.stopwatch import Stopwatch
 
 Batch = Mapping[str, Tensor]
 CAM_SECONDS, MASK_SECONDS = "extra_cam_seconds", "mask_wait_seconds"
-"""Names of the times of a step: passes at other scales, and waiting for masks."""
+"""Names of the times of a step: passes for CAMs alone, and waiting for masks."""
 
 
 class AALRModule(TrainingModule):
@@ -202,7 +202,7 @@ class AALRModule(TrainingModule):
             return ""
         step, cams, masks = (timings.get(name, 0) / steps for name in ("joint_seconds", CAM_SECONDS, MASK_SECONDS))
         return (
-            f"a joint step took {step:.3f} s: {cams:.3f} s for CAMs at other scales ({cams / step:.0%}), "
+            f"a joint step took {step:.3f} s: {cams:.3f} s for passes that make CAMs alone ({cams / step:.0%}), "
             f"{masks:.3f} s waiting for masks ({masks / step:.0%})"
         )
 

@@ -14,6 +14,7 @@ from wsss.config import AdaptiveAffinity, LabelReassign
 from wsss.losses import LabelReassignResult, adaptive_affinity_loss, label_reassign_loss
 from wsss.losses.label_reassign import labels_at, reassigned_labels
 from wsss.training.mask_statistics import MaskStatistics
+from wsss.training.processes import summed
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ class LabelLosses:
             memory=self._memory,
             memory_momentum=settings.memory_momentum,
         )
-        self._memory = result.memory
+        # each process has seen images of its own; a class that one has not seen yet is a row of zeros there
+        self._memory = None if result.memory is None else functional.normalize(summed(result.memory), dim=1)
         self.statistics.add_reassigned(result)
         ramp = 1.0 if settings.ramp == 0 else min(1.0, progress / settings.ramp)
         for_cross_entropy = for_affinity = labels

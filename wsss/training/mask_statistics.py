@@ -12,12 +12,13 @@ from torch import Tensor
 
 from wsss.losses import LabelReassignResult
 from wsss.ops.metrics import label_scores
+from wsss.training.processes import is_first, summed
 
 logger = logging.getLogger(__name__)
 
 
 class MaskStatistics:
-    """Counts on the device; read once per epoch.
+    """Counts on the device; read once per epoch, then over all processes of the training.
 
     Args:
         class_names: Background first.
@@ -46,8 +47,11 @@ class MaskStatistics:
         self._add(f"confusion_{name}", table.scatter_add_(0, rows * side + columns, torch.ones_like(rows)))
 
     def row(self) -> dict[str, Any]:
-        """The numbers since the last row, plain; empty where nothing was counted. Counting starts anew."""
-        counts = {name: tensor.cpu().double() for name, tensor in self._counts.items()}
+        """The numbers since the last row, plain; empty where nothing was counted. Counting starts anew.
+
+        Every process of the training must call it.
+        """
+        counts = {name: summed(tensor).cpu().double() for name, tensor in sorted(self._counts.items())}
         self._counts = {}
         row: dict[str, Any] = {}
         if "inside" in counts:
@@ -75,8 +79,8 @@ class MaskStatistics:
         return {name: tensor.cpu() for name, tensor in self._counts.items()}
 
     def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Takes over what `state` gave."""
-        self._counts = {name: tensor.to(device) for name, tensor in state.items()}
+        """Takes over what `state` gave; in one process, for all read the same file."""
+        self._counts = {name: tensor.to(device) * is_first() for name, tensor in state.items()}
 
     def _add(self, name: str, counts: Tensor) -> None:
         counts = counts.detach().long()

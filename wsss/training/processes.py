@@ -1,0 +1,25 @@
+"""What the processes of one training, one per device, tell each other beside their gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, distributed
+
+
+def several_processes() -> bool:
+    """Whether this training has more than one process."""
+    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes files, or the only one."""
+    return not several_processes() or distributed.get_rank() == 0
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum over all processes; the values themselves where there is one. Every process must call it."""
+    if not several_processes():
+        return values
+    total = values.detach().clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(total)
+    return total
