@@ -365,7 +365,7 @@ def test_what_an_epoch_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         {"joint_steps": 4, "joint_seconds": 8.0, "extra_cam_seconds": 2.0, "mask_wait_seconds": 1.0}
     )
     assert words == (
-        "a joint step took 2.000 s: 0.500 s for CAMs at other scales (25%), 0.250 s waiting for masks (12%)"
+        "a joint step took 2.000 s: 0.500 s for passes that make CAMs alone (25%), 0.250 s waiting for masks (12%)"
     )
     assert module().describe_timings({"classification_steps": 2}) == ""
 

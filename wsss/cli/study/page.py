@@ -67,8 +67,8 @@ AUXSEGNET = Table(
 AALR = Table(
     "AA&LR",
     "Masks are those of the last epoch, made on the way and counted over its training crops; reassigned is the share "
-    "of their labels that label reassignment changed. Extra CAMs (passes that make CAMs alone: at other scales, with a delay at scale 1 too) and waiting for masks are "
-    "parts of a joint step.",
+    "of their labels that label reassignment changed. Extra CAMs (passes that make CAMs alone: at "
+    "other scales, with a delay at scale 1 too) and waiting for masks are parts of a joint step.",
     "",
     lambda row: {"": row["aalr"]} if "aalr" in row else {},
     (
