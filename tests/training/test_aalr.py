@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.host_reads import HostReads
 from tests.training.tiny import NoiseImages
 from wsss.config import TrainAalr
 from wsss.context import RunContext
@@ -147,6 +148,21 @@ def test_a_joint_step_makes_each_scale_once_and_no_unused_output(monkeypatch: py
     asked.clear()
     module(label_reassign={"embedding": "backbone"}).train().losses(batch())
     assert asked[0][0] == ("cams", "class_logits", "features", "segmentation_logits")
+
+
+@pytest.mark.parametrize("scope", ["batch", "image", "ema"])
+@pytest.mark.parametrize("apply_to", ["embedding", "all", "drop"])
+def test_a_joint_step_reads_no_value_on_the_host(scope: str, apply_to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", steady_masks)
+    made = module(5, label_reassign={"scope": scope, "apply_to": apply_to}, measure_masks=True).train()
+    given = batch(measure_masks=True)
+    with HostReads() as reads:
+        made.losses(given)["loss"].backward()
+    assert reads.found == []
+    # the numbers of an epoch are read once, at its end
+    with HostReads() as reads:
+        assert made.epoch_row()["reassigned"] >= 0
+    assert "_local_scalar_dense" in reads.found
 
 
 @pytest.mark.parametrize("delay", [0, 1])
