@@ -67,12 +67,17 @@ def test_jobs_on_a_gpu_take_turns(project: Project):
     assert "Execute 3 jobs" in together.stdout
 
 
-def test_on_a_processor_trainings_take_all_cores(project: Project):
+def test_on_a_processor_trainings_take_all_cores_and_predictions_half(project: Project):
     option = project.config(data=DATA, seeds=[0, 1], runtime={"device": "cpu"})
-    text = project.snakemake("-n", "classifiers", "--cores=2", option).stdout
-    blocks = re.findall(r"rule train_classifier:.*?resources: [^\n]*", text, flags=re.DOTALL)
-    assert len(blocks) == 2
-    assert all("threads: 2" in block and "gpu=0" in block for block in blocks)
+    text = project.snakemake("-n", "predictions", "--cores=2", option).stdout
+    for rule, threads in (("train_classifier", 2), ("train_segmenter", 2), ("predict", 1)):
+        # Snakemake does not print that it is one
+        blocks = re.findall(rf"rule {rule}:.*?resources: [^\n]*", text, flags=re.DOTALL)
+        assert len(blocks) == 2
+        assert all("gpu=0" in block for block in blocks)
+        assert [int(found) for block in blocks for found in re.findall(r"threads: (\d+)", block)] == [
+            threads for _ in blocks if threads > 1
+        ]
 
 
 def test_what_a_stage_says_is_wrong_is_one_line(tmp_path: Path):

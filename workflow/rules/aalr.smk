@@ -42,7 +42,7 @@ rule aalr_labels:
         benchmark_of("aalr_labels")
     conda:
         "../../envs/wsss.yaml"
-    threads: network_threads()
+    threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),
         mem_mb=4000,

@@ -219,24 +219,30 @@ def machine():
     )
 
 
-def gpus(training=False):
-    """GPU slots of a job. The profile gives one slot in all, so that such jobs take turns, on a processor too."""
-    runtime = PLAN.config.runtime
-    return 0 if runtime.device == "cpu" else runtime.devices if training else 1
-
-
 @cache
-def network_threads():
-    """Threads of a job that runs a network: all cores, unless a GPU does the work."""
-    runtime = PLAN.config.runtime
+def on_processor():
+    """Whether this machine's processor does the work of networks. On a cluster, nothing is known of its machines."""
+    if PLAN.config.runtime.device == "cpu":
+        return True
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    uses_gpu = (
-        runtime.device != "cpu"
-        and not hidden
-        and shutil.which("nvidia-smi") is not None
-    )
+    return workflow.cores is not None and (hidden or shutil.which("nvidia-smi") is None)
+
+
+def gpus(training=False):
+    """GPU slots of a job. The profile gives one slot in all, so that such jobs take turns."""
+    runtime = PLAN.config.runtime
+    return 0 if on_processor() else runtime.devices if training else 1
+
+
+def network_threads(share=1):
+    """Threads of a job that runs a network: a share of the cores, unless a GPU does the work.
+
+    Trainings take all cores; shorter jobs start for seconds on a single one, so two of them go side by side.
+    """
     # on a cluster, Snakemake knows of no cores here
-    return runtime.workers + 1 if uses_gpu or workflow.cores is None else workflow.cores
+    if not on_processor() or workflow.cores is None:
+        return PLAN.config.runtime.workers + 1
+    return max(1, round(share * workflow.cores))
 
 
 def worker_threads():

@@ -11,7 +11,7 @@ rule predict:
         benchmark_of("predict")
     conda:
         "../../envs/wsss.yaml"
-    threads: network_threads()
+    threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),
         mem_mb=4000,

@@ -43,7 +43,7 @@ rule segmenter_labels:
         benchmark_of("segmenter_labels")
     conda:
         "../../envs/wsss.yaml"
-    threads: network_threads()
+    threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),
         mem_mb=4000,
