@@ -127,15 +127,17 @@ class _Labeller:
     def _masks(self, images: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
         """Masks (N, H, W) uint8 before and after reassignment, by kind, both as the training makes them."""
         settings: OnlineLabels = self.training.masks if self.settings.masks is None else self.settings.masks
-        cams = self.network.multi_scale_cams(images, settings.scales)
+        reassign: LabelReassign = self.training.label_reassign
+        embedding = "embeddings" if reassign.embedding == "segmentation" else "features"
+        # one pass for both
+        made = self.network(images, ("cams", embedding) if reassign.weight else ("cams",))
+        cams = self.network.multi_scale_cams(images, settings.scales, made.cams)
         pixels = (images * 255).round().to(torch.uint8)
         labels = online_pseudo_labels(cams, image_labels, pixels, settings).labels
-        reassign: LabelReassign = self.training.label_reassign
         if reassign.weight == 0:
             return {"masks": labels}
-        output = "embeddings" if reassign.embedding == "segmentation" else "features"
         result = label_reassign_loss(
-            getattr(self.network(images, (output,)), output),
+            getattr(made, embedding),
             labels,
             image_labels,
             # what an image is given must not depend on the images beside it
