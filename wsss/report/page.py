@@ -188,7 +188,7 @@ class Page:
         lead = (
             "AA&LR learns from masks of its own CAMs, made anew at every step, and gives labels that lie with another "
             "class of their image to that class. Counted over the crops of each epoch, in percent; precision and mIoU "
-            "only where `measure_masks` let the training count true masks, from which it learns nothing."
+            "only where measure_masks lets the training count true masks, from which it learns nothing."
         )
         charts = "".join(
             f'<h3>{escape(name)}</h3><div class="chart wide">{chart}</div><div class="chart narrow">{small}</div>'
