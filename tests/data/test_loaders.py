@@ -35,7 +35,7 @@ def test_processes_share_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = list(StepSampler(12, 4, 3, seed=0))
     shares = []
     for rank in range(2):
-        monkeypatch.setattr("wsss.data.loaders._share", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr("wsss.data.loaders.process_share", lambda rank=rank: (rank, 2))
         shares.append(list(StepSampler(12, 4, 3, seed=0)))
     assert [sorted(a + b) for a, b in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
     assert all(len(batch) == 2 for batch in shares[0] + shares[1])

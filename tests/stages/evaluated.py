@@ -48,13 +48,19 @@ def make_run(root: Path, *, masks: bool = True, train: int = 5, val: int = 3) ->
             planes = np.stack([(truths[image_id] == value)[::4, ::4] for value in classes]).astype(np.float16)
             writer.write("cams", image_id, planes, classes=classes.astype(np.uint8))
     eroded = {i: np.where(np.arange(truths[i].shape[1]) % 2, 255, truths[i]).astype(np.uint8) for i in truths}
-    perfect = {i: np.where(truths[i] == 255, 0, truths[i]).astype(np.uint8) for i in truths}
+    perfect = perfect_maps(dataset)
     background = {i: np.zeros_like(truth) for i, truth in truths.items()}
     write_labels(run, "eroded", {i: eroded[i] for i in dataset.ids("train")})
     write_labels(run, "perfect", {i: perfect[i] for i in dataset.ids("train")})
     write_prediction(run, "segmenter_seeds", {i: perfect[i] for i in dataset.ids("val")})
     write_prediction(run, "segmenter_masks", {i: background[i] for i in dataset.ids("val")})
     return run
+
+
+def perfect_maps(dataset: Dataset) -> dict[str, np.ndarray]:
+    """The true masks of all images, with background where the truth is 255."""
+    truths = {i: true_mask(dataset, i) for split in dataset.splits for i in dataset.ids(split)}
+    return {i: np.where(truth == 255, 0, truth).astype(np.uint8) for i, truth in truths.items()}
 
 
 def true_mask(dataset: Dataset, image_id: str) -> np.ndarray:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
 import pytest
 
-from tests.stages.evaluated import Run, artifact, make_run, true_mask, write_prediction
+from tests.stages.evaluated import Run, artifact, make_run, perfect_maps, write_prediction
 from wsss.config import AalrLabels, Evaluate, Report
 from wsss.context import RunContext
 from wsss.report.curves import Training
@@ -27,8 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Labels of both methods; those of AA&LR with the masks behind them, and a training that left its numbers."""
     run = make_run(tmp_path_factory.mktemp("both"))
     dataset = run.dataset
-    truths = {i: true_mask(dataset, i) for i in [*dataset.ids("train"), *dataset.ids("val")]}
-    perfect = {i: np.where(truth == 255, 0, truth).astype(np.uint8) for i, truth in truths.items()}
+    perfect = perfect_maps(dataset)
     with artifact(run, "aalr_labels", "aalr_labels", AalrLabels(save_masks=True), split="train") as writer:
         for image_id in dataset.ids("train"):
             for kind in ("segmentation", "masks", "reassigned"):

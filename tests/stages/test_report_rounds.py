@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.stages.evaluated import Run, make_run, true_mask, write_labels, write_prediction
+from tests.stages.evaluated import Run, make_run, perfect_maps, write_labels, write_prediction
 from wsss.config import Evaluate, Report
 from wsss.context import RunContext
 from wsss.report.evaluations import load_evaluation
@@ -26,8 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Two rounds whose labels grow from half of each image to all of it, and whose saliency becomes perfect."""
     run = make_run(tmp_path_factory.mktemp("rounds"))
     dataset = run.dataset
-    truths = {i: true_mask(dataset, i) for i in [*dataset.ids("train"), *dataset.ids("val")]}
-    perfect = {i: np.where(truth == 255, 0, truth).astype(np.uint8) for i, truth in truths.items()}
+    perfect = perfect_maps(dataset)
     for number, share in enumerate((0.5, 0.75, 1.0)):
         grown = {i: labels.copy() for i, labels in perfect.items() if i in dataset.ids("train")}
         for labels in grown.values():

@@ -77,7 +77,7 @@ class StepSampler(Sampler[list[Draw]]):
         return self._steps - self._start
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        rank, ranks = _share()
+        rank, ranks = process_share()
         order, shuffled = np.empty(0, dtype=np.int64), -1
         for step in range(self._start, self._steps):
             epoch, batch = divmod(step, self.steps_per_epoch)
@@ -88,7 +88,7 @@ class StepSampler(Sampler[list[Draw]]):
             yield [Draw(epoch, position, int(order[position])) for position in positions]
 
 
-def _share() -> tuple[int, int]:
+def process_share() -> tuple[int, int]:
     """Rank of this process among those that train together, and their number."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()

@@ -50,6 +50,8 @@ JOINT = ("class_logits", "cams", "segmentation_logits", "embeddings")
 """The outputs of the second phase."""
 SEGMENTATION = ("segmentation_logits",)
 """The outputs of inference."""
+EMBEDDINGS = {"segmentation": "embeddings", "backbone": "features"}
+"""`label_reassign.embedding` -> the output that has these vectors."""
 
 
 class AALR(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,14 +67,16 @@ def _read(path: Path) -> tuple[dict[str, float], ...]:
     return tuple(row for row in rows if "epoch" in row)
 
 
-def curve_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> list[tuple[str, str]]:
-    """Title and chart of every training, the first seed of each variant."""
-    charts = []
+def titled_trainings(variants: Mapping[str, Sequence[Evaluation]]) -> Iterator[tuple[str, Training]]:
+    """Every training of the first seed of each variant, with a title that names the variant where there are several."""
     for variant, evaluations in variants.items():
         for training in trainings_of(evaluations[0]):
-            title = f"{variant}: {training.title}" if variant and len(variants) > 1 else training.title
-            charts.append((title, training_chart(training, width)))
-    return charts
+            yield f"{variant}: {training.title}" if variant and len(variants) > 1 else training.title, training
+
+
+def curve_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> list[tuple[str, str]]:
+    """Title and chart of every training, the first seed of each variant."""
+    return [(title, training_chart(training, width)) for title, training in titled_trainings(variants)]
 
 
 def training_chart(training: Training, width: int) -> str:
@@ -82,11 +84,11 @@ def training_chart(training: Training, width: int) -> str:
 
     The axis is of losses; the score is a share and has 1 at the top, whatever the losses reach.
     """
-    names = [name for name in _columns(training.rows) if name not in _PLACES]
+    names = [name for name in columns_of(training.rows) if name not in _PLACES]
     losses = [name for name in names if name not in VALIDATED]
     last = max(row["epoch"] for row in training.rows)
     averaged = {name: _averaged(training.rows, name) for name in losses}
-    top, step = _limit(max((value for points in averaged.values() for _, value in points), default=1.0))
+    top, step = axis_limit(max((value for points in averaged.values() for _, value in points), default=1.0))
     lines = []
     tones = iter(TONES * len(losses))
     for name in losses:
@@ -106,13 +108,14 @@ def training_chart(training: Training, width: int) -> str:
         width=width,
         title=f"{training.title}: curves of the training",
         x_label="epoch",
-        ticks=[(epoch / last, f"{epoch:g}") for epoch in _epochs(last)],
+        ticks=epoch_ticks(last),
         y_ticks=y_ticks,
         dots=False,
     )
 
 
-def _columns(rows: Sequence[Mapping[str, float]]) -> list[str]:
+def columns_of(rows: Sequence[Mapping[str, float]]) -> list[str]:
+    """Names of all columns that some line has, in order."""
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
@@ -124,19 +127,14 @@ def _averaged(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[floa
     return [(sum(e for e, _ in part) / len(part), sum(v for _, v in part) / len(part)) for part in parts]
 
 
-def _limit(largest: float) -> tuple[float, float]:
+def axis_limit(largest: float) -> tuple[float, float]:
     """A round number that is not below it, and the fifth part of it as a step."""
     steps = (factor * 10.0**power for power in range(-6, 9) for factor in (1, 2, 5))
     step = next(step for step in steps if 5 * step >= largest)
     return 5 * step, step
 
 
-def _epochs(last: float) -> list[float]:
-    """Whole epochs for the axis, ten at most; halves, tenths of a training that is shorter than one."""
-    if last < 1:
-        return [0.0, last]
-    step = -(-int(last) // 10)
-    return [float(epoch) for epoch in range(0, int(last) + 1, step)]
-
-
-__all__ = ["Training", "curve_charts", "training_chart", "trainings_of"]
+def epoch_ticks(last: float) -> list[tuple[float, str]]:
+    """Place and text of whole epochs on the axis, ten steps at most; of both ends where there is less than one."""
+    epochs = range(0, int(last) + 1, -(-int(last) // 10)) if last >= 1 else (0, last)
+    return [(epoch / last, f"{epoch:g}") for epoch in epochs]

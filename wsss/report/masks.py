@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 
 from wsss.report.charts import INK, REFERENCE, TRAIN, VAL, Line, line_chart
-from wsss.report.curves import TONES, Training, trainings_of
+from wsss.report.curves import TONES, Training, axis_limit, columns_of, epoch_ticks, titled_trainings
 from wsss.report.evaluations import Evaluation
 
 QUALITY = (
@@ -21,21 +21,20 @@ REASSIGNED = "reassigned"
 """The share of all labels; the columns of the classes have this and a space before the name."""
 MOST_CLASSES = 5
 """Classes that get a line, those that lost most; more lines than colours cannot be told apart."""
-_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+SMALLEST_TOP = 0.01
+"""The axis of shares reaches at least this: no change at all is no reason to look closer."""
 
 
 def mask_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> list[tuple[str, str]]:
     """Title and chart of all trainings that count such maps, of the first seed of each variant."""
     charts = []
-    for variant, evaluations in variants.items():
-        for training in trainings_of(evaluations[0]):
-            name = f"{variant}: {training.title}" if variant and len(variants) > 1 else training.title
-            for words, chart in (
-                ("labels that it learned from", quality_chart(training, width)),
-                ("labels that were reassigned", reassigned_chart(training, width)),
-            ):
-                if chart:
-                    charts.append((f"{name}: {words}", chart))
+    for title, training in titled_trainings(variants):
+        for words, chart in (
+            ("labels that it learned from", quality_chart(training, width)),
+            ("labels that were reassigned", reassigned_chart(training, width)),
+        ):
+            if chart:
+                charts.append((f"{title}: {words}", chart))
     return charts
 
 
@@ -51,24 +50,24 @@ def reassigned_chart(training: Training, width: int) -> str | None:
     total = _points(training, REASSIGNED)
     if not total:
         return None
-    classes = {name: _points(training, name) for name in _columns(training) if name.startswith(f"{REASSIGNED} ")}
+    classes = {
+        name: _points(training, name) for name in columns_of(training.epochs) if name.startswith(f"{REASSIGNED} ")
+    }
     most = sorted(classes, key=lambda name: -mean([share for _, share in classes[name]] or [0.0]))[:MOST_CLASSES]
     drawn = {"all classes": total} | {name.removeprefix(f"{REASSIGNED} "): classes[name] for name in most}
-    top = _top(max(share for points in drawn.values() for _, share in points))
+    top, step = axis_limit(max(SMALLEST_TOP, *(share for points in drawn.values() for _, share in points)))
     lines = [
         Line(name, [(x, share / top) for x, share in points], INK if points is total else tone, points is not total)
         for (name, points), tone in zip(drawn.items(), ("", *TONES), strict=False)
     ]
-    ticks = [(place / 5, f"{100 * top * place / 5:g}") for place in range(6)]
+    ticks = [(place / 5, f"{100 * step * place:g}") for place in range(6)]
     return _chart(training, lines, width, "labels that were reassigned, percent", ticks)
 
 
 def _chart(
     training: Training, lines: Sequence[Line], width: int, words: str, y_ticks: Sequence[tuple[float, str]] = ()
 ) -> str:
-    last = training.epochs[-1]["epoch"]
-    every = -(-len(training.epochs) // 10)
-    ticks = [(row["epoch"] / last, f"{row['epoch']:g}") for row in training.epochs[every - 1 :: every]]
+    ticks = epoch_ticks(training.epochs[-1]["epoch"])
     title = f"{training.title}: {words}"
     return line_chart(lines, width=width, title=title, x_label="epoch", ticks=ticks, y_ticks=y_ticks)
 
@@ -76,12 +75,3 @@ def _chart(
 def _points(training: Training, name: str) -> list[tuple[float, float]]:
     """Place on the axis and value of every epoch that has one."""
     return [(row["epoch"] / training.epochs[-1]["epoch"], row[name]) for row in training.epochs if name in row]
-
-
-def _columns(training: Training) -> list[str]:
-    return list(dict.fromkeys(name for row in training.epochs for name in row))
-
-
-def _top(largest: float) -> float:
-    """A round share that is not below it."""
-    return next((share for share in _SHARES if share >= largest), 1.0)

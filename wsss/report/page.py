@@ -191,7 +191,7 @@ class Page:
             "only where measure_masks lets the training count true masks, from which it learns nothing."
         )
         charts = "".join(
-            f'<h3>{escape(name)}</h3><div class="chart wide">{chart}</div><div class="chart narrow">{small}</div>'
+            f"<h3>{escape(name)}</h3>{_for_both_widths(chart, small)}"
             for (name, chart), (_, small) in zip(wide, narrow, strict=True)
         )
         return f'<h2>Labels made on the way</h2><p class="lead">{escape(lead)}</p>{charts}'
@@ -293,10 +293,12 @@ def _card(evaluations: Sequence[Evaluation], item: Record, metrics: Sequence[tup
 
 
 def _both_widths(draw: Callable[[int], str]) -> str:
+    return _for_both_widths(draw(WIDE), draw(NARROW))
+
+
+def _for_both_widths(wide: str, narrow: str) -> str:
     """A chart for desks and one for phones; the stylesheet shows one of them."""
-    return "".join(
-        f'<div class="chart {kind}">{draw(width)}</div>' for kind, width in (("wide", WIDE), ("narrow", NARROW))
-    )
+    return f'<div class="chart wide">{wide}</div><div class="chart narrow">{narrow}</div>'
 
 
 def _split(text: str, chart: str) -> str:

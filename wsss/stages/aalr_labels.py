@@ -17,6 +17,7 @@ from wsss.data import Dataset, load_dataset
 from wsss.losses import label_reassign_loss
 from wsss.losses.label_reassign import reassigned_labels
 from wsss.models import AALR
+from wsss.models.aalr import EMBEDDINGS
 from wsss.ops.cams import scaled_images
 from wsss.ops.online_masks import online_pseudo_labels
 from wsss.progress import Progress
@@ -128,7 +129,7 @@ class _Labeller:
         """Masks (N, H, W) uint8 before and after reassignment, by kind, both as the training makes them."""
         settings: OnlineLabels = self.training.masks if self.settings.masks is None else self.settings.masks
         reassign: LabelReassign = self.training.label_reassign
-        embedding = "embeddings" if reassign.embedding == "segmentation" else "features"
+        embedding = EMBEDDINGS[reassign.embedding]
         # one pass for both
         made = self.network(images, ("cams", embedding) if reassign.weight else ("cams",))
         cams = self.network.multi_scale_cams(images, settings.scales, made.cams)

@@ -13,6 +13,7 @@ from wsss.config import TrainAalr
 from wsss.losses import balanced_cross_entropy, dense_energy_loss, multi_label_soft_margin
 from wsss.losses.label_reassign import labels_at, reassigned_labels
 from wsss.models import AALR, AALROutput
+from wsss.models.aalr import EMBEDDINGS
 from wsss.ops.online_masks import OnlinePseudoLabels
 from wsss.training.label_losses import LabelLosses, Reassigned
 from wsss.training.mask_maker import MaskMaker
@@ -104,7 +105,7 @@ class AALRModule(TrainingModule):
         if cams and 1 in settings.masks.scales:
             wanted.append("cams")
         if self._label_losses.reassigns:
-            wanted.append(_EMBEDDINGS[settings.label_reassign.embedding])
+            wanted.append(EMBEDDINGS[settings.label_reassign.embedding])
         return tuple(wanted)
 
     def _classification(self, batch: Batch) -> dict[str, Tensor]:
@@ -163,7 +164,7 @@ class AALRModule(TrainingModule):
         return {"loss": total, **{name: part.detach() for name, part in parts.items()}}
 
     def _reassigned(self, made: AALROutput, batch: Batch, labels: Tensor) -> Reassigned:
-        embeddings = getattr(made, _EMBEDDINGS[self.settings.label_reassign.embedding])
+        embeddings = getattr(made, EMBEDDINGS[self.settings.label_reassign.embedding])
         found = self._label_losses.reassigned(embeddings, labels, batch["targets"], self.joint_progress)
         if "labels" in batch:
             after = reassigned_labels(labels, found.result)
@@ -214,7 +215,3 @@ class AALRModule(TrainingModule):
         """Takes over what `extra_state` gave."""
         self._maker.load(state["masks"], device)
         self._label_losses.load(state, device)
-
-
-_EMBEDDINGS = {"segmentation": "embeddings", "backbone": "features"}
-"""Setting -> the network's output."""

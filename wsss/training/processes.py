@@ -5,15 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, distributed
 
+from wsss.data.loaders import process_share
+
 
 def several_processes() -> bool:
     """Whether this training has more than one process."""
-    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+    return process_share()[1] > 1
 
 
 def is_first() -> bool:
     """Whether this is the process that writes files, or the only one."""
-    return not several_processes() or distributed.get_rank() == 0
+    return process_share()[0] == 0
 
 
 def summed(values: Tensor) -> Tensor:
