@@ -1,8 +1,8 @@
-"""Which code of this package a stage runs, as a short digest: a stage is out of date when its code has changed.
+"""Digest the code that a stage runs: a stage is out of date when its code has changed.
 
-The modules are found without importing any: the stage's own, and all that they import inside `wsss`, in functions
-too. A name that a package re-exports leads to the module that defines it, not to everything in the package. Comments,
-docstrings and layout do not count. What changes no result is left out.
+The modules are found without importing any: those that the stage begins with, and all that they import inside `wsss`,
+in functions too. A name that a package re-exports leads to the module that defines it, not to the whole package.
+Comments, docstrings and layout do not count. Modules that change no result are left out.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ LEFT_OUT = (
     "wsss.config",  # a stage's settings are compared themselves
     "wsss.context",
     "wsss.errors",
+    "wsss.pipeline",
     "wsss.plan",
     "wsss.progress",
     "wsss.viewer",
@@ -52,29 +53,34 @@ class _Module:
     defines: list[str] = field(default_factory=list)
 
 
-def code_digests(stages: Iterable[str], root: Path | None = None, cache: Path | None = None) -> dict[str, str]:
-    """The digest of the code that each stage uses.
+def code_digests(
+    starts: Iterable[tuple[str, ...]], root: Path | None = None, cache: Path | None = None
+) -> dict[tuple[str, ...], str]:
+    """Digest the code that each job uses.
 
     Args:
-        stages: Names of stages, and of their modules in `wsss.stages`.
+        starts: Of each job the modules that it begins with (`wsss.pipeline.code`).
         root: Folder of the package; None takes the one that is running.
         cache: File that keeps what was found in each source, so that only changed ones are parsed again.
+
+    Returns:
+        The digest of each job.
     """
     source = _Source(root or Path(__file__).parent, _read_cache(cache))
     digests = {}
-    for stage in stages:
+    for start in starts:
         digest = hashlib.blake2b(digest_size=8)
-        for name in source.closure(f"{PACKAGE}.stages.{stage}"):
+        for name in source.closure(*start):
             digest.update(f"{name} {source.module(name).digest}\n".encode())
-        digests[stage] = digest.hexdigest()
+        digests[start] = digest.hexdigest()
     if cache is not None and source.parsed:
         _write_cache(cache, source.modules)
     return digests
 
 
-def stage_modules(stage: str, root: Path | None = None) -> list[str]:
-    """The modules whose code makes up a stage, sorted."""
-    return _Source(root or Path(__file__).parent).closure(f"{PACKAGE}.stages.{stage}")
+def code_modules(start: tuple[str, ...], root: Path | None = None) -> list[str]:
+    """List the modules whose code a job uses, sorted."""
+    return _Source(root or Path(__file__).parent).closure(*start)
 
 
 class _Source:
@@ -96,10 +102,10 @@ class _Source:
         self._by_name: dict[str, _Module] = {}
         self._paths: dict[str, Path | None] = {}
 
-    def closure(self, start: str) -> list[str]:
-        """The modules that a module leads to, itself among them."""
+    def closure(self, *start: str) -> list[str]:
+        """List the modules that some modules lead to, themselves among them."""
         found: set[str] = set()
-        waiting = [start]
+        waiting = list(start)
         while waiting:
             name = waiting.pop()
             if name in found or _left_out(name):
@@ -268,4 +274,4 @@ def _write_cache(path: Path, modules: dict[str, _Module]) -> None:
         return  # a folder that cannot be written costs a fraction of a second each time, nothing else
 
 
-__all__ = ["LEFT_OUT", "code_digests", "stage_modules"]
+__all__ = ["LEFT_OUT", "code_digests", "code_modules"]

@@ -13,7 +13,7 @@ class RunContext:
         run: Name of the run, the folder below `results/`.
         variant: Name of the variant, empty in a plain run.
         seed: Seed of everything random in the stage.
-        code: Digest of the code that the stage uses (`wsss.plan.code_digest`), empty outside a workflow.
+        code: Digest of the code that the stage uses (`wsss.code_digest`), empty outside a workflow.
         device: `auto`, `cpu`, `cuda` or `cuda:N`; `auto` takes a GPU where there is one.
         workers: Processes that load data or work on images beside the main one; 0 works in the main process.
         threads: Threads that numerical libraries may use; 0 leaves their default.

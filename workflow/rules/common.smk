@@ -11,10 +11,12 @@ from pathlib import Path
 from snakemake.io import _IOFile
 
 from wsss.code_digest import code_digests
-from wsss.config import STAGE_SETTINGS
 from wsss.errors import InputError
-from wsss.plan import SHARED_BY_ALL, Artifact, checked_plan
-from wsss.plan import folder_fingerprint, source_files, source_folders
+from wsss.pipeline.artifact import Artifact, typed
+from wsss.pipeline.code import all_modules, modules_of
+from wsss.pipeline.names import stages_making
+from wsss.pipeline.stages import STAGES
+from wsss.plan import checked_plan, folder_fingerprint, source_files, source_folders
 
 # the rules' commands are those of the environment that runs Snakemake, whether or not it is activated
 os.environ.update(
@@ -41,14 +43,9 @@ PLAN = read_plan(config, workflow.config_settings.configfiles)
 
 def artifact_of(stage, wildcards):
     """The artifact that a job writes."""
-    found = {name: str(value) for name, value in wildcards.items()}
-    if stage not in SHARED_BY_ALL:
-        found = {
-            "variant": PLAN.variants[0],
-            **found,
-            "seed": int(found.get("seed", PLAN.seeds[0])),
-            "round": int(found.get("round", 0)),
-        }
+    found = typed({name: str(value) for name, value in wildcards.items()})
+    if STAGES[stage].per != "run":
+        found = {"variant": PLAN.variants[0], "seed": PLAN.seeds[0], **found}
     return Artifact(stage, **found)
 
 
@@ -124,12 +121,18 @@ def settings_of(stage):
     return text
 
 
-DIGESTS = code_digests(STAGE_SETTINGS, cache=Path(".snakemake", "wsss-code.json"))
+DIGESTS = code_digests(
+    all_modules().values(), cache=Path(".snakemake", "wsss-code.json")
+)
 
 
 def digest_of(stage):
-    """Digest of the code that a stage uses. As a resource, it tells a job what it is made with."""
-    return DIGESTS[stage]
+    """Resources function: digest of the code that a job uses. As a resource, it tells a job what it is made with."""
+
+    def digest(wildcards):
+        return DIGESTS[modules_of(artifact_of(stage, wildcards))]
+
+    return digest
 
 
 def code_of(stage):
@@ -146,7 +149,7 @@ def code_of(stage):
         known = workflow.persistence.params(_IOFile(path, None)) or []
         return next(
             (text[1:-1] for text in known if re.fullmatch(r"'[0-9a-f]{16}'", text)),
-            digest,
+            digest(wildcards),
         )
 
     return recorded

@@ -11,6 +11,7 @@ import typer
 
 from wsss import __version__
 from wsss.cli.options import Index, Output, StageCall, named_paths, stage_command
+from wsss.cli.stages import add_stages
 from wsss.cli.tools import add_tools
 from wsss.config import Protocol
 
@@ -24,7 +25,6 @@ app = typer.Typer(
 )
 
 Saliency = Annotated[Path | None, typer.Option(metavar="FILE", help="Artifact of stage saliency.")]
-Cams = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage cams.")]
 NamedLabels = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="A label set; may be repeated.")]
 NamedPredictions = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="Predictions; may be repeated.")]
 
@@ -36,112 +36,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-@stage_command(app)
-def index(call: StageCall, output: Output) -> None:
-    """Reads lists, tables and annotations of a data set: ids, labels, sizes, splits."""
-    call.run(output=output)
-
-
-@stage_command(app)
-def saliency(call: StageCall, index: Index, output: Output) -> None:
-    """One class-agnostic saliency map per image."""
-    call.run(index=index, output=output)
-
-
-@stage_command(app)
-def train_classifier(call: StageCall, index: Index, output: Output) -> None:
-    """Trains the classification network on image-level labels."""
-    call.run(index=index, output=output)
-
-
-@stage_command(app)
-def cams(
-    call: StageCall,
-    index: Index,
-    classifier: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint of train_classifier.")],
-    output: Output,
-) -> None:
-    """Class activation maps of the classifier over the training images."""
-    call.run(index=index, classifier=classifier, output=output)
-
-
-@stage_command(app)
-def seed_labels(call: StageCall, index: Index, cams: Cams, output: Output, saliency: Saliency = None) -> None:
-    """The first pseudo labels, from CAMs and saliency."""
-    call.run(index=index, cams=cams, saliency=saliency, output=output)
-
-
-@stage_command(app)
-def train_auxsegnet(
-    call: StageCall,
-    index: Index,
-    labels: Annotated[Path, typer.Option(metavar="FILE", help="Labels of this round.")],
-    weights: Annotated[
-        Path, typer.Option(metavar="FILE", help="Checkpoint to go on from: the classifier's, or the last round's.")
-    ],
-    output: Output,
-) -> None:
-    """Trains the multi-task network of one round of AuxSegNet."""
-    call.run(index=index, labels=labels, weights=weights, output=output)
-
-
-@stage_command(app)
-def update_labels(
-    call: StageCall,
-    index: Index,
-    model: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint of train_auxsegnet.")],
-    saliency: Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage saliency.")],
-    output: Output,
-) -> None:
-    """The labels of the next round: refined CAMs and refined saliency of this round's network."""
-    call.run(index=index, model=model, saliency=saliency, output=output)
-
-
-@stage_command(app)
-def train_aalr(
-    call: StageCall,
-    index: Index,
-    output: Output,
-    classifier: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Checkpoint of train_classifier, where it starts from that.")
-    ] = None,
-) -> None:
-    """Trains AA&LR: classification, then segmentation on masks that it makes on the way."""
-    call.run(index=index, classifier=classifier, output=output)
-
-
-@stage_command(app)
-def aalr_labels(
-    call: StageCall,
-    index: Index,
-    model: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint of train_aalr.")],
-    output: Output,
-) -> None:
-    """Pseudo labels of the training images, by the network of AA&LR."""
-    call.run(index=index, model=model, output=output)
-
-
-@stage_command(app)
-def train_segmenter(
-    call: StageCall,
-    index: Index,
-    output: Output,
-    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Pseudo labels; none: the true masks.")] = None,
-) -> None:
-    """Trains a segmentation network on pseudo labels, or on the true masks."""
-    call.run(index=index, labels=labels, output=output)
-
-
-@stage_command(app)
-def segmenter_labels(
-    call: StageCall,
-    index: Index,
-    segmenter: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint of train_segmenter.")],
-    output: Output,
-    saliency: Saliency = None,
-) -> None:
-    """A network's predictions over its training images, as labels for the next network."""
-    call.run(index=index, segmenter=segmenter, saliency=saliency, output=output)
+add_stages(app, but=("predict", "evaluate", "report"))
 
 
 @stage_command(app)
@@ -161,7 +56,7 @@ def predict(
     flip: Annotated[bool, typer.Option("--flip", help="Add the mirrored image.")] = False,
     crf: Annotated[bool, typer.Option("--crf", help="Refine by the dense CRF.")] = False,
 ) -> None:
-    """Segments photographs: PNG masks and overlays; or a whole split of a data set (what the rule does)."""
+    """Segment photographs: PNG masks and overlays; or a whole split of a data set, as the rule does."""
     protocol = _protocol(call.settings, scales, flip=flip, crf=crf)
     if (index is None) == (not photos):
         raise typer.BadParameter("give photographs, or --index FILE for a split of a data set")
@@ -185,7 +80,7 @@ def evaluate(
     labels: NamedLabels = [],  # noqa: B006 - typer never changes it
     predictions: NamedPredictions = [],  # noqa: B006
 ) -> None:
-    """Compares labels and predictions with the true masks."""
+    """Compare saliency, CAMs, labels and predictions with the true masks."""
     sets = {"labels": named_paths(labels), "predictions": named_paths(predictions)}
     call.run(index=index, saliency=saliency, cams=cams, output=output, **sets)
 
@@ -198,7 +93,7 @@ def report(
     output: Output,
     saliency: Saliency = None,
 ) -> None:
-    """The page and the pictures that show what came out, of one or several branches."""
+    """Write the page and the pictures of a run, of one or several branches."""
     call.run(index=index, evaluations=evaluation, saliency=saliency, output=output)
 
 

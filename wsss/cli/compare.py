@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from wsss.errors import InputError
-from wsss.plan.artifacts import PATTERNS
+from wsss.pipeline.paths import glob_of
+from wsss.pipeline.stages import STAGES
 from wsss.report.evaluations import Evaluation, identity, load_evaluation, title
 from wsss.store import ArtifactReader
 
 METRICS = ("miou", "precision", "coverage", "foreground_miou", "best_iou", "mae")
 """What is compared, where an evaluated thing has it."""
-CHECKPOINTS = tuple(
-    re.sub(r"{\w+}", "*", pattern.removeprefix("{branch}"))
-    for pattern in PATTERNS.values()
-    if pattern.endswith("model.ckpt")
-)
+CHECKPOINTS = tuple(glob_of(name) for name, stage in STAGES.items() if stage.network)
 """Where networks lie below the folder of a branch."""
 
 

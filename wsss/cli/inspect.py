@@ -17,12 +17,12 @@ from rich.table import Table
 
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture
+from wsss.pipeline.names import MASKS
 from wsss.progress import track
-from wsss.report.gallery import ONLINE_MASKS
 from wsss.store import ArtifactReader
 
 IGNORED = 255
-LABEL_KINDS = ("segmentation", *ONLINE_MASKS)
+LABEL_KINDS = ("segmentation", *MASKS)
 """Arrays of label values; all others are soft."""
 
 

@@ -15,9 +15,11 @@ import typer
 from wsss.cli.guard import guarded
 from wsss.cli.logs import limit_threads, set_up_logging
 from wsss.cli.parent import end_with
-from wsss.config import STAGE_SETTINGS, AnyData, Protocol, parse_settings
+from wsss.config import parse_settings
 from wsss.context import RunContext
 from wsss.errors import InputError
+from wsss.pipeline.stage import imported
+from wsss.pipeline.stages import STAGES
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")]
 Index = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage index.")]
@@ -139,7 +141,7 @@ def named_paths(values: list[str]) -> dict[str, Path]:
 
 def _settings(stage: str, text: str) -> Any:
     """The settings of a stage from JSON text or a file of its section; nothing gives the defaults."""
-    model: Any = {"index": AnyData, "predict": Protocol}.get(stage) or STAGE_SETTINGS[stage]
+    model = imported(STAGES[stage].settings)
     if not text.strip() or text.lstrip().startswith("{"):
         return parse_settings(model, text or None, where=stage)
     return parse_settings(model, _read_section(Path(text)), source=text)

@@ -10,8 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsss.config import STAGE_SETTINGS
 from wsss.errors import InputError
+from wsss.pipeline.stages import STAGES
 from wsss.progress import format_seconds
 from wsss.report.evaluations import Evaluation, Record, by_variant, identity, load_evaluation, spread, title
 
@@ -103,7 +103,7 @@ def _job(path: Path, folder: Path) -> str:
 def _order(path: Path) -> tuple[str, int, str]:
     """Branch by branch, shared stages first, each in the order of the pipeline."""
     stage = path.name.removesuffix(".tsv").split("-")[0]
-    stages = list(STAGE_SETTINGS)
+    stages = list(STAGES)
     branch = path.parent.as_posix()
     return branch, stages.index(stage) if stage in stages else len(stages), path.name
 

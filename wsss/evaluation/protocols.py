@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wsss.pipeline.stages import STAGES
+
 DEFINITIONS = {
     "miou": "Mean over classes, background included, of TP / (TP + FP + FN), from one confusion matrix over all pixels "
     "of the split; classes that occur neither in truth nor in labels are left out. A pixel labelled 255 is a miss of "
@@ -53,11 +55,7 @@ def describe(
         `protocol` (the sentence), and its parts `scales`, `flip`, `crf`, `rule_255` where they apply.
     """
     settings = as_mapping(attributes.get("settings"))
-    source = settings
-    if kind == "labels" and attributes.get("stage") == "seed_labels" and cams is not None:
-        source = as_mapping(cams.get("settings"))
-    if kind == "labels" and attributes.get("stage") == "update_labels":
-        source = {"scales": (settings.get("scale", 1.0),), "flip": False}
+    source = _asked_at(kind, str(attributes.get("stage", "")), settings, cams)
     parts: dict[str, Any] = {"scales": None, "flip": None, "crf": None}
     if kind != "saliency" and kind != "label_saliency" and "scales" in source:
         parts |= {"scales": list(source["scales"]), "flip": bool(source.get("flip"))}
@@ -66,6 +64,18 @@ def describe(
     words = [split, f"{images} images" if masked in (0, images) else f"{masked} of {images} images (with true masks)"]
     words += [_how(kind, attributes, settings), _inference(parts), parts["rule_255"] or NO_MASKS]
     return {"protocol": "; ".join(word for word in words if word), **parts}
+
+
+def _asked_at(kind: str, stage: str, settings: Mapping[str, Any], cams: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The settings that say at which scales a network was asked: labels made from CAMs have those of the CAMs."""
+    if kind != "labels":
+        return settings
+    from_cams = stage in STAGES and any(item.name == "cams" for item in STAGES[stage].inputs)
+    if from_cams and cams is not None:
+        return as_mapping(cams.get("settings"))
+    if "scale" in settings and "scales" not in settings:
+        return {"scales": (settings["scale"],), "flip": False}
+    return settings
 
 
 def _rule_255(kind: str) -> str:
@@ -82,36 +92,25 @@ def _how(kind: str, attributes: Mapping[str, Any], settings: Mapping[str, Any]) 
         return f"source {source}" + (f" ({settings.get('model')})" if source == "rembg" else "")
     if kind == "cams":
         return "background threshold swept on these masks"
-    if kind == "labels":
-        return label_rule(str(attributes.get("stage", "")), settings)
-    if kind == "label_saliency" and attributes.get("stage") == "update_labels":
-        crf = "smoothed by a binary CRF" if settings.get("saliency_crf") else "no CRF"
-        return f"mean of the network's refined saliency and the original map, {crf}"
+    if kind in ("labels", "label_saliency"):
+        return label_rule(str(attributes.get("stage", "")), settings, saliency=kind == "label_saliency")
     if kind == "predictions":
         return f"protocol {attributes.get('protocol', '')}"
     return ""
 
 
-def label_rule(stage: str, settings: Mapping[str, Any]) -> str:
-    """The rule that made a label set, in words; empty for stages that say it by their name."""
-    if stage == "segmenter_labels":
-        limit = settings.get("saliency_threshold")
-        masked = f", 255 where saliency > {limit} disagrees" if limit is not None else ""
-        return f"predicted among the classes of the image-level labels{masked}"
-    if stage not in ("seed_labels", "update_labels") or not settings:
+def label_rule(stage: str, settings: Mapping[str, Any], *, saliency: bool = False) -> str:
+    """The rule that made labels, in words; empty for stages that say it by their name, and for what was imported.
+
+    Args:
+        stage: The stage that made them.
+        settings: Those that it made them with.
+        saliency: Whether saliency labels are meant, not the label maps beside them.
+    """
+    if stage not in STAGES or not settings:
         return ""
-    cam, low = settings.get("cam_threshold"), settings.get("background_cam_threshold")
-    if settings.get("rule") == "background_threshold":
-        return f"class where CAM > {cam}, background " + (
-            "elsewhere" if low is None else f"where CAM ≤ {low}, 255 between"
-        )
-    salient = settings.get("saliency_threshold")
-    smoothed = " (smoothed by a binary CRF)" if settings.get("saliency_crf") else ""
-    refined = f"refined CAMs and saliency{smoothed}: " if stage == "update_labels" else ""
-    return (
-        f"{refined}class where saliency > {salient} and CAM > {cam}, background where saliency ≤ {salient} "
-        f"and CAM ≤ {cam if low is None else low}, 255 elsewhere"
-    )
+    rule = STAGES[stage].saliency_rule if saliency else STAGES[stage].rule
+    return rule(settings) if rule is not None else ""
 
 
 def _inference(parts: Mapping[str, Any]) -> str:

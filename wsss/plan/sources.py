@@ -10,10 +10,9 @@ from pathlib import Path
 from wsss.config import Saliency, Settings, Training
 from wsss.data.sources import input_files, input_folders
 from wsss.data.sources.files import IMAGE_SUFFIXES, OWN_OUTPUT
-from wsss.plan.artifacts import Artifact
+from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
 
-TRAININGS = ("train_classifier", "train_aalr", "train_segmenter")
 WATCHED = (*IMAGE_SUFFIXES, ".xml")
 """Endings of the files that count in a folder: images, maps and annotations; tables are looked at themselves."""
 
@@ -40,9 +39,7 @@ def source_folders(stage: str, settings: Settings) -> dict[str, Path]:
 
 def missing_source(plan: Plan) -> str | None:
     """One line about the first file or folder that a run needs and that is not there; None when all are."""
-    stages = ["index", *(["saliency"] if plan.wanted("saliency") else [])]
-    artifacts = [*map(Artifact, stages), *(artifact for stage in TRAININGS for artifact in plan.wanted(stage))]
-    for artifact in artifacts:
+    for artifact in (artifact for stage in STAGES for artifact in plan.wanted(stage)):
         settings = plan.settings(artifact)
         root = Path(getattr(settings, "root", "."))
         for setting, folder in source_folders(artifact.stage, settings).items():

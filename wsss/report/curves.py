@@ -7,8 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsss.pipeline.artifact import Artifact
+from wsss.pipeline.inputs import inputs_of
+from wsss.pipeline.names import label_set, model, model_words, product_of
+from wsss.pipeline.paths import artifact_at, glob_of
+from wsss.pipeline.stages import STAGES
 from wsss.report.charts import REFERENCE, TRAIN, VAL, Line, line_chart
-from wsss.report.evaluations import AALR, Evaluation, label_words, round_of
+from wsss.report.evaluations import Evaluation
 
 VALIDATED = {"map": "validation mAP", "miou": "validation mIoU"}
 """Columns that are shares; all others but those of `_PLACES` are losses."""
@@ -36,27 +41,33 @@ class Training:
 def trainings_of(evaluation: Evaluation) -> list[Training]:
     """The trainings of one branch in the order of the pipeline, as far as their curves lie in its folder.
 
-    A training that belongs to another variant, because the two share it, has its curves there. Rounds and networks
-    that the evaluation does not know are of earlier settings, and left out.
+    A training that belongs to another variant, because the two share it, has its curves there. Networks that the
+    evaluation does not know are of earlier settings, and left out.
     """
     folder = evaluation.path.parent.parent
-    models = {str(item.get("model") or "") for item in evaluation.of_kind("predictions")}
-    # the labels of a round are made by the network of the round before
-    made_by = {round_of(item["name"]) for item in evaluation.of_kind("labels")}
-    rounds = {round_of(model) for model in models} | {number - 1 for number in made_by if number}
-    numbers = sorted(number for number in rounds if number is not None)
-    places = [("classifier", "Classifier")]
-    places += [(f"auxsegnet/round{number}", f"AuxSegNet, round {number}") for number in numbers]
-    places += [("aalr", AALR)] if "aalr" in models else []
-    for path in sorted(folder.glob("segmenter/*")):
-        if f"segmenter_{path.name}" in models:
-            words = "true masks" if path.name == "masks" else label_words(path.name)
-            places.append((f"segmenter/{path.name}", f"Network on {words}"))
-    found = [
-        Training(title, _read(folder / place / "curves.csv"), _read(folder / place / "epochs.csv"))
-        for place, title in places
-    ]
+    known = _known(evaluation)
+    found = []
+    for stage in (name for name, entry in STAGES.items() if entry.network):
+        paths = {artifact_at(path.relative_to(folder).as_posix()): path.parent for path in folder.glob(glob_of(stage))}
+        there = [item for item in paths if item in known and item is not None]
+        for artifact in sorted(there, key=lambda item: (item.round, item.label_set)):
+            place = paths[artifact]
+            found.append(Training(_title(artifact), _read(place / "curves.csv"), _read(place / "epochs.csv")))
     return [training for training in found if training.rows]
+
+
+def _known(evaluation: Evaluation) -> set[Artifact]:
+    """The checkpoints behind what was evaluated: of predictions, and of label sets that a network made."""
+    models = {model(str(item.get("model") or "")) for item in evaluation.of_kind("predictions")}
+    labels = {label_set(item["name"]) for item in evaluation.of_kind("labels")}
+    made_by = {source for item in labels if item is not None for source in inputs_of(item).values()}
+    shared = {Artifact(name) for name, stage in STAGES.items() if stage.network and not stage.chosen}
+    return {item for item in (*models, *made_by, *shared) if item is not None}
+
+
+def _title(artifact: Artifact) -> str:
+    words = model_words(product_of(artifact)) if product_of(artifact) else STAGES[artifact.stage].title
+    return words[0].upper() + words[1:]
 
 
 def _read(path: Path) -> tuple[dict[str, float], ...]:

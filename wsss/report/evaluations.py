@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import mean, stdev
+from types import SimpleNamespace
 from typing import Any
 
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
-from wsss.plan import artifacts
-from wsss.plan.artifacts import SEGMENTER_PREFIX, base_labels
+from wsss.pipeline.names import TRUE_MASKS, label_words, method_of, model, model_words
+from wsss.pipeline.stages import STAGES
 
 Record = dict[str, Any]
-AALR = "AA&LR"
-SUPERVISED = "segmenter_masks"
-"""The network that is trained on true masks: a reference, not a result."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def spread(evaluations: Sequence[Evaluation], of: tuple[str, str, str], metric: 
 
 
 def title(record: Record) -> str:
-    """A short name of an evaluated thing, for people."""
+    """Name an evaluated thing shortly, for people."""
     kind, name = record["kind"], str(record["name"])
     if kind == "saliency":
         return "saliency"
@@ -141,60 +139,42 @@ def title(record: Record) -> str:
         return "CAMs"
     if kind in ("labels", "label_saliency"):
         return label_words(name) if kind == "labels" else f"saliency of {label_words(name)}"
-    model, protocol = str(record.get("model") or name), str(record.get("protocol_name") or "")
-    if model == SUPERVISED:
-        words = "network on true masks"
-    elif model.startswith(SEGMENTER_PREFIX):
-        words = f"network on {label_words(model.removeprefix(SEGMENTER_PREFIX))}"
-    elif round_of(model) is not None:
-        words = f"AuxSegNet, round {round_of(model)}"
-    elif model == artifacts.AALR:
-        words = AALR
-    else:
-        words = model.replace("_", " ")
+    words, protocol = model_words(str(record.get("model") or name)), str(record.get("protocol_name") or "")
     return f"{words} ({protocol})" if protocol and protocol != "single" else words
 
 
-def label_words(name: str) -> str:
-    """A label set in words: `seeds` is "seed labels", `seeds_self` "self-trained labels", and so on."""
-    base = base_labels(name)
-    times = (len(name) - len(base)) // len("_self")
-    number = round_of(base)
-    words = {"seeds": "seed", artifacts.AALR: AALR}.get(base) or (
-        base.replace("_", " ") if number is None else f"round {number}"
-    )
-    if times:
-        origin = "" if base == "seeds" else f", from {words}"
-        return "self-trained labels" + (f" ({times} times)" if times > 1 else "") + origin
-    return f"{words} labels"
-
-
-def round_of(name: str) -> int | None:
-    """The round of AuxSegNet that a label set or a model belongs to; the seeds are the labels of round 0."""
-    return 0 if name == "seeds" else artifacts.round_of(name)
-
-
 def is_reference(record: Record) -> bool:
-    """Whether it is the fully supervised reference."""
-    return record.get("model") == SUPERVISED
+    """Whether a prediction is that of the fully supervised reference: a network trained on true masks."""
+    found = model(str(record.get("model") or ""))
+    return found is not None and found.label_set == TRUE_MASKS
 
 
-def of_aalr(record: Record) -> bool:
-    """Whether labels or a prediction come of AA&LR, which has no part in the rounds of AuxSegNet."""
-    return str(record.get("model") or record["name"]).removeprefix(SEGMENTER_PREFIX).startswith("aalr")
+def uses(record: Record, name: str) -> bool:
+    """Whether labels were made from an input of this name, by the table of stages and the settings of their stage."""
+    stage = STAGES.get(str(record.get("stage")))
+    found = [item for item in stage.inputs if item.name == name] if stage is not None else []
+    if not found or not record.get("settings"):
+        return False
+    when = found[0].when
+    return when is None or when(SimpleNamespace(**record["settings"]))
 
 
-def final_prediction(evaluation: Evaluation, *, aalr: bool | None = None) -> Record | None:
+def method_of_record(record: Record) -> str:
+    """The method that labels or a prediction come of; empty where they come of none."""
+    return method_of(str(record.get("model") or record["name"]))
+
+
+def final_prediction(evaluation: Evaluation, *, method: str | None = None) -> Record | None:
     """The last weakly supervised prediction in the order of the pipeline, on `val` where there is one.
 
     Not the best one: choosing by the score on `val` would flatter it. Single-scale protocols come first.
 
     Args:
         evaluation: Of one branch.
-        aalr: Whether it is to come of AA&LR, or not to; None takes either.
+        method: The method that it must come of, `""` for none of them; None takes any.
     """
     found = [item for item in evaluation.of_kind("predictions") if not is_reference(item)]
-    found = [item for item in found if aalr is None or of_aalr(item) == aalr]
+    found = [item for item in found if method is None or method_of_record(item) == method]
     found = [item for item in found if item["split"] == "val"] or found
     plain = [item for item in found if item.get("protocol_name") == "single"] or found
     return plain[-1] if plain else None

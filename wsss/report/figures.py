@@ -19,7 +19,7 @@ from wsss.report.charts import (
     line_chart,
     percent,
 )
-from wsss.report.evaluations import Evaluation, Record, final_prediction, identity, is_reference, spread, title
+from wsss.report.evaluations import Evaluation, Record, final_prediction, identity, is_reference, spread, title, uses
 
 OWN, BEST = "●", "+"
 """Marks of this run's thresholds and of the best ones."""
@@ -135,7 +135,7 @@ def _rule_in_use(evaluation: Evaluation) -> tuple[str, tuple[float, float] | Non
     """The background limit and the CAM and saliency thresholds of the run's own seed labels."""
     for item in evaluation.of_kind("labels"):
         settings = item.get("settings") or {}
-        if item["stage"] == "seed_labels" and settings.get("rule") == "saliency":
+        if uses(item, "cams") and uses(item, "saliency"):
             limit = settings.get("background_cam_threshold")
             return "" if limit is None else f"{limit:g}", (settings["cam_threshold"], settings["saliency_threshold"])
     return "", None

@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image
 
 from wsss.data import Dataset
-from wsss.report.evaluations import Evaluation, Record, final_prediction, round_of, title
+from wsss.pipeline.stages import STAGES
+from wsss.report.evaluations import Evaluation, Record, final_prediction, title
 from wsss.report.tiles import Tiles
 from wsss.store import ArtifactReader
 
 Numbers = Mapping[str, Mapping[str, float]]
-ONLINE_MASKS = {"masks": "online masks", "reassigned": "online masks, reassigned"}
-"""Kinds beside the labels of AA&LR, in words."""
 
 
 @dataclass(frozen=True)
@@ -103,36 +102,6 @@ def make_gallery(
     if len(columns) < 3:
         return None
     return draw_gallery(dataset, columns, _ranking(first, split), split, count=count, palette=palette, longest=longest)
-
-
-def make_rounds_gallery(
-    dataset: Dataset, evaluation: Evaluation, *, saliency: Path | None, count: int, palette: np.ndarray, longest: int
-) -> Gallery | None:
-    """Training images with the saliency and the labels of every round of AuxSegNet; None where nothing was updated.
-
-    Args:
-        evaluation: Of the branch that is shown.
-        saliency: Artifact of stage `saliency`.
-        count: How many samples.
-        longest: Longest side of a picture, in pixels.
-    """
-    sets = [(item, path) for item, path in artifacts_of(evaluation, "train") if round_of(item["name"]) is not None]
-    sets = [(item, path) for item, path in sets if item["kind"] == "labels"]
-    if not any(item["stage"] == "update_labels" for item, _ in sets):
-        return None
-    columns = [Column("photograph", "photograph")]
-    if saliency is not None:
-        columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
-    for item, path in sets:
-        reader, numbers = ArtifactReader(path), evaluation.per_image.get(("labels", item["name"], "train"), {})
-        if item["stage"] == "update_labels":
-            columns.append(Column("saliency", f"round {round_of(item['name'])} saliency", reader))
-        columns.append(Column("segmentation", title(item), reader, numbers))
-    if dataset.has_masks("train"):
-        columns.append(Column("truth", "truth"))
-    last = sets[-1][0]
-    ranking = (title(last), evaluation.per_image.get(("labels", last["name"], "train"), {}))
-    return draw_gallery(dataset, columns, ranking, "train", count=count, palette=palette, longest=longest)
 
 
 def draw_gallery(
@@ -223,15 +192,15 @@ def _columns_of(
         numbers = evaluation.per_image.get((item["kind"], item["name"], split), {})
         words = title(item) if uses[path] > 1 else prefix + title(item)
         columns.append(Column(kind, words, ArtifactReader(path), numbers))
-        columns += online_masks(item, path, f"{words}: ")
+        columns += further_masks(item, path, f"{words}: ")
     return columns
 
 
-def online_masks(item: Record, path: Path, prefix: str = "") -> list[Column]:
-    """The masks that AA&LR made on the way, beside its labels; drawn where the artifact has them."""
-    if item["stage"] != "aalr_labels":
-        return []
-    return [Column(kind, prefix + name, ArtifactReader(path)) for kind, name in ONLINE_MASKS.items()]
+def further_masks(item: Record, path: Path, prefix: str = "") -> list[Column]:
+    """The label maps that a stage keeps beside its labels; drawn where the artifact has them."""
+    stage = STAGES.get(str(item["stage"]))
+    masks = stage.masks if stage is not None else {}
+    return [Column(kind, prefix + words, ArtifactReader(path)) for kind, words in masks.items()]
 
 
 def _sample(dataset: Dataset, image_id: str, columns: Sequence[Column], palette: np.ndarray, longest: int) -> Sample:

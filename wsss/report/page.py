@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from wsss.evaluation.protocols import DEFINITIONS
+from wsss.pipeline.stages import METHODS
 from wsss.report import figures
-from wsss.report.charts import NARROW, REFERENCE, TRAIN, VAL, WIDE, percent
+from wsss.report.charts import REFERENCE, TRAIN, VAL, WIDE, percent
 from wsss.report.evaluations import (
     Evaluation,
     Record,
@@ -20,14 +21,14 @@ from wsss.report.evaluations import (
     final_prediction,
     identity,
     is_reference,
-    of_aalr,
+    method_of_record,
     spread,
     title,
 )
 from wsss.report.gallery import Gallery
-from wsss.report.masks import mask_charts
+from wsss.report.layout import both_widths, split
+from wsss.report.method_parts import Look, method_parts
 from wsss.report.pictures import color_key, gallery_section
-from wsss.report.rounds import rounds_chart, rounds_table
 from wsss.report.style import SCRIPT, STYLE
 from wsss.report.tables import class_table, comparison_table, confusion_table, number_tables
 
@@ -38,7 +39,7 @@ class Page:
 
     Attributes:
         evaluations: One per variant and seed.
-        galleries: Of the splits, by name.
+        galleries: Of the splits, by name, and of the methods that have one.
         palette: (256, 3) uint8 colours of label values.
         artifacts: Name -> root attributes of every artifact that was evaluated.
     """
@@ -79,8 +80,7 @@ class Page:
         return [
             ("variants", "Variants", self._comparison() if many else ""),
             ("overview", "Overview", self._overview()),
-            ("rounds", "Rounds", self._rounds()),
-            ("masks", "Labels made on the way", self._masks()),
+            *self._methods(),
             ("train", "Training images", self._gallery("train")),
             ("val", "Validation images", self._gallery("val")),
             ("numbers", "All numbers", self._numbers()),
@@ -138,19 +138,19 @@ class Page:
             "networks learn from, and how well the networks then do on images they have never seen."
         )
         text = f'<h3>mIoU through the pipeline</h3><p class="lead">{lead}</p><div class="legend">{keys}</div>'
-        chart = _both_widths(lambda width: figures.pipeline_chart(self._variants, width))
+        chart = both_widths(lambda width: figures.pipeline_chart(self._variants, width))
         cards = self._cards(evaluations) if len(self._variants) == 1 else ""
-        return f"<h2>Overview</h2>{cards}{_split(text, chart)}"
+        return f"<h2>Overview</h2>{cards}{split(text, chart)}"
 
     def _cards(self, evaluations: Sequence[Evaluation]) -> str:
         first = evaluations[0]
         cards = []
-        # two methods end in two label sets and two networks
-        for aalr in (False, True):
-            for item in [item for item in first.of_kind("labels") if of_aalr(item) == aalr][-1:]:
+        # each method ends in a label set and in a network of its own
+        for method in ("", *METHODS):
+            for item in [item for item in first.of_kind("labels") if method_of_record(item) == method][-1:]:
                 metrics = (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU, 255 a miss"))
                 cards.append(_card(evaluations, item, metrics))
-            final = final_prediction(first, aalr=aalr)
+            final = final_prediction(first, method=method)
             if final is not None:
                 cards.append(_card(evaluations, final, (("miou", f"mIoU on {final['split']}"),)))
         for item in [item for item in first.of_kind("predictions") if is_reference(item)][:1]:
@@ -164,37 +164,13 @@ class Page:
         names = self._first.content["data"]["class_names"]
         return gallery_section(gallery, names, self.palette, guide=split == next(iter(self.galleries)))
 
-    def _rounds(self) -> str:
-        chart = _both_widths(lambda width: rounds_chart(self._variants, width) or "")
-        table = rounds_table(self._variants)
-        if not table:
-            return ""
-        lead = (
-            "In every round the network of AuxSegNet is trained on the labels of that round, going on from the last "
-            "round's weights, and then makes the next labels: its affinity spreads the class activation maps, and its "
-            "saliency is averaged with the original map. Labels are judged on train, the network on val, in percent."
-        )
-        text = f'<h3>From round to round</h3><p class="lead">{lead}</p>'
-        names, gallery = self._first.content["data"]["class_names"], self.galleries.get("rounds")
-        grown = ""
-        if gallery is not None:
-            grown = gallery_section(gallery, names, self.palette, guide=False, heading="How the labels grow")
-        return f"<h2>Rounds</h2>{_split(text, chart)}{table}{grown}"
-
-    def _masks(self) -> str:
-        wide, narrow = (mask_charts(self._variants, width) for width in (WIDE, NARROW))
-        if not wide:
-            return ""
-        lead = (
-            "AA&LR learns from masks of its own CAMs, made anew at every step, and gives labels that lie with another "
-            "class of their image to that class. Counted over the crops of each epoch, in percent; precision and mIoU "
-            "only where measure_masks lets the training count true masks, from which it learns nothing."
-        )
-        charts = "".join(
-            f"<h3>{escape(name)}</h3>{_for_both_widths(chart, small)}"
-            for (name, chart), (_, small) in zip(wide, narrow, strict=True)
-        )
-        return f'<h2>Labels made on the way</h2><p class="lead">{escape(lead)}</p>{charts}'
+    def _methods(self) -> list[tuple[str, str, str]]:
+        """Anchor, title and content of each method's section; without content where the run has nothing of it."""
+        look = Look(self._first.content["data"]["class_names"], self.palette)
+        return [
+            (part.anchor, part.title, part.section(self._variants, self.galleries.get(method), look))
+            for method, part in method_parts().items()
+        ]
 
     def _numbers(self) -> str:
         lead = (
@@ -223,7 +199,7 @@ class Page:
     def _thresholds(self) -> str:
         if figures.cam_chart(self._first, WIDE) is None:
             return ""
-        curve = _both_widths(lambda width: figures.cam_chart(self._first, width) or "")
+        curve = both_widths(lambda width: figures.cam_chart(self._first, width) or "")
         lead = (
             "Read off the true masks of the training images, to see what thresholds could give at best. Thresholds "
             "that are picked here have seen the masks: results with them are no longer weakly supervised."
@@ -235,7 +211,7 @@ class Page:
             "finds more of the objects, a high one spills over less."
         )
         text = f'<h3>CAMs alone</h3><p class="lead">{alone}</p>'
-        return f'<h2>Thresholds</h2><p class="lead">{lead}</p>{_split(text, curve)}{self._heat_maps()}'
+        return f'<h2>Thresholds</h2><p class="lead">{lead}</p>{split(text, curve)}{self._heat_maps()}'
 
     def _heat_maps(self) -> str:
         maps, limit = figures.heat_maps(self._first, 380)
@@ -290,20 +266,6 @@ def _card(evaluations: Sequence[Evaluation], item: Record, metrics: Sequence[tup
         f'<div class="card" style="--share:{len(metrics)}"><h3>{escape(name[0].upper() + name[1:])}</h3>'
         f'<div class="big">{"".join(numbers)}</div><p>{escape(str(item["protocol"]))}</p></div>'
     )
-
-
-def _both_widths(draw: Callable[[int], str]) -> str:
-    return _for_both_widths(draw(WIDE), draw(NARROW))
-
-
-def _for_both_widths(wide: str, narrow: str) -> str:
-    """A chart for desks and one for phones; the stylesheet shows one of them."""
-    return f'<div class="chart wide">{wide}</div><div class="chart narrow">{narrow}</div>'
-
-
-def _split(text: str, chart: str) -> str:
-    """Text with a chart beside it, or below it where there is no room."""
-    return f'<div class="split"><div>{text}</div><div>{chart}</div></div>'
 
 
 def _short(commit: str) -> str:

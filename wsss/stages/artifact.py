@@ -17,8 +17,8 @@ from wsss.context import RunContext
 from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter
 
-LABEL_STAGES = ("seed_labels", "segmenter_labels", "update_labels", "aalr_labels")
-"""Stages whose artifacts hold label maps (kind `segmentation`) of the training images."""
+SHARD_IMAGES = 32
+"""Images per shard of a stage that is under way: what can be lost when its process dies."""
 
 
 def fingerprint(path: str | Path) -> str:
@@ -71,10 +71,12 @@ class ImageArtifact:
         output: Final name of the artifact.
         stage: Name of the stage.
         attributes: From `provenance`, with further ones of the stage's own.
-        shard_size: Images per shard: what can be lost when the process dies.
+        shard_size: Images per shard.
     """
 
-    def __init__(self, output: str | Path, *, stage: str, attributes: Mapping[str, Any], shard_size: int = 32) -> None:
+    def __init__(
+        self, output: str | Path, *, stage: str, attributes: Mapping[str, Any], shard_size: int = SHARD_IMAGES
+    ) -> None:
         self._output, self._stage, self._attributes = Path(output), stage, dict(attributes)
         self._shard_size = shard_size
         self._state = StageState(output, stamp(stage, attributes))
@@ -137,4 +139,4 @@ class ImageArtifact:
         return sorted(self._state.folder.glob("shard-*.h5"))
 
 
-__all__ = ["LABEL_STAGES", "ImageArtifact", "fingerprint", "git_commit", "provenance", "stamp"]
+__all__ = ["SHARD_IMAGES", "ImageArtifact", "fingerprint", "git_commit", "provenance", "stamp"]

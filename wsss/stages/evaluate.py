@@ -55,8 +55,9 @@ from wsss.evaluation.summary import Record, record, scan_seed_labels, scan_summa
 from wsss.evaluation.tables import CsvWriter, write_json, write_tables
 from wsss.evaluation.tally import CamTally, Key, Measured, Sources, measure
 from wsss.parallel import map_in_processes
+from wsss.pipeline.names import LABEL_STAGES
 from wsss.progress import Progress
-from wsss.stages.artifact import LABEL_STAGES, provenance
+from wsss.stages.artifact import provenance
 from wsss.store import ArtifactReader
 
 IMAGES_PER_TASK = 8

@@ -11,7 +11,7 @@ import numpy as np
 from wsss.data import Dataset
 from wsss.data.loaders import LabelSource
 from wsss.errors import InputError
-from wsss.stages.artifact import LABEL_STAGES
+from wsss.pipeline.names import LABEL_STAGES
 from wsss.store import ArtifactReader
 
 

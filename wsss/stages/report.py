@@ -5,15 +5,13 @@ Snakemake's report and for talks:
 
 - `contact_sheet.jpg`: training images with saliency, CAMs, label sets and truth, from the worst to the best
 - `predictions.jpg`: validation images with predictions and truth
-- `rounds.jpg`: training images with the labels of every round of AuxSegNet
-- `rounds.svg`: scores over those rounds
 - `pipeline.svg`: mIoU through the pipeline (per variant)
 - `classes.svg`: IoU per class
 - `thresholds.svg`: scores over the thresholds of CAMs and saliency
 - `curves.svg`: losses and validation of every training
-- `masks.svg`: labels that AA&LR learned from, epoch by epoch
 - `numbers.html`: all tables, for paper
 - `sheets/`: one contact sheet per label set and network, each of one page
+- what each method adds: a chart, and where it has one a contact sheet (`wsss.report.method_parts`)
 """
 
 from __future__ import annotations
@@ -35,30 +33,26 @@ from wsss.ops.palette import PALETTES
 from wsss.report import figures
 from wsss.report.charts import WIDE, picture
 from wsss.report.curves import curve_charts
-from wsss.report.evaluations import Evaluation, Record, by_variant, load_evaluation
-from wsss.report.gallery import Gallery, make_gallery, make_rounds_gallery
-from wsss.report.masks import mask_charts
-from wsss.report.method_sheets import method_sheet, subjects
+from wsss.report.evaluations import Evaluation, by_variant, load_evaluation
+from wsss.report.gallery import Gallery, make_gallery
+from wsss.report.method_parts import Look, method_parts
 from wsss.report.numbers import numbers_page
 from wsss.report.page import Page
-from wsss.report.rounds import rounds_chart
 from wsss.report.sheets import contact_sheet, empty_sheet, save_sheet
+from wsss.report.subject_sheets import subject_sheet, subjects
 from wsss.store import ArtifactReader
 
 FIGURES = (
     "contact_sheet.jpg",
     "predictions.jpg",
-    "rounds.jpg",
     "pipeline.svg",
-    "rounds.svg",
     "classes.svg",
     "thresholds.svg",
     "curves.svg",
-    "masks.svg",
     "numbers.html",
     "sheets",
 )
-"""What lies in the folder `report`; `sheets` is a folder itself."""
+"""What lies in the folder `report` beside the pictures of methods; `sheets` is a folder itself."""
 LONGEST = 400
 """Longest side of a picture on the page, in pixels."""
 SHEETS = {
@@ -75,20 +69,9 @@ SHEETS = {
         "Photograph, predictions of the trained networks, and the truth. Background is the photograph in dim grey, "
         "objects have the colour of their class, stripes are borders that are not judged.",
     ),
-    "rounds": (
-        "rounds.jpg",
-        "Labels, round by round",
-        "Photograph, saliency, the seed labels, and saliency and labels as each round of AuxSegNet has updated them; "
-        "the truth last. Background is the photograph in dim grey, objects have the colour of their class, stripes are "
-        "255: pixels that no network learns from.",
-    ),
 }
 
-ROUNDS_NOTE = "labels on train, 255 a miss in mIoU; networks on val"
 CURVES_NOTE = "losses as they fell, averaged over some steps each; scores on the validation images"
-MASKS_NOTE = "counted over the crops of an epoch; precision and mIoU where the training was let count true masks"
-NO_ROUNDS = "This run has no rounds of AuxSegNet."
-
 logger = logging.getLogger(__name__)
 
 
@@ -123,7 +106,7 @@ def report(
     folder = output.parent / "report"
     folder.mkdir(parents=True, exist_ok=True)
     _write_sheets(folder, galleries, dataset.class_names, palette)
-    _write_method_sheets(settings, folder / "sheets", dataset, loaded, saliency, palette)
+    _write_subject_sheets(settings, folder / "sheets", dataset, loaded, saliency, palette)
     _write_charts(folder, loaded)
     _replace(folder / "numbers.html", numbers_page(loaded, palette))
     page = Page(loaded, galleries, palette, _artifacts(loaded[0]))
@@ -146,41 +129,31 @@ def _galleries(
         )
         if gallery is not None:
             found[split] = gallery
-    updated = [items[0] for items in by_variant(evaluations).values() if any(map(_is_updated, items[0].records))]
-    if updated:
-        rounds = make_rounds_gallery(
-            dataset,
-            updated[0],
-            saliency=saliency or updated[0].artifact("saliency"),
-            count=settings.samples,
-            palette=palette,
-            longest=LONGEST,
-        )
-        if rounds is not None:
-            found["rounds"] = rounds
+    look = Look(dataset.class_names, palette, settings.samples, LONGEST)
+    for method, part in method_parts().items():
+        drawn = part.sheet.gallery(dataset, by_variant(evaluations), saliency, look) if part.sheet is not None else None
+        if drawn is not None:
+            found[method] = drawn
     return found
-
-
-def _is_updated(record: Record) -> bool:
-    return record["kind"] == "labels" and record["stage"] == "update_labels"
 
 
 def _write_sheets(
     folder: Path, galleries: Mapping[str, Gallery], class_names: Sequence[str], palette: np.ndarray
 ) -> None:
-    for split, (name, heading, caption) in SHEETS.items():
-        if split in galleries:
-            gallery = galleries[split]
-            words = f"{caption} Sorted {gallery.order}." if gallery.order.startswith("from") else caption
-            sheet = contact_sheet(gallery, class_names, palette, heading=heading, caption=words)
-        else:
-            sheet = empty_sheet(
-                heading, f"This run has nothing to show on {split}." if split != "rounds" else NO_ROUNDS
-            )
-        save_sheet(sheet, folder / name)
+    sheets = [(split, *about, f"This run has nothing to show on {split}.") for split, about in SHEETS.items()]
+    for method, sheet in ((method, part.sheet) for method, part in method_parts().items()):
+        if sheet is not None:
+            sheets.append((method, sheet.file, sheet.heading, sheet.caption, sheet.nothing))
+    for key, name, heading, caption, nothing in sheets:
+        gallery = galleries.get(key)
+        if gallery is None:
+            save_sheet(empty_sheet(heading, nothing), folder / name)
+            continue
+        words = f"{caption} Sorted {gallery.order}." if gallery.order.startswith("from") else caption
+        save_sheet(contact_sheet(gallery, class_names, palette, heading=heading, caption=words), folder / name)
 
 
-def _write_method_sheets(
+def _write_subject_sheets(
     settings: Report,
     folder: Path,
     dataset: Dataset,
@@ -188,13 +161,13 @@ def _write_method_sheets(
     saliency: Path | None,
     palette: np.ndarray,
 ) -> None:
-    """The sheets in a folder that is new, so that none of an earlier run of other methods stays."""
+    """The sheets in a folder that is new, so that none of an earlier run stays."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     temporary.mkdir()
     try:
         found = subjects(dataset, by_variant(evaluations))
         for subject in found:
-            sheet = method_sheet(
+            sheet = subject_sheet(
                 dataset,
                 subject,
                 saliency=saliency or evaluations[0].artifact("saliency"),
@@ -205,7 +178,7 @@ def _write_method_sheets(
             save_sheet(sheet, temporary / f"{subject.name}.jpg")
         if not found:
             save_sheet(
-                empty_sheet("Rounds and methods", "This run has no labels or predictions."), temporary / "none.jpg"
+                empty_sheet("Labels and networks", "This run has no labels or predictions."), temporary / "none.jpg"
             )
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
@@ -215,9 +188,9 @@ def _write_method_sheets(
 
 def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
     first, variants = evaluations[0], by_variant(evaluations)
-    curve, rounds = figures.cam_chart(first, WIDE), rounds_chart(variants, WIDE)
+    curve = figures.cam_chart(first, WIDE)
     maps, limit = figures.heat_maps(first, 520)
-    curves, masks = curve_charts(variants, WIDE), mask_charts(variants, WIDE)
+    curves = curve_charts(variants, WIDE)
     rule = f"maps: background where saliency is low and {limit}; ● this run, + best" if maps else ""
     charts = {
         "pipeline.svg": picture("mIoU through the pipeline, in percent", [figures.pipeline_chart(variants, WIDE)]),
@@ -225,21 +198,13 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
         "thresholds.svg": picture("Thresholds of CAMs and saliency, on the masks of train", [curve, *maps], note=rule)
         if curve
         else picture("Thresholds", [], note="This run has no scan of thresholds."),
-        "rounds.svg": picture("The rounds of AuxSegNet, in percent", [rounds], note=ROUNDS_NOTE)
-        if rounds
-        else picture("Rounds", [], note=NO_ROUNDS),
         "curves.svg": picture(
             "The trainings",
             [chart for _, chart in curves],
             headings=[name for name, _ in curves],
             note=CURVES_NOTE if curves else "No curves lie beside this run's checkpoints.",
         ),
-        "masks.svg": picture(
-            "Labels made on the way",
-            [chart for _, chart in masks],
-            headings=[name for name, _ in masks],
-            note=MASKS_NOTE if masks else "No training of this run has losses that make or reassign labels.",
-        ),
+        **{part.file: part.picture(variants) for part in method_parts().values()},
     }
     for name, svg in charts.items():
         _replace(folder / name, svg + "\n")

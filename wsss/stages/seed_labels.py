@@ -75,7 +75,7 @@ def seed_labels(
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     ids = dataset.ids("train")
     fusion = _Fusion(settings, dataset, cams, used)
-    with ImageArtifact(output, stage="seed_labels", attributes=attributes, shard_size=256) as artifact:
+    with ImageArtifact(output, stage="seed_labels", attributes=attributes) as artifact:
         pending = artifact.pending(ids)
         with Progress("seed labels", len(ids), done=len(ids) - len(pending)) as progress:
             for image_id, arrays in map_in_processes(fusion, pending, workers=context.workers, what="seed_labels"):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsss.errors import InputError
-from wsss.plan.artifacts import SEGMENTER_PREFIX, round_of
-from wsss.report.evaluations import label_words, title
-from wsss.report.gallery import ONLINE_MASKS
+from wsss.pipeline.artifact import Artifact
+from wsss.pipeline.names import (
+    MASKS,
+    TRUE_MASKS,
+    base_of,
+    chain_of,
+    label_words,
+    method_order,
+    model,
+    product_of,
+)
+from wsss.pipeline.paths import IMPORTED, artifact_at, glob_of
+from wsss.pipeline.stages import STAGES
+from wsss.report.evaluations import title
 from wsss.viewer.shelf import Shelf
 
 PHOTOGRAPH, TRUTH, ERROR = "photograph", "truth", "error:"
@@ -20,17 +29,8 @@ PHOTOGRAPH, TRUTH, ERROR = "photograph", "truth", "error:"
 LABELS, SALIENCY, CAMS = "segmentation", "saliency", "cams"
 """Kinds of arrays."""
 
-_BRANCH = r"(?P<branch>(?:(?!imported/)[^/]+/seed\d+/)?)"
-_PATTERNS = (
-    (r"saliency\.h5", "saliency", SALIENCY),
-    (_BRANCH + r"cams\.h5", "cams", CAMS),
-    (_BRANCH + r"auxsegnet/round(?P<round>\d+)/labels\.h5", "labels", LABELS),
-    (_BRANCH + r"(?P<aalr>aalr)/labels\.h5", "labels", LABELS),
-    (_BRANCH + r"segmenter/(?P<method>[^/]+)/labels\.h5", "labels", LABELS),
-    (_BRANCH + r"predictions/(?P<split>[^/]+)/(?P<model>.+)--(?P<protocol>[^/]+)\.h5", "predictions", LABELS),
-    (r"imported/(?P<imported>[^/]+)\.h5", "imported", LABELS),
-)
-"""Artifacts with arrays per image, below the folder of a run."""
+SHOWN = (SALIENCY, CAMS, "labels", "predictions")
+"""What stages make that holds maps of images, in the order in which it is shown."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Layer:
     Attributes:
         key: Its name in addresses: the branch and what it is.
         kind: How it is drawn: `segmentation`, `saliency` or `cams`.
-        array: Name of the arrays in the artifact: the kind, or of AA&LR also the masks that it made on the way.
+        array: Name of the arrays in the artifact: the kind, or that of further label maps.
         title: For people.
         branch: Folder of variant and seed; empty for what is shared or in a plain run.
         evaluated: Kind and name under which `evaluate` knows it; of predictions the name without the split.
@@ -75,96 +75,91 @@ def find_layers(root: Path, shelf: Shelf) -> tuple[list[Layer], dict[str, str]]:
     """
     found: dict[str, Layer] = {}
     problems: dict[str, str] = {}
-    for path, match, what in sorted(_files(root), key=lambda item: _place(item[1], item[2])):
+    for path, artifact in sorted(_files(root), key=lambda item: _place(*item)):
         try:
-            kinds = shelf.kinds(path)
-            attributes = shelf.attributes(path)
+            kinds, attributes = shelf.kinds(path), shelf.attributes(path)
         except InputError as error:
             problems[path.relative_to(root).as_posix()] = str(error)
             continue
-        for array in (LABELS, CAMS, SALIENCY, *ONLINE_MASKS):
+        split = str(attributes.get("split") or "*")
+        for array in (LABELS, CAMS, SALIENCY, *MASKS):
             if array in kinds:
-                layer = _layer(path, match, what, array, str(attributes.get("split") or "*"))
+                layer = _imported(path, array, split) if artifact is None else _layer(path, artifact, array, split)
                 before = found.get(layer.key)
                 if before is not None:
-                    layer = Layer(**{**layer.__dict__, "files": (*before.files, *layer.files)})
+                    layer = replace(layer, files=(*before.files, *layer.files))
                 found[layer.key] = layer
     return list(found.values()), problems
 
 
-def _files(root: Path) -> Iterator[tuple[Path, re.Match[str], str]]:
-    folders = [root, *sorted(root.glob("*/seed*"))]
-    places = (
-        "*.h5",
-        "auxsegnet/round*/labels.h5",
-        "aalr/labels.h5",
-        "segmenter/*/labels.h5",
-        "predictions/*/*.h5",
-        "imported/*.h5",
+def _files(root: Path) -> Iterator[tuple[Path, Artifact | None]]:
+    """The files with maps of images, each with its artifact; None for those that were imported."""
+    places = [glob_of(name) for name, stage in STAGES.items() if stage.makes in SHOWN]
+    for folder in [root, *sorted(root.glob("*/seed*"))]:
+        for path in dict.fromkeys(path for place in places for path in folder.glob(place)):
+            artifact = artifact_at(path.relative_to(root).as_posix())
+            if artifact is not None and _inside(path, root):
+                yield path, artifact
+    for path in root.glob(f"{IMPORTED}/*.h5"):
+        if _inside(path, root):
+            yield path, None
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """Whether a path leads to a file of the run: a link that leads out of it does not."""
+    return path.resolve().is_relative_to(root.resolve())
+
+
+def _place(path: Path, artifact: Artifact | None) -> tuple[object, ...]:
+    """The order of the pipeline within a branch; what is shared comes first, what was imported last of the shared."""
+    if artifact is None:
+        return "", len(SHOWN), (), path.name
+    labels = artifact.label_set if not artifact.model else getattr(model(artifact.model), "label_set", "")
+    name = artifact.model or product_of(artifact)
+    order = (
+        base_of(labels) == TRUE_MASKS,
+        method_order(name),
+        # a method's own network comes before those that are trained on its labels
+        bool(artifact.model and labels),
+        _round(artifact),
+        len(list(chain_of(labels))),
     )
-    for folder in folders:
-        for place in places:
-            for path in folder.glob(place):
-                name = path.relative_to(root).as_posix()
-                for pattern, what, _ in _PATTERNS:
-                    match = re.fullmatch(pattern, name)
-                    # a link that leads out of the run is none of its files
-                    if match and path.resolve().is_relative_to(root.resolve()):
-                        yield path, match, what
-                        break
+    return artifact.branch, SHOWN.index(STAGES[artifact.stage].makes), order, path.as_posix()
 
 
-def _place(match: re.Match[str], what: str) -> tuple[object, ...]:
-    """The order of the pipeline within a branch; what is shared comes first."""
-    parts = match.groupdict()
-    stages = ("saliency", "cams", "labels", "predictions", "imported")
-    name = str(parts.get("model") or parts.get("method") or "")
-    base = name.removeprefix(SEGMENTER_PREFIX).split("_self")[0]
-    number = int(parts["round"]) if parts.get("round") else round_of(base)
-    if parts.get("aalr") or base == "aalr":
-        # what is AA&LR's comes after that of every round
-        number = sys.maxsize
-    trained_on_round = name.startswith(SEGMENTER_PREFIX) and number is not None
-    return (
-        parts.get("branch") or "",
-        stages.index(what),
-        (
-            base == "masks",
-            number == sys.maxsize,
-            number is not None and number >= 0 and bool(name),
-            trained_on_round,
-            number or 0,
-        ),
-        name.count("_self"),
-        match.string,
-    )
+def _round(artifact: Artifact) -> int:
+    """The round that labels or a prediction come of, also through labels that were made from them; 0 for none."""
+    if artifact.model:
+        checkpoint = model(artifact.model)
+        return 0 if checkpoint is None else _round(checkpoint)
+    numbers = [item.round for item in chain_of(artifact.label_set)]
+    return max([artifact.round, *numbers])
 
 
-def _layer(path: Path, match: re.Match[str], what: str, array: str, split: str) -> Layer:
-    parts = {name: value or "" for name, value in match.groupdict().items()}
-    branch = parts.get("branch", "").rstrip("/")
+def _imported(path: Path, array: str, split: str) -> Layer:
+    key, words = f"{IMPORTED}/{path.stem}", f"{path.stem} (imported)"
+    evaluated = (IMPORTED, path.stem)
+    return Layer(_keyed(key, array), _drawn(array), array, _words(words, array), "", evaluated, ((split, path),))
+
+
+def _layer(path: Path, artifact: Artifact, array: str, split: str) -> Layer:
+    makes, branch, files = STAGES[artifact.stage].makes, artifact.branch, ((split, path),)
     prefix = f"{branch}/" if branch else ""
-    kind = LABELS if array in ONLINE_MASKS else array
-    files = ((split, path),)
-    if what in ("saliency", "cams"):
-        words = "saliency" if what == "saliency" else "CAMs"
-        return Layer(f"{prefix}{what}", kind, array, words, branch, (what, what), files)
-    if what == "imported":
-        name, words = f"imported/{parts['imported']}", f"{parts['imported']} (imported)"
-        return Layer(_keyed(name, array), kind, array, _words(words, array), "", ("imported", parts["imported"]), files)
-    if what == "predictions":
-        name = f"{parts['model']}--{parts['protocol']}"
-        words = title(
-            {"kind": what, "name": name, "split": split, "model": parts["model"], "protocol_name": parts["protocol"]}
-        )
-        return Layer(f"{prefix}predictions/{name}", kind, array, words, branch, (what, name), files)
-    if parts.get("round"):
-        name = f"auxsegnet_round{int(parts['round'])}" if int(parts["round"]) else "seeds"
-    else:
-        name = parts.get("aalr") or f"{parts['method']}_self"
+    if makes in (SALIENCY, CAMS):
+        words = title({"kind": makes, "name": makes})
+        return Layer(f"{prefix}{makes}", _drawn(array), array, words, branch, (makes, makes), files)
+    if makes == "predictions":
+        name = f"{artifact.model}--{artifact.protocol}"
+        about = {"kind": makes, "name": name, "model": artifact.model, "protocol_name": artifact.protocol}
+        return Layer(f"{prefix}{makes}/{name}", _drawn(array), array, title(about), branch, (makes, name), files)
+    name = product_of(artifact)
     measured_as = {LABELS: "labels", SALIENCY: "label_saliency"}.get(array, array)
-    words = _words(label_words(name), array)
-    return Layer(_keyed(f"{prefix}labels/{name}", array), kind, array, words, branch, (measured_as, name), files)
+    key, words = _keyed(f"{prefix}{makes}/{name}", array), _words(label_words(name), array)
+    return Layer(key, _drawn(array), array, words, branch, (measured_as, name), files)
+
+
+def _drawn(array: str) -> str:
+    return LABELS if array in MASKS else array
 
 
 def _keyed(name: str, array: str) -> str:
@@ -174,4 +169,4 @@ def _keyed(name: str, array: str) -> str:
 def _words(words: str, array: str) -> str:
     base = words.removesuffix(" labels")
     named = {LABELS: words, SALIENCY: f"{base} saliency", CAMS: f"{base} CAMs, refined"}
-    return named.get(array) or f"{base} {ONLINE_MASKS[array]}"
+    return named.get(array) or f"{base} {MASKS[array]}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from wsss.errors import InputError
 from wsss.report.evaluations import Evaluation, Record, final_prediction, is_reference, title
-from wsss.report.rounds import rounds_of
+from wsss.report.method_parts import method_parts
 from wsss.viewer.run import Run, as_json
 
 _LEFT_OUT = ("confusion", "sweep", "settings")
@@ -55,16 +55,9 @@ def confusion(run: Run, branch: str, kind: str, name: str, split: str) -> dict[s
 def _branch(branch: str, evaluation: Evaluation) -> dict[str, Any]:
     content = evaluation.content
     final = final_prediction(evaluation)
-    rounds = [
-        {
-            "number": item.number,
-            "labels": item.labels["metrics"] if item.labels else None,
-            "saliency": item.saliency["metrics"] if item.saliency else None,
-            "network": item.network["metrics"] if item.network else None,
-            "network_split": item.network["split"] if item.network else None,
-        }
-        for item in rounds_of(evaluation)
-    ]
+    of_methods: dict[str, Any] = {}
+    for part in method_parts().values():
+        of_methods |= part.overview(evaluation)
     return {
         "branch": branch,
         "variant": evaluation.variant,
@@ -75,7 +68,7 @@ def _branch(branch: str, evaluation: Evaluation) -> dict[str, Any]:
         "warnings": content.get("warnings", []),
         "definitions": content.get("definitions", {}),
         "final": title(final) if final else None,
-        "rounds": rounds,
+        **of_methods,
         "records": [_record(record) for record in evaluation.records],
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -13,16 +12,17 @@ from typing import Any, Literal
 
 import psutil
 
-from wsss.config import STAGE_SETTINGS, load_config
+from wsss.config import load_config
 from wsss.errors import InputError
-from wsss.plan import SHARED_BY_ALL, Artifact, Plan
-from wsss.plan.artifacts import PATTERNS
+from wsss.pipeline.artifact import Artifact
+from wsss.pipeline.paths import artifact_at, glob_of, path_of, record_of
+from wsss.pipeline.stages import STAGES
+from wsss.plan import Plan
+from wsss.stages.artifact import SHARD_IMAGES
 from wsss.viewer.run import Run
 from wsss.viewer.shelf import version_of
 
 State = Literal["done", "running", "stopped", "missing"]
-SHARD_IMAGES = {"seed_labels": 256}
-"""Images per shard of a stage that is under way, where it is not 32."""
 LOOK_AGAIN = 2.0
 """Seconds after which processes are looked at again."""
 
@@ -74,11 +74,12 @@ class Pipeline:
         problems = self._run.problems()
         images = self._images()
         found = []
-        for stage in STAGE_SETTINGS:
+        for stage in STAGES:
             artifacts = self._planned(plan, stage) if plan else self._lying(stage)
             items = [self._item(stage, path, name, plan, problems, images) for path, name in artifacts]
             if items:
-                found.append({"stage": stage, "state": _state(items), "items": [asdict(item) for item in items]})
+                about = {"stage": stage, "title": STAGES[stage].title}
+                found.append({**about, "state": _state(items), "items": [asdict(item) for item in items]})
         return {
             "stages": found,
             "config": str(self.config) if self.config else None,
@@ -100,33 +101,20 @@ class Pipeline:
 
     def _planned(self, plan: Plan, stage: str) -> Iterator[tuple[str, str]]:
         for artifact in plan.wanted(stage) or ([Artifact("report")] if stage == "report" else []):
-            yield artifact.path(plain=plan.plain), _name(artifact)
+            yield path_of(artifact, plain=plan.plain), _name(artifact)
 
     def _lying(self, stage: str) -> Iterator[tuple[str, str]]:
-        """What is there; where nothing is, the stage's pattern stands for what is missing."""
-        root, pattern = self._run.root, PATTERNS[stage]
-        found = []
-        for branch in ("", "*/seed*/"):
-            place = re.sub(r"{\w+}", "*", pattern.replace("{branch}", branch))
-            for path in (*root.glob(place), *self._states(root, place)):
-                name = path.relative_to(root).as_posix()
-                # the labels of round 0 are the seeds', all others the updates'
-                if stage == "update_labels" and "/round0/" in f"/{name}":
-                    continue
-                found.append(name)
-        names = sorted(set(found))
-        for name in names:
-            yield name, name if len(names) > 1 else ""
-        if not found and stage in (
-            "index",
-            "saliency",
-            "train_classifier",
-            "cams",
-            "seed_labels",
-            "evaluate",
-            "report",
-        ):
-            yield pattern.replace("{branch}", ""), ""
+        """What is there; where nothing is, the path stands for what is missing of a stage that every run has."""
+        root, found = self._run.root, set[str]()
+        for branch in ("", "*/seed*/") if STAGES[stage].per != "run" else ("",):
+            place = f"{branch}{glob_of(stage)}"
+            names = (path.relative_to(root).as_posix() for path in (*root.glob(place), *self._states(root, place)))
+            # paths of two stages may look alike
+            found |= {name for name in names if (artifact := artifact_at(name)) is not None and artifact.stage == stage}
+        for name in sorted(found):
+            yield name, name if len(found) > 1 else ""
+        if not found and not STAGES[stage].chosen:
+            yield path_of(Artifact(stage), plain=True), ""
 
     @staticmethod
     def _states(root: Path, place: str) -> Iterator[Path]:
@@ -149,7 +137,7 @@ class Pipeline:
         except OSError:
             status = None
         if running or (state.is_dir() and status is None):
-            done = len(list(state.glob("shard-*.h5"))) * SHARD_IMAGES.get(stage, 32)
+            done = len(list(state.glob("shard-*.h5"))) * SHARD_IMAGES
             progress = min(done / images, 1.0) if done and images else None
             return Item(name, words, "running" if running else "stopped", command=command, progress=progress)
         if status is None:
@@ -168,16 +156,11 @@ class Pipeline:
 
     def _benchmark(self, stage: str, name: str) -> float | None:
         """Seconds of the job that wrote a file."""
-        pattern = re.escape(PATTERNS[stage]).replace(r"\{branch\}", r"(?P<branch>(?:[^/]+/seed\d+/)?)")
-        keys = re.findall(r"\\{(\w+)\\}", pattern)
-        for key in dict.fromkeys(keys):
-            pattern = pattern.replace(rf"\{{{key}\}}", rf"(?P<{key}>[^/]+?)", 1)
-        match = re.fullmatch(pattern, name)
-        if match is None:
+        artifact = artifact_at(name)
+        if artifact is None:
             return None
-        wildcards = [match[key] for key in re.findall(r"{(\w+)}", PATTERNS[stage].replace("{branch}", ""))]
-        branch = match.groupdict().get("branch") or ""
-        path = self._run.root / "benchmarks" / branch / ("-".join([stage, *wildcards]) + ".tsv")
+        record = record_of(stage, plain=not artifact.variant).format(**asdict(artifact))
+        path = self._run.root / "benchmarks" / f"{record}.tsv"
         try:
             with path.open(encoding="utf-8", newline="") as handle:
                 return float(list(csv.DictReader(handle, delimiter="\t"))[-1]["s"])
@@ -230,15 +213,9 @@ def _relative(path: Path) -> str:
 
 def _name(artifact: Artifact) -> str:
     """What tells an artifact from the others of its stage."""
-    branch = (
-        "" if artifact.stage in SHARED_BY_ALL or not artifact.variant else f"{artifact.variant}/seed{artifact.seed}"
-    )
-    own = artifact.method or (f"round {artifact.round}" if "auxsegnet" in artifact.stage else "")
-    if artifact.stage == "update_labels":
-        own = f"round {artifact.round}"
-    if artifact.stage == "predict":
-        own = f"{artifact.split}, {artifact.model}, {artifact.protocol}"
-    return " · ".join(part for part in (branch, own) if part)
+    wildcards = STAGES[artifact.stage].wildcards
+    own = [f"round {artifact.round}" if name == "round" else str(getattr(artifact, name)) for name in wildcards]
+    return " · ".join(part for part in (artifact.branch, ", ".join(own)) if part)
 
 
 def _state(items: list[Item]) -> State:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wsss.config import STAGE_SETTINGS
 from wsss.errors import InputError
+from wsss.pipeline.paths import IMPORTED, glob_of
+from wsss.pipeline.stages import STAGES
 from wsss.stages.artifact import fingerprint
 from wsss.viewer.run import Run, as_json
 from wsss.viewer.shelf import version_of
 
-_LISTED = ("*.h5", "auxsegnet/round*/*.h5", "aalr/*.h5", "segmenter/*/*.h5", "predictions/*/*.h5", "imported/*.h5")
-_CHECKPOINTS = ("classifier/model.ckpt", "auxsegnet/round*/model.ckpt", "aalr/model.ckpt", "segmenter/*/model.ckpt")
-
-_STAGES = {stage: place for place, stage in enumerate(STAGE_SETTINGS)}
+_LISTED = tuple(dict.fromkeys(glob_of(stage) for stage in STAGES if not STAGES[stage].path.endswith(".html")))
+"""Where artifacts lie below the folder of a branch."""
+_ORDER = {stage: place for place, stage in enumerate(STAGES)}
 
 _fingerprints: dict[tuple[Path, str], str] = {}
 
@@ -24,7 +24,7 @@ _fingerprints: dict[tuple[Path, str], str] = {}
 def provenance(run: Run) -> list[dict[str, Any]]:
     """One entry per artifact: path, attributes, settings, inputs with the file of the run that each is.
 
-    An input is `matches` a path of the run whose content it was made from, or None where the run holds no such content:
+    An input `matches` a path of the run whose content it was made from, or None where the run holds no such content:
     a file outside the run, or one that was built again since.
     """
     files = list(_files(run.root))
@@ -34,12 +34,12 @@ def provenance(run: Run) -> list[dict[str, Any]]:
         if digest:
             known[digest] = path.relative_to(run.root).as_posix()
     entries = [as_json(_entry(run, path, known)) for path in files]
-    return sorted(entries, key=lambda entry: (_STAGES.get(entry["attributes"].get("stage"), 99), entry["path"]))
+    return sorted(entries, key=lambda entry: (_ORDER.get(entry["attributes"].get("stage"), 99), entry["path"]))
 
 
 def _files(root: Path) -> Iterator[Path]:
     for folder in [root, *sorted(root.glob("*/seed*"))]:
-        for place in (*_LISTED, *_CHECKPOINTS, "evaluation/metrics.json"):
+        for place in (*_LISTED, f"{IMPORTED}/*.h5"):
             for path in sorted(folder.glob(place)):
                 if path.is_file() and path.resolve().is_relative_to(root.resolve()):
                     yield path
@@ -66,10 +66,18 @@ def _entry(run: Run, path: Path, known: dict[str, str]) -> dict[str, Any]:
     inputs = inputs.get("fingerprints", {}) if "fingerprints" in inputs else inputs
     entry["settings"] = settings if isinstance(settings, dict) else {}
     entry["inputs"] = [
-        {"name": name, "fingerprint": value, "matches": known.get(value)} for name, value in inputs.items()
+        {"name": name, "fingerprint": value, "matches": known.get(value), "ours": _ours(attributes, name)}
+        for name, value in inputs.items()
     ]
     entry["attributes"] = attributes
     return entry
+
+
+def _ours(attributes: Mapping[str, Any], name: str) -> bool:
+    """Whether an input is what a stage wrote, not a file of the user's."""
+    stage = STAGES.get(str(attributes.get("stage")))
+    # what is evaluated is all of the run
+    return stage is None or stage.per == "branch" or name in {item.name for item in stage.inputs}
 
 
 def _attributes(run: Run, path: Path) -> dict[str, Any]:

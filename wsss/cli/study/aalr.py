@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wsss.cli.study.table import Column, Table
 from wsss.cli.study.training import last_epoch, training_part
-from wsss.plan import Artifact, Plan
-from wsss.plan.artifacts import AALR
+from wsss.pipeline.artifact import Artifact
+from wsss.plan import Plan
 from wsss.report.evaluations import Evaluation, Record
 
+AALR = "aalr"
+"""Name of its network, and of its label set."""
 SECONDS = {
     "joint_step": "joint_seconds",
     "extra_cams": "extra_cam_seconds",
@@ -19,7 +22,7 @@ SECONDS = {
 """Name in a row -> name of the sum in the times of a training."""
 
 
-def aalr_part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
+def part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
     """The figures of a branch's network under `aalr`, with the settings behind them; empty without such a network.
 
     `network` (on `val`, where there is one) and `labels` (on `train`) are what `evaluate` found; `masks` is the last
@@ -32,15 +35,15 @@ def aalr_part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> di
     if not found:
         return {}
     network = min(found, key=lambda item: item["split"] != "val")
-    part = {"network": _judged(network), "iou_per_class": network["classes"]["iou"]}
+    figures = {"network": _judged(network), "iou_per_class": network["classes"]["iou"]}
     labels = next((item for item in evaluation.of_kind("labels") if item["name"] == AALR), None)
     if labels is not None:
-        part |= {"labels": _judged(labels), "label_settings": labels["settings"]}
+        figures |= {"labels": _judged(labels), "label_settings": labels["settings"]}
     checkpoint = Path(plan.path(plan.owner(Artifact("train_aalr", variant, seed))))
-    part |= training_part(checkpoint, "train_aalr")
-    part["masks"] = last_epoch(checkpoint)
-    part["seconds"] = _seconds(part["training"].get("parts", {}))
-    return {"aalr": part}
+    figures |= training_part(checkpoint, "train_aalr")
+    figures["masks"] = last_epoch(checkpoint)
+    figures["seconds"] = _seconds(figures["training"].get("parts", {}))
+    return {"aalr": figures}
 
 
 def _judged(record: Record) -> dict[str, Any]:
@@ -51,3 +54,28 @@ def _seconds(parts: Mapping[str, float]) -> dict[str, float]:
     """Seconds of a joint step, and those of its parts."""
     steps = parts.get("joint_steps", 0)
     return {name: round(parts.get(key, 0.0) / steps, 4) for name, key in SECONDS.items()} if steps else {}
+
+
+TABLE = Table(
+    "AA&LR",
+    "Masks are those of the last epoch, made on the way and counted over its training crops; reassigned is the share "
+    "of their labels that label reassignment changed. Extra CAMs (passes that make CAMs alone: at "
+    "other scales, with a delay at scale 1 too) and waiting for masks are parts of a joint step.",
+    "",
+    lambda row: {"": row["aalr"]} if "aalr" in row else {},
+    (
+        Column("network: val mIoU", ("network", "miou")),
+        Column("labels: precision", ("labels", "precision")),
+        Column("recall", ("labels", "class_recall")),
+        Column("coverage", ("labels", "coverage")),
+        Column("mIoU", ("labels", "miou")),
+        Column("masks: precision", ("masks", "mask_precision")),
+        Column("coverage", ("masks", "mask_coverage")),
+        Column("mIoU", ("masks", "mask_miou")),
+        Column("reassigned", ("masks", "reassigned")),
+        Column("joint step, s", ("seconds", "joint_step"), 1, 3),
+        Column("extra CAMs, s", ("seconds", "extra_cams"), 1, 3),
+        Column("waiting for masks, s", ("seconds", "mask_wait"), 1, 3),
+        Column("training, min", ("training", "minutes"), 1),
+    ),
+)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from wsss.cli.study.table import Column, Table
 from wsss.cli.study.training import last_epoch, training_part
-from wsss.plan import Artifact, Plan
+from wsss.pipeline.artifact import Artifact
+from wsss.plan import Plan
+from wsss.report.auxsegnet import NETWORK, Round, rounds_of
 from wsss.report.evaluations import Evaluation
-from wsss.report.rounds import Round, rounds_of
 
 
-def auxsegnet_part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
+def part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
     """The rounds of a branch, each figure with the settings that it was made with; empty without such a network."""
     rounds = [_round(item, plan, variant, seed) for item in rounds_of(evaluation)]
     if not rounds:
         return {}
     # a run of several seeds without variants has a folder of that kind, but no overrides
     config = plan.config.for_variant(variant if variant in plan.config.variants else "")
-    return {"auxsegnet": config.auxsegnet.model_dump(mode="json"), "rounds": rounds}
+    return {"auxsegnet": config.stage("auxsegnet").model_dump(mode="json"), "rounds": rounds}
 
 
 def _round(item: Round, plan: Plan, variant: str, seed: int) -> dict[str, Any]:
@@ -35,8 +37,28 @@ def _round(item: Round, plan: Plan, variant: str, seed: int) -> dict[str, Any]:
         row["label_settings"] = item.labels["settings"]
     if item.network is not None:
         row["iou_per_class"] = item.network["classes"]["iou"]
-        checkpoint = plan.owner(Artifact("train_auxsegnet", variant, seed, round=item.number))
-        row |= training_part(Path(plan.path(checkpoint)), "train_auxsegnet")
+        checkpoint = plan.owner(Artifact(NETWORK, variant, seed, round=item.number))
+        row |= training_part(Path(plan.path(checkpoint)), NETWORK)
         if reassigned := last_epoch(Path(plan.path(checkpoint))):
             row["last_epoch"] = reassigned
     return row
+
+
+TABLE = Table(
+    "AuxSegNet",
+    "Labels and saliency labels are those that the round's network is trained on (the seeds in round 0). The segmenter "
+    "is a network of its own, trained on the same labels alone.",
+    "round",
+    lambda row: {str(item["round"]): item for item in row.get("rounds", [])},
+    (
+        Column("labels: precision", ("labels", "precision")),
+        Column("recall", ("labels", "class_recall")),
+        Column("coverage", ("labels", "coverage")),
+        Column("mIoU", ("labels", "miou")),
+        Column("saliency labels: MAE", ("saliency_labels", "mae"), 1, 3),
+        Column("best F", ("saliency_labels", "best_f_measure")),
+        Column("network: val mIoU", ("network", "miou")),
+        Column("segmenter: val mIoU", ("segmenter", "miou")),
+        Column("training, min", ("training", "minutes"), 1),
+    ),
+)

@@ -8,17 +8,16 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from wsss.cli.study.aalr import aalr_part
-from wsss.cli.study.auxsegnet import auxsegnet_part
+from wsss.cli.study.methods import method_modules
 from wsss.cli.study.page import study_page
+from wsss.cli.study.table import Row
 from wsss.config import load_config
 from wsss.errors import InputError
-from wsss.plan import Artifact, Plan
+from wsss.pipeline.artifact import Artifact
+from wsss.pipeline.stages import METHODS
+from wsss.plan import Plan
 from wsss.report.evaluations import Evaluation, load_evaluation
-
-Row = dict[str, Any]
 
 
 def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int]:
@@ -53,7 +52,8 @@ def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int
                 _replace(target, json.dumps(row, indent=1, sort_keys=False) + "\n")
                 written.append(target)
     if without and not any(folder.glob("*-seed*.json")):
-        raise InputError(f"{without[0]}: holds no network of AuxSegNet or AA&LR; is this the config of such a study?")
+        titles = " or ".join(method.title for method in METHODS.values())
+        raise InputError(f"{without[0]}: holds no network of {titles}; is this the config of such a study?")
     _replace(folder / "README.md", study_page(plan.run, _newest(folder)))
     return written, missing
 
@@ -68,8 +68,10 @@ def _plan(paths: Sequence[Path]) -> Plan:
 
 def _row(plan: Plan, place: int, variant: str, seed: int, evaluation: Evaluation) -> Row | None:
     """All of one branch, of each method what it has; nothing of a branch without one."""
-    methods = auxsegnet_part(plan, variant, seed, evaluation) | aalr_part(plan, variant, seed, evaluation)
-    if not methods:
+    parts: Row = {}
+    for module in method_modules().values():
+        parts |= module.part(plan, variant, seed, evaluation)
+    if not parts:
         return None
     content = evaluation.content
     splits = content["data"]["splits"]
@@ -84,7 +86,7 @@ def _row(plan: Plan, place: int, variant: str, seed: int, evaluation: Evaluation
         "machine": _machine(),
         "images": {name: part["images"] for name, part in splits.items()},
         "differs_by": plan.config.variants.get(variant, {}),
-        **methods,
+        **parts,
     }
 
 

@@ -4,7 +4,6 @@ import { address, bytes, choice, copy, css, colors, duration, get, h, href, kept
 import { bars, lines, matrix } from "./charts.js";
 
 const STATES = { done: "done", running: "running", stopped: "stopped", missing: "missing" };
-const NAMES = { index: "Index", saliency: "Saliency", train_classifier: "Classifier", cams: "CAMs", seed_labels: "Seed labels", train_auxsegnet: "AuxSegNet", update_labels: "Updated labels", train_aalr: "AA&LR", aalr_labels: "AA&LR labels", train_segmenter: "Segmenters", segmenter_labels: "Self-labels", predict: "Predictions", evaluate: "Evaluation", report: "Report" };
 
 export async function overviewPage({ remember }) {
   const keys = start.runs.map((item) => item.key);
@@ -45,7 +44,7 @@ function stageStrip(strip) {
     // what is done and what waits is told by the mark beside the count
     const state = count && (word === "done" || word === "missing") ? count : [word, count].filter(Boolean).join(", ");
     const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false", title: [word, count].filter(Boolean).join(", ") },
-      h("b", {}, NAMES[stage.stage] ?? stage.stage),
+      h("b", {}, stage.title),
       h("span.mark", { "aria-hidden": "true" }),
       h("small.state", {}, state),
       h("small", {}, seconds ? duration(seconds) : "\u00a0"), h("small", {}, size ? bytes(size) : "\u00a0"),

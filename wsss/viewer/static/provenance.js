@@ -4,7 +4,7 @@ import { bytes, get, h, when } from "./dom.js";
 
 export async function provenancePage() {
   const entries = await get("provenance");
-  const stale = entries.filter((entry) => entry.inputs.some((input) => input.matches === null && isArtifact(input.name)));
+  const stale = entries.filter((entry) => entry.inputs.some((input) => input.matches === null && input.ours));
   return {
     title: "Provenance",
     element: h("section.page", {},
@@ -15,18 +15,16 @@ export async function provenancePage() {
   };
 }
 
-const isArtifact = (name) => /^(index|saliency|cams|labels|model|segmenter|classifier|predictions)/.test(name) && name !== "weights";
-
 function item(entry) {
   const about = entry.attributes;
   const stage = about.stage ?? entry.path;
   const commit = about.git_commit ? h("code", { title: about.git_commit }, about.git_commit.slice(0, 10) + (about.git_commit.endsWith("-dirty") ? " (changed files)" : "")) : null;
-  const changed = entry.inputs.some((input) => input.matches === null && isArtifact(input.name));
+  const changed = entry.inputs.some((input) => input.matches === null && input.ours);
   return h("details.entry", { id: entry.path },
     h("summary", {}, h("b", {}, stage), h("code", {}, entry.path), h("span.quiet", {}, bytes(entry.size)), h("span.quiet", {}, when(entry.changed)), changed ? h("span.tag.warn", {}, "inputs changed") : null, entry.problem ? h("span.tag.bad", {}, "cannot be read") : null),
     entry.problem ? h("div.problem", {}, entry.problem) : null,
     h("div.columns", {},
-      h("div", {}, h("h3", {}, "Inputs"), entry.inputs.length ? h("table.plain", {}, h("tbody", {}, entry.inputs.map((input) => h("tr", {}, h("th", {}, input.name), h("td", {}, input.matches ? h("a", { href: `#${input.matches}`, onclick: (event) => { event.preventDefault(); const target = document.getElementById(input.matches); if (target) { target.open = true; target.scrollIntoView({ block: "center" }); } } }, input.matches) : h("span.quiet", {}, isArtifact(input.name) ? "no longer in this run" : "a file of yours")), h("td.number", {}, h("code.small", { title: input.fingerprint }, input.fingerprint.slice(0, 8))))))) : h("p.quiet", {}, "not recorded")),
+      h("div", {}, h("h3", {}, "Inputs"), entry.inputs.length ? h("table.plain", {}, h("tbody", {}, entry.inputs.map((input) => h("tr", {}, h("th", {}, input.name), h("td", {}, input.matches ? h("a", { href: `#${input.matches}`, onclick: (event) => { event.preventDefault(); const target = document.getElementById(input.matches); if (target) { target.open = true; target.scrollIntoView({ block: "center" }); } } }, input.matches) : h("span.quiet", {}, input.ours ? "no longer in this run" : "a file of yours")), h("td.number", {}, h("code.small", { title: input.fingerprint }, input.fingerprint.slice(0, 8))))))) : h("p.quiet", {}, "not recorded")),
       h("div", {}, h("h3", {}, "Settings"), Object.keys(entry.settings).length ? h("pre", {}, JSON.stringify(entry.settings, null, 2)) : h("p.quiet", {}, "none recorded")),
       h("div", {}, h("h3", {}, "Made by"), h("table.plain", {}, h("tbody", {}, rows(entry, commit))))));
 }

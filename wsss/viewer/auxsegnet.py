@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from wsss.errors import InputError
+from wsss.pipeline.paths import artifact_at, glob_of
 from wsss.viewer.run import Run
 from wsss.viewer.shelf import version_of
+
+STAGE = "train_auxsegnet"
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,12 @@ class Kin:
 def checkpoints(run: Run) -> list[dict[str, Any]]:
     """The networks of AuxSegNet that a run has: `path` below its folder, `branch` and `round`."""
     found = []
-    for folder in [run.root, *sorted(run.root.glob("*/seed*"))]:
-        for path in folder.glob("auxsegnet/round*/model.ckpt"):
-            number = path.parent.name.removeprefix("round")
-            if number.isdecimal() and path.resolve().is_relative_to(run.root.resolve()):
-                branch = folder.relative_to(run.root).as_posix()
-                found.append(
-                    {
-                        "path": path.relative_to(run.root).as_posix(),
-                        "branch": "" if branch == "." else branch,
-                        "round": int(number),
-                    }
-                )
+    for branch in ("", "*/seed*/"):
+        for path in run.root.glob(f"{branch}{glob_of(STAGE)}"):
+            name = path.relative_to(run.root).as_posix()
+            artifact = artifact_at(name)
+            if artifact is not None and path.resolve().is_relative_to(run.root.resolve()):
+                found.append({"path": name, "branch": artifact.branch, "round": artifact.round})
     return sorted(found, key=lambda item: (item["branch"], item["round"]))
 
 

@@ -1,13 +1,16 @@
-"""The labels that a training with losses of AA&LR learned from, epoch by epoch: how good, and what was reassigned."""
+"""AA&LR's part of the report: the labels that its losses learned from, epoch by epoch, and what was reassigned."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from html import escape
 from statistics import mean
 
-from wsss.report.charts import INK, REFERENCE, TRAIN, VAL, Line, line_chart
+from wsss.report.charts import INK, NARROW, REFERENCE, TRAIN, VAL, WIDE, Line, line_chart, picture
 from wsss.report.curves import TONES, Training, axis_limit, columns_of, epoch_ticks, titled_trainings
-from wsss.report.evaluations import Evaluation
+from wsss.report.gallery import Gallery
+from wsss.report.layout import for_both_widths
+from wsss.report.method_parts import Look, MethodPart, Variants
 
 QUALITY = (
     ("mask_precision", "precision", TRAIN, False),
@@ -25,7 +28,7 @@ SMALLEST_TOP = 0.01
 """The axis of shares reaches at least this: no change at all is no reason to look closer."""
 
 
-def mask_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> list[tuple[str, str]]:
+def mask_charts(variants: Variants, width: int) -> list[tuple[str, str]]:
     """Title and chart of all trainings that count such maps, of the first seed of each variant."""
     charts = []
     for title, training in titled_trainings(variants):
@@ -75,3 +78,34 @@ def _chart(
 def _points(training: Training, name: str) -> list[tuple[float, float]]:
     """Place on the axis and value of every epoch that has one."""
     return [(row["epoch"] / training.epochs[-1]["epoch"], row[name]) for row in training.epochs if name in row]
+
+
+def _section(variants: Variants, gallery: Gallery | None, look: Look) -> str:
+    wide, narrow = (mask_charts(variants, width) for width in (WIDE, NARROW))
+    if not wide:
+        return ""
+    lead = (
+        "AA&LR learns from masks of its own CAMs, made anew at every step. Labels that lie closer to another class of "
+        "their image are given to that class. Counted over the crops of each epoch, in percent; precision and mIoU "
+        "only where measure_masks lets the training count true masks, from which it learns nothing."
+    )
+    charts = "".join(
+        f"<h3>{escape(name)}</h3>{for_both_widths(chart, small)}"
+        for (name, chart), (_, small) in zip(wide, narrow, strict=True)
+    )
+    return f'<h2>Labels made on the way</h2><p class="lead">{escape(lead)}</p>{charts}'
+
+
+def _picture(variants: Variants) -> str:
+    charts = mask_charts(variants, WIDE)
+    nothing = "No training of this run has losses that make or reassign labels."
+    note = "counted over the crops of an epoch; precision and mIoU where the training may count true masks"
+    return picture(
+        "Labels made on the way",
+        [chart for _, chart in charts],
+        headings=[name for name, _ in charts],
+        note=note if charts else nothing,
+    )
+
+
+PART = MethodPart(anchor="masks", title="Labels made on the way", section=_section, file="masks.svg", picture=_picture)

@@ -1,4 +1,4 @@
-"""A contact sheet for every label set and every network: one round or method on one page of paper."""
+"""A contact sheet for every label set and every network, on one page of paper each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 
 from wsss.data import Dataset
 from wsss.report.charts import percent
-from wsss.report.evaluations import Evaluation, Record, title
-from wsss.report.gallery import Column, artifacts_of, draw_gallery, online_masks
+from wsss.report.evaluations import Evaluation, Record, title, uses
+from wsss.report.gallery import Column, artifacts_of, draw_gallery, further_masks
 from wsss.report.sheets import contact_sheet, one_page
 from wsss.store import ArtifactReader
 
@@ -64,7 +64,7 @@ def subjects(dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]]) -> 
     return found
 
 
-def method_sheet(
+def subject_sheet(
     dataset: Dataset, subject: Subject, *, saliency: Path | None, count: int, palette: np.ndarray, longest: int
 ) -> Image.Image:
     """The sheet of one label set or prediction: images from its worst to its best.
@@ -104,14 +104,14 @@ def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[
         own = reader.kinds()
     if "saliency" in own:
         columns.append(Column("saliency", "saliency, updated", ArtifactReader(path)))
-    elif saliency is not None and item["stage"] == "seed_labels" and item["settings"].get("rule") == "saliency":
+    elif saliency is not None and uses(item, "saliency"):
         columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
     cams = subject.evaluation.artifact("cams")
     if "cams" in own:
         columns.append(Column("cams", "CAMs, refined", ArtifactReader(path)))
-    elif cams is not None and cams.is_file() and item["stage"] == "seed_labels":
+    elif cams is not None and cams.is_file() and uses(item, "cams"):
         columns.append(Column("cams", "CAMs", ArtifactReader(cams)))
-    columns += online_masks(item, path)
+    columns += further_masks(item, path)
     numbers = subject.evaluation.per_image.get((item["kind"], item["name"], item["split"]), {})
     columns.append(Column("segmentation", title(item), ArtifactReader(path), numbers))
     if dataset.has_masks(item["split"]):

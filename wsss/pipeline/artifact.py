@@ -1,0 +1,54 @@
+"""One artifact of a run: its stage, its branch, and what tells it from the stage's other artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+BRANCH = "{variant}/seed{seed}/"
+"""What `{branch}` in a stage's path stands for in a run of several variants or seeds; nothing in a plain run."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One artifact, named by its stage and by what tells it from the stage's other artifacts.
+
+    Attributes:
+        stage: The stage that writes it.
+        variant: Name of the variant; empty for stages that exist once per run.
+        seed: Seed of the branch; 0 for stages that exist once per run.
+        label_set: Label set that a segmenter is trained on, or that further labels are made from.
+        model: Name of the network that predicts.
+        split: Images that are predicted.
+        protocol: Name of the protocol of a prediction.
+        round: Round of a method that trains in rounds: of a network the one that it is trained in, of labels the one
+            that they are for.
+    """
+
+    stage: str
+    variant: str = ""
+    seed: int = 0
+    label_set: str = ""
+    model: str = ""
+    split: str = ""
+    protocol: str = ""
+    round: int = 0
+
+    def beside(self, stage: str, **wildcards: str | int) -> Artifact:
+        """The artifact of another stage in the same variant and seed."""
+        return Artifact(stage, self.variant, self.seed, **wildcards)  # type: ignore[arg-type]
+
+    @property
+    def branch(self) -> str:
+        """Variant and seed as the folder that holds them; empty where no variant is named."""
+        return f"{self.variant}/seed{self.seed}" if self.variant else ""
+
+
+WILDCARDS = tuple(field.name for field in fields(Artifact) if field.name not in ("stage", "variant", "seed"))
+"""What may tell the artifacts of one stage and branch apart."""
+
+
+def typed(values: Mapping[str, str | None]) -> dict[str, Any]:
+    """Wildcards as they stand in a path or name, without those that are not there, as fields of an artifact."""
+    return {name: int(value) if name in ("seed", "round") else value for name, value in values.items() if value}

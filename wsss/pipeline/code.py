@@ -1,0 +1,33 @@
+"""Which modules a job runs: a stage's own, and those that its table entry adds; the rest follows from their imports."""
+
+from __future__ import annotations
+
+from wsss.pipeline.artifact import Artifact
+from wsss.pipeline.names import MODEL_STAGES, model
+from wsss.pipeline.stages import STAGES
+
+_MODEL = "{model}"
+"""In `Stage.code`: the module of the network that predicts."""
+
+
+def modules_of(artifact: Artifact) -> tuple[str, ...]:
+    """The modules with which a job begins, for the digest of its code."""
+    found = model(artifact.model)
+    return _modules(artifact.stage, found.stage if found is not None else "")
+
+
+def all_modules() -> dict[str, tuple[str, ...]]:
+    """The same of all jobs that there can be, by their stage; of predictions also by the stage of the network."""
+    jobs: dict[str, tuple[str, ...]] = {}
+    for name, stage in STAGES.items():
+        if _MODEL in stage.code:
+            jobs |= {f"{name} {trained}": _modules(name, trained) for trained in MODEL_STAGES}
+        else:
+            jobs[name] = _modules(name, "")
+    return jobs
+
+
+def _modules(stage: str, trained: str) -> tuple[str, ...]:
+    network = [STAGES[trained].network.partition(":")[0]] if trained else []
+    added = (module for name in STAGES[stage].code for module in (network if name == _MODEL else [name]))
+    return f"wsss.stages.{stage}", *added

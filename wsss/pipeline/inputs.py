@@ -1,0 +1,41 @@
+"""Which artifacts an artifact is made from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from wsss.pipeline.artifact import Artifact
+from wsss.pipeline.names import label_set, model
+from wsss.pipeline.stage import Input
+from wsss.pipeline.stages import STAGES
+
+
+def inputs_of(artifact: Artifact, settings: Any = None) -> dict[str, Artifact]:
+    """The artifacts that an artifact is made from, by the name of the input, in its own variant and seed.
+
+    Args:
+        artifact: What is made.
+        settings: Of its stage; an input that they do not use is left out. None leaves none out.
+    """
+    used = [
+        item for item in STAGES[artifact.stage].inputs if settings is None or item.when is None or item.when(settings)
+    ]
+    found = {item.name: _source(item, artifact) for item in used}
+    return {name: source for name, source in found.items() if source is not None}
+
+
+def _source(item: Input, artifact: Artifact) -> Artifact | None:
+    if callable(item.source):
+        return item.source(artifact)
+    if item.source in ("{label_set}", "{model}"):
+        named = label_set(artifact.label_set) if item.source == "{label_set}" else model(artifact.model)
+        # the true masks are no artifact
+        return None if named is None else replace(named, variant=artifact.variant, seed=artifact.seed)
+    shared = {name: getattr(artifact, name) for name in STAGES[item.source].wildcards}
+    return in_branch(artifact.beside(item.source, **shared))
+
+
+def in_branch(artifact: Artifact) -> Artifact:
+    """The artifact as its stage has it: without variant and seed where it exists once per run."""
+    return Artifact(artifact.stage) if STAGES[artifact.stage].per == "run" else artifact

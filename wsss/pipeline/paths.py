@@ -1,0 +1,54 @@
+"""Paths of artifacts below `results/RUN/`: from an artifact to its path, and from a path back to the artifact."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from functools import cache
+
+from wsss.pipeline.artifact import BRANCH, Artifact, typed
+from wsss.pipeline.stages import STAGES
+
+BRANCH_PATTERN = r"(?:(?P<variant>[^/]+)/seed(?P<seed>\d+)/)?"
+"""The folders of variant and seed, in a path that may be of a plain run."""
+IMPORTED = "imported"
+"""Folder of what other programs made; no variant has this name."""
+
+
+def pattern_of(stage: str, *, plain: bool) -> str:
+    """The paths of a stage's artifacts, with wildcards; a plain run has none of the branch."""
+    return STAGES[stage].path.replace("{branch}", "" if plain else BRANCH)
+
+
+def path_of(artifact: Artifact, *, plain: bool) -> str:
+    """The path of an artifact."""
+    values = {field.name: getattr(artifact, field.name) for field in fields(artifact)}
+    return pattern_of(artifact.stage, plain=plain).format(**values)
+
+
+def record_of(stage: str, *, plain: bool) -> str:
+    """The path, with wildcards and without a suffix, of what is noted about a stage's jobs: logs and benchmarks."""
+    branch = "" if plain or STAGES[stage].per == "run" else BRANCH
+    return branch + "-".join([stage, *(f"{{{name}}}" for name in STAGES[stage].wildcards)])
+
+
+def glob_of(stage: str) -> str:
+    """The shell pattern of a stage's paths below the folder of a branch."""
+    return re.sub(r"{\w+}", "*", STAGES[stage].path.removeprefix("{branch}"))
+
+
+def artifact_at(path: str) -> Artifact | None:
+    """The artifact that a path below `results/RUN/` belongs to; None where it is none of a stage."""
+    for stage in STAGES:
+        match = None if path.startswith(f"{IMPORTED}/") else re.fullmatch(_expression(stage), path)
+        if match:
+            return Artifact(stage, **typed(match.groupdict()))
+    return None
+
+
+@cache
+def _expression(stage: str) -> str:
+    known = {"round": r"\d+"} | dict(STAGES[stage].constraints)
+    path = re.escape(STAGES[stage].path.removeprefix("{branch}"))
+    path = re.sub(r"\\{(\w+)\\}", lambda name: f"(?P<{name[1]}>{known.get(name[1], '[^/]+')})", path)
+    return (BRANCH_PATTERN if "{branch}" in STAGES[stage].path else "") + path

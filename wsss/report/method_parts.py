@@ -1,0 +1,92 @@
+"""The part that a method has in the report: a section of the page, a chart, and where it has them a table and a sheet.
+
+The module that the table of methods names (`Method.report`) holds it as `PART`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsss.data import Dataset
+from wsss.pipeline.stages import METHODS
+from wsss.report.evaluations import Evaluation
+from wsss.report.gallery import Gallery
+
+Variants = Mapping[str, Sequence[Evaluation]]
+"""The evaluations of each variant, one per seed."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What pictures are drawn with.
+
+    Attributes:
+        class_names: Background first.
+        palette: (256, 3) uint8 colours of label values.
+        count: How many images.
+        longest: Longest side of a picture, in pixels.
+    """
+
+    class_names: Sequence[str]
+    palette: np.ndarray
+    count: int = 12
+    longest: int = 400
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A contact sheet of a method.
+
+    Attributes:
+        file: Name of the file in the folder `report`.
+        heading: First line.
+        caption: How to read it.
+        gallery: Draws its samples of the first seeds, given the artifact of stage `saliency`; None: nothing to show.
+        nothing: What stands on it then.
+    """
+
+    file: str
+    heading: str
+    caption: str
+    gallery: Callable[[Dataset, Variants, Path | None, Look], Gallery | None]
+    nothing: str
+
+
+@dataclass(frozen=True)
+class MethodPart:
+    """A method's part of the report.
+
+    Attributes:
+        anchor: Name of its section in addresses.
+        title: Of its section.
+        section: HTML of its section, given the samples of its sheet; empty where the run has nothing of the method.
+        file: Name of its chart in the folder `report`.
+        picture: The chart as SVG.
+        table: HTML of a table for the page of numbers; empty for none.
+        table_title: Of that table.
+        sheet: Its contact sheet, where it has one.
+        overview: What the viewer's overview shows of one branch, by name; plain types.
+    """
+
+    anchor: str
+    title: str
+    section: Callable[[Variants, Gallery | None, Look], str]
+    file: str
+    picture: Callable[[Variants], str]
+    table: Callable[[Variants], str] = lambda variants: ""
+    table_title: str = ""
+    sheet: Sheet | None = None
+    overview: Callable[[Evaluation], dict[str, Any]] = lambda evaluation: {}
+
+
+@cache
+def method_parts() -> dict[str, MethodPart]:
+    """The parts of all methods, by the method's name, in the order of the table."""
+    return {name: import_module(method.report).PART for name, method in METHODS.items() if method.report}
