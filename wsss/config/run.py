@@ -10,6 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from wsss.config import aalr, rounds, stages
 from wsss.config.base import Settings
 from wsss.config.data import AnyData
+from wsss.config.files import deep_merge
+from wsss.config.parsing import parse_settings
 
 SHARED_SECTIONS = ("index", "saliency", "report")
 """Stages that exist once per run, so that no variant has settings of its own for them."""
@@ -121,8 +123,6 @@ class Config(Settings):
         Raises:
             InputError: If an override is not a valid setting.
         """
-        from wsss.config.loading import deep_merge, parse_settings
-
         if not name:
             return self
         base = self.model_dump(mode="json", exclude={"variants"})
