@@ -104,15 +104,15 @@ class Config(Settings):
                 "labels are updated from CAMs, which a network without classification does not have: set "
                 "train_auxsegnet.network.classification, or `auxsegnet: {rounds: 1, last_labels: false}`"
             )
-        for name in self.train_segmenter.labels:
+        for name in self.train_segmenter.label_sets:
             found = re.match(r"auxsegnet(?:_round(\d+))?", name)
             if found and "auxsegnet" not in self.methods:
-                raise ValueError(f"train_segmenter.labels names `{name}`: add `auxsegnet` to `methods`")
+                raise ValueError(f"train_segmenter.label_sets names `{name}`: add `auxsegnet` to `methods`")
             if name.startswith("aalr") and "aalr" not in self.methods:
-                raise ValueError(f"train_segmenter.labels names `{name}`: add `aalr` to `methods`")
+                raise ValueError(f"train_segmenter.label_sets names `{name}`: add `aalr` to `methods`")
             if found and int(found[1] or 1) > last:
                 raise ValueError(
-                    f"train_segmenter.labels names `{name}`, but the last labels are those of round {last}: raise "
+                    f"train_segmenter.label_sets names `{name}`, but the last labels are those of round {last}: raise "
                     "`auxsegnet.rounds`, or set `auxsegnet.last_labels`"
                 )
         return self

@@ -85,7 +85,7 @@ class Plan:
         """The settings that an artifact depends on: its stage's, narrowed to what its wildcards choose."""
         settings = self._config(artifact).stage(artifact.stage)
         if artifact.stage == "train_segmenter":
-            return settings.model_copy(update={"labels": (artifact.method,)})
+            return settings.model_copy(update={"label_sets": (artifact.method,)})
         if artifact.stage == "predict":
             return self._protocol(artifact)
         return settings
@@ -168,7 +168,7 @@ class Plan:
         """The label sets that a variant's config names, `auxsegnet` replaced by the last round's own name."""
         config = self._configs[variant]
         last = f"{ROUND_PREFIX}{max(config.auxsegnet.label_rounds, default=0)}"
-        return list(dict.fromkeys(re.sub(r"^auxsegnet(?=_self|$)", last, n) for n in config.train_segmenter.labels))
+        return list(dict.fromkeys(re.sub(r"^auxsegnet(?=_self|$)", last, n) for n in config.train_segmenter.label_sets))
 
     def _rounds(self, variant: str) -> int:
         """How many rounds of AuxSegNet a variant has."""
