@@ -86,9 +86,9 @@ def test_equal_stages_on_different_inputs_are_not_shared():
 def test_networks_are_shared_by_label_set():
     found = plan(
         variants={
-            "seeds": {"train_segmenter": {"labels": ["seeds"]}},
-            "both": {"train_segmenter": {"labels": ["seeds", "masks"]}},
-            "masks": {"train_segmenter": {"labels": ["masks"]}, "seed_labels": {"cam_threshold": 0.4}},
+            "seeds": {"train_segmenter": {"label_sets": ["seeds"]}},
+            "both": {"train_segmenter": {"label_sets": ["seeds", "masks"]}},
+            "masks": {"train_segmenter": {"label_sets": ["masks"]}, "seed_labels": {"cam_threshold": 0.4}},
         }
     )
     assert paths(found, "train_segmenter") == [
@@ -102,7 +102,7 @@ def test_networks_are_shared_by_label_set():
 
 
 def test_self_training_brings_the_networks_that_it_is_made_from():
-    found = plan(train_segmenter={"labels": ["seeds_self_self"]})
+    found = plan(train_segmenter={"label_sets": ["seeds_self_self"]})
     assert paths(found, "train_segmenter") == [
         f"segmenter/{method}/model.ckpt" for method in ("seeds", "seeds_self", "seeds_self_self")
     ]
@@ -118,7 +118,7 @@ LABELS_OF_ROUNDS = ["auxsegnet/round1/labels.h5", "auxsegnet/round2/labels.h5"]
 
 
 def test_rounds_are_unrolled():
-    found = plan(**ROUNDS, train_segmenter={"labels": ["seeds", "auxsegnet"]})
+    found = plan(**ROUNDS, train_segmenter={"label_sets": ["seeds", "auxsegnet"]})
     assert paths(found, "seed_labels") == ["auxsegnet/round0/labels.h5"]
     assert paths(found, "train_auxsegnet") == ["auxsegnet/round0/model.ckpt", "auxsegnet/round1/model.ckpt"]
     assert paths(found, "update_labels") == LABELS_OF_ROUNDS
@@ -133,7 +133,7 @@ def test_rounds_are_unrolled():
 
 
 def test_aalr_alone_needs_nothing_of_the_seeds():
-    found = plan(methods=["aalr"], train_segmenter={"labels": ["aalr"]})
+    found = plan(methods=["aalr"], train_segmenter={"label_sets": ["aalr"]})
     for stage in ("train_classifier", "cams", "saliency", "seed_labels", "train_auxsegnet"):
         assert paths(found, stage) == []
     assert paths(found, "train_aalr") == ["aalr/model.ckpt"]
@@ -145,11 +145,11 @@ def test_aalr_alone_needs_nothing_of_the_seeds():
     assert found.path(labels) == "results/x/aalr/labels.h5"
     predicted = Artifact("predict", model="aalr", split="val", protocol="single")
     assert found.path(found.inputs(predicted)["model"]) == "results/x/aalr/model.ckpt"
-    assert paths(plan(methods=["aalr"], train_segmenter={"labels": []}), "train_classifier") == []
+    assert paths(plan(methods=["aalr"], train_segmenter={"label_sets": []}), "train_classifier") == []
 
 
 def test_aalr_on_the_classifier_needs_no_seeds():
-    found = plan(methods=["aalr"], train_aalr={"start": "classifier"}, train_segmenter={"labels": ["aalr"]})
+    found = plan(methods=["aalr"], train_aalr={"start": "classifier"}, train_segmenter={"label_sets": ["aalr"]})
     assert paths(found, "train_classifier") == ["classifier/model.ckpt"]
     assert paths(found, "cams") == []
     assert found.path(found.inputs(Artifact("train_aalr"))["classifier"]) == "results/x/classifier/model.ckpt"
@@ -157,7 +157,7 @@ def test_aalr_on_the_classifier_needs_no_seeds():
 
 def test_both_methods_share_their_stages():
     methods = {"methods": ["auxsegnet", "aalr"], "auxsegnet": {"rounds": 1}, "train_aalr": {"start": "classifier"}}
-    found = plan(**methods, train_segmenter={"labels": ["seeds", "auxsegnet", "aalr", "aalr_self"]})
+    found = plan(**methods, train_segmenter={"label_sets": ["seeds", "auxsegnet", "aalr", "aalr_self"]})
     assert paths(found, "train_classifier") == ["classifier/model.ckpt"]
     assert list(found.used("labels", "", 0)) == ["seeds", "auxsegnet_round1", "aalr", "aalr_self"]
     models = ("segmenter_seeds", "auxsegnet_round0", "segmenter_auxsegnet_round1")
@@ -213,14 +213,14 @@ def test_how_many_rounds_there_are_changes_no_round():
 
 def test_without_the_last_labels_the_names_count_from_those_before():
     rounds = {"rounds": 2, "last_labels": False}
-    found = plan(methods=["auxsegnet"], auxsegnet=rounds, train_segmenter={"labels": ["auxsegnet_self"]})
+    found = plan(methods=["auxsegnet"], auxsegnet=rounds, train_segmenter={"label_sets": ["auxsegnet_self"]})
     assert paths(found, "update_labels") == LABELS_OF_ROUNDS[:1]
     assert paths(found, "segmenter_labels") == ["segmenter/auxsegnet_round1/labels.h5"]
     assert list(found.used("labels", "", 0)) == ["seeds", "auxsegnet_round1", "auxsegnet_round1_self"]
 
 
 def test_the_last_round_s_labels_are_one_label_set_under_both_names():
-    found = plan(**ROUNDS, train_segmenter={"labels": ["auxsegnet", "auxsegnet_round2"]})
+    found = plan(**ROUNDS, train_segmenter={"label_sets": ["auxsegnet", "auxsegnet_round2"]})
     assert paths(found, "train_segmenter") == ["segmenter/auxsegnet_round2/model.ckpt"]
 
 
@@ -250,7 +250,7 @@ def test_variants_share_the_rounds_that_they_have_in_common():
 
 
 def test_rounds_bring_their_seeds_and_saliency_though_no_segmenter_asks():
-    found = plan(**ROUNDS, train_segmenter={"labels": []}, seed_labels={"rule": "background_threshold"})
+    found = plan(**ROUNDS, train_segmenter={"label_sets": []}, seed_labels={"rule": "background_threshold"})
     assert paths(found, "seed_labels") == ["auxsegnet/round0/labels.h5"]
     assert paths(found, "saliency") == ["saliency.h5"]
     assert paths(found, "predict") == [f"predictions/val/auxsegnet_round{n}--single.h5" for n in (0, 1)]
@@ -259,11 +259,11 @@ def test_rounds_bring_their_seeds_and_saliency_though_no_segmenter_asks():
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"train_segmenter": {"labels": ["auxsegnet"]}}, "add `auxsegnet` to `methods`"),
-        ({"train_segmenter": {"labels": ["aalr_self"]}}, "add `aalr` to `methods`"),
-        ({**ROUNDS, "train_segmenter": {"labels": ["auxsegnet_round3"]}}, "the last labels are those of round 2"),
-        ({"train_segmenter": {"labels": ["auxsegnet_round0"]}}, "unknown label set `auxsegnet_round0`"),
-        ({"train_segmenter": {"labels": ["masks_self"]}}, "unknown label set `masks_self`"),
+        ({"train_segmenter": {"label_sets": ["auxsegnet"]}}, "add `auxsegnet` to `methods`"),
+        ({"train_segmenter": {"label_sets": ["aalr_self"]}}, "add `aalr` to `methods`"),
+        ({**ROUNDS, "train_segmenter": {"label_sets": ["auxsegnet_round3"]}}, "the last labels are those of round 2"),
+        ({"train_segmenter": {"label_sets": ["auxsegnet_round0"]}}, "unknown label set `auxsegnet_round0`"),
+        ({"train_segmenter": {"label_sets": ["masks_self"]}}, "unknown label set `masks_self`"),
         ({**ROUNDS, "train_auxsegnet": {"network": {"classification": False}}}, "updated from CAMs"),
         ({**ROUNDS, "train_auxsegnet": {"backbone": {"weights": "none"}}}, "goes on from the classifier's weights"),
         ({"variants": {"a": {"report": {"samples": 1}}}}, "a variant may override methods, auxsegnet, train_class"),
@@ -275,7 +275,7 @@ def test_rounds_that_cannot_be_are_refused(sections: dict[str, Any], message: st
 
 
 def test_without_label_sets_the_seeds_are_still_made():
-    found = plan(train_segmenter={"labels": []})
+    found = plan(train_segmenter={"label_sets": []})
     assert paths(found, "seed_labels") == ["auxsegnet/round0/labels.h5"]
     assert paths(found, "train_segmenter") == paths(found, "predict") == []
 
@@ -284,28 +284,29 @@ def test_saliency_is_left_out_where_nothing_uses_it():
     rule = {"rule": "background_threshold"}
     assert paths(plan(seed_labels=rule), "saliency") == []
     assert "saliency" not in plan(seed_labels=rule).inputs(Artifact("seed_labels"))
-    labels = {"labels": ["seeds_self"]}
+    labels = {"label_sets": ["seeds_self"]}
     assert paths(plan(seed_labels=rule, train_segmenter=labels), "saliency") == ["saliency.h5"]
     unmasked = {"saliency_threshold": None}
     assert paths(plan(seed_labels=rule, train_segmenter=labels, segmenter_labels=unmasked), "saliency") == []
 
 
 def test_settings_are_narrowed_to_the_artifact():
-    one = plan(train_segmenter={"labels": ["seeds"]})
-    two = plan(train_segmenter={"labels": ["seeds", "masks"]}, predict={"protocols": {"flip": {"flip": True}}})
+    one = plan(train_segmenter={"label_sets": ["seeds"]})
+    two = plan(train_segmenter={"label_sets": ["seeds", "masks"]}, predict={"protocols": {"flip": {"flip": True}}})
     network = Artifact("train_segmenter", method="seeds")
     assert one.settings(network) == two.settings(network)
-    assert json.loads(one.settings(network).canonical_json())["labels"] == ["seeds"]
+    assert json.loads(one.settings(network).canonical_json())["label_sets"] == ["seeds"]
     asked = two.settings(Artifact("predict", model="segmenter_seeds", split="val", protocol="flip"))
     assert json.loads(asked.canonical_json()) == {"scales": [1.0], "flip": True, "crf": None}
 
 
 def test_wildcards_know_every_name():
-    found = plan(train_segmenter={"labels": ["masks"]}, predict={"protocols": {"a+b": {}}}, seeds=[0, 1]).wildcards()
+    protocols = {"protocols": {"a+b": {}}}
+    found = plan(train_segmenter={"label_sets": ["masks"]}, predict=protocols, seeds=[0, 1]).wildcards()
     assert found["method"] == "masks"
     assert found["protocol"] == r"a\+b"
     assert found["seed"] == "0|1"
-    assert plan(train_segmenter={"labels": []}).wildcards()["method"] == "(?!)"
+    assert plan(train_segmenter={"label_sets": []}).wildcards()["method"] == "(?!)"
 
 
 @pytest.mark.parametrize("name", ["a/b", "a--b", "", ".hidden", "a b"])

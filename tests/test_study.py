@@ -44,7 +44,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "ladder.yaml"
     rounds = {"rounds": 1, "last_labels": False}
     sections = {"data": {"name": "demo"}, "methods": ["auxsegnet"], "auxsegnet": rounds, "variants": VARIANTS}
-    path.write_text(yaml.safe_dump({**sections, "train_segmenter": {"labels": []}}, sort_keys=False))
+    path.write_text(yaml.safe_dump({**sections, "train_segmenter": {"label_sets": []}}, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("wsss.cli.study.auxsegnet.training_part", training)
     return path

@@ -62,7 +62,7 @@ def write_config(path: Path, variants: dict[str, Any], methods: list[str]) -> No
     sections = {"data": {"name": "demo"}, "methods": methods, "train_aalr": SETTINGS, "variants": variants}
     rounds = {"rounds": 1, "last_labels": False}
     path.write_text(
-        yaml.safe_dump({**sections, "auxsegnet": rounds, "train_segmenter": {"labels": []}}, sort_keys=False)
+        yaml.safe_dump({**sections, "auxsegnet": rounds, "train_segmenter": {"label_sets": []}}, sort_keys=False)
     )
 
 

@@ -30,6 +30,7 @@ def config(**sections: Any) -> dict[str, Any]:
             "did you mean `iterations`",
         ),
         ({"data": {"name": "demo", "rot": 1}}, "data.rot", "did you mean `root`"),
+        (config(train_segmenter={"labels": ["seeds"]}), "train_segmenter.labels", "did you mean `label_sets`"),
         (config(cams={"zzz": 1}), "cams.zzz", "valid here are scales, flip"),
     ],
 )
@@ -56,7 +57,7 @@ def test_unknown_key_names_the_nearest(values: dict[str, Any], key: str, hint: s
         (config(seeds=[1, 1]), "seeds must be"),
         (config(variants={"a b": {}}), "variant name `a b`"),
         (config(variants={"a": {"data": {}}}), "overrides `data`"),
-        (config(train_segmenter={"labels": ["truth"]}), "unknown label set `truth`"),
+        (config(train_segmenter={"label_sets": ["truth"]}), "unknown label set `truth`"),
         (config(train_segmenter={"augmentation": {"scale": [2, 1]}}), "ascending"),
     ],
 )
@@ -122,8 +123,8 @@ def test_canonical_json_is_complete_and_round_trips() -> None:
 
 
 def test_one_label_set_may_be_written_as_a_word() -> None:
-    assert TrainSegmenter.parse({"labels": "masks"}).labels == ("masks",)
-    assert TrainSegmenter.parse({"labels": ["seeds", "seeds_self"]}).labels == ("seeds", "seeds_self")
+    assert TrainSegmenter.parse({"label_sets": "masks"}).label_sets == ("masks",)
+    assert TrainSegmenter.parse({"label_sets": ["seeds", "seeds_self"]}).label_sets == ("seeds", "seeds_self")
 
 
 def test_background_limit_above_the_cam_threshold_is_refused_without_saliency() -> None:

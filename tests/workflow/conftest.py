@@ -160,7 +160,7 @@ def _finished_rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ROUNDS: dict[str, Any] = {
     "methods": ["auxsegnet"],
     "auxsegnet": {"rounds": 2},
-    "train_segmenter": {"labels": ["seeds", "auxsegnet"]},
+    "train_segmenter": {"label_sets": ["seeds", "auxsegnet"]},
 }
 VARIANTS: dict[str, Any] = {
     "variants": {"a": {}, "b": {"seed_labels": {"cam_threshold": 0.3}}},

@@ -30,7 +30,7 @@ TINY: dict[str, Any] = {
     "methods": ["auxsegnet"],
     "auxsegnet": {"rounds": 1},
     "train_auxsegnet": {**TRAINING, "max_steps": 1, "network": {"channels": 8, "atrous_rates": [1, 2, 3]}},
-    "train_segmenter": {**TRAINING, "max_steps": 1, "labels": ["seeds"]},
+    "train_segmenter": {**TRAINING, "max_steps": 1, "label_sets": ["seeds"]},
     "report": {"samples": 2},
 }
 

@@ -26,7 +26,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "the sweep": ({"evaluate": {"sweep": False}}, REPORT),
     "the report": ({"report": {"samples": 3}}, {"report.html"}),
     "one more label set": (
-        {"train_segmenter": {"labels": ["seeds", "masks"]}},
+        {"train_segmenter": {"label_sets": ["seeds", "masks"]}},
         {"segmenter/masks/model.ckpt", "predictions/val/segmenter_masks--single.h5"} | REPORT,
     ),
     "one more protocol": (
@@ -34,7 +34,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"predictions/val/segmenter_seeds--flip.h5"} | REPORT,
     ),
     "self-training": (
-        {"train_segmenter": {"labels": ["seeds", "seeds_self"]}},
+        {"train_segmenter": {"label_sets": ["seeds", "seeds_self"]}},
         {"segmenter/seeds/labels.h5", "segmenter/seeds_self/model.ckpt"}
         | {"predictions/val/segmenter_seeds_self--single.h5"}
         | REPORT,

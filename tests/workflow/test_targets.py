@@ -38,7 +38,11 @@ def test_plain(project: Project, targets: str):
     assert project.would_write(*targets.split(), project.config(data=DATA)) == PLAIN[targets]
 
 
-AALR = {"methods": ["aalr"], "train_segmenter": {"labels": ["aalr"]}, "segmenter_labels": {"saliency_threshold": None}}
+AALR = {
+    "methods": ["aalr"],
+    "train_segmenter": {"label_sets": ["aalr"]},
+    "segmenter_labels": {"saliency_threshold": None},
+}
 OF_AALR = {
     "all_train_aalr": {"index.h5", "aalr/model.ckpt"},
     "labels": {"index.h5", "aalr/model.ckpt", "aalr/labels.h5"},
@@ -107,7 +111,7 @@ def test_every_stage_has_a_target_that_no_wildcard_spoils(project: Project):
 
 
 def test_labels_of_self_training_are_labels(project: Project):
-    labels = {"labels": ["seeds_self", "masks"]}
+    labels = {"label_sets": ["seeds_self", "masks"]}
     option = project.config(data=DATA, train_segmenter=labels)
     assert project.would_write("labels", option) == MODELS | {"segmenter/seeds/labels.h5"}
     assert project.would_write("models", option) == MODELS | {

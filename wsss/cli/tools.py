@@ -28,7 +28,7 @@ def check(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; a later one is laid over others.")],
 ) -> None:
     """Says what is wrong with a config and where, also with YAML that Snakemake refuses without naming file or line."""
-    from wsss.config.loading import read_configs
+    from wsss.config.files import read_configs
     from wsss.plan import checked_plan
 
     set_up_logging(None)

@@ -14,9 +14,10 @@ from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
 from wsss.config.base import Settings
 from wsss.config.data import AnyData, DataSettings, DemoData, FolderData, VocData
 from wsss.config.label_losses import AdaptiveAffinity, LabelReassign, RoundsAdaptiveAffinity, RoundsLabelReassign
-from wsss.config.loading import load_config, parse_settings
+from wsss.config.loading import load_config
 from wsss.config.networks import Augmentation, Backbone, Optimizer, Training
 from wsss.config.online_labels import OnlineCrf, OnlineLabels, Pamr, Par
+from wsss.config.parsing import parse_settings
 from wsss.config.rounds import Rounds, SaliencyCrf, TrainAuxsegnet, UpdateLabels
 from wsss.config.run import STAGE_SETTINGS, Config, Runtime
 from wsss.config.stages import (

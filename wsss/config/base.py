@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from wsss.config.parsing import parse_settings
+
 
 class Settings(BaseModel):
     """A frozen group of settings; unknown keys and wrong types are errors."""
@@ -14,16 +16,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
 
     def canonical_json(self) -> str:
-        """The settings with every default written out, in one order: equal text means equal settings."""
+        """Write the settings with every default in one order, so that equal text means equal settings."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def parse(cls, value: Any) -> Any:
-        """Settings from JSON text, a mapping or None (all defaults).
+        """Return settings from JSON text, a mapping or None (all defaults).
 
         Raises:
             InputError: In one line, naming the key, its value and the nearest valid key.
         """
-        from wsss.config.loading import parse_settings
-
         return parse_settings(cls, value)

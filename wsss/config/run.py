@@ -10,6 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from wsss.config import aalr, rounds, stages
 from wsss.config.base import Settings
 from wsss.config.data import AnyData
+from wsss.config.files import deep_merge
+from wsss.config.parsing import parse_settings
 
 SHARED_SECTIONS = ("index", "saliency", "report")
 """Stages that exist once per run, so that no variant has settings of its own for them."""
@@ -102,15 +104,15 @@ class Config(Settings):
                 "labels are updated from CAMs, which a network without classification does not have: set "
                 "train_auxsegnet.network.classification, or `auxsegnet: {rounds: 1, last_labels: false}`"
             )
-        for name in self.train_segmenter.labels:
+        for name in self.train_segmenter.label_sets:
             found = re.match(r"auxsegnet(?:_round(\d+))?", name)
             if found and "auxsegnet" not in self.methods:
-                raise ValueError(f"train_segmenter.labels names `{name}`: add `auxsegnet` to `methods`")
+                raise ValueError(f"train_segmenter.label_sets names `{name}`: add `auxsegnet` to `methods`")
             if name.startswith("aalr") and "aalr" not in self.methods:
-                raise ValueError(f"train_segmenter.labels names `{name}`: add `aalr` to `methods`")
+                raise ValueError(f"train_segmenter.label_sets names `{name}`: add `aalr` to `methods`")
             if found and int(found[1] or 1) > last:
                 raise ValueError(
-                    f"train_segmenter.labels names `{name}`, but the last labels are those of round {last}: raise "
+                    f"train_segmenter.label_sets names `{name}`, but the last labels are those of round {last}: raise "
                     "`auxsegnet.rounds`, or set `auxsegnet.last_labels`"
                 )
         return self
@@ -121,8 +123,6 @@ class Config(Settings):
         Raises:
             InputError: If an override is not a valid setting.
         """
-        from wsss.config.loading import deep_merge, parse_settings
-
         if not name:
             return self
         base = self.model_dump(mode="json", exclude={"variants"})

@@ -87,7 +87,7 @@ class SeedLabels(Settings):
 class TrainSegmenter(Training):
     """A standard segmentation network, fully supervised by pseudo labels."""
 
-    labels: tuple[str, ...] = ("seeds",)
+    label_sets: tuple[str, ...] = ("seeds",)
     """One network is trained on each of these: `seeds`, `masks` (the true masks: the fully supervised reference),
     `auxsegnet_round1`, ... (labels that AuxSegNet has updated once, ...), `auxsegnet` (the last of these), `aalr`
     (labels of AA&LR), or the name of a label set with `_self` appended (labels predicted by the network trained on
@@ -101,19 +101,19 @@ class TrainSegmenter(Training):
     """Dilations of the head, for stride 16 (DeepLabV3, Chen et al. 2017)."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
-    @field_validator("labels", mode="before")
+    @field_validator("label_sets", mode="before")
     @classmethod
-    def _one_or_many(cls, labels: object) -> object:
-        return (labels,) if isinstance(labels, str) else labels
+    def _one_or_many(cls, label_sets: object) -> object:
+        return (label_sets,) if isinstance(label_sets, str) else label_sets
 
-    @field_validator("labels")
+    @field_validator("label_sets")
     @classmethod
-    def _known(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        for name in labels:
+    def _known(cls, label_sets: tuple[str, ...]) -> tuple[str, ...]:
+        for name in label_sets:
             if not re.fullmatch(r"masks|(seeds|aalr|auxsegnet(_round[1-9]\d*)?)(_self)*", name):
                 known = "`seeds`, `masks`, `auxsegnet`, `auxsegnet_round1` or `aalr`"
                 raise ValueError(f"unknown label set `{name}`: use {known}; all but `masks` also with `_self`")
-        return labels
+        return label_sets
 
 
 class SegmenterLabels(Settings):

@@ -86,7 +86,7 @@ class _TrueMasks(Labels):
 
     def check(self) -> None:
         if not self.ids:
-            raise InputError(f"{self._place}: no training image has a mask; take `labels: seeds` for train_segmenter")
+            raise InputError(f"{self._place}: no training image has a mask; set train_segmenter.label_sets to `seeds`")
         super().check()
 
     def _read(self, image_id: str) -> np.ndarray:
