@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from wsss.cli.app import app
 from wsss.cli.options import named_paths
-from wsss.config import STAGE_SETTINGS
+from wsss.pipeline.stages import STAGES
 
 PROGRAM = "from wsss.cli import main; main()"
 SLEEPING = """
@@ -94,11 +94,11 @@ print([name for name in ("torch", "lightning", "numpy", "h5py", "skimage") if na
     heavy, seconds = result.stdout.splitlines()[-1].rsplit(" ", 1)
     assert heavy == "[]"
     assert float(seconds) < 1
-    for command in (*STAGE_SETTINGS, "check", "schema", "convert_weights", "summary", "study"):
+    for command in (*STAGES, "check", "schema", "convert_weights", "summary", "study"):
         assert f" {command} " in result.stdout
 
 
-@pytest.mark.parametrize("stage", STAGE_SETTINGS)
+@pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_is_a_command_with_the_common_options(stage: str):
     text = CliRunner().invoke(app, [stage, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
     for option in ("settings", "output", "run", "variant", "seed", "code", "device", "workers", "threads", "log"):

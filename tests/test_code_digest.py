@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wsss.code_digest import LEFT_OUT, code_digests, stage_modules
-from wsss.config import STAGE_SETTINGS
+from wsss.code_digest import LEFT_OUT, code_digests, code_modules
+from wsss.pipeline.code import all_modules
 
 PACKAGE = {
     "__init__.py": '__version__ = "1"',
@@ -66,12 +66,21 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "wsss"
 
 
+def start(stage: str) -> tuple[str]:
+    return (f"wsss.stages.{stage}",)
+
+
+def digests(stages: list[str], root: Path, cache: Path | None = None) -> dict[str, str]:
+    found = code_digests([start(stage) for stage in stages], root, cache)
+    return {stage: found[start(stage)] for stage in stages}
+
+
 def code_digest(stage: str, root: Path) -> str:
-    return code_digests([stage], root)[stage]
+    return digests([stage], root)[stage]
 
 
 def modules(stage: str, root: Path) -> set[str]:
-    return {name.removeprefix("wsss.") for name in stage_modules(stage, root)}
+    return {name.removeprefix("wsss.") for name in code_modules(start(stage), root)}
 
 
 def test_imports_are_followed_to_where_a_name_is_defined(root: Path):
@@ -126,34 +135,34 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-NETWORKS = {
-    *("train_classifier", "cams", "train_auxsegnet", "update_labels", "train_aalr", "aalr_labels"),
-    *("train_segmenter", "segmenter_labels", "predict"),
-}
+TRAININGS = {"train_classifier", "train_auxsegnet", "train_aalr", "train_segmenter"}
+PREDICTIONS = {"predict train_auxsegnet", "predict train_aalr", "predict train_segmenter"}
 RERUNS = {
-    # module -> the stages that run again when its code changes
+    # module -> the jobs that run again when its code changes; of predictions by the stage that trained the network
     "wsss.data.sources.voc": {"index"},
     "wsss.data.demo.scenes": {"index"},
     "wsss.ops.saliency": {"saliency"},
     "wsss.ops.pseudo_labels": {"seed_labels", "update_labels", "segmenter_labels"},
     "wsss.ops.saliency_labels": {"update_labels"},
-    "wsss.ops.crf": {"predict", "update_labels", "segmenter_labels", "aalr_labels"},
+    "wsss.ops.crf": {*PREDICTIONS, "update_labels", "segmenter_labels", "aalr_labels"},
     "wsss.ops.online_masks": {"train_aalr", "aalr_labels"},
-    "wsss.training.trainer": {"train_classifier", "train_auxsegnet", "train_aalr", "train_segmenter"},
+    "wsss.training.trainer": TRAININGS,
     "wsss.training.aalr": {"train_aalr"},
     "wsss.training.auxsegnet": {"train_auxsegnet"},
     "wsss.training.label_losses": {"train_auxsegnet", "train_aalr"},
-    "wsss.models.segmenter": NETWORKS,
-    "wsss.models.auxsegnet": NETWORKS,
-    "wsss.models.aalr": NETWORKS,
+    "wsss.models.classifier": {"train_classifier", "cams"},
+    "wsss.models.segmenter": {"train_segmenter", "segmenter_labels", "predict train_segmenter"},
+    "wsss.models.auxsegnet": {"train_auxsegnet", "update_labels", "predict train_auxsegnet"},
+    "wsss.models.aalr": {"train_aalr", "aalr_labels", "predict train_aalr"},
     "wsss.stages.labels": {"train_auxsegnet", "train_segmenter"},
     "wsss.stages.train_auxsegnet": {"train_auxsegnet"},
     "wsss.stages.update_labels": {"update_labels"},
-    "wsss.report.rounds": {"report"},
+    "wsss.report.auxsegnet": {"report"},
+    "wsss.report.aalr": {"report"},
     "wsss.config.rounds": set(),
     "wsss.config.aalr": set(),
     "wsss.config.label_losses": set(),
-    "wsss.store": set(STAGE_SETTINGS),
+    "wsss.store": set(all_modules()),
     "wsss.stages.evaluate": {"evaluate"},
     "wsss.stages.report": {"report"},
     "wsss.report.evaluations": {"report"},
@@ -161,45 +170,46 @@ RERUNS = {
     "wsss.config.stages": set(),
     "wsss.progress": set(),
     "wsss.plan.plan": set(),
+    "wsss.pipeline.stages": set(),
 }
 
 
 @cache
-def modules_of(stage: str) -> list[str]:
-    return stage_modules(stage)
+def modules_of(job: str) -> list[str]:
+    return code_modules(all_modules()[job])
 
 
 @pytest.mark.parametrize("module", RERUNS)
-def test_which_module_runs_which_stages_again(module: str):
+def test_which_module_runs_which_jobs_again(module: str):
     path = Path(__file__).parents[1].joinpath(*module.split("."))
     assert path.with_suffix(".py").is_file()
-    assert {stage for stage in STAGE_SETTINGS if module in modules_of(stage)} == RERUNS[module]
+    assert {job for job in all_modules() if module in modules_of(job)} == RERUNS[module]
 
 
-@pytest.mark.parametrize("stage", STAGE_SETTINGS)
-def test_every_stage_is_its_own_module(stage: str):
-    found = modules_of(stage)
-    assert f"wsss.stages.{stage}" in found
+@pytest.mark.parametrize("job", all_modules())
+def test_every_stage_is_its_own_module(job: str):
+    found = modules_of(job)
+    assert f"wsss.stages.{job.split()[0]}" in found
     assert not [name for name in found if name.startswith(LEFT_OUT)]
 
 
 def test_the_cache_changes_nothing_but_the_time(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     cache, stages = tmp_path / "folder" / "cache.json", ["first", "second", "third"]
-    fresh = code_digests(stages, root)
-    assert code_digests(stages, root, cache) == fresh
+    fresh = digests(stages, root)
+    assert digests(stages, root, cache) == fresh
     edit(root / "data/reading.py", "pass", "return 1")
-    changed = code_digests(stages, root, cache)
-    assert changed == code_digests(stages, root)
+    changed = digests(stages, root, cache)
+    assert changed == digests(stages, root)
     assert changed["first"] != fresh["first"]
     with monkeypatch.context() as patch:
         patch.setattr("wsss.code_digest._parse", None)
-        assert code_digests(stages, root, cache) == changed
+        assert digests(stages, root, cache) == changed
     cache.write_text("{damaged")
-    assert code_digests(stages, root, cache) == changed
+    assert digests(stages, root, cache) == changed
 
 
 def test_it_takes_no_time(tmp_path: Path):
-    code_digests(STAGE_SETTINGS, cache=tmp_path / "cache.json")
+    code_digests(all_modules().values(), cache=tmp_path / "cache.json")
     start = time.process_time()
-    code_digests(STAGE_SETTINGS, cache=tmp_path / "cache.json")
+    code_digests(all_modules().values(), cache=tmp_path / "cache.json")
     assert time.process_time() - start < 0.2

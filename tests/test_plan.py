@@ -12,7 +12,8 @@ import pytest
 
 from wsss.config import load_config
 from wsss.errors import InputError
-from wsss.plan import Artifact, Plan, folder_fingerprint, missing_source, source_files, source_folders
+from wsss.pipeline.artifact import Artifact
+from wsss.plan import Plan, folder_fingerprint, missing_source, source_files, source_folders
 
 
 def plan(**sections: Any) -> Plan:
@@ -104,7 +105,7 @@ def test_networks_are_shared_by_label_set():
 def test_self_training_brings_the_networks_that_it_is_made_from():
     found = plan(train_segmenter={"label_sets": ["seeds_self_self"]})
     assert paths(found, "train_segmenter") == [
-        f"segmenter/{method}/model.ckpt" for method in ("seeds", "seeds_self", "seeds_self_self")
+        f"segmenter/{name}/model.ckpt" for name in ("seeds", "seeds_self", "seeds_self_self")
     ]
     assert paths(found, "segmenter_labels") == ["segmenter/seeds/labels.h5", "segmenter/seeds_self/labels.h5"]
     assert paths(found, "predict") == ["predictions/val/segmenter_seeds_self_self--single.h5"]
@@ -141,7 +142,7 @@ def test_aalr_alone_needs_nothing_of_the_seeds():
     assert paths(found, "predict") == [f"predictions/val/{model}--single.h5" for model in ("aalr", "segmenter_aalr")]
     assert list(found.used("labels", "", 0)) == ["aalr"]
     assert list(found.inputs(Artifact("train_aalr"))) == ["index"]
-    labels = found.inputs(Artifact("train_segmenter", method="aalr"))["labels"]
+    labels = found.inputs(Artifact("train_segmenter", label_set="aalr"))["labels"]
     assert found.path(labels) == "results/x/aalr/labels.h5"
     predicted = Artifact("predict", model="aalr", split="val", protocol="single")
     assert found.path(found.inputs(predicted)["model"]) == "results/x/aalr/model.ckpt"
@@ -293,7 +294,7 @@ def test_saliency_is_left_out_where_nothing_uses_it():
 def test_settings_are_narrowed_to_the_artifact():
     one = plan(train_segmenter={"label_sets": ["seeds"]})
     two = plan(train_segmenter={"label_sets": ["seeds", "masks"]}, predict={"protocols": {"flip": {"flip": True}}})
-    network = Artifact("train_segmenter", method="seeds")
+    network = Artifact("train_segmenter", label_set="seeds")
     assert one.settings(network) == two.settings(network)
     assert json.loads(one.settings(network).canonical_json())["label_sets"] == ["seeds"]
     asked = two.settings(Artifact("predict", model="segmenter_seeds", split="val", protocol="flip"))
@@ -303,10 +304,10 @@ def test_settings_are_narrowed_to_the_artifact():
 def test_wildcards_know_every_name():
     protocols = {"protocols": {"a+b": {}}}
     found = plan(train_segmenter={"label_sets": ["masks"]}, predict=protocols, seeds=[0, 1]).wildcards()
-    assert found["method"] == "masks"
+    assert found["label_set"] == "masks"
     assert found["protocol"] == r"a\+b"
     assert found["seed"] == "0|1"
-    assert plan(train_segmenter={"label_sets": []}).wildcards()["method"] == "(?!)"
+    assert plan(train_segmenter={"label_sets": []}).wildcards()["label_set"] == "(?!)"
 
 
 @pytest.mark.parametrize("name", ["a/b", "a--b", "", ".hidden", "a b"])

@@ -16,9 +16,10 @@ from wsss.config import Evaluate, Report
 from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.ops.palette import voc_palette
+from wsss.pipeline.names import label_words
 from wsss.report.charts import Bar, bar_chart
 from wsss.report.curves import curve_charts, training_chart, trainings_of
-from wsss.report.evaluations import by_variant, label_words, load_evaluation, of_aalr, spread
+from wsss.report.evaluations import by_variant, load_evaluation, method_of_record, spread
 from wsss.report.gallery import Gallery, Sample, Tile, choose
 from wsss.report.sheets import contact_sheet, one_page
 from wsss.report.tiles import Tiles
@@ -288,12 +289,18 @@ def test_bars_are_as_long_as_their_numbers():
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        ({"name": "aalr"}, True),
-        ({"name": "val/aalr--single", "model": "aalr"}, True),
-        ({"name": "val/segmenter_aalr--single", "model": "segmenter_aalr"}, True),
-        ({"name": "auxsegnet_round1"}, False),
-        ({"name": "val/segmenter_seeds--single", "model": "segmenter_seeds"}, False),
+        ({"name": "aalr"}, "aalr"),
+        ({"name": "val/aalr--single", "model": "aalr"}, "aalr"),
+        ({"name": "val/segmenter_aalr--single", "model": "segmenter_aalr"}, "aalr"),
+        ({"name": "auxsegnet_round1"}, "auxsegnet"),
+        (
+            {"name": "val/segmenter_auxsegnet_round1_self--single", "model": "segmenter_auxsegnet_round1_self"},
+            "auxsegnet",
+        ),
+        ({"name": "seeds_self"}, ""),
+        ({"name": "val/segmenter_seeds--single", "model": "segmenter_seeds"}, ""),
+        ({"name": "val/theirs--imported", "model": "theirs"}, ""),
     ],
 )
-def test_what_comes_of_aalr_is_told_apart(record, expected):
-    assert of_aalr(record) is expected
+def test_a_record_names_the_method_that_it_comes_of(record, expected):
+    assert method_of_record(record) == expected

@@ -9,8 +9,8 @@ import pytest
 from tests.stages.evaluated import Run, artifact, make_run, perfect_maps, write_prediction
 from wsss.config import AalrLabels, Evaluate, Report
 from wsss.context import RunContext
+from wsss.report.aalr import quality_chart, reassigned_chart
 from wsss.report.curves import Training
-from wsss.report.masks import quality_chart, reassigned_chart
 from wsss.stages.evaluate import evaluate
 from wsss.stages.report import report
 

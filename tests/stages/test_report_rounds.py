@@ -13,8 +13,8 @@ from PIL import Image
 from tests.stages.evaluated import Run, make_run, perfect_maps, write_labels, write_prediction
 from wsss.config import Evaluate, Report
 from wsss.context import RunContext
+from wsss.report.auxsegnet import rounds_chart, rounds_of, rounds_table
 from wsss.report.evaluations import load_evaluation
-from wsss.report.rounds import rounds_chart, rounds_of, rounds_table
 from wsss.stages.evaluate import evaluate
 from wsss.stages.report import report
 

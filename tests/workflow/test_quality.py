@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.workflow.conftest import DATA, PROJECT, Project
 from wsss.cli.schema import schema_text
-from wsss.config import STAGE_SETTINGS
+from wsss.pipeline.stages import STAGES
 
 MEASURE = """
 import json, sys, time
@@ -52,7 +52,7 @@ def test_the_demo_shows_every_section():
     import yaml
 
     shown = yaml.safe_load((PROJECT / "config.yaml").read_text())
-    sections = {"data" if stage == "index" else stage for stage in STAGE_SETTINGS}
+    sections = {"data" if stage == "index" else stage for stage in STAGES}
     others = {"run", "seeds", "rerun_on_code_change", "runtime", "methods", "auxsegnet", "variants"}
     assert sections | others == set(shown)
     assert len((PROJECT / "Snakefile").read_text().splitlines()) < 40

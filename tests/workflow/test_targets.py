@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.workflow.conftest import DATA, VARIANTS, Project
-from wsss.config import STAGE_SETTINGS
+from wsss.pipeline.stages import STAGES
 
 CLASSIFIER = {"index.h5", "classifier/model.ckpt"}
 CAMS = CLASSIFIER | {"cams.h5"}
@@ -106,7 +106,7 @@ def test_of_variants_and_seeds(project: Project, targets: str):
 
 def test_every_stage_has_a_target_that_no_wildcard_spoils(project: Project):
     names = project.snakemake("--list-target-rules", project.config(data=DATA, **VARIANTS)).stdout.split()
-    assert {f"all_{stage}" for stage in STAGE_SETTINGS} <= set(names)
+    assert {f"all_{stage}" for stage in STAGES} <= set(names)
     assert "cams" not in names
 
 

@@ -15,6 +15,7 @@ from wsss.pipeline.stages import STAGES
 from wsss.report.charts import REFERENCE, TRAIN, VAL, Line, line_chart
 from wsss.report.evaluations import Evaluation
 
+CURVES = "curves.csv"
 VALIDATED = {"map": "validation mAP", "miou": "validation mIoU"}
 """Columns that are shares; all others but those of `_PLACES` are losses."""
 TONES = ("#4f6f52", "#8d3b72", "#1f7a8c", "#7a6a00", "#a8480f", "#5b6472")
@@ -44,16 +45,23 @@ def trainings_of(evaluation: Evaluation) -> list[Training]:
     A training that belongs to another variant, because the two share it, has its curves there. Networks that the
     evaluation does not know are of earlier settings, and left out.
     """
-    folder = evaluation.path.parent.parent
-    known = _known(evaluation)
+    folder, known = evaluation.path.parent.parent, _known(evaluation)
     found = []
     for stage in (name for name, entry in STAGES.items() if entry.network):
-        paths = {artifact_at(path.relative_to(folder).as_posix()): path.parent for path in folder.glob(glob_of(stage))}
+        checkpoint = Path(glob_of(stage))
+        paths = {
+            _training(path, folder, checkpoint.name): path for path in folder.glob(f"{checkpoint.parent}/{CURVES}")
+        }
         there = [item for item in paths if item in known and item is not None]
         for artifact in sorted(there, key=lambda item: (item.round, item.label_set)):
-            place = paths[artifact]
-            found.append(Training(_title(artifact), _read(place / "curves.csv"), _read(place / "epochs.csv")))
+            path = paths[artifact]
+            found.append(Training(_title(artifact), _read(path), _read(path.with_name("epochs.csv"))))
     return [training for training in found if training.rows]
+
+
+def _training(curves: Path, folder: Path, checkpoint: str) -> Artifact | None:
+    """The checkpoint that lies beside curves."""
+    return artifact_at(curves.with_name(checkpoint).relative_to(folder).as_posix())
 
 
 def _known(evaluation: Evaluation) -> set[Artifact]:

@@ -85,6 +85,11 @@ class MethodPart:
     sheet: Sheet | None = None
     overview: Callable[[Evaluation], dict[str, Any]] = lambda evaluation: {}
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its files in the folder `report`."""
+        return (self.file, *([self.sheet.file] if self.sheet is not None else []))
+
 
 @cache
 def method_parts() -> dict[str, MethodPart]:

@@ -51,8 +51,9 @@ FIGURES = (
     "curves.svg",
     "numbers.html",
     "sheets",
+    *(file for part in method_parts().values() for file in part.files),
 )
-"""What lies in the folder `report` beside the pictures of methods; `sheets` is a folder itself."""
+"""Everything in the folder `report`; `sheets` is a folder itself."""
 LONGEST = 400
 """Longest side of a picture on the page, in pixels."""
 SHEETS = {
