@@ -14,9 +14,9 @@ from wsss.cli.study import collect_rows
 from wsss.config import AalrLabels, Evaluate, TrainAalr
 from wsss.context import RunContext
 from wsss.errors import InputError
+from wsss.files import write_csv, write_json
 from wsss.stages.evaluate import evaluate
 from wsss.training.checkpoint import build_model, save_model
-from wsss.training.files import write_csv, write_json
 
 BACKBONE = {"name": "test_resnet", "weights": "none", "output_stride": 32}
 SETTINGS: dict[str, Any] = {"backbone": BACKBONE, "network": {"channels": 4}, "measure_masks": True}

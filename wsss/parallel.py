@@ -17,15 +17,15 @@ from typing import Any, TypeVar
 
 from wsss.errors import InputError
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def map_in_processes(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, what: str, in_flight: int = 0
-) -> Iterator[Result]:
+    function: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int, what: str, in_flight: int = 0
+) -> Iterator[_Result]:
     """Yields `function(item)` for every item, in order, from `workers` processes; 0 works in this one.
 
     Where nothing else is said, about three items per worker are in flight, however many there are. An exception of the
@@ -59,13 +59,13 @@ def map_in_processes(
 
 
 def map_in_threads(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
     *,
     workers: int,
     in_flight: int,
     torch_threads: int | None = None,
-) -> Iterator[Result]:
+) -> Iterator[_Result]:
     """Yields `function(item)` for every item, in order, from threads; for work that releases the interpreter's lock.
 
     Args:
@@ -99,9 +99,9 @@ def _torch_threads(count: int | None) -> Iterator[Callable[[], None] | None]:
 
 
 def _map_in_order(
-    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, in_flight: int
-) -> Iterator[Result]:
-    futures: deque[Future[Result]] = deque()
+    pool: Executor, function: Callable[[_Item], _Result], items: Iterable[_Item], *, in_flight: int
+) -> Iterator[_Result]:
+    futures: deque[Future[_Result]] = deque()
     for item in items:
         futures.append(pool.submit(function, item))
         if len(futures) >= in_flight:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from wsss.config import Augmentation
-from wsss.data.transforms import IGNORE, PAD_COLOR, JointAugmentation, resize_labels
+from wsss.data.transforms import PAD_COLOR, JointAugmentation, resize_labels
+from wsss.label_values import IGNORE_INDEX
 
 STILL = {"scale": (1.0, 1.0), "flip": 0.0, "color_jitter": (0, 0, 0, 0)}
 
@@ -29,13 +30,13 @@ def test_everything_has_the_size_of_the_crop(size: tuple[int, int], seed: int) -
     assert found["images"].shape == (3, 40, 40)
     assert found["labels"].shape == found["saliency"].shape == (40, 40)
     assert {value.dtype for value in found.values()} == {torch.uint8}
-    assert set(found["labels"].unique().tolist()) <= {1, 2, IGNORE}
+    assert set(found["labels"].unique().tolist()) <= {1, 2, IGNORE_INDEX}
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_labels_stay_on_their_pixels(seed: int) -> None:
     found = augment(seed, scale=(0.6, 2.5), color_jitter=(0, 0, 0, 0))
-    inside = found["labels"] != IGNORE
+    inside = found["labels"] != IGNORE_INDEX
     bright = found["images"][0] > 127
     # only the blurred borders of squares can differ: half a pixel on either side
     assert (bright == (found["labels"] == 2))[inside].float().mean() > 0.93
@@ -62,10 +63,10 @@ def test_without_changes_the_crop_is_a_part_of_the_image() -> None:
 
 def test_padding_is_ignored_and_of_the_mean_colour() -> None:
     found = augment(size=(24, 60), **STILL)
-    padding = found["labels"] == IGNORE
+    padding = found["labels"] == IGNORE_INDEX
     assert int(padding.sum()) == 16 * 40
     assert (found["images"].permute(1, 2, 0)[padding] == torch.tensor(PAD_COLOR, dtype=torch.uint8)).all()
-    assert (found["saliency"][padding] == IGNORE).all()
+    assert (found["saliency"][padding] == IGNORE_INDEX).all()
     assert set(found["saliency"][~padding].tolist()) == {0, 1}
     parity = augment(size=(24, 60), **STILL, padding="background")
     assert (parity["labels"][padding] == 0).all()
@@ -75,7 +76,7 @@ def test_padding_is_ignored_and_of_the_mean_colour() -> None:
 
 def test_padding_keeps_its_colour_under_jitter() -> None:
     found = augment(size=(24, 60), color_jitter=(0.9, 0.9, 0.9, 0.5))
-    padding = found["labels"] == IGNORE
+    padding = found["labels"] == IGNORE_INDEX
     assert (found["images"].permute(1, 2, 0)[padding] == torch.tensor(PAD_COLOR, dtype=torch.uint8)).all()
 
 
@@ -133,7 +134,7 @@ def test_inside_is_where_the_photograph_lies(size: tuple[int, int]) -> None:
     augmentation = JointAugmentation(Augmentation.parse({"crop_size": 40, "scale": (0.5, 1.5)}))
     found = augmentation(np.random.default_rng(1), image, labels=labels, inside=True)
     assert found["inside"].dtype == torch.bool
-    assert torch.equal(found["inside"], found["labels"] != IGNORE)
+    assert torch.equal(found["inside"], found["labels"] != IGNORE_INDEX)
     assert "inside" not in augmentation(np.random.default_rng(1), image)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wsss.ops.palette import IGNORE_COLOR, PALETTES, color_blind_palette, colorize, voc_palette
+from wsss.ops.palette import PALETTES, color_blind_palette, voc_palette
 
 
 def test_voc_palette_is_that_of_the_development_kit():
@@ -49,12 +49,3 @@ def test_twenty_classes_can_be_told_apart(matrix, apart):
     seen = seen_by(color_blind_palette()[:21].astype(float), matrix)
     distances = np.linalg.norm(seen[:, None] - seen[None], axis=2) + np.eye(21) * 1000
     assert distances.min() > apart
-
-
-def test_ignored_pixels_are_striped_and_others_are_not():
-    labels = np.full((16, 16), 255, np.uint8)
-    labels[:8] = 3
-    colored = colorize(labels, voc_palette())
-    assert (colored[:8] == voc_palette()[3]).all()
-    assert len({tuple(color) for color in colored[8:].reshape(-1, 3).tolist()}) == 2
-    assert IGNORE_COLOR in {tuple(color) for color in colored[8:].reshape(-1, 3).tolist()}

@@ -10,7 +10,7 @@ from tests.stages.evaluated import Run, artifact, make_run, perfect_maps, write_
 from wsss.config import AalrLabels, Evaluate, Report
 from wsss.context import RunContext
 from wsss.report.aalr import quality_chart, reassigned_chart
-from wsss.report.curves import Training
+from wsss.report.curves import TrainingCurves
 from wsss.stages.evaluate import evaluate
 from wsss.stages.report import report
 
@@ -90,7 +90,7 @@ def test_charts_have_a_point_for_every_epoch_that_has_a_number() -> None:
         {"epoch": 1.0, "mask_coverage": 0.5, "reassigned": 0.02, "reassigned cat": 0.15},
         {"epoch": 2.0, "mask_coverage": 0.6, "reassigned": 0.04},
     )
-    training = Training("AA&LR", (), rows)
+    training = TrainingCurves("AA&LR", (), rows)
     quality, reassigned = quality_chart(training, 860), reassigned_chart(training, 860)
     assert quality is not None
     assert quality.count("<circle") == 2
@@ -98,4 +98,8 @@ def test_charts_have_a_point_for_every_epoch_that_has_a_number() -> None:
     assert reassigned.count("<circle") == 2 + 1
     # the axis ends at a round share above 15 %
     assert ">20<" in reassigned
-    assert quality_chart(Training("Classifier", ()), 860) is reassigned_chart(Training("Classifier", ()), 860) is None
+    assert (
+        quality_chart(TrainingCurves("Classifier", ()), 860)
+        is reassigned_chart(TrainingCurves("Classifier", ()), 860)
+        is None
+    )

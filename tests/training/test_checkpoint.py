@@ -72,7 +72,7 @@ def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("wsss.training.files.os.fsync", fail)
+    monkeypatch.setattr("wsss.files.os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         save(tmp_path / "model.ckpt")
     assert list(tmp_path.iterdir()) == []

@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Saliency = Annotated[Path | None, typer.Option(metavar="FILE", help="Artifact of stage saliency.")]
+SaliencyFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Artifact of stage saliency.")]
 NamedLabels = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="A label set; may be repeated.")]
 NamedPredictions = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="Predictions; may be repeated.")]
 
@@ -75,7 +75,7 @@ def evaluate(
     call: StageCall,
     index: Index,
     output: Output,
-    saliency: Saliency = None,
+    saliency: SaliencyFile = None,
     cams: Annotated[Path | None, typer.Option(metavar="FILE", help="Artifact of stage cams.")] = None,
     labels: NamedLabels = [],  # noqa: B006 - typer never changes it
     predictions: NamedPredictions = [],  # noqa: B006
@@ -91,7 +91,7 @@ def report(
     index: Index,
     evaluation: Annotated[list[Path], typer.Option(metavar="FILE", help="A metrics.json; may be repeated.")],
     output: Output,
-    saliency: Saliency = None,
+    saliency: SaliencyFile = None,
 ) -> None:
     """Write the page and the pictures of a run, of one or several branches."""
     call.run(index=index, evaluations=evaluation, saliency=saliency, output=output)

@@ -16,18 +16,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from wsss.errors import InputError
+from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import indexed_picture
 from wsss.pipeline.names import MASKS
 from wsss.progress import track
 from wsss.store import ArtifactReader
 
-IGNORED = 255
 LABEL_KINDS = ("segmentation", *MASKS)
 """Arrays of label values; all others are soft."""
 
 
 @dataclass
-class Counted:
+class CountedKind:
     """What was counted over the images of one kind.
 
     Attributes:
@@ -62,7 +62,7 @@ class Counted:
     @property
     def coverage(self) -> float:
         """Share of pixels that are not 255."""
-        return float(1 - self.pixels[IGNORED] / max(self.pixels.sum(), 1))
+        return float(1 - self.pixels[IGNORE_INDEX] / max(self.pixels.sum(), 1))
 
 
 def inspect_artifact(path: Path, *, sample: int = 0) -> None:
@@ -84,10 +84,10 @@ def inspect_artifact(path: Path, *, sample: int = 0) -> None:
             _print_kind(console, kind, counted, [str(name) for name in names])
 
 
-def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> Counted:
+def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> CountedKind:
     """Goes through the images of a kind."""
     ids = reader.ids(kind)
-    counted = Counted(images=len(ids))
+    counted = CountedKind(images=len(ids))
     if sample and sample < len(ids):
         ids = [ids[place] for place in np.linspace(0, len(ids) - 1, sample).round().astype(int)]
     for image_id in track(ids, kind, len(ids)):
@@ -102,8 +102,8 @@ def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> Counted:
             pixels = np.bincount(array.ravel(), minlength=256)
             counted.pixels += pixels
             counted.images_of += pixels > 0
-            classes = pixels[1:IGNORED].sum()
-            counted.ignored_only += int(pixels[IGNORED] == array.size)
+            classes = pixels[1:IGNORE_INDEX].sum()
+            counted.ignored_only += int(pixels[IGNORE_INDEX] == array.size)
             counted.background_only += int(classes == 0 and pixels[0] > 0)
         else:
             counted.total += float(array.sum(dtype=np.float64))
@@ -186,7 +186,7 @@ def _print_attributes(console: Console, path: Path, attributes: dict[str, Any]) 
     console.print(table)
 
 
-def _print_kind(console: Console, kind: str, counted: Counted, names: list[str]) -> None:
+def _print_kind(console: Console, kind: str, counted: CountedKind, names: list[str]) -> None:
     looked = "" if counted.looked_at == counted.images else f", {counted.looked_at} looked at"
     console.print(f"[bold]{kind}[/bold]: {counted.images} images{looked}, {counted.dtype}", end="")
     sizes = (" x ".join(map(str, shape)) for shape in (counted.smallest, counted.largest))
@@ -202,7 +202,7 @@ def _print_kind(console: Console, kind: str, counted: Counted, names: list[str])
         console.print("  images per class: " + ", ".join(f"{name} {number}" for name, number in shown), markup=False)
 
 
-def _print_labels(console: Console, counted: Counted, names: list[str]) -> None:
+def _print_labels(console: Console, counted: CountedKind, names: list[str]) -> None:
     console.print(
         f"  coverage {100 * counted.coverage:.1f} % (not 255); {counted.background_only} images hold background only, "
         f"{counted.ignored_only} are 255 everywhere"
@@ -225,6 +225,6 @@ def _print_labels(console: Console, counted: Counted, names: list[str]) -> None:
 
 
 def _name(value: int, names: list[str]) -> str:
-    if value == IGNORED:
+    if value == IGNORE_INDEX:
         return "left out"
     return names[value] if value < len(names) else str(value)

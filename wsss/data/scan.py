@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from wsss.data.images import decoded_size, opened, read_mask
-from wsss.data.sources import Listing, Record
+from wsss.data.sources import ImageRecord, Listing
 from wsss.errors import InputError
+from wsss.label_values import IGNORE_INDEX
 from wsss.progress import Progress
 
 logger = logging.getLogger(__name__)
-IGNORE_INDEX = 255
 DIGEST_BYTES = 16
 
 
@@ -64,7 +64,7 @@ def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
 
 
 def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
-    def scan(record: Record) -> Scan | InputError:
+    def scan(record: ImageRecord) -> Scan | InputError:
         try:
             return _scan(listing.root, record, len(listing.class_names) - 1)
         except InputError as error:
@@ -90,7 +90,7 @@ def _raise_first(problems: Sequence[InputError]) -> None:
         raise InputError(f"{problems[0]}{more}")
 
 
-def _scan(root: Path, record: Record, num_classes: int) -> Scan:
+def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
     path = root / record.image
     content = _read(path)
     with opened(path, content) as image:

@@ -8,10 +8,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
 from wsss.config import Augmentation
+from wsss.label_values import IGNORE_INDEX
 
 PAD_COLOR = (124, 116, 104)
 """The mean colour of ImageNet: close to zero after any backbone's normalisation."""
-IGNORE = 255
 
 
 class JointAugmentation:
@@ -70,7 +70,7 @@ class JointAugmentation:
 
         part, canvas = take(image, InterpolationMode.BILINEAR, PAD_COLOR)
         example = {"images": place(self._jitter(part, generator), canvas)}
-        padding = IGNORE if self._settings.padding == "ignored" else 0
+        padding = IGNORE_INDEX if self._settings.padding == "ignored" else 0
         if inside:
             example["inside"] = torch.zeros(side, side, dtype=torch.bool)
             example["inside"][window[0][1], window[1][1]] = True

@@ -107,7 +107,7 @@ class Sources:
     sweep: bool = True
 
 
-Row = dict[str, Any]
+ImageRow = dict[str, Any]
 
 
 @dataclass
@@ -115,7 +115,7 @@ class Measured:
     """The tallies of some images, and a row per image and evaluated map."""
 
     tallies: dict[Key, Tally] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ImageRow] = field(default_factory=list)
 
     def add(self, key: Key, tally: Tally) -> None:
         """Adds to the tally of one evaluated thing."""
@@ -168,7 +168,7 @@ def _measure_labels(
     labels: np.ndarray,
     sources: Sources,
     truth: np.ndarray | None,
-) -> Row:
+) -> ImageRow:
     dataset = sources.dataset
     try:
         matrix = confusion_matrix(truth, labels, dataset.num_classes, dataset.ignore_index)
@@ -243,7 +243,7 @@ def _measure_cams(measured: Measured, sources: Sources, image_id: str, truth: np
     measured.add(("cams", "cams", "train"), tally)
 
 
-def _row(key: Key, image_id: str) -> Row:
+def _row(key: Key, image_id: str) -> ImageRow:
     kind, name, split = key
     return {"image": image_id, "split": split, "kind": kind, "name": name}
 

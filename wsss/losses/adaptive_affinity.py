@@ -12,6 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from wsss.label_values import IGNORE_INDEX
+
 EdgeSplit = Literal["none", "fg_bg"]
 SMALLEST_PROBABILITY = 1e-4
 """Every argument of the divergence is kept above this, as in the released code."""
@@ -25,7 +27,7 @@ def adaptive_affinity_loss(
     margin: float = 3.0,
     different_weight: float = 2.0,
     edge_split: EdgeSplit = "none",
-    ignore_index: int = 255,
+    ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
     """Pulls pairs of one class together and pushes pairs of two classes apart; both ends of a pair learn.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from wsss.label_values import IGNORE_INDEX
 from wsss.losses.classification import multi_label_soft_margin
 from wsss.losses.saliency import saliency_cross_entropy
 from wsss.losses.segmentation import segmentation_cross_entropy
@@ -26,7 +27,7 @@ def auxsegnet_losses(
     targets: Tensor | None,
     labels: Tensor,
     saliency: Tensor | None,
-    ignore_index: int = 255,
+    ignore_index: int = IGNORE_INDEX,
 ) -> dict[str, Tensor]:
     """Every loss whose prediction is given (AuxSegNet, section 3.4, equations 6 to 8), not weighted.
 

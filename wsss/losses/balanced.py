@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.label_values import IGNORE_INDEX
 
-def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+
+def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
     """The mean cross entropy of background pixels plus the mean of object pixels (RRM, Zhang et al., AAAI 2020).
 
     A group without pixels adds 0: the mean over no pixel, which the released codes take, is not a number.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from wsss.label_values import IGNORE_INDEX
 from wsss.ops.permutohedral import build_lattice
-
-IGNORE = 255
 
 
 def dense_energy_loss(
@@ -18,7 +17,7 @@ def dense_energy_loss(
     *,
     sigma_rgb: float = 15.0,
     sigma_xy: float = 50.0,
-    ignore_index: int = IGNORE,
+    ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
     """-(1/N) sum of S (G A S) over pixels and classes (RRM, Zhang et al., AAAI 2020, released code).
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.label_values import IGNORE_INDEX
+
 Scope = Literal["batch", "image", "ema"]
 SCOPES = ("batch", "image", "ema")
 
@@ -54,7 +56,7 @@ def label_reassign_loss(
     detach_centroids: bool = True,
     memory: Tensor | None = None,
     memory_momentum: float = 0.99,
-    ignore_index: int = 255,
+    ignore_index: int = IGNORE_INDEX,
 ) -> LabelReassignResult:
     """Cross entropy of similarities to class centroids, towards reassigned labels.
 
@@ -115,7 +117,7 @@ def labels_at(labels: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def reassigned_labels(
-    labels: Tensor, result: LabelReassignResult, *, drop: bool = False, ignore_index: int = 255
+    labels: Tensor, result: LabelReassignResult, *, drop: bool = False, ignore_index: int = IGNORE_INDEX
 ) -> Tensor:
     """The labels (N, H, W) with what was reassigned at the resolution of the embeddings laid over them.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.label_values import IGNORE_INDEX
 
-def saliency_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+
+def saliency_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
     """Mean binary cross entropy over the labelled pixels; zero, with zero gradients, where there is none.
 
     Args:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.label_values import IGNORE_INDEX
 
-def segmentation_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = 255) -> Tensor:
+
+def segmentation_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
     """Mean cross entropy over the labelled pixels; zero, with zero gradients, where there is none.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from wsss.errors import InputError
+from wsss.files import replacing
 from wsss.models.mxnet_file import read_params
 from wsss.models.pretrained import read_state
 from wsss.models.resnet38d import ResNet38d
@@ -61,15 +61,11 @@ def convert(source: str | Path, output: str | Path) -> tuple[int, int]:
         InputError: As `read_resnet38d` does; also if the output cannot be written.
     """
     state, output = read_resnet38d(source), Path(output)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, temporary)
-        temporary.replace(output)
+        with replacing(output) as temporary:
+            torch.save(state, temporary)
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     return len(state), sum(value.numel() for name, value in state.items() if not name.endswith(statistics))
 

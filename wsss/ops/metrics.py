@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wsss.label_values import IGNORE_INDEX
+
 _CHUNK = 1 << 20
 """Pixels counted at once, so that a photograph of 8000 px needs no gigabytes."""
 
 
 def confusion_matrix(
-    truth: np.ndarray | None, labels: np.ndarray, num_classes: int, ignore_index: int = 255
+    truth: np.ndarray | None, labels: np.ndarray, num_classes: int, ignore_index: int = IGNORE_INDEX
 ) -> np.ndarray:
     """Counts pixels by true and given label.
 
@@ -146,7 +148,7 @@ def changed_share(labels: np.ndarray, before: np.ndarray) -> float:
     return float(np.mean(labels != before)) if labels.size else 0.0
 
 
-def saliency_histogram(truth: np.ndarray | None, saliency: np.ndarray, ignore_index: int = 255) -> np.ndarray:
+def saliency_histogram(truth: np.ndarray | None, saliency: np.ndarray, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
     """Counts saliency levels inside and outside the foreground.
 
     Args:

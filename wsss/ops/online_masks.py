@@ -15,11 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsss.config import OnlineCrf, OnlineLabels
+from wsss.label_values import IGNORE_INDEX
 from wsss.ops.local_refinement import pamr, par
 from wsss.ops.mean_field import DenseCRF
 from wsss.parallel import map_in_threads
-
-IGNORE = 255
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def online_pseudo_labels(
         large, small = _refined(scores, crops, settings)
         object_place, background = large.argmax(1), small.argmax(1) == 0
         labels = crops.values.gather(1, object_place.flatten(1)).view_as(object_place)
-        labels = torch.where(background, 0, torch.where(object_place > 0, labels, IGNORE))
+        labels = torch.where(background, 0, torch.where(object_place > 0, labels, IGNORE_INDEX))
         confidence = torch.maximum(small[:, 0], large[:, 1:].amax(1))
         seen = torch.cat([scores[:, 1:2], scores[:, 2:]], 1)
         reliable = crops.inside.clone()
@@ -85,16 +84,16 @@ def online_pseudo_labels(
             reliable &= _reliable_by_cam(seen, crops, occurs, settings)
         if settings.reliability in ("both", "refined"):
             reliable &= confidence >= settings.refined_score
-        labels = labels.masked_fill(~reliable, IGNORE)
+        labels = labels.masked_fill(~reliable, IGNORE_INDEX)
         place = torch.where(background, 0, object_place)
-        cam_confidence = seen.gather(1, place[:, None])[:, 0].masked_fill(labels == IGNORE, 0)
+        cam_confidence = seen.gather(1, place[:, None])[:, 0].masked_fill(labels == IGNORE_INDEX, 0)
         size = (images.shape[2], images.shape[3])
         result = OnlinePseudoLabels(
             _at_size(labels, size).to(torch.uint8), _at_size(confidence, size), _at_size(cam_confidence, size)
         )
         if inside is not None:
             # the border of the working resolution may lie within a pixel of the crop
-            result.labels.masked_fill_(~inside, IGNORE)
+            result.labels.masked_fill_(~inside, IGNORE_INDEX)
         return result
 
 

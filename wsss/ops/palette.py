@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from wsss.label_values import IGNORE_INDEX
+
 IGNORE_COLOR = (255, 255, 255)
 IGNORE_STRIPE = (178, 182, 188)
 """255 is drawn as stripes of these two, a pattern that no class has in any palette."""
@@ -70,7 +72,7 @@ def color_blind_palette() -> np.ndarray:
     """
     palette = voc_palette()
     palette[1 : len(_COLOR_BLIND_SAFE) + 1] = _COLOR_BLIND_SAFE
-    palette[255] = IGNORE_COLOR
+    palette[IGNORE_INDEX] = IGNORE_COLOR
     return palette
 
 
@@ -86,24 +88,6 @@ def stripes(height: int, width: int, *, period: int = 8) -> np.ndarray:
     first = (np.arange(height)[:, None] + np.arange(width)[None, :]) % period < period // 2
     colors = np.array([IGNORE_STRIPE, IGNORE_COLOR], np.uint8)
     return colors[first.astype(np.intp)]
-
-
-def colorize(labels: np.ndarray, palette: np.ndarray, *, ignore_index: int = 255, period: int = 8) -> np.ndarray:
-    """A label map in colours, ignored pixels striped.
-
-    Args:
-        labels: (H, W) uint8.
-        palette: (256, 3) uint8.
-        period: Width of a pair of stripes, in pixels.
-
-    Returns:
-        (H, W, 3) uint8.
-    """
-    colored = palette[labels]
-    ignored = labels == ignore_index
-    if ignored.any():
-        colored[ignored] = stripes(*labels.shape, period=period)[ignored]
-    return colored
 
 
 def indexed_picture(labels: np.ndarray) -> Image.Image:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-IGNORE = 255
+from wsss.label_values import IGNORE_INDEX
+
 """Label of pixels that no loss looks at."""
 
 
@@ -59,7 +60,7 @@ def fuse_scores_with_saliency(
     """`fuse_cams_with_saliency` after the strongest class is known: score (H, W) float and label (H, W) uint8."""
     background_limit = cam_threshold if background_cam_threshold is None else background_cam_threshold
     salient = saliency > saliency_threshold
-    result = np.full(saliency.shape, IGNORE, np.uint8)
+    result = np.full(saliency.shape, IGNORE_INDEX, np.uint8)
     foreground = salient & (score > cam_threshold)
     result[foreground] = label[foreground]
     result[~salient & (score <= background_limit)] = 0
@@ -96,7 +97,7 @@ def labels_from_scores(
     """`labels_from_cams` after the strongest class is known: score (H, W) float and label (H, W) uint8."""
     result = np.where(score > cam_threshold, label, 0).astype(np.uint8)
     if background_cam_threshold is not None:
-        result[(score <= cam_threshold) & (score > background_cam_threshold)] = IGNORE
+        result[(score <= cam_threshold) & (score > background_cam_threshold)] = IGNORE_INDEX
     return result
 
 
@@ -117,7 +118,7 @@ def mask_by_saliency(labels: np.ndarray, saliency: np.ndarray, threshold: float)
     if labels.shape != saliency.shape:
         raise ValueError(f"labels and saliency must have one shape, got {labels.shape} and {saliency.shape}")
     agree = (saliency > threshold) == (labels != 0)
-    return np.where(agree, labels, IGNORE).astype(np.uint8)
+    return np.where(agree, labels, IGNORE_INDEX).astype(np.uint8)
 
 
 def strongest_class(cams: np.ndarray, image_labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

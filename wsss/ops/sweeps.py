@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from wsss.label_values import IGNORE_INDEX
 from wsss.ops.metrics import mean, ratio
 
 CAM_THRESHOLDS = np.arange(100, dtype=np.float32) / np.float32(100)
@@ -29,7 +30,7 @@ def seed_counts(
     saliency: np.ndarray | None,
     truth: np.ndarray | None,
     size: tuple[int, int],
-    ignore_index: int = 255,
+    ignore_index: int = IGNORE_INDEX,
 ) -> dict[int, np.ndarray]:
     """Counts the pixels of one image by strongest class, its correctness, saliency and strength.
 

@@ -7,7 +7,7 @@ from html import escape
 from statistics import mean
 
 from wsss.report.charts import INK, NARROW, REFERENCE, TRAIN, VAL, WIDE, Line, line_chart, picture
-from wsss.report.curves import TONES, Training, axis_limit, columns_of, epoch_ticks, titled_trainings
+from wsss.report.curves import TONES, TrainingCurves, axis_limit, columns_of, epoch_ticks, titled_trainings
 from wsss.report.gallery import Gallery
 from wsss.report.layout import for_both_widths
 from wsss.report.method_parts import Look, MethodPart, Variants
@@ -41,14 +41,14 @@ def mask_charts(variants: Variants, width: int) -> list[tuple[str, str]]:
     return charts
 
 
-def quality_chart(training: Training, width: int) -> str | None:
+def quality_chart(training: TrainingCurves, width: int) -> str | None:
     """Coverage and, where true masks were counted, precision and mIoU, before and after reassignment."""
     found = [(label, _points(training, name), color, dashed) for name, label, color, dashed in QUALITY]
     lines = [Line(label, points, color, dashed) for label, points, color, dashed in found if points]
     return _chart(training, lines, width, "labels that it learned from, percent") if lines else None
 
 
-def reassigned_chart(training: Training, width: int) -> str | None:
+def reassigned_chart(training: TrainingCurves, width: int) -> str | None:
     """The share of labels that changed: of all, and of the classes that lost most."""
     total = _points(training, REASSIGNED)
     if not total:
@@ -68,14 +68,14 @@ def reassigned_chart(training: Training, width: int) -> str | None:
 
 
 def _chart(
-    training: Training, lines: Sequence[Line], width: int, words: str, y_ticks: Sequence[tuple[float, str]] = ()
+    training: TrainingCurves, lines: Sequence[Line], width: int, words: str, y_ticks: Sequence[tuple[float, str]] = ()
 ) -> str:
     ticks = epoch_ticks(training.epochs[-1]["epoch"])
     title = f"{training.title}: {words}"
     return line_chart(lines, width=width, title=title, x_label="epoch", ticks=ticks, y_ticks=y_ticks)
 
 
-def _points(training: Training, name: str) -> list[tuple[float, float]]:
+def _points(training: TrainingCurves, name: str) -> list[tuple[float, float]]:
     """Place on the axis and value of every epoch that has one."""
     return [(row["epoch"] / training.epochs[-1]["epoch"], row[name]) for row in training.epochs if name in row]
 

@@ -13,7 +13,7 @@ from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.names import label_set, model
 from wsss.report.charts import TRAIN, VAL, WIDE, Line, line_chart, picture
 from wsss.report.evaluations import Evaluation, Record, identity, spread, title
-from wsss.report.gallery import Column, Gallery, artifacts_of, draw_gallery
+from wsss.report.gallery import Gallery, PictureColumn, artifacts_of, draw_gallery
 from wsss.report.layout import both_widths, split
 from wsss.report.method_parts import Look, MethodPart, Sheet, Variants
 from wsss.report.pictures import gallery_section
@@ -158,16 +158,16 @@ def rounds_gallery(dataset: Dataset, variants: Variants, saliency: Path | None, 
 def _gallery(
     dataset: Dataset, evaluation: Evaluation, sets: Sequence[tuple[Record, Path]], saliency: Path | None, look: Look
 ) -> Gallery:
-    columns = [Column("photograph", "photograph")]
+    columns = [PictureColumn("photograph", "photograph")]
     if saliency is not None:
-        columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
+        columns.append(PictureColumn("saliency", "saliency", ArtifactReader(saliency, "saliency")))
     for item, path in sets:
         reader, numbers = ArtifactReader(path), evaluation.per_image.get(("labels", item["name"], "train"), {})
         if item["stage"] == UPDATED:
-            columns.append(Column("saliency", f"round {round_of(item['name'])} saliency", reader))
-        columns.append(Column("segmentation", title(item), reader, numbers))
+            columns.append(PictureColumn("saliency", f"round {round_of(item['name'])} saliency", reader))
+        columns.append(PictureColumn("segmentation", title(item), reader, numbers))
     if dataset.has_masks("train"):
-        columns.append(Column("truth", "truth"))
+        columns.append(PictureColumn("truth", "truth"))
     last = sets[-1][0]
     ranking = (title(last), evaluation.per_image.get(("labels", last["name"], "train"), {}))
     return draw_gallery(

@@ -25,7 +25,7 @@ _MOST_POINTS = 60
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingCurves:
     """One training.
 
     Attributes:
@@ -39,7 +39,7 @@ class Training:
     epochs: tuple[dict[str, float], ...] = ()
 
 
-def trainings_of(evaluation: Evaluation) -> list[Training]:
+def trainings_of(evaluation: Evaluation) -> list[TrainingCurves]:
     """The trainings of one branch in the order of the pipeline, as far as their curves lie in its folder.
 
     A training that belongs to another variant, because the two share it, has its curves there. Networks that the
@@ -55,7 +55,7 @@ def trainings_of(evaluation: Evaluation) -> list[Training]:
         there = [item for item in paths if item in known and item is not None]
         for artifact in sorted(there, key=lambda item: (item.round, item.label_set)):
             path = paths[artifact]
-            found.append(Training(_title(artifact), _read(path), _read(path.with_name("epochs.csv"))))
+            found.append(TrainingCurves(_title(artifact), _read(path), _read(path.with_name("epochs.csv"))))
     return [training for training in found if training.rows]
 
 
@@ -86,7 +86,7 @@ def _read(path: Path) -> tuple[dict[str, float], ...]:
     return tuple(row for row in rows if "epoch" in row)
 
 
-def titled_trainings(variants: Mapping[str, Sequence[Evaluation]]) -> Iterator[tuple[str, Training]]:
+def titled_trainings(variants: Mapping[str, Sequence[Evaluation]]) -> Iterator[tuple[str, TrainingCurves]]:
     """Every training of the first seed of each variant, with a title that names the variant where there are several."""
     for variant, evaluations in variants.items():
         for training in trainings_of(evaluations[0]):
@@ -98,7 +98,7 @@ def curve_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> li
     return [(title, training_chart(training, width)) for title, training in titled_trainings(variants)]
 
 
-def training_chart(training: Training, width: int) -> str:
+def training_chart(training: TrainingCurves, width: int) -> str:
     """Loss, its parts, and the validated score of one training over its epochs.
 
     The axis is of losses; the score is a share and has 1 at the top, whatever the losses reach.

@@ -15,10 +15,9 @@ from typing import Any
 
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
+from wsss.evaluation.summary import Record
 from wsss.pipeline.names import TRUE_MASKS, label_words, method_of, model, model_words
 from wsss.pipeline.stages import STAGES
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Numbers = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Column:
+class PictureColumn:
     """One kind of picture that every sample has.
 
     Attributes:
@@ -106,7 +106,7 @@ def make_gallery(
 
 def draw_gallery(
     dataset: Dataset,
-    columns: Sequence[Column],
+    columns: Sequence[PictureColumn],
     ranking: tuple[str, Numbers],
     split: str,
     *,
@@ -156,16 +156,16 @@ def _ranking(evaluation: Evaluation, split: str) -> tuple[str, Numbers]:
 
 def _columns(
     dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]], split: str, saliency: Path | None
-) -> list[Column]:
-    columns = [Column("photograph", "photograph")]
+) -> list[PictureColumn]:
+    columns = [PictureColumn("photograph", "photograph")]
     if saliency is not None:
-        columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
+        columns.append(PictureColumn("saliency", "saliency", ArtifactReader(saliency, "saliency")))
     uses = Counter(path for items in variants.values() for _, path in artifacts_of(items[0], split))
     seen: set[Path] = set()
     for variant, evaluations in variants.items():
         columns += _columns_of(evaluations[0], split, f"{variant}: " if len(variants) > 1 else "", uses, seen)
     if dataset.has_masks(split):
-        columns.append(Column("truth", "truth"))
+        columns.append(PictureColumn("truth", "truth"))
     return columns
 
 
@@ -181,7 +181,7 @@ def artifacts_of(evaluation: Evaluation, split: str) -> list[tuple[Record, Path]
 
 def _columns_of(
     evaluation: Evaluation, split: str, prefix: str, uses: Mapping[Path, int], seen: set[Path]
-) -> list[Column]:
+) -> list[PictureColumn]:
     """One branch's columns; what branches share is shown once, without the name of a variant."""
     columns = []
     for item, path in artifacts_of(evaluation, split):
@@ -191,19 +191,21 @@ def _columns_of(
         kind = "cams" if item["kind"] == "cams" else "segmentation"
         numbers = evaluation.per_image.get((item["kind"], item["name"], split), {})
         words = title(item) if uses[path] > 1 else prefix + title(item)
-        columns.append(Column(kind, words, ArtifactReader(path), numbers))
+        columns.append(PictureColumn(kind, words, ArtifactReader(path), numbers))
         columns += further_masks(item, path, f"{words}: ")
     return columns
 
 
-def further_masks(item: Record, path: Path, prefix: str = "") -> list[Column]:
+def further_masks(item: Record, path: Path, prefix: str = "") -> list[PictureColumn]:
     """The label maps that a stage keeps beside its labels; drawn where the artifact has them."""
     stage = STAGES.get(str(item["stage"]))
     masks = stage.masks if stage is not None else {}
-    return [Column(kind, prefix + words, ArtifactReader(path)) for kind, words in masks.items()]
+    return [PictureColumn(kind, prefix + words, ArtifactReader(path)) for kind, words in masks.items()]
 
 
-def _sample(dataset: Dataset, image_id: str, columns: Sequence[Column], palette: np.ndarray, longest: int) -> Sample:
+def _sample(
+    dataset: Dataset, image_id: str, columns: Sequence[PictureColumn], palette: np.ndarray, longest: int
+) -> Sample:
     tiles = Tiles(dataset.image(image_id), palette, longest=longest, ignore_index=dataset.ignore_index)
     classes = tuple(int(place) + 1 for place in np.flatnonzero(dataset.image_labels(image_id)))
     shown, drawn = set(classes), []
@@ -217,7 +219,7 @@ def _sample(dataset: Dataset, image_id: str, columns: Sequence[Column], palette:
     return Sample(image_id, classes, tuple(drawn), frozenset(shown - {0, dataset.ignore_index}))
 
 
-def _draw(tiles: Tiles, dataset: Dataset, image_id: str, column: Column) -> tuple[Image.Image | None, set[int]]:
+def _draw(tiles: Tiles, dataset: Dataset, image_id: str, column: PictureColumn) -> tuple[Image.Image | None, set[int]]:
     """The picture of one column, and the label values in it."""
     if column.kind == "photograph":
         return tiles.photograph(), set()

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from wsss.files import replacing
+from wsss.label_values import BACKGROUND, IGNORE_INDEX
 from wsss.ops.palette import stripes
 from wsss.report.gallery import Gallery, Sample
 
@@ -89,10 +91,9 @@ def empty_sheet(heading: str, caption: str) -> Image.Image:
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
     """Writes a sheet as JPEG, whole or not at all, at a resolution with which it fits on paper."""
-    temporary = path.with_name(f".{path.name}.tmp")
     dots = max(side / inches for side, inches in zip(sheet.size, PAPER_INCHES, strict=True))
-    sheet.save(temporary, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        sheet.save(temporary, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
 
 
 def _cell_height(gallery: Gallery, cell: int) -> int:
@@ -147,7 +148,7 @@ def _legend_rows(values: Sequence[int], class_names: Sequence[str], room: int) -
     """Label values in rows that fit; 0 stands for background and 255 for ignored, which every legend has."""
     rows: list[list[int]] = [[]]
     used = 0.0
-    for value in [0, *values, 255]:
+    for value in [BACKGROUND, *values, IGNORE_INDEX]:
         needed = 44 + font(14).getlength(_name(value, class_names))
         if used + needed > room and rows[-1]:
             rows.append([])
@@ -158,7 +159,9 @@ def _legend_rows(values: Sequence[int], class_names: Sequence[str], room: int) -
 
 
 def _name(value: int, class_names: Sequence[str]) -> str:
-    return {0: f"{class_names[0]} (photograph, dimmed)", 255: "255: left out"}.get(value) or class_names[value]
+    return {BACKGROUND: f"{class_names[0]} (photograph, dimmed)", IGNORE_INDEX: "255: left out"}.get(
+        value
+    ) or class_names[value]
 
 
 def _draw_legend(
@@ -173,7 +176,7 @@ def _draw_legend(
         x = float(MARGIN)
         for value in row:
             swatch = np.broadcast_to(palette[value], (16, 16, 3)).astype(np.uint8)
-            if value in (0, 255):
+            if value in (BACKGROUND, IGNORE_INDEX):
                 swatch = stripes(16, 16) if value else np.full((16, 16, 3), 70, np.uint8)
             sheet.paste(Image.fromarray(swatch), (round(x), y))
             draw.rectangle((round(x), y, round(x) + 15, y + 15), outline=LINE)

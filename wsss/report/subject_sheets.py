@@ -13,7 +13,7 @@ from PIL import Image
 from wsss.data import Dataset
 from wsss.report.charts import percent
 from wsss.report.evaluations import Evaluation, Record, title, uses
-from wsss.report.gallery import Column, artifacts_of, draw_gallery, further_masks
+from wsss.report.gallery import PictureColumn, artifacts_of, draw_gallery, further_masks
 from wsss.report.sheets import contact_sheet, one_page
 from wsss.store import ArtifactReader
 
@@ -96,24 +96,24 @@ def subject_sheet(
     return contact_sheet(one_page(gallery), dataset.class_names, palette, heading=subject.heading, caption=caption)
 
 
-def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[Column]:
+def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[PictureColumn]:
     """Photograph, what the labels were made of, the labels themselves or the prediction, and the truth."""
     item, path = subject.item, subject.path
-    columns = [Column("photograph", "photograph")]
+    columns = [PictureColumn("photograph", "photograph")]
     with ArtifactReader(path) as reader:
         own = reader.kinds()
     if "saliency" in own:
-        columns.append(Column("saliency", "saliency, updated", ArtifactReader(path)))
+        columns.append(PictureColumn("saliency", "saliency, updated", ArtifactReader(path)))
     elif saliency is not None and uses(item, "saliency"):
-        columns.append(Column("saliency", "saliency", ArtifactReader(saliency, "saliency")))
+        columns.append(PictureColumn("saliency", "saliency", ArtifactReader(saliency, "saliency")))
     cams = subject.evaluation.artifact("cams")
     if "cams" in own:
-        columns.append(Column("cams", "CAMs, refined", ArtifactReader(path)))
+        columns.append(PictureColumn("cams", "CAMs, refined", ArtifactReader(path)))
     elif cams is not None and cams.is_file() and uses(item, "cams"):
-        columns.append(Column("cams", "CAMs", ArtifactReader(cams)))
+        columns.append(PictureColumn("cams", "CAMs", ArtifactReader(cams)))
     columns += further_masks(item, path)
     numbers = subject.evaluation.per_image.get((item["kind"], item["name"], item["split"]), {})
-    columns.append(Column("segmentation", title(item), ArtifactReader(path), numbers))
+    columns.append(PictureColumn("segmentation", title(item), ArtifactReader(path), numbers))
     if dataset.has_masks(item["split"]):
-        columns.append(Column("truth", "truth"))
+        columns.append(PictureColumn("truth", "truth"))
     return columns

@@ -8,6 +8,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import stripes
 
 STRIPE_PERIOD = 8
@@ -23,7 +24,9 @@ class Tiles:
         longest: Longest side of a tile; smaller photographs are enlarged to at most twice their size.
     """
 
-    def __init__(self, photograph: np.ndarray, palette: np.ndarray, *, longest: int, ignore_index: int = 255) -> None:
+    def __init__(
+        self, photograph: np.ndarray, palette: np.ndarray, *, longest: int, ignore_index: int = IGNORE_INDEX
+    ) -> None:
         self._palette, self._ignore_index = palette, ignore_index
         height, width = photograph.shape[:2]
         factor = min(longest / max(height, width), 2.0)

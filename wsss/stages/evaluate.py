@@ -52,8 +52,9 @@ from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
 from wsss.evaluation.protocols import DEFINITIONS
 from wsss.evaluation.summary import Record, record, scan_seed_labels, scan_summary, warnings_of
-from wsss.evaluation.tables import CsvWriter, write_json, write_tables
+from wsss.evaluation.tables import DIGITS, write_tables
 from wsss.evaluation.tally import CamTally, Key, Measured, Sources, measure
+from wsss.files import CsvWriter, write_json
 from wsss.parallel import map_in_processes
 from wsss.pipeline.names import LABEL_STAGES
 from wsss.progress import Progress
@@ -109,7 +110,7 @@ def evaluate(
     for warning in content["warnings"]:
         logger.warning(warning)
     write_tables(output.parent, records, points, dataset.class_names)
-    write_json(output, content)
+    write_json(output, content, digits=DIGITS)
 
 
 def _open(
@@ -166,7 +167,7 @@ def _measure(sources: Sources, output: Path, context: RunContext) -> Measured:
     total = Measured()
     tasks = [images[start : start + IMAGES_PER_TASK] for start in range(0, len(images), IMAGES_PER_TASK)]
     results = map_in_processes(partial(measure, sources), tasks, workers=context.workers, what="evaluate")
-    table = CsvWriter(output.with_name("per_image.csv"), PER_IMAGE)
+    table = CsvWriter(output.with_name("per_image.csv"), PER_IMAGE, digits=DIGITS)
     with table, Progress("evaluate", len(images)) as progress:
         for task, measured in zip(tasks, results, strict=True):
             for key, tally in measured.tallies.items():

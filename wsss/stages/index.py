@@ -9,8 +9,9 @@ import numpy as np
 
 from wsss.config import AnyData
 from wsss.context import RunContext
-from wsss.data.scan import DIGEST_BYTES, IGNORE_INDEX, Scan, scan_images
+from wsss.data.scan import DIGEST_BYTES, Scan, scan_images
 from wsss.data.sources import Listing, input_files, list_images
+from wsss.label_values import IGNORE_INDEX
 from wsss.stages.artifact import provenance
 from wsss.store import ArtifactWriter
 

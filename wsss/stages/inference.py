@@ -20,8 +20,8 @@ from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
 from wsss.parallel import map_in_processes, map_in_threads
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def resolve_device(context: RunContext) -> torch.device:
@@ -132,14 +132,14 @@ def image_label_tensor(dataset: Dataset, ids: Sequence[str], device: torch.devic
 
 
 def map_beside_network(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
     context: RunContext,
     *,
     what: str,
     in_flight: int,
     holds_the_lock: bool,
-) -> Iterator[Result]:
+) -> Iterator[_Result]:
     """Yields `function(item)` for what a network gave of each image, in order, several at a time beside the network.
 
     On a GPU and without workers one after the other; else in threads with one core each.

@@ -29,6 +29,7 @@ from wsss.config import Report
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.errors import InputError
+from wsss.files import write_text
 from wsss.ops.palette import PALETTES
 from wsss.report import figures
 from wsss.report.charts import WIDE, picture
@@ -109,9 +110,9 @@ def report(
     _write_sheets(folder, galleries, dataset.class_names, palette)
     _write_subject_sheets(settings, folder / "sheets", dataset, loaded, saliency, palette)
     _write_charts(folder, loaded)
-    _replace(folder / "numbers.html", numbers_page(loaded, palette))
+    write_text(folder / "numbers.html", numbers_page(loaded, palette))
     page = Page(loaded, galleries, palette, _artifacts(loaded[0]))
-    _replace(output, page.html())
+    write_text(output, page.html())
 
 
 def _galleries(
@@ -208,7 +209,7 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
         **{part.file: part.picture(variants) for part in method_parts().values()},
     }
     for name, svg in charts.items():
-        _replace(folder / name, svg + "\n")
+        write_text(folder / name, svg + "\n")
 
 
 def _artifacts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
@@ -223,9 +224,3 @@ def _artifacts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
             with ArtifactReader(path) as reader:
                 found[f"{kind} {name}".strip()] = reader.attributes
     return found
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wsss.label_values import IGNORE_INDEX
 from wsss.losses import LabelReassignResult
 from wsss.ops.metrics import label_scores
 from wsss.training.processes import is_first, summed
@@ -34,7 +35,7 @@ class MaskStatistics:
         self._add("labelled", result.labelled)
         self._add("changed", result.changed)
 
-    def add_coverage(self, labels: Tensor, inside: Tensor, ignore_index: int = 255) -> None:
+    def add_coverage(self, labels: Tensor, inside: Tensor, ignore_index: int = IGNORE_INDEX) -> None:
         """Pixels of photographs, and those of them that the masks (N, H, W) label."""
         self._add("inside", inside.sum()[None])
         self._add("covered", (labels != ignore_index).sum()[None])

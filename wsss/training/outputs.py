@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from wsss.files import write_csv, write_json
 from wsss.training.checkpoint import save_model
-from wsss.training.files import write_csv, write_json
 from wsss.training.trainer import TrainingResult
 
 

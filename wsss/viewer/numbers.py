@@ -21,7 +21,7 @@ Count = Callable[[str], dict[str, float]]
 
 
 @dataclass
-class Counted:
+class CountedImages:
     """Numbers of images, as far as they are known.
 
     Attributes:
@@ -45,11 +45,11 @@ class Background:
     """Counts in one thread beside the server, so that pages come at once and numbers follow."""
 
     def __init__(self) -> None:
-        self._jobs: dict[tuple[str, ...], Counted] = {}
+        self._jobs: dict[tuple[str, ...], CountedImages] = {}
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="numbers")
 
-    def ask(self, key: tuple[str, ...], ids: Sequence[str], count: Count) -> Counted:
+    def ask(self, key: tuple[str, ...], ids: Sequence[str], count: Count) -> CountedImages:
         """What is known; asking starts the counting or keeps it going.
 
         Args:
@@ -58,7 +58,7 @@ class Background:
             count: Numbers of one image.
         """
         with self._lock:
-            job = self._jobs.setdefault(key, Counted(len(ids)))
+            job = self._jobs.setdefault(key, CountedImages(len(ids)))
             job.asked = time.monotonic()
             if not job.running and not job.failed and len(job.values) < job.total:
                 job.running = True
@@ -72,7 +72,7 @@ class Background:
                 job.asked = 0.0
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, job: Counted, ids: list[str], count: Count) -> None:
+    def _run(self, job: CountedImages, ids: list[str], count: Count) -> None:
         try:
             for image_id in ids:
                 if time.monotonic() - job.asked > PATIENCE:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from wsss.data.images import bounded_size, resize_labels, resize_map
+from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import PALETTES, stripes
 from wsss.report.tiles import Tiles
 
@@ -25,12 +26,11 @@ ERRORS = (
 )
 """What the values of an error map mean, and their colours."""
 
-IGNORED = 255
 LARGEST = 2048
 """Longest side of what is sent of one image."""
 
 
-def error_map(labels: np.ndarray, truth: np.ndarray, ignore_index: int = 255) -> np.ndarray:
+def error_map(labels: np.ndarray, truth: np.ndarray, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
     """Where labels are right, and how they are wrong where they are not.
 
     Args:
@@ -95,7 +95,7 @@ def _draw_labels(photograph: np.ndarray, labels: np.ndarray, palette: str) -> Im
     drawn = _blends(palette)[small.astype(np.uint16) << 8 | grey]
     edge = _outline(small)
     drawn[edge] = _packed(np.array([245, 245, 245]))
-    ignored = small == IGNORED
+    ignored = small == IGNORE_INDEX
     if ignored.any():
         drawn[ignored] = _packed(_stripes(height, width))[ignored]
     return Image.frombuffer("RGB", (width, height), drawn.tobytes(), "raw", "RGBX", 0, 1)
@@ -128,7 +128,7 @@ def _outline(small: np.ndarray) -> np.ndarray:
     up, left = (slice(None, -1),), (slice(None), slice(None, -1))
     for here, there in ((down, up), (right, left)):
         one, other = small[here], small[there]
-        step = (one != other) & (one != IGNORED) & (other != IGNORED)
+        step = (one != other) & (one != IGNORE_INDEX) & (other != IGNORE_INDEX)
         edge[here] |= step & (one > 0)
         edge[there] |= step & (other > 0)
     return edge

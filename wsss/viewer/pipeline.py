@@ -28,7 +28,7 @@ LOOK_AGAIN = 2.0
 
 
 @dataclass(frozen=True)
-class Item:
+class StageItem:
     """One artifact of a stage.
 
     Attributes:
@@ -125,7 +125,7 @@ class Pipeline:
 
     def _item(
         self, stage: str, name: str, words: str, plan: Plan | None, problems: dict[str, str], images: int
-    ) -> Item:
+    ) -> StageItem:
         path = self._run.root / name
         command = self._command(plan, name)
         state = path.parent / f".{path.name}.state"
@@ -139,10 +139,10 @@ class Pipeline:
         if running or (state.is_dir() and status is None):
             done = len(list(state.glob("shard-*.h5"))) * SHARD_IMAGES
             progress = min(done / images, 1.0) if done and images else None
-            return Item(name, words, "running" if running else "stopped", command=command, progress=progress)
+            return StageItem(name, words, "running" if running else "stopped", command=command, progress=progress)
         if status is None:
-            return Item(name, words, "missing", command=command)
-        return Item(
+            return StageItem(name, words, "missing", command=command)
+        return StageItem(
             name, words, "done", benchmark, status.st_size, status.st_mtime, command if problem else "", problem=problem
         )
 
@@ -218,7 +218,7 @@ def _name(artifact: Artifact) -> str:
     return " · ".join(part for part in (artifact.branch, ", ".join(own)) if part)
 
 
-def _state(items: list[Item]) -> State:
+def _state(items: list[StageItem]) -> State:
     """Of a stage: running where any of it runs, done where all is."""
     states = {item.state for item in items}
     for state in ("running", "stopped", "missing"):

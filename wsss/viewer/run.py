@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from wsss.report.evaluations import Evaluation, load_evaluation
 from wsss.viewer import numbers
 from wsss.viewer.cache import Cache
 from wsss.viewer.layers import ERROR, LABELS, PHOTOGRAPH, TRUTH, Layer, find_layers
-from wsss.viewer.numbers import Background, Counted, Values
+from wsss.viewer.numbers import Background, CountedImages, Values
 from wsss.viewer.pictures import error_map, thumbnail
 from wsss.viewer.shelf import Shelf, version_of
 
@@ -308,7 +308,7 @@ class Run:
                     return rows
         return None
 
-    def _compared(self, query: Query, split: str) -> Counted | None:
+    def _compared(self, query: Query, split: str) -> CountedImages | None:
         """Change between the two layers of a query, or disagreement of all layers of labels."""
         if query.sort == "change":
             chosen = [key.removeprefix(ERROR) for key in (query.layer, query.versus) if key]
@@ -335,9 +335,6 @@ class Run:
         """Ends the counting and closes the files."""
         self.background.stop()
         self.shelf.close()
-
-
-Finder = Callable[[str], Run]
 
 
 def as_json(value: Any) -> Any:

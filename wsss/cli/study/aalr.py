@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wsss.cli.study.table import Column, Table
+from wsss.cli.study.table import FigureColumn, Table
 from wsss.cli.study.training import last_epoch, training_part
 from wsss.pipeline.artifact import Artifact
 from wsss.plan import Plan
@@ -64,18 +64,18 @@ TABLE = Table(
     "",
     lambda row: {"": row["aalr"]} if "aalr" in row else {},
     (
-        Column("network: val mIoU", ("network", "miou")),
-        Column("labels: precision", ("labels", "precision")),
-        Column("recall", ("labels", "class_recall")),
-        Column("coverage", ("labels", "coverage")),
-        Column("mIoU", ("labels", "miou")),
-        Column("masks: precision", ("masks", "mask_precision")),
-        Column("coverage", ("masks", "mask_coverage")),
-        Column("mIoU", ("masks", "mask_miou")),
-        Column("reassigned", ("masks", "reassigned")),
-        Column("joint step, s", ("seconds", "joint_step"), 1, 3),
-        Column("extra CAMs, s", ("seconds", "extra_cams"), 1, 3),
-        Column("waiting for masks, s", ("seconds", "mask_wait"), 1, 3),
-        Column("training, min", ("training", "minutes"), 1),
+        FigureColumn("network: val mIoU", ("network", "miou")),
+        FigureColumn("labels: precision", ("labels", "precision")),
+        FigureColumn("recall", ("labels", "class_recall")),
+        FigureColumn("coverage", ("labels", "coverage")),
+        FigureColumn("mIoU", ("labels", "miou")),
+        FigureColumn("masks: precision", ("masks", "mask_precision")),
+        FigureColumn("coverage", ("masks", "mask_coverage")),
+        FigureColumn("mIoU", ("masks", "mask_miou")),
+        FigureColumn("reassigned", ("masks", "reassigned")),
+        FigureColumn("joint step, s", ("seconds", "joint_step"), 1, 3),
+        FigureColumn("extra CAMs, s", ("seconds", "extra_cams"), 1, 3),
+        FigureColumn("waiting for masks, s", ("seconds", "mask_wait"), 1, 3),
+        FigureColumn("training, min", ("training", "minutes"), 1),
     ),
 )

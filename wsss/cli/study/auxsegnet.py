@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wsss.cli.study.table import Column, Table
+from wsss.cli.study.table import FigureColumn, Table
 from wsss.cli.study.training import last_epoch, training_part
 from wsss.pipeline.artifact import Artifact
 from wsss.plan import Plan
@@ -51,14 +51,14 @@ TABLE = Table(
     "round",
     lambda row: {str(item["round"]): item for item in row.get("rounds", [])},
     (
-        Column("labels: precision", ("labels", "precision")),
-        Column("recall", ("labels", "class_recall")),
-        Column("coverage", ("labels", "coverage")),
-        Column("mIoU", ("labels", "miou")),
-        Column("saliency labels: MAE", ("saliency_labels", "mae"), 1, 3),
-        Column("best F", ("saliency_labels", "best_f_measure")),
-        Column("network: val mIoU", ("network", "miou")),
-        Column("segmenter: val mIoU", ("segmenter", "miou")),
-        Column("training, min", ("training", "minutes"), 1),
+        FigureColumn("labels: precision", ("labels", "precision")),
+        FigureColumn("recall", ("labels", "class_recall")),
+        FigureColumn("coverage", ("labels", "coverage")),
+        FigureColumn("mIoU", ("labels", "miou")),
+        FigureColumn("saliency labels: MAE", ("saliency_labels", "mae"), 1, 3),
+        FigureColumn("best F", ("saliency_labels", "best_f_measure")),
+        FigureColumn("network: val mIoU", ("network", "miou")),
+        FigureColumn("segmenter: val mIoU", ("segmenter", "miou")),
+        FigureColumn("training, min", ("training", "minutes"), 1),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import mean, stdev
 
 from wsss.cli.study.methods import method_modules
-from wsss.cli.study.table import Column, Row, Table
+from wsss.cli.study.table import FigureColumn, Row, Table
 
 
 def study_page(study: str, rows: Sequence[Row]) -> str:
@@ -54,7 +54,7 @@ def _lines(table: Table, rows: Sequence[Row]) -> Iterator[str]:
         yield "| " + " | ".join([*names, *cells]) + " |"
 
 
-def _cell(lines: Sequence[Row], column: Column) -> str:
+def _cell(lines: Sequence[Row], column: FigureColumn) -> str:
     part, key = column.keys
     values = [line.get(part, {}).get(key) for line in lines]
     known = [column.factor * value for value in values if value is not None]

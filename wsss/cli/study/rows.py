@@ -14,6 +14,7 @@ from wsss.cli.study.page import study_page
 from wsss.cli.study.table import Row
 from wsss.config import load_config
 from wsss.errors import InputError
+from wsss.files import write_text
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.stages import METHODS
 from wsss.plan import Plan
@@ -49,12 +50,12 @@ def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int
                 continue
             target = folder / f"{variant or 'run'}-seed{seed}-{_digest(row)}.json"
             if not target.is_file():
-                _replace(target, json.dumps(row, indent=1, sort_keys=False) + "\n")
+                write_text(target, json.dumps(row, indent=1, sort_keys=False) + "\n")
                 written.append(target)
     if without and not any(folder.glob("*-seed*.json")):
         titles = " or ".join(method.title for method in METHODS.values())
         raise InputError(f"{without[0]}: holds no network of {titles}; is this the config of such a study?")
-    _replace(folder / "README.md", study_page(plan.run, _newest(folder)))
+    write_text(folder / "README.md", study_page(plan.run, _newest(folder)))
     return written, missing
 
 
@@ -119,9 +120,3 @@ def _newest(folder: Path) -> list[Row]:
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: no row of a study ({error!r}); delete it, or restore it") from None
     return sorted(rows.values(), key=lambda row: (row["place"], row["seed"]))
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

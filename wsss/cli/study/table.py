@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Column:
+class FigureColumn:
     """A column of figures.
 
     Attributes:
@@ -42,4 +42,4 @@ class Table:
     text: str
     line_heading: str
     lines: Callable[[Row], dict[str, Row]]
-    columns: tuple[Column, ...]
+    columns: tuple[FigureColumn, ...]

@@ -8,6 +8,6 @@ what belongs together: colour, texture, shading, borders.
 from __future__ import annotations
 
 from wsss.data.demo.generate import CLASS_NAMES, generate_demo
-from wsss.data.demo.scenes import OBJECT_CLASSES, Item, Scene, draw_scene
+from wsss.data.demo.scenes import OBJECT_CLASSES, Scene, SceneObject, draw_scene
 
-__all__ = ["CLASS_NAMES", "OBJECT_CLASSES", "Item", "Scene", "draw_scene", "generate_demo"]
+__all__ = ["CLASS_NAMES", "OBJECT_CLASSES", "Scene", "SceneObject", "draw_scene", "generate_demo"]

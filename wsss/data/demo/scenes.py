@@ -27,7 +27,7 @@ _ATTEMPTS = 40
 
 
 @dataclass(frozen=True)
-class Item:
+class SceneObject:
     """One object of a scene: its class, its material, and where it can be seen.
 
     Attributes:
@@ -56,7 +56,7 @@ class Scene:
 
     image: np.ndarray
     mask: np.ndarray
-    items: list[Item]
+    items: list[SceneObject]
     ground: str
 
 
@@ -103,7 +103,7 @@ def draw_scene(seed: int, split: str, number: int, image_size: int = 160) -> Sce
     mask = np.zeros(shape, np.uint8)
     for item in placed:
         mask[item.covered] = 1 + OBJECT_CLASSES.index(item.name)
-    items = [Item(item.name, item.recipe, item.covered, item.part) for item in placed]
+    items = [SceneObject(item.name, item.recipe, item.covered, item.part) for item in placed]
     return Scene(_photograph(rng, picture), mask, items, setting.kind)
 
 

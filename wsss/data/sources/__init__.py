@@ -11,7 +11,7 @@ from types import ModuleType
 
 from wsss.config.data import AnyData
 from wsss.data.sources import demo, folder, voc
-from wsss.data.sources.records import Listing, Record
+from wsss.data.sources.records import ImageRecord, Listing
 
 SOURCES: dict[str, ModuleType] = {"demo": demo, "voc": voc, "folder": folder}
 
@@ -38,4 +38,4 @@ def input_folders(settings: AnyData) -> dict[str, Path]:
     return SOURCES[settings.name].input_folders(settings)
 
 
-__all__ = ["SOURCES", "Listing", "Record", "input_files", "input_folders", "list_images"]
+__all__ = ["SOURCES", "ImageRecord", "Listing", "input_files", "input_folders", "list_images"]

@@ -18,7 +18,7 @@ SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)
-class Record:
+class ImageRecord:
     """One image of a data set.
 
     Attributes:
@@ -51,7 +51,7 @@ class Listing:
     name: str
     root: Path
     class_names: tuple[str, ...]
-    records: tuple[Record, ...]
+    records: tuple[ImageRecord, ...]
     label_source: str
 
 
@@ -86,7 +86,7 @@ def make_listing(
                 "add the masks or take the labels from elsewhere"
             )
     records = tuple(
-        Record(
+        ImageRecord(
             image_id,
             relative(images[image_id], root),
             relative(masks[image_id], root) if image_id in masks else "",

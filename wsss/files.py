@@ -1,0 +1,128 @@
+"""Write files that are whole under their final name, or not there: text, bytes, JSON, CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside the final one; what lies there is flushed to the disk and renamed at the end.
+
+    An error in the block, or in the flush, leaves neither.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write bytes."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, content: Any, *, digits: int | None = None) -> None:
+    """Write JSON; lists of numbers and of short records stay on one line each.
+
+    Args:
+        path: The file.
+        content: Mappings, sequences, arrays and plain values; NaN becomes null.
+        digits: Digits after the point to which numbers are rounded; None rounds none.
+    """
+    write_text(path, _indented(plain(content, digits)) + "\n")
+
+
+def write_csv(
+    path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = (), *, digits: int | None = None
+) -> None:
+    """Write a table; what a row lacks stays empty.
+
+    Args:
+        path: The file.
+        rows: The lines, by column.
+        columns: Their order; none takes all columns in the order of their first use.
+        digits: Digits after the point to which numbers are rounded; None rounds none.
+    """
+    with CsvWriter(path, columns or list(dict.fromkeys(key for row in rows for key in row)), digits=digits) as table:
+        for row in rows:
+            table.write(row)
+
+
+class CsvWriter:
+    """Write a table row by row; it gets its final name when the block ends without an error.
+
+    Args:
+        path: The file.
+        columns: In order; other entries of a row are left out.
+        digits: Digits after the point to which numbers are rounded; None rounds none.
+    """
+
+    def __init__(self, path: Path, columns: Iterable[str], *, digits: int | None = None) -> None:
+        self._replacing = replacing(path)
+        self._columns, self._digits = list(columns), digits
+
+    def __enter__(self) -> CsvWriter:
+        self._handle = self._replacing.__enter__().open("w", encoding="utf-8", newline="")
+        self._writer = csv.DictWriter(self._handle, self._columns, extrasaction="ignore", lineterminator="\n")
+        self._writer.writeheader()
+        return self
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Write one row."""
+        values = plain(row, self._digits)
+        self._writer.writerow({key: "" if value is None else value for key, value in values.items()})
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._handle.close()
+        self._replacing.__exit__(kind, error, trace)
+
+
+def plain(value: Any, digits: int | None = None) -> Any:
+    """Turn a value into types that JSON knows; NaN becomes None, floats are rounded where digits are given."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, digits) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist(), digits)
+    if isinstance(value, list | tuple):
+        return [plain(item, digits) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return None if math.isnan(value) else value if digits is None else round(value, digits)
+    return value
+
+
+def _indented(value: Any, depth: int = 0) -> str:
+    if isinstance(value, dict) and value and (depth < 3 or any(isinstance(v, dict | list) for v in value.values())):
+        inner = (f"{json.dumps(key)}: {_indented(item, depth + 1)}" for key, item in value.items())
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        inner = (_indented(item, depth + 1) for item in value)
+    else:
+        return json.dumps(value, ensure_ascii=False)
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    space = "  " * (depth + 1)
+    return opening + "\n" + ",\n".join(space + line for line in inner) + "\n" + "  " * depth + closing
