@@ -126,10 +126,10 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-NETWORKS = {
-    *("train_classifier", "cams", "train_auxsegnet", "update_labels", "train_aalr", "aalr_labels"),
-    *("train_segmenter", "segmenter_labels", "predict"),
-}
+TRAININGS = {"train_classifier", "train_auxsegnet", "train_aalr", "train_segmenter"}
+NETWORKS = {*TRAININGS, "cams", "update_labels", "aalr_labels", "segmenter_labels"}
+"""Stages that run a network of one kind. `predict` runs whichever kind its checkpoint holds and finds it in the table
+of kinds when it runs, so its own code holds no network."""
 RERUNS = {
     # module -> the stages that run again when its code changes
     "wsss.data.sources.voc": {"index"},
@@ -139,13 +139,34 @@ RERUNS = {
     "wsss.ops.saliency_labels": {"update_labels"},
     "wsss.ops.crf": {"predict", "update_labels", "segmenter_labels", "aalr_labels"},
     "wsss.ops.online_masks": {"train_aalr", "aalr_labels"},
-    "wsss.training.trainer": {"train_classifier", "train_auxsegnet", "train_aalr", "train_segmenter"},
+    "wsss.losses.adaptive_affinity": {"train_auxsegnet", "train_aalr"},
+    "wsss.losses.auxsegnet": {"train_auxsegnet"},
+    "wsss.losses.balanced": {"train_aalr"},
+    "wsss.losses.classification": {"train_classifier", "train_auxsegnet", "train_aalr"},
+    "wsss.losses.dense_energy": {"train_aalr"},
+    "wsss.losses.label_reassign": {"train_auxsegnet", "train_aalr", "aalr_labels"},
+    "wsss.losses.saliency": {"train_auxsegnet"},
+    "wsss.losses.segmentation": {"train_auxsegnet", "train_segmenter"},
+    "wsss.models.aalr": {"train_aalr", "aalr_labels"},
+    "wsss.models.auxsegnet": {"train_auxsegnet", "update_labels"},
+    "wsss.models.backbones": NETWORKS,
+    "wsss.models.classifier": {"train_classifier", "cams"},
+    "wsss.models.dual_affinity": {"train_auxsegnet", "update_labels"},
+    "wsss.models.kinds": {"predict"},
+    "wsss.models.network": {*NETWORKS, "predict"},
+    "wsss.models.segmenter": {"train_segmenter", "segmenter_labels"},
     "wsss.training.aalr": {"train_aalr"},
     "wsss.training.auxsegnet": {"train_auxsegnet"},
+    "wsss.training.checkpoint": {*NETWORKS, "predict"},
+    "wsss.training.classifier": {"train_classifier"},
     "wsss.training.label_losses": {"train_auxsegnet", "train_aalr"},
-    "wsss.models.segmenter": NETWORKS,
-    "wsss.models.auxsegnet": NETWORKS,
-    "wsss.models.aalr": NETWORKS,
+    "wsss.training.mask_maker": {"train_aalr"},
+    "wsss.training.mask_statistics": {"train_auxsegnet", "train_aalr"},
+    "wsss.training.module": TRAININGS,
+    "wsss.training.segmenter": {"train_segmenter"},
+    "wsss.training.stopwatch": {"train_aalr"},
+    "wsss.training.trainer": TRAININGS,
+    "wsss.training.validation": TRAININGS,
     "wsss.stages.labels": {"train_auxsegnet", "train_segmenter"},
     "wsss.stages.train_auxsegnet": {"train_auxsegnet"},
     "wsss.stages.update_labels": {"update_labels"},

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
+from wsss.models.network import Network
 from wsss.training.checkpoint import save_model
 from wsss.training.files import write_csv, write_json
 from wsss.training.trainer import TrainingResult
@@ -15,7 +14,7 @@ from wsss.training.trainer import TrainingResult
 
 def write_outputs(
     output: Path,
-    network: nn.Module,
+    network: Network,
     result: TrainingResult,
     *,
     stage: str,
