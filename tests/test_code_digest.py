@@ -152,6 +152,7 @@ RERUNS = {
     "wsss.models.backbones": NETWORKS,
     "wsss.models.classifier": {"train_classifier", "cams"},
     "wsss.models.dual_affinity": {"train_auxsegnet", "update_labels"},
+    "wsss.models.families": NETWORKS,
     "wsss.models.kinds": {"predict"},
     "wsss.models.network": {*NETWORKS, "predict"},
     "wsss.models.segmenter": {"train_segmenter", "segmenter_labels"},

