@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsss.config import TrainAalr
+from wsss.models import AALR
 from wsss.training.aalr import CAM_SECONDS, MASK_SECONDS, AALRModule
 from wsss.training.checkpoint import build_model
 
@@ -60,9 +61,9 @@ def measure(
     masks = {"scales": scales, "refinement": refinement, "resolution": resolution}
     settings = TrainAalr.parse({"backbone": backbone, "warmup_epochs": 0, "masks": masks, "mask_delay": delay})
     values = {"backbone": backbone, **settings.network.model_dump(mode="json")}
-    network = build_model("aalr", values, CLASSES).to(options.device)
+    network = build_model(AALR, values, CLASSES).to(options.device)
     names = ["background", *map(str, range(CLASSES))]
-    module = AALRModule(network, settings, class_names=names, steps_per_epoch=1000).train()  # type: ignore[arg-type]
+    module = AALRModule(network, settings, class_names=names, steps_per_epoch=1000).train()
     optimizer = module.configure_optimizers()
     start = 0.0
     for step in range(2 + options.steps):

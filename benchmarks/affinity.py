@@ -32,12 +32,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=78, help="so many of the training images, from the first on")
     options = parser.parse_args()
     dataset = load_dataset(options.index)
-    network, _ = load_model(options.model, "train_auxsegnet", class_names=dataset.class_names)
-    assert isinstance(network, AuxSegNet)
+    network, _ = load_model(options.model, AuxSegNet, "train_auxsegnet", class_names=dataset.class_names)
     rows = []
     with torch.inference_mode():
         for image_id in dataset.ids("train")[: options.images]:
-            found = measure(network.eval(), dataset, image_id, options.scale)
+            found = measure(network, dataset, image_id, options.scale)
             if found is not None:
                 rows.append(found)
     mean = torch.stack(rows).mean(0)

@@ -14,6 +14,7 @@ from wsss.cli.inspect import count, inspect_artifact, write_layers
 from wsss.config import Protocol
 from wsss.data import load_dataset
 from wsss.errors import InputError
+from wsss.models import AALR
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import build_model, save_model
 
@@ -107,7 +108,7 @@ def test_compare_names_the_settings_of_aalr_and_cuts_no_name(tmp_path, capsys, m
         save_model(
             folder / "aalr/model.ckpt",
             stage="train_aalr",
-            model=build_model("aalr", settings, 2, seed=0),
+            model=build_model(AALR, settings, 2, seed=0),
             model_settings=settings,
             class_names=["background", "cat", "dog"],
             attributes={"settings": json.dumps({"epochs": epochs})},

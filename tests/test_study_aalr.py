@@ -15,6 +15,7 @@ from wsss.config import AalrLabels, Evaluate, TrainAalr
 from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.files import write_csv, write_json
+from wsss.models import AALR
 from wsss.stages.evaluate import evaluate
 from wsss.training.checkpoint import build_model, save_model
 
@@ -47,7 +48,7 @@ def write_training(run: Run, checkpoint: Path, *, epochs: list[dict[str, Any]] =
     save_model(
         checkpoint,
         stage="train_aalr",
-        model=build_model("aalr", model_settings, len(run.dataset.class_names) - 1),
+        model=build_model(AALR, model_settings, len(run.dataset.class_names) - 1),
         model_settings=model_settings,
         class_names=run.dataset.class_names,
         attributes={"settings": settings.canonical_json(), "git_commit": "c0ffee"},

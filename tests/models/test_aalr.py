@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wsss.config import Backbone
 from wsss.models import AALR, Classifier
-from wsss.models.aalr import CAMS, CLASSIFICATION, JOINT, SEGMENTATION
+from wsss.models.aalr import CAMS, JOINT, SEGMENTATION
 from wsss.training.checkpoint import build_model, load_model, save_model
 
 BACKBONE = {"name": "tf_efficientnet_lite0", "weights": "none", "output_stride": 16, "frozen_stages": 6}
@@ -17,9 +17,7 @@ SMALL = {"channels": 6, "dilation": 1}
 
 
 def network(**settings: Any) -> AALR:
-    built = build_model("aalr", {"backbone": BACKBONE, **SMALL, **settings}, 2, seed=1)
-    assert isinstance(built, AALR)
-    return built.eval()
+    return build_model(AALR, {"backbone": BACKBONE, **SMALL, **settings}, 2, seed=1).eval()
 
 
 def images(seed: int = 0) -> Tensor:
@@ -40,7 +38,7 @@ def test_outputs() -> None:
 @pytest.mark.parametrize(
     ("outputs", "ran"),
     [
-        (CLASSIFICATION, {"dropout", "classifier", "backbone.classification_head"}),
+        (("class_logits",), {"dropout", "classifier", "backbone.classification_head"}),
         (CAMS, {"classifier", "backbone.classification_head"}),
         (SEGMENTATION, {"embedding", "segmentation"}),
         (("embeddings",), {"embedding"}),
@@ -111,7 +109,7 @@ def test_starts_from_a_classifier() -> None:
     new = built.start_from(classifier.state_dict())
     assert new == ["embedding.weight", "embedding.bias", "segmentation.weight", "segmentation.bias"]
     logits = classifier.eval()(images()).logits
-    assert torch.allclose(built(images(), CLASSIFICATION).class_logits, logits, atol=1e-5)
+    assert torch.allclose(built(images(), ("class_logits",)).class_logits, logits, atol=1e-5)
     other = Classifier(Backbone.parse(BACKBONE), 3)
     with pytest.raises(ValueError, match=r"the first is `classifier.weight`"):
         built.start_from(other.state_dict())
@@ -141,9 +139,8 @@ def test_checkpoint_comes_back(tmp_path: Path) -> None:
         attributes={},
         metrics={},
     )
-    again, info = load_model(path, "train_aalr")
+    again, info = load_model(path, AALR, "train_aalr")
     assert info.kind == "aalr"
-    assert isinstance(again, AALR)
     assert again.settings == built.settings
     assert torch.allclose(
         again(images(), SEGMENTATION).segmentation_logits, built(images(), SEGMENTATION).segmentation_logits, atol=1e-5

@@ -394,7 +394,7 @@ def test_it_goes_on_from_a_classifier_and_from_another_round() -> None:
     assert later.start_from(network.state_dict()) == []
     assert all(torch.equal(value, later.state_dict()[name]) for name, value in network.state_dict().items())
     other = Classifier(config.Backbone(name="resnet18", weights="none", output_stride=32), 3)
-    with pytest.raises(ValueError, match=r"tensors of the backbone are missing or of another shape, the first is"):
+    with pytest.raises(ValueError, match=r"tensors are missing or of another shape, the first is `backbone\."):
         network.start_from(other.state_dict())
 
 

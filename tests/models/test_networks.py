@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from wsss import config
 from wsss.errors import InputError
 from wsss.models import Backbone, Classifier, Segmenter
+from wsss.models.families import build_network
 
 SMALL = config.Backbone(name="tf_efficientnet_lite0", weights="none", output_stride=16, frozen_stages=2)
 
@@ -97,8 +100,11 @@ def test_segmenter_gives_logits_at_feature_resolution() -> None:
     ("values", "words"),
     [
         ({"name": "resnet5"}, "neither one of"),
+        ({"name": "resnet_50"}, "similar: resnet50,"),
+        ({"name": "resnet38d", "weights": "none", "output_stride": 32}, "resnet38d can have 8 or 16"),
+        ({"name": "resnet38d"}, "no package has the weights of resnet38d"),
         ({"name": "vit_tiny_patch16_224", "weights": "none"}, "cannot be built with this backbone.output_stride"),
-        ({"name": "vgg11", "weights": "none", "output_stride": 32}, "not cut into stages"),
+        ({"name": "vgg11", "weights": "none", "output_stride": 32}, "not cut into stages yet; take one of resnet38d, "),
         ({"weights": "none.pth"}, "no such weight file"),
         ({"weights": "none", "frozen_stages": 99}, "has 8 stages"),
     ],
@@ -108,6 +114,54 @@ def test_what_cannot_be_built_is_said_in_one_line(values: dict[str, object], wor
         Backbone(config.Backbone.parse(values))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("resnet38d", {"weights": "none", "output_stride": 8, "frozen_stages": 1}),
+        ("tf_efficientnet_lite0", {"weights": "auto"}),
+        ("resnet18", {"weights": "none"}),
+    ],
+)
+def test_a_name_alone_stands_for_what_its_family_says(name: str, settings: dict[str, object]) -> None:
+    expected = Backbone(config.Backbone.parse({"name": name, **settings}))
+    found = Backbone(name)
+    assert found.output_stride == expected.output_stride
+    frozen = [parameter.requires_grad for parameter in expected.parameters()]
+    assert [parameter.requires_grad for parameter in found.parameters()] == frozen
+    pretrained = all(torch.equal(a, b) for a, b in zip(found.parameters(), expected.parameters(), strict=True))
+    assert pretrained == (settings["weights"] == "auto")
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("resnet38d", "resnet38d"),
+        ("resnet50", "ResNet of torchvision"),
+        ("resnet18", "ResNet of timm"),
+        ("tf_efficientnet_lite0", "EfficientNet-Lite0"),
+        ("efficientnet_b0", "EfficientNet of timm"),
+        ("convnext_atto", "ConvNeXt of timm"),
+    ],
+)
+def test_a_network_is_cut_by_its_family(name: str, title: str) -> None:
+    family, network = build_network(config.Backbone(name=name, weights="none"))
+    cut = family.cut(network)
+    assert family.title == title
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        features = torch.nn.Sequential(*cut.parts).eval()(images)
+        assert features.shape == (1, cut.channels, 4, 4)
+        assert cut.head.eval()(features).shape == (1, cut.head_channels, 4, 4)
+
+
+def test_networks_that_others_define_are_not_asked_for_where_the_name_says_enough() -> None:
+    program = (
+        "import sys; from wsss import config; from wsss.models.families import build_network; "
+        "build_network(config.Backbone(name='resnet50', weights='none')); assert 'timm' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_weight_file_must_fit(tmp_path: Path) -> None:

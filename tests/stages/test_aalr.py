@@ -22,7 +22,7 @@ from wsss.stages.train_aalr import train_aalr
 from wsss.stages.train_classifier import train_classifier
 from wsss.stages.train_segmenter import train_segmenter
 from wsss.store import ArtifactReader
-from wsss.training.checkpoint import load_model
+from wsss.training.checkpoint import load_weights
 
 BACKBONE = {"name": "test_resnet", "weights": "none", "output_stride": 16, "frozen_stages": 1}
 TRAINING: dict[str, Any] = {
@@ -68,7 +68,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_training_leaves_a_checkpoint_and_numbers(run: Run) -> None:
-    _, info = load_model(run.model, "train_aalr", class_names=run.dataset.class_names)
+    _, info = load_weights(run.model, "train_aalr", class_names=run.dataset.class_names)
     assert info.kind == "aalr"
     assert info.model_settings["channels"] == 8
     numbers = json.loads((run.model.parent / "metrics.json").read_text())
@@ -94,7 +94,7 @@ def test_goes_on_from_the_classifier(run: Run, tmp_path: Path) -> None:
     }
     output = tmp_path / "aalr/model.ckpt"
     run.train(output, classifier, **changes)
-    before, after = load_model(classifier)[0].state_dict(), load_model(output)[0].state_dict()
+    before, after = load_weights(classifier)[0], load_weights(output)[0]
     assert torch.allclose(after["classifier.weight"], before["classifier.weight"], atol=1e-6)
     assert json.loads((output.parent / "metrics.json").read_text())["machine"]["parts"]["joint_steps"] == 1
     with pytest.raises(InputError, match="pass --classifier, the checkpoint of train_classifier"):

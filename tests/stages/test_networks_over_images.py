@@ -15,6 +15,8 @@ from wsss.config import Cams, Crf, Evaluate, FolderData, Protocol, Report, SeedL
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.errors import InputError
+from wsss.models import Classifier, Segmenter
+from wsss.models.network import Network
 from wsss.stages.cams import cams
 from wsss.stages.evaluate import evaluate
 from wsss.stages.index import index
@@ -44,14 +46,14 @@ class Run:
                 mask = self.dataset.mask(image_id)
                 assert mask is not None
                 artifact["saliency", image_id] = (mask != 0).astype(np.uint8) * 255
-        self.classifier = self._save("classifier", "train_classifier", {"backbone": BACKBONE, "dropout": 0.0})
+        self.classifier = self._save(Classifier, {"backbone": BACKBONE, "dropout": 0.0})
         segmenter = {"backbone": BACKBONE, "head_channels": 8, "atrous_rates": [2], "dropout": 0.0}
-        self.segmenter = self._save("segmenter", "train_segmenter", segmenter)
+        self.segmenter = self._save(Segmenter, segmenter)
 
-    def _save(self, kind: str, stage: str, settings: dict[str, Any]) -> Path:
-        path = self.root / kind / "model.ckpt"
+    def _save(self, network: type[Network], settings: dict[str, Any]) -> Path:
+        path, stage = self.root / network.kind / "model.ckpt", f"train_{network.kind}"
         names = self.dataset.class_names
-        model = build_model(kind, settings, len(names) - 1, seed=3)
+        model = build_model(network, settings, len(names) - 1, seed=3)
         save_model(
             path, stage=stage, model=model, model_settings=settings, class_names=names, attributes={}, metrics={}
         )
@@ -158,6 +160,8 @@ def test_a_network_of_another_stage_or_other_classes_is_refused(run: Run, tmp_pa
     output = tmp_path / "cams.h5"
     with pytest.raises(InputError, match="train_segmenter"):
         cams(Cams(), index=run.index, classifier=run.segmenter, output=output)
+    with pytest.raises(InputError, match=r"predicts no segmentation; .* segmenter or auxsegnet or aalr$"):
+        predict(Protocol(), index=run.index, model=run.classifier, split="val", output=output)
     other = tmp_path / "other.h5"
     index(VocData(root=str(run.photos)), output=other)
     with pytest.raises(InputError, match=r"classifier.model\.ckpt.*3 classes"):

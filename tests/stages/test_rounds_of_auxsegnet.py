@@ -27,7 +27,7 @@ from wsss.stages.train_auxsegnet import train_auxsegnet
 from wsss.stages.train_classifier import train_classifier
 from wsss.stages.update_labels import update_labels
 from wsss.store import ArtifactReader, ArtifactWriter
-from wsss.training.checkpoint import load_model, save_model
+from wsss.training.checkpoint import load_model, load_weights, save_model
 
 BACKBONE = {"name": "test_resnet", "weights": "auto", "output_stride": 16, "frozen_stages": 1}
 TRAINING: dict[str, Any] = {"backbone": BACKBONE, "augmentation": {"crop_size": 32}, "max_steps": 1, "batch_size": 2}
@@ -85,13 +85,13 @@ def test_a_round_starts_from_the_classifier_and_the_next_from_it(run: Run, tmp_p
     # rates so small that a step changes nothing that the eye of this test can see
     slow = {"optimizer": {"learning_rate": 1e-12}}
     run.train(run.seeds, run.classifier, tmp_path / "a/model.ckpt", **slow)
-    first = load_model(tmp_path / "a/model.ckpt", "train_auxsegnet")[0].state_dict()
-    classifier = load_model(run.classifier)[0].state_dict()
+    first = load_weights(tmp_path / "a/model.ckpt", "train_auxsegnet")[0]
+    classifier = load_weights(run.classifier)[0]
     for name, value in classifier.items():
         assert torch.allclose(first[name], value, atol=1e-6), name
     assert len(first) > len(classifier)
     run.train(run.seeds, run.model, tmp_path / "b/model.ckpt", **slow)
-    before, after = (load_model(path)[0].state_dict() for path in (run.model, tmp_path / "b/model.ckpt"))
+    before, after = (load_weights(path)[0] for path in (run.model, tmp_path / "b/model.ckpt"))
     assert all(torch.allclose(after[name], value, atol=1e-6) for name, value in before.items())
     assert not all(torch.allclose(first[name], value, atol=1e-6) for name, value in before.items())
 
@@ -99,7 +99,7 @@ def test_a_round_starts_from_the_classifier_and_the_next_from_it(run: Run, tmp_p
 def test_training_leaves_what_every_training_leaves(run: Run) -> None:
     names = {path.name for path in run.model.parent.iterdir()}
     assert names == {"labels.h5", "model.ckpt", "metrics.json", "curves.csv"}
-    _, info = load_model(run.model, "train_auxsegnet", class_names=run.dataset.class_names)
+    _, info = load_weights(run.model, "train_auxsegnet", class_names=run.dataset.class_names)
     assert info.attributes["inputs"].keys() == {"index", "labels", "weights"}
     assert info.metrics["validation"]["miou"] is not None
     assert "saliency" in run.model.with_name("curves.csv").read_text().splitlines()[0]
@@ -142,7 +142,7 @@ def test_labels_without_saliency_need_a_network_without_it(run: Run, tmp_path: P
 def test_updated_labels_are_what_the_network_says(run: Run, tmp_path: Path) -> None:
     thresholds = {"cam_threshold": 0.3, "saliency_threshold": 0.45, "background_cam_threshold": 0.6}
     made = ArtifactReader(run.update(tmp_path / "labels.h5", **thresholds), "update_labels")
-    network, original = load_model(run.model)[0], ArtifactReader(run.saliency)
+    network, original = load_model(run.model, AuxSegNet)[0], ArtifactReader(run.saliency)
     for image_id in run.dataset.ids("train"):
         image = torch.from_numpy(run.dataset.image(image_id).copy()).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
@@ -162,8 +162,8 @@ def test_updated_labels_are_what_the_network_says(run: Run, tmp_path: Path) -> N
 
 def make_bold(run: Run, path: Path) -> None:
     """Spreads what a hardly trained network says of saliency over [0, 1], so that there is something to see."""
-    network, info = load_model(path)
-    assert isinstance(network, AuxSegNet) and network.saliency is not None
+    network, info = load_model(path, AuxSegNet)
+    assert network.saliency is not None
     image = torch.from_numpy(run.dataset.image(run.dataset.ids("train")[0]).copy()).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
         logits = network(image).saliency_logits
@@ -271,7 +271,7 @@ def test_the_next_round_learns_from_the_updated_labels(run: Run, tmp_path: Path)
     rule = {"cam_threshold": 0.0, "saliency_threshold": 0.3, "background_cam_threshold": 1.0}
     labels = run.update(tmp_path / "round1/labels.h5", **rule)
     run.train(labels, run.model, tmp_path / "round1/model.ckpt")
-    _, info = load_model(tmp_path / "round1/model.ckpt", "train_auxsegnet")
+    _, info = load_weights(tmp_path / "round1/model.ckpt", "train_auxsegnet")
     assert info.attributes["inputs"]["labels"] == ArtifactReader(labels).attributes["fingerprint"]
 
 

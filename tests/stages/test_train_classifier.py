@@ -13,10 +13,11 @@ from tests.helpers import make_voc
 from wsss.config import TrainClassifier, VocData
 from wsss.context import RunContext
 from wsss.errors import InputError, Interrupted
+from wsss.models import Classifier
 from wsss.stages.index import index
 from wsss.stages.train_classifier import train_classifier
 from wsss.training.checkpoint import load_model
-from wsss.training.modules import ClassifierModule
+from wsss.training.classifier import ClassifierModule
 
 SETTINGS = {
     "epochs": 3,
@@ -46,7 +47,7 @@ def test_writes_checkpoint_metrics_and_curves_and_nothing_else(index_path: Path,
         "metrics.json",
         "model.ckpt",
     ]
-    network, info = load_model(tmp_path / "classifier/model.ckpt", stage="train_classifier")
+    network, info = load_model(tmp_path / "classifier/model.ckpt", Classifier, "train_classifier")
     assert info.class_names == ("background", "aeroplane", "bicycle", "bird")
     assert info.attributes["seed"] == 1
     assert info.attributes["inputs"].keys() == {"index"}

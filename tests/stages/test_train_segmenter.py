@@ -12,10 +12,11 @@ from wsss.config import TrainSegmenter, VocData
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.errors import InputError
+from wsss.models import Segmenter
 from wsss.stages.index import index
 from wsss.stages.train_segmenter import train_segmenter
 from wsss.store import ArtifactWriter
-from wsss.training.checkpoint import load_model
+from wsss.training.checkpoint import load_model, load_weights
 
 SETTINGS = {
     "epochs": 1,
@@ -56,7 +57,7 @@ def test_trains_on_labels_of_an_artifact(index_path: Path, tmp_path: Path) -> No
     labels = write_labels(tmp_path / "labels.h5", index_path, None)
     train(index_path, labels, tmp_path / "out/model.ckpt", RunContext(device="cpu", workers=1))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["curves.csv", "metrics.json", "model.ckpt"]
-    network, info = load_model(tmp_path / "out/model.ckpt", stage="train_segmenter")
+    network, info = load_model(tmp_path / "out/model.ckpt", Segmenter, "train_segmenter")
     assert network(torch.rand(1, 3, 32, 48)).shape == (1, 4, 2, 3)
     assert info.attributes["inputs"].keys() == {"index", "labels"}
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
@@ -69,9 +70,9 @@ def test_labels_equal_to_the_masks_train_the_same_network(index_path: Path, tmp_
     labels = write_labels(tmp_path / "labels.h5", index_path, None)
     train(index_path, labels, tmp_path / "a/model.ckpt")
     train(index_path, None, tmp_path / "b/model.ckpt")
-    found, expected = (load_model(tmp_path / name / "model.ckpt")[0].state_dict() for name in "ab")
+    found, expected = (load_weights(tmp_path / name / "model.ckpt")[0] for name in "ab")
     assert all(torch.equal(found[name], value) for name, value in expected.items())
-    _, info = load_model(tmp_path / "b/model.ckpt")
+    _, info = load_weights(tmp_path / "b/model.ckpt")
     assert info.attributes["inputs"].keys() == {"index"}
 
 

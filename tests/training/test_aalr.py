@@ -22,7 +22,7 @@ from wsss.models import AALR
 from wsss.ops.online_masks import OnlinePseudoLabels
 from wsss.training.aalr import AALRModule
 from wsss.training.checkpoint import build_model
-from wsss.training.modules import to_input
+from wsss.training.module import to_input
 from wsss.training.trainer import TrainingResult, run_training
 
 BACKBONE = {"name": "tf_efficientnet_lite0", "weights": "none", "output_stride": 16, "frozen_stages": 6}
@@ -58,9 +58,7 @@ def parse(**changes: Any) -> TrainAalr:
 
 
 def network(**settings: Any) -> AALR:
-    built = build_model("aalr", {"backbone": BACKBONE, **SETTINGS["network"], **settings}, 2, seed=1)
-    assert isinstance(built, AALR)
-    return built
+    return build_model(AALR, {"backbone": BACKBONE, **SETTINGS["network"], **settings}, 2, seed=1)
 
 
 def module(step: int = 2, built: AALR | None = None, **changes: Any) -> AALRModule:

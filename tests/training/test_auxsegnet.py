@@ -16,10 +16,10 @@ from wsss.data.loaders import Draw, TrainingImages
 from wsss.models import AuxSegNet
 from wsss.training.auxsegnet import AuxSegNetModule
 from wsss.training.checkpoint import build_model, load_model, save_model
-from wsss.training.modules import to_input
+from wsss.training.module import to_input
 from wsss.training.schedule import build_optimizer
 from wsss.training.trainer import run_training
-from wsss.training.validation import AuxSegNetValidation
+from wsss.training.validation import SegmentationValidation
 
 BACKBONE = {"name": "tf_efficientnet_lite0", "weights": "none", "output_stride": 16, "frozen_stages": 6}
 NAMES = ("background", "odd", "third")
@@ -53,9 +53,7 @@ class ColouredImages(NoiseImages):
 
 def network(backbone: dict[str, Any] = BACKBONE, **settings: Any) -> AuxSegNet:
     values = AuxSegNetNetwork.parse({"channels": 4, "atrous_rates": [1, 2, 3], **settings}).model_dump(mode="json")
-    built = build_model("auxsegnet", {"backbone": backbone, **values}, 2, seed=1)
-    assert isinstance(built, AuxSegNet)
-    return built
+    return build_model(AuxSegNet, {"backbone": backbone, **values}, 2, seed=1)
 
 
 def training_images(images: NoiseImages | None = None, **settings: Any) -> TrainingImages:
@@ -155,7 +153,7 @@ def test_training_lowers_every_loss_and_the_network_comes_back(tmp_path: Path) -
         }
     )
     built, images = network(backbone, channels=16), ColouredImages()
-    validation = AuxSegNetValidation(images, "val", NAMES, workers=0, batch_size=4, pixels=10**5)
+    validation = SegmentationValidation(images, "val", NAMES, workers=0, batch_size=4, pixels=10**5)
     result = run_training(
         AuxSegNetModule(built, settings.optimizer, AuxSegNetLossWeights()),
         training_images(images, crop_size=64, color_jitter=[0, 0, 0, 0]),
@@ -182,9 +180,8 @@ def test_training_lowers_every_loss_and_the_network_comes_back(tmp_path: Path) -
         attributes={},
         metrics={},
     )
-    again, checkpoint = load_model(path, "train_auxsegnet", class_names=NAMES)
+    again, checkpoint = load_model(path, AuxSegNet, "train_auxsegnet", class_names=NAMES)
     assert checkpoint.kind == "auxsegnet"
-    assert isinstance(again, AuxSegNet)
     assert again.settings == built.settings
     pixels = to_input(batch()["images"])
     with torch.no_grad():
@@ -203,7 +200,7 @@ def test_validation_asks_for_the_best_segmentation_alone(monkeypatch: pytest.Mon
     monkeypatch.setattr(AuxSegNet, "forward", record)
     for settings, name in (({}, "refined_segmentation_logits"), ({"affinity": "off"}, "segmentation_logits")):
         asked.clear()
-        validation = AuxSegNetValidation(NoiseImages(4), "val", NAMES, workers=0, batch_size=2, pixels=10**4)
+        validation = SegmentationValidation(NoiseImages(4), "val", NAMES, workers=0, batch_size=2, pixels=10**4)
         found = validation(network(**settings), torch.device("cpu"), nullcontext, lambda: None)
         assert asked == {(name,)}
         assert found["images"] == 4

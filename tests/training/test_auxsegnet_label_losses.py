@@ -32,7 +32,7 @@ from wsss.losses.label_reassign import labels_at, reassigned_labels
 from wsss.models import AuxSegNet
 from wsss.training.auxsegnet import AuxSegNetModule
 from wsss.training.label_losses import LabelLosses
-from wsss.training.modules import to_input
+from wsss.training.module import to_input
 from wsss.training.trainer import TrainingResult, run_training
 
 BOTH: dict[str, Any] = {

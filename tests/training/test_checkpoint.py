@@ -6,22 +6,24 @@ import pytest
 import torch
 
 from wsss.errors import InputError
-from wsss.training.checkpoint import build_model, load_model, save_model
+from wsss.models import Classifier, Segmenter
+from wsss.models.network import Network
+from wsss.training.checkpoint import build_model, load_model, load_weights, save_model
 
 BACKBONE = {"name": "test_resnet", "weights": "none", "frozen_stages": 1, "output_stride": 32}
 CLASSES = ("background", "cat", "dog")
-SETTINGS = {
-    "classifier": {"backbone": BACKBONE, "dropout": 0.3},
-    "segmenter": {"backbone": BACKBONE, "head_channels": 8, "atrous_rates": [2, 4], "dropout": 0.1},
+SETTINGS: dict[type[Network], dict[str, object]] = {
+    Classifier: {"backbone": BACKBONE, "dropout": 0.3},
+    Segmenter: {"backbone": BACKBONE, "head_channels": 8, "atrous_rates": [2, 4], "dropout": 0.1},
 }
 
 
-def save(path: Path, kind: str = "classifier", *, seed: int = 0, **changes: object) -> torch.nn.Module:
-    model = build_model(kind, SETTINGS[kind], 2, seed=seed)
+def save(path: Path, network: type[Network] = Classifier, *, seed: int = 0, **changes: object) -> Network:
+    model = build_model(network, SETTINGS[network], 2, seed=seed)
     values = {
-        "stage": f"train_{kind}",
+        "stage": f"train_{network.kind}",
         "model": model,
-        "model_settings": SETTINGS[kind],
+        "model_settings": SETTINGS[network],
         "class_names": CLASSES,
         "attributes": {"seed": seed, "inputs": {"index": "abc"}},
         "metrics": {"validation": {"map": None}},
@@ -30,26 +32,27 @@ def save(path: Path, kind: str = "classifier", *, seed: int = 0, **changes: obje
     return model
 
 
-@pytest.mark.parametrize("kind", ["classifier", "segmenter"])
-def test_a_network_comes_back_as_it_was(tmp_path: Path, kind: str) -> None:
-    model = save(tmp_path / "model.ckpt", kind).eval()
-    loaded, info = load_model(tmp_path / "model.ckpt", stage=f"train_{kind}", class_names=CLASSES)
+@pytest.mark.parametrize("network", SETTINGS)
+def test_a_network_comes_back_as_it_was(tmp_path: Path, network: type[Network]) -> None:
+    model = save(tmp_path / "model.ckpt", network).eval()
+    loaded, info = load_model(tmp_path / "model.ckpt", network, f"train_{network.kind}", class_names=CLASSES)
+    assert type(loaded) is network
     assert not loaded.training
     images = torch.rand(1, 3, 64, 48)
     with torch.no_grad():
         expected, found = model(images), loaded(images)
-    if kind == "classifier":
+    if network is Classifier:
         expected, found = expected.logits, found.logits
     assert torch.equal(expected, found)
-    assert (info.kind, info.class_names, info.num_classes) == (kind, CLASSES, 2)
+    assert (info.kind, info.class_names, info.num_classes) == (network.kind, CLASSES, 2)
     assert info.attributes == {"seed": 0, "inputs": {"index": "abc"}}
     assert info.metrics == {"validation": {"map": None}}
 
 
 def test_loading_needs_no_pretrained_weights(tmp_path: Path) -> None:
-    settings = {**SETTINGS["classifier"], "backbone": {**BACKBONE, "weights": "/gone/weights.pth"}}
+    settings = {**SETTINGS[Classifier], "backbone": {**BACKBONE, "weights": "/gone/weights.pth"}}
     save(tmp_path / "model.ckpt", model_settings=settings)
-    load_model(tmp_path / "model.ckpt")
+    load_model(tmp_path / "model.ckpt", Classifier)
 
 
 def test_equal_trainings_give_equal_bytes(tmp_path: Path) -> None:
@@ -64,7 +67,7 @@ def test_building_leaves_the_global_random_state_alone() -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    build_model("classifier", SETTINGS["classifier"], 2, seed=5)
+    build_model(Classifier, SETTINGS[Classifier], 2, seed=5)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -80,7 +83,7 @@ def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def one_line(path: Path, **arguments: object) -> str:
     with pytest.raises(InputError) as caught:
-        load_model(path, **arguments)  # type: ignore[arg-type]
+        load_model(path, Classifier, **arguments)  # type: ignore[arg-type]
     message = str(caught.value)
     assert "\n" not in message
     assert str(path) in message
@@ -106,11 +109,30 @@ def test_bad_files_get_one_line(tmp_path: Path) -> None:
 def test_checkpoint_of_another_kind_gets_one_line(tmp_path: Path) -> None:
     path = tmp_path / "model.ckpt"
     save(path)
-    message = one_line(path, stage="train_segmenter")
+    message = one_line(path, stages="train_segmenter")
     assert "was written by stage train_classifier; pass the checkpoint of stage train_segmenter" in message
     message = one_line(path, class_names=("background", "cat"))
     assert "was trained on 2 classes, the index has 1" in message
     assert "its class 2 is `dog`, the index has `cow`" in one_line(path, class_names=("background", "cat", "cow"))
+
+
+def test_another_network_than_is_expected_gets_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt"
+    save(path, Segmenter)
+    message = one_line(path)
+    assert "holds a network `segmenter`, written by stage train_segmenter" in message
+    assert "pass the checkpoint of a network `classifier`" in message
+
+
+def test_weights_come_without_their_network(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt"
+    expected = save(path).state_dict()
+    payload = torch.load(path, weights_only=True)
+    torch.save({**payload, "kind": "of another program"}, path)
+    weights, info = load_weights(path, ("train_classifier", "train_segmenter"), class_names=CLASSES)
+    assert info.kind == "of another program"
+    assert list(weights) == list(expected)
+    assert all(torch.equal(weights[name], value) for name, value in expected.items())
 
 
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:

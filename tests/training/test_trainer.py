@@ -15,8 +15,8 @@ from wsss.context import RunContext
 from wsss.errors import InputError, Interrupted
 from wsss.progress import Progress
 from wsss.training import trainer
+from wsss.training.classifier import ClassifierValidation
 from wsss.training.trainer import choose_device
-from wsss.training.validation import ClassifierValidation
 
 
 class CountingValidation:

@@ -7,33 +7,37 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tests.training.tiny import NoiseImages
-from wsss.training.validation import ClassifierValidation, SegmenterValidation, Validation
+from wsss.models.network import SegmentationNetwork
+from wsss.training.classifier import ClassifierValidation
+from wsss.training.validation import SegmentationValidation, Validation
 
 
-class ByLookup(nn.Module):
+class ByLookup(SegmentationNetwork):
     """Answers from a list, in the order in which images are asked for."""
 
-    def __init__(self, answers: list[Tensor], wrap: bool) -> None:
+    def __init__(self, answers: list[Tensor]) -> None:
         super().__init__()
-        self._answers, self._wrap = answers, wrap
+        self._answers = answers
 
     def forward(self, images: Tensor) -> Any:
+        return SimpleNamespace(logits=self.segment(images))
+
+    def segment(self, images: Tensor) -> Tensor:
         assert not self.training
         assert images.dtype == torch.float32
         assert images.max() <= 1
-        answer = torch.stack([self._answers.pop(0) for _ in images])
-        return SimpleNamespace(logits=answer) if self._wrap else answer
+        return torch.stack([self._answers.pop(0) for _ in images])
 
 
 def order(validation: Validation) -> list[int]:
     return [index for batch in validation._batches for index in batch]
 
 
-def run(validation: Validation, answers: list[Tensor], wrap: bool) -> dict[str, Any]:
-    network = ByLookup(answers, wrap).train()
+def run(validation: Validation, answers: list[Tensor]) -> dict[str, Any]:
+    network = ByLookup(answers).train()
     result = validation(network, torch.device("cpu"), nullcontext, lambda: None)
     assert network.training
     return result
@@ -49,7 +53,7 @@ def test_mean_average_precision_leaves_out_classes_that_do_not_occur() -> None:
     # class `odd` holds images 1, 3, 5 and is ranked rightly; `third` holds 0 and 3, ranked second and fourth
     third = {0: 0.5, 1: 0.9, 2: 0.1, 3: 0.3, 4: 0.4, 5: 0.2}
     answers = [torch.tensor([float(i % 2), third[i], 9.0]) for i in order(validation)]
-    result = run(validation, answers, wrap=True)
+    result = run(validation, answers)
     expected = (1 / 2 + 2 / 4) / 2
     assert result["average_precision"] == {"odd": 1.0, "third": pytest.approx(expected), "never": None}
     assert result["map"] == pytest.approx((1 + expected) / 2)
@@ -60,7 +64,7 @@ def test_mean_average_precision_leaves_out_classes_that_do_not_occur() -> None:
 def test_mean_iou_by_hand() -> None:
     names = ("background", "one", "two")
     images = NoiseImages(4)  # image 0 has no mask, images 1 to 3 are 1, 2, 0 everywhere
-    validation = SegmenterValidation(images, "val", names, workers=0, batch_size=2, pixels=10**6)
+    validation = SegmentationValidation(images, "val", names, workers=0, batch_size=2, pixels=10**6)
     pixels = {i: int(np.prod(images.size(f"image{i}"))) for i in range(4)}
 
     def planes(label: int) -> Tensor:
@@ -69,7 +73,7 @@ def test_mean_iou_by_hand() -> None:
         return logits
 
     # everything is called `one`
-    result = run(validation, [planes(1) for _ in range(4)], wrap=False)
+    result = run(validation, [planes(1) for _ in range(4)])
     one = pixels[1] / (pixels[1] + pixels[2] + pixels[3])
     assert result["iou"] == {"background": 0.0, "one": pytest.approx(one), "two": 0.0}
     assert result["miou"] == pytest.approx(one / 3)
@@ -81,7 +85,7 @@ def test_validation_can_be_stopped() -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
-    network = ByLookup([torch.zeros(2) for _ in range(6)], wrap=True).train()
+    network = ByLookup([torch.zeros(2) for _ in range(6)]).train()
     with pytest.raises(KeyboardInterrupt):
         validation(network, torch.device("cpu"), nullcontext, stop)
     assert network.training

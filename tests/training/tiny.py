@@ -15,7 +15,8 @@ from torch.nn import functional
 from wsss.config import Optimizer, Training
 from wsss.context import RunContext
 from wsss.data.loaders import TrainingImages
-from wsss.training.modules import TrainingModule, to_input
+from wsss.models.network import Network
+from wsss.training.module import TrainingModule, to_input
 from wsss.training.trainer import TrainingResult, run_training
 
 SETTINGS = {
@@ -54,7 +55,7 @@ class NoiseImages:
         return np.full(self.size(image_id), number % 3, np.uint8) if number % 4 else None
 
 
-class TinyNetwork(nn.Module):
+class TinyNetwork(Network):
     """Has what makes resuming hard: dropout, and batch normalisation that is trained."""
 
     def __init__(self, seed: int = 0) -> None:
@@ -70,10 +71,10 @@ class TinyNetwork(nn.Module):
         return {"pretrained": list(self.features.parameters()), "new": list(self.head.parameters())}
 
 
-class TinyModule(TrainingModule):
+class TinyModule(TrainingModule[TinyNetwork]):
     """Sends a signal to its own process in the given call."""
 
-    def __init__(self, network: nn.Module, optimizer: Optimizer, *, signal_at: int = 0, number: int = 0) -> None:
+    def __init__(self, network: TinyNetwork, optimizer: Optimizer, *, signal_at: int = 0, number: int = 0) -> None:
         super().__init__(network, optimizer)
         self._signal_at, self._number, self._calls = signal_at, number, 0
 

@@ -72,10 +72,10 @@ def _settings(folder: Path) -> dict[str, dict[str, Any]]:
             found[path.relative_to(folder).as_posix()] = value if isinstance(value, dict) else {}
     checkpoints = [path for place in CHECKPOINTS for path in sorted(folder.rglob(place))]
     if checkpoints:
-        from wsss.training.checkpoint import load_model
+        from wsss.training.checkpoint import load_weights
 
         for path in checkpoints:
-            _, info = load_model(path)
+            _, info = load_weights(path)
             found[path.relative_to(folder).as_posix()] = json.loads(info.attributes.get("settings") or "{}")
     return found
 

@@ -6,7 +6,7 @@ Zhang et al., "Adaptive Affinity Loss and Erroneous Pseudo-Label Refinement for 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss import config
-from wsss.models.backbones import Backbone, named_backbone
-from wsss.models.classifier import split_parameters
-from wsss.models.pretrained import load_fitting
+from wsss.models.backbones import Backbone
+from wsss.models.network import SegmentationNetwork
 from wsss.ops.cams import multi_scale_cams
 
 
@@ -42,8 +41,6 @@ class AALROutput:
 
 
 OUTPUTS = tuple(field.name for field in fields(AALROutput))
-CLASSIFICATION = ("class_logits",)
-"""The outputs of the first phase."""
 CAMS = ("cams",)
 """The outputs of a pass at another scale."""
 JOINT = ("class_logits", "cams", "segmentation_logits", "embeddings")
@@ -54,7 +51,7 @@ EMBEDDINGS = {"segmentation": "embeddings", "backbone": "features"}
 """`label_reassign.embedding` -> the output that has these vectors."""
 
 
-class AALR(nn.Module):
+class AALR(SegmentationNetwork):
     """Classification and segmentation on one backbone.
 
     The classification branch is `Classifier`'s; the segmentation branch has two dilated convolutions (RRM, released
@@ -70,11 +67,14 @@ class AALR(nn.Module):
         settings: Of the network.
     """
 
+    kind = "aalr"
+    needed = ("backbone.", "classifier.")
+
     def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
         super().__init__()
         settings: config.AalrNetwork = config.AalrNetwork.parse(network)
         self.settings = settings
-        self.backbone = Backbone(named_backbone(backbone) if isinstance(backbone, str) else backbone)
+        self.backbone = Backbone(backbone)
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
         self.embedding = _dilated(self.backbone.channels, settings.channels, settings.dilation)
@@ -139,23 +139,11 @@ class AALR(nn.Module):
             total = total + made
         return total / len(scales)
 
-    def start_from(self, state: Mapping[str, Tensor]) -> list[str]:
-        """Takes over the weights of a trained classifier.
-
-        Args:
-            state: State of a `Classifier` on the same backbone.
-
-        Returns:
-            Names of the parameters that keep their own values, because the state has none of that name and shape.
-
-        Raises:
-            ValueError: If backbone or classification branch are not those.
-        """
-        return load_fitting(self, state, ("backbone.", "classifier."), "tensors")
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Trainable parameters, those with pretrained values apart from new ones."""
-        return split_parameters(self, ("backbone.",))
+    def segment(self, images: Tensor) -> Tensor:
+        """See `SegmentationNetwork.segment`: what the segmentation branch says."""
+        made = self(images, SEGMENTATION).segmentation_logits
+        assert made is not None
+        return made
 
     def _cams(self, images: Tensor) -> Tensor:
         made = self(images, CAMS).cams

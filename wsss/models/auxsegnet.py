@@ -6,7 +6,7 @@ and "Auxiliary Tasks Enhanced Dual-affinity Learning for Weakly Supervised Seman
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
@@ -16,10 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss import config
-from wsss.models.backbones import Backbone, named_backbone
-from wsss.models.classifier import split_parameters
+from wsss.models.backbones import Backbone
 from wsss.models.dual_affinity import CrossTaskFusion, TaskBranch, weighted_mean
-from wsss.models.pretrained import load_fitting
+from wsss.models.network import SegmentationNetwork, split_parameters
 from wsss.ops.affinity import Affinity
 
 Task = Literal["segmentation", "saliency"]
@@ -58,7 +57,7 @@ class AuxSegNetOutput:
 OUTPUTS = tuple(field.name for field in fields(AuxSegNetOutput))
 
 
-class AuxSegNet(nn.Module):
+class AuxSegNet(SegmentationNetwork):
     """The multi-task network; `unary_affinity=False` makes it that of the ICCV paper.
 
     Args:
@@ -72,11 +71,13 @@ class AuxSegNet(nn.Module):
         available: The outputs that it has.
     """
 
+    kind = "auxsegnet"
+
     def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
         super().__init__()
         settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
         self.settings = settings
-        self.backbone = Backbone(named_backbone(backbone) if isinstance(backbone, str) else backbone)
+        self.backbone = Backbone(backbone)
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier: nn.Conv2d | None = None
         if settings.classification:
@@ -127,19 +128,10 @@ class AuxSegNet(nn.Module):
         """The name of the best saliency that the network has, None without that branch."""
         return self._best("saliency") if self.saliency is not None else None
 
-    def start_from(self, state: Mapping[str, Tensor]) -> list[str]:
-        """Takes over the weights of a trained classifier, or of this network after another round.
-
-        Args:
-            state: State of a `Classifier` or `AuxSegNet` on the same backbone.
-
-        Returns:
-            Names of the parameters that keep their own values, because the state has none of that name and shape.
-
-        Raises:
-            ValueError: If the backbone is another one.
-        """
-        return load_fitting(self, state, ("backbone.",), "tensors of the backbone")
+    def segment(self, images: Tensor) -> Tensor:
+        """See `SegmentationNetwork.segment`: refined where there is an affinity for it."""
+        name = self.segmentation_output
+        return getattr(self(images, [name]), name)
 
     def parameter_groups(self, *, released: bool = False) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters, those with pretrained values apart from new ones.

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from wsss import config
 from wsss.models.backbones import Backbone
+from wsss.models.network import Network
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,20 @@ class ClassifierOutput:
     cams: Tensor | None
 
 
-class Classifier(nn.Module):
+class Classifier(Network):
     """Backbone, channel dropout, global average pool, and a 1 x 1 convolution without bias.
 
     The class activation map is that convolution on the features before the pool (AuxSegNet, released code).
 
     Args:
-        backbone: Settings of the feature extractor.
+        backbone: Settings of the feature extractor, or its name.
         num_classes: Classes without background.
         dropout: Share of channels dropped before the pool in training.
     """
 
-    def __init__(self, backbone: config.Backbone, num_classes: int, dropout: float = 0.5) -> None:
+    kind = "classifier"
+
+    def __init__(self, backbone: config.Backbone | str, num_classes: int, dropout: float = 0.5) -> None:
         super().__init__()
         self.backbone = Backbone(backbone)
         self.dropout = nn.Dropout2d(dropout)
@@ -48,16 +51,3 @@ class Classifier(nn.Module):
         pooled = functional.adaptive_avg_pool2d(self.dropout(features), 1)
         logits = self.classifier(pooled).flatten(1)
         return ClassifierOutput(logits, functional.relu(self.classifier(features)) if cams else None)
-
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Trainable parameters, those with pretrained values apart from new ones."""
-        return split_parameters(self, ("backbone.",))
-
-
-def split_parameters(network: nn.Module, pretrained: tuple[str, ...]) -> dict[str, list[nn.Parameter]]:
-    """Trainable parameters of a network under `pretrained` and `new`, by the prefixes of their names."""
-    groups: dict[str, list[nn.Parameter]] = {"pretrained": [], "new": []}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            groups["pretrained" if name.startswith(pretrained) else "new"].append(parameter)
-    return groups

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,6 @@ from torch import nn
 
 from wsss.config import Backbone
 from wsss.errors import InputError
-
-PACKAGED = ("tf_efficientnet_lite0",)
-"""Backbones whose ImageNet weights come with a package, without a download."""
 
 
 def load_packaged(network: nn.Module, name: str) -> None:
@@ -111,30 +108,3 @@ def load_library_network(name: str, create: Callable[[], Any]) -> Any:
             f"weights of {name} could not be downloaded ({type(error).__name__}: {reason}); "
             "set backbone.weights to the path of a state dict, or `none`"
         ) from None
-
-
-def load_fitting(
-    network: nn.Module, state: Mapping[str, torch.Tensor], needed: tuple[str, ...], what: str
-) -> list[str]:
-    """Takes over every tensor of another network's state that has the same name and shape here.
-
-    Args:
-        network: Gets them.
-        state: State of the other network.
-        needed: Beginnings of names that must all be found.
-        what: What those are, for the message.
-
-    Returns:
-        Names of the tensors that keep their own values.
-
-    Raises:
-        ValueError: If one of `needed` is not there in this shape; nothing is taken over then.
-    """
-    own = network.state_dict()
-    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    kept = [name for name in own if name not in fitting]
-    wrong = [name for name in kept if name.startswith(needed)]
-    if wrong:
-        raise ValueError(f"{len(wrong)} {what} are missing or of another shape, the first is `{wrong[0]}`")
-    network.load_state_dict(fitting, strict=False)
-    return kept

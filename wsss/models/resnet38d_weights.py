@@ -54,6 +54,15 @@ def read_resnet38d(path: str | Path) -> dict[str, Tensor]:
     return {name: state[name] for name in own}
 
 
+def load_resnet38d(network: ResNet38d, path: str | Path) -> None:
+    """Fill a network with what `read_resnet38d` reads.
+
+    Raises:
+        InputError: As `read_resnet38d` does.
+    """
+    network.load_state_dict(read_resnet38d(path))
+
+
 def convert(source: str | Path, output: str | Path) -> tuple[int, int]:
     """Writes what `read_resnet38d` reads as a state dict; returns the numbers of tensors and of parameters.
 

@@ -6,23 +6,25 @@ from torch import Tensor, nn
 
 from wsss import config
 from wsss.models.backbones import Backbone
-from wsss.models.classifier import split_parameters
+from wsss.models.network import SegmentationNetwork
 
 
-class Segmenter(nn.Module):
+class Segmenter(SegmentationNetwork):
     """Backbone, atrous spatial pyramid pooling, and a 1 x 1 prediction (DeepLabV3, Chen et al. 2017).
 
     Args:
-        backbone: Settings of the feature extractor.
+        backbone: Settings of the feature extractor, or its name.
         num_classes: Classes without background.
         head_channels: Width of the head.
         atrous_rates: Dilations of its parallel convolutions.
         dropout: Share of activations dropped after the pyramid in training.
     """
 
+    kind = "segmenter"
+
     def __init__(
         self,
-        backbone: config.Backbone,
+        backbone: config.Backbone | str,
         num_classes: int,
         head_channels: int = 128,
         atrous_rates: tuple[int, ...] = (6, 12, 18),
@@ -47,6 +49,6 @@ class Segmenter(nn.Module):
         """Logits (N, num_classes + 1, h, w) at the resolution of the features, for images (N, 3, H, W) in [0, 1]."""
         return self.head(self.pyramid(self.backbone(images)))
 
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Trainable parameters, those with pretrained values apart from new ones."""
-        return split_parameters(self, ("backbone.",))
+    def segment(self, images: Tensor) -> Tensor:
+        """See `SegmentationNetwork.segment`."""
+        return self(images)

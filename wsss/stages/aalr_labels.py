@@ -14,10 +14,8 @@ from torch import Tensor
 from wsss.config import AalrLabels, LabelReassign, OnlineLabels, Protocol, TrainAalr
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
-from wsss.losses import label_reassign_loss
-from wsss.losses.label_reassign import reassigned_labels
-from wsss.models import AALR
-from wsss.models.aalr import EMBEDDINGS
+from wsss.losses.label_reassign import label_reassign_loss, reassigned_labels
+from wsss.models.aalr import AALR, EMBEDDINGS
 from wsss.ops.cams import scaled_images
 from wsss.ops.online_masks import online_pseudo_labels
 from wsss.progress import Progress
@@ -25,7 +23,6 @@ from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import image_batches, image_label_tensor, images_per_forward, resolve_device
 from wsss.stages.segmentation import (
     Scores,
-    SegmentationOnly,
     allowed_classes,
     finish,
     network_probabilities,
@@ -60,13 +57,11 @@ def aalr_labels(
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    network, checkpoint = load_model(model, "train_aalr", class_names=dataset.class_names)
-    assert isinstance(network, AALR)
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network, checkpoint = load_model(model, AALR, "train_aalr", class_names=dataset.class_names)
     attributes = provenance(STAGE, settings, {"index": index, "model": model}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     training: TrainAalr = TrainAalr.parse(json.loads(checkpoint.attributes["settings"]))
-    labeller = _Labeller(network, settings, training, dataset, context, device)
+    labeller = _Labeller(network.on(device), settings, training, dataset, context, device)
     ids = dataset.ids("train")
     with ImageArtifact(output, stage=STAGE, attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
@@ -104,10 +99,10 @@ class _Labeller:
             yield image_id, {"segmentation": labels}
 
     def _scores(self, ids: list[str]) -> Iterator[Scores]:
-        settings, network = self.settings, SegmentationOnly(self.network)
+        settings = self.settings
         protocol = Protocol(scales=settings.scales, flip=settings.flip, crf=settings.crf)
         for batch_ids, images in image_batches(self.dataset, ids, self.context, self.device):
-            probabilities = network_probabilities(network, images, protocol)
+            probabilities = network_probabilities(self.network, images, protocol)
             probabilities *= allowed_classes(self.dataset, batch_ids, self.device)
             probabilities /= probabilities.sum(1, keepdim=True).clamp(min=1e-8)
             sizes = [self.dataset.size(image_id) for image_id in batch_ids]

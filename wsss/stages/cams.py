@@ -11,7 +11,7 @@ import torch
 from wsss.config import Cams
 from wsss.context import RunContext
 from wsss.data import load_dataset
-from wsss.models import Classifier
+from wsss.models.classifier import Classifier
 from wsss.ops.cams import multi_scale_cams, normalize_cams
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
@@ -36,13 +36,11 @@ def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    model, _ = load_model(classifier, stage="train_classifier", class_names=dataset.class_names)
-    assert isinstance(model, Classifier)
-    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model, _ = load_model(classifier, Classifier, "train_classifier", class_names=dataset.class_names)
     attributes = provenance("cams", settings, {"index": index, "classifier": classifier}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     ids = dataset.ids("train")
-    compute = in_chunks(partial(_cams, model))
+    compute = in_chunks(partial(_cams, model.on(device)))
     with ImageArtifact(output, stage="cams", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         with Progress("cams", len(ids), done=len(ids) - len(pending)) as progress:

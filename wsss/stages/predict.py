@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.models.network import SegmentationNetwork
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import image_batches, resolve_device
-from wsss.stages.segmentation import Scores, finish, load_segmentation_network, network_probabilities, scores_of_batch
+from wsss.stages.predictor import load_segmentation_network
+from wsss.stages.segmentation import Scores, finish, network_probabilities, scores_of_batch
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def predict(
 
 
 def _scores(
-    network: nn.Module,
+    network: SegmentationNetwork,
     dataset: Dataset,
     ids: list[str],
     protocol: Protocol,

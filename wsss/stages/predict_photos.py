@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data.images import bounded_size, read_image, resize_image
 from wsss.errors import InputError
+from wsss.models.network import SegmentationNetwork
 from wsss.ops.palette import indexed_picture, voc_palette
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
 from wsss.stages.inference import resolve_device
-from wsss.stages.segmentation import Scores, finish, load_segmentation_network, network_probabilities
+from wsss.stages.predictor import load_segmentation_network
+from wsss.stages.segmentation import Scores, finish, network_probabilities
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -107,7 +108,7 @@ def _readable(named: dict[str, Path], unreadable: list[InputError]) -> Iterator[
 
 
 def _scores(
-    network: nn.Module,
+    network: SegmentationNetwork,
     photographs: Iterable[tuple[str, np.ndarray]],
     protocol: Protocol,
     max_side: int,

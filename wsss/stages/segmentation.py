@@ -1,29 +1,23 @@
-"""Asking a segmentation network by a protocol: scales, flip, CRF; what `predict` in all its forms shares."""
+"""Asking a segmentation network by a protocol: scales, flip, CRF; what all stages that segment share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from wsss.config import Crf, Protocol
 from wsss.context import RunContext
 from wsss.data import Dataset
-from wsss.models import AALR, AuxSegNet, Segmenter
-from wsss.models.aalr import SEGMENTATION
+from wsss.models.network import SegmentationNetwork
 from wsss.ops.crf import dense_crf
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
 from wsss.stages.inference import image_label_tensor, in_chunks, map_beside_network
-from wsss.training.checkpoint import load_model
-
-SEGMENTATION_STAGES = ("train_segmenter", "train_auxsegnet", "train_aalr")
-"""Stages whose checkpoints predict a segmentation."""
 
 
 @dataclass(frozen=True)
@@ -43,42 +37,9 @@ class Scores:
     size: tuple[int, int]
 
 
-def load_segmentation_network(
-    path: Path, device: torch.device, class_names: Sequence[str] | None = None
-) -> tuple[nn.Module, tuple[str, ...]]:
-    """A network from images to the logits of a segmentation, ready on the device, and its class names.
-
-    Args:
-        path: The checkpoint.
-        device: Where the network is to be.
-        class_names: What it must have been trained for, background first; None takes any.
-
-    Raises:
-        InputError: If the file is missing, damaged, another kind of network, or of other classes.
-    """
-    model, info = load_model(path, stage=SEGMENTATION_STAGES, class_names=class_names)
-    network = SegmentationOnly(model) if isinstance(model, AuxSegNet | AALR) else model
-    assert isinstance(network, Segmenter | SegmentationOnly)
-    moved = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return moved, tuple(info.class_names)
-
-
-class SegmentationOnly(nn.Module):
-    """The segmentation of a multi-task network, refined where it is; what only its other tasks need is not computed."""
-
-    def __init__(self, network: AuxSegNet | AALR) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, num_classes + 1, h, w) of images (N, 3, H, W) in [0, 1]."""
-        name = SEGMENTATION[0] if isinstance(self.network, AALR) else self.network.segmentation_output
-        return getattr(self.network(images, outputs=[name]), name)
-
-
-def network_probabilities(model: nn.Module, images: Tensor, protocol: Protocol) -> Tensor:
+def network_probabilities(network: SegmentationNetwork, images: Tensor, protocol: Protocol) -> Tensor:
     """Probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], by the scales and flip of the protocol."""
-    return multi_scale_probabilities(in_chunks(model), images, protocol.scales, protocol.flip)
+    return multi_scale_probabilities(in_chunks(network.segment), images, protocol.scales, protocol.flip)
 
 
 def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> Iterator[tuple[str, np.ndarray]]:

@@ -10,14 +10,16 @@ import torch
 from wsss.config import Protocol, SegmenterLabels
 from wsss.context import RunContext
 from wsss.data import load_dataset
+from wsss.models.segmenter import Segmenter
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size
 from wsss.ops.pseudo_labels import mask_by_saliency
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import image_batches, resolve_device
-from wsss.stages.segmentation import allowed_classes, load_segmentation_network, network_probabilities, scores_of_batch
+from wsss.stages.segmentation import allowed_classes, network_probabilities, scores_of_batch
 from wsss.store import ArtifactReader
+from wsss.training.checkpoint import load_model
 
 
 def segmenter_labels(
@@ -43,7 +45,8 @@ def segmenter_labels(
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    network, _ = load_segmentation_network(segmenter, device, dataset.class_names)
+    network, _ = load_model(segmenter, Segmenter, "train_segmenter", class_names=dataset.class_names)
+    network = network.on(device)
     used = saliency if settings.saliency_threshold is not None else None
     maps = ArtifactReader(used, "saliency") if used is not None else None
     inputs = {"index": index, "segmenter": segmenter, "saliency": used}

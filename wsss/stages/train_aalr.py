@@ -12,14 +12,14 @@ from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.loaders import LabelSource, TrainingImages, steps_per_epoch
 from wsss.errors import InputError
-from wsss.models import AALR
+from wsss.models.aalr import AALR
 from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.aalr import AALRModule
 from wsss.training.checkpoint import build_model
-from wsss.training.validation import AalrValidation
+from wsss.training.validation import SegmentationValidation
 
 STAGE = "train_aalr"
 
@@ -78,7 +78,7 @@ def train_aalr(
             stage=STAGE,
             settings=settings,
             context=context,
-            validation=AalrValidation,
+            validation=SegmentationValidation,
             model_settings=model_settings(settings),
             attributes=attributes,
         )
@@ -103,15 +103,9 @@ def _check(
 
 def _network(settings: TrainAalr, classifier: Path | None, dataset: Dataset, seed: int) -> AALR:
     """The network from its backbone's weights, or those of a trained classifier; other layers drawn from the seed."""
-    network = (
-        build_model("aalr", model_settings(settings), dataset.num_classes, seed=seed)
-        if classifier is None
-        else network_from_checkpoint(
-            "aalr", settings, classifier, ("train_classifier",), dataset, stage=STAGE, seed=seed
-        )
-    )
-    assert isinstance(network, AALR)
-    return network
+    if classifier is None:
+        return build_model(AALR, model_settings(settings), dataset.num_classes, seed=seed)
+    return network_from_checkpoint(AALR, settings, classifier, ("train_classifier",), dataset, stage=STAGE, seed=seed)
 
 
 class _TrueMasks(LabelSource):

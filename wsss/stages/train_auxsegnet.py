@@ -8,13 +8,14 @@ from wsss.config import TrainAuxsegnet
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
+from wsss.models.auxsegnet import AuxSegNet
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.auxsegnet import AuxSegNetModule
 from wsss.training.label_losses import LabelLosses
-from wsss.training.validation import AuxSegNetValidation
+from wsss.training.validation import SegmentationValidation
 
 STAGE = "train_auxsegnet"
 
@@ -49,7 +50,7 @@ def train_auxsegnet(
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
         network = network_from_checkpoint(
-            "auxsegnet", settings, Path(weights), (STAGE, "train_classifier"), dataset, stage=STAGE, seed=context.seed
+            AuxSegNet, settings, Path(weights), (STAGE, "train_classifier"), dataset, stage=STAGE, seed=context.seed
         )
         train_to_checkpoint(
             state,
@@ -74,7 +75,7 @@ def train_auxsegnet(
             stage=STAGE,
             settings=settings,
             context=context,
-            validation=AuxSegNetValidation,
+            validation=SegmentationValidation,
             model_settings=model_settings(settings),
             attributes=attributes,
         )

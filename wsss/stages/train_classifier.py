@@ -8,13 +8,13 @@ from wsss.config import TrainClassifier
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
+from wsss.models.classifier import Classifier
 from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model
-from wsss.training.modules import ClassifierModule
-from wsss.training.validation import ClassifierValidation
+from wsss.training.classifier import ClassifierModule, ClassifierValidation
 
 STAGE = "train_classifier"
 
@@ -40,7 +40,7 @@ def train_classifier(
     )
     model_settings = {"backbone": settings.backbone.model_dump(mode="json"), "dropout": settings.dropout}
     with StageState(output, stamp(STAGE, attributes)) as state:
-        network = build_model("classifier", model_settings, dataset.num_classes, seed=context.seed)
+        network = build_model(Classifier, model_settings, dataset.num_classes, seed=context.seed)
         train_to_checkpoint(
             state,
             ClassifierModule(network, settings.optimizer),

@@ -12,13 +12,14 @@ from wsss.data import Dataset, load_dataset
 from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
 from wsss.models.pretrained import weights_file
+from wsss.models.segmenter import Segmenter
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels, Labels
 from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model
-from wsss.training.modules import SegmenterModule
-from wsss.training.validation import SegmenterValidation
+from wsss.training.segmenter import SegmenterModule
+from wsss.training.validation import SegmentationValidation
 
 STAGE = "train_segmenter"
 
@@ -53,7 +54,7 @@ def train_segmenter(
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
         _check_batch(settings, len(source.ids))
-        network = build_model("segmenter", model_settings, dataset.num_classes, seed=context.seed)
+        network = build_model(Segmenter, model_settings, dataset.num_classes, seed=context.seed)
         train_to_checkpoint(
             state,
             SegmenterModule(network, settings.optimizer),
@@ -62,7 +63,7 @@ def train_segmenter(
             stage=STAGE,
             settings=settings,
             context=context,
-            validation=SegmenterValidation,
+            validation=SegmentationValidation,
             model_settings=model_settings,
             attributes=attributes,
         )

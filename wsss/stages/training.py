@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from wsss.config import TrainAalr, TrainAuxsegnet, Training
+from wsss.config import Backbone, Training
+from wsss.config.base import Settings
 from wsss.context import RunContext
 from wsss.data import Dataset
 from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
-from wsss.models import AALR, AuxSegNet
+from wsss.models.network import NetworkType
 from wsss.state import StageState
-from wsss.training.checkpoint import build_model, load_model
-from wsss.training.modules import TrainingModule
+from wsss.training.checkpoint import build_model, load_weights
+from wsss.training.module import TrainingModule
 from wsss.training.outputs import write_outputs
 from wsss.training.trainer import run_training
 from wsss.training.validation import Validation, batch_limits
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 def train_to_checkpoint(
     state: StageState,
-    module: TrainingModule,
+    module: TrainingModule[NetworkType],
     data: TrainingImages,
     dataset: Dataset,
     *,
@@ -82,27 +83,39 @@ def _validation(kind: type[Validation], dataset: Dataset, settings: Training, co
     return kind(dataset, "val", dataset.class_names, **batch_limits(settings, context))
 
 
-def model_settings(settings: TrainAuxsegnet | TrainAalr) -> dict[str, Any]:
-    """What a network of several tasks is built from: its backbone, and its own settings beside it."""
+class HasNetwork(Protocol):
+    """Settings of a stage that has a section for its network."""
+
+    @property
+    def backbone(self) -> Backbone:
+        """The feature extractor."""
+
+    @property
+    def network(self) -> Settings:
+        """What is the network's own."""
+
+
+def model_settings(settings: HasNetwork) -> dict[str, Any]:
+    """Return what a network with a section of its own is built from: its backbone, and that section beside it."""
     return {"backbone": settings.backbone.model_dump(mode="json"), **settings.network.model_dump(mode="json")}
 
 
 def network_from_checkpoint(
-    kind: str,
-    settings: TrainAuxsegnet | TrainAalr,
+    network: type[NetworkType],
+    settings: HasNetwork,
     checkpoint: Path,
     stages: tuple[str, ...],
     dataset: Dataset,
     *,
     stage: str,
     seed: int,
-) -> AuxSegNet | AALR:
-    """A network with the weights of a checkpoint wherever these fit, and new layers drawn from the seed.
+) -> NetworkType:
+    """Build a network with the weights of a checkpoint wherever these fit, and new layers drawn from the seed.
 
     Args:
-        kind: Which network, as in `wsss.training.checkpoint.MODELS`; it has `start_from`.
+        network: The class to build.
         settings: Of the stage.
-        checkpoint: To go on from.
+        checkpoint: To go on from; it may hold another kind of network.
         stages: Those that may have made the checkpoint.
         dataset: Whose classes it must have.
         stage: Name of the stage, for messages.
@@ -111,7 +124,7 @@ def network_from_checkpoint(
     Raises:
         InputError: If the checkpoint cannot be read, or has another backbone.
     """
-    before, info = load_model(checkpoint, stages, class_names=dataset.class_names)
+    weights, info = load_weights(checkpoint, stages, class_names=dataset.class_names)
     own, theirs = settings.backbone.name, info.model_settings["backbone"]["name"]
     if own != theirs:
         raise InputError(
@@ -120,11 +133,10 @@ def network_from_checkpoint(
     # all of the backbone comes from the checkpoint: nothing is to be read or downloaded first
     values = model_settings(settings)
     values["backbone"] |= {"weights": "none"}
-    network = build_model(kind, values, dataset.num_classes, seed=seed)
-    assert isinstance(network, AuxSegNet | AALR)
+    built = build_model(network, values, dataset.num_classes, seed=seed)
     try:
-        new = network.start_from(before.state_dict())
+        new = built.start_from(weights)
     except ValueError as error:
         raise InputError(f"{checkpoint}: {error}; {stage}.backbone must be that of the checkpoint") from None
     logger.info("%s: %d tensors start anew, all others from %s", stage, len(new), checkpoint)
-    return network
+    return built

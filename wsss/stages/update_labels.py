@@ -14,7 +14,7 @@ from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.images import resize_map
 from wsss.errors import InputError
-from wsss.models import AuxSegNet
+from wsss.models.auxsegnet import AuxSegNet
 from wsss.ops.cams import refine_cams, scaled_images
 from wsss.ops.pseudo_labels import fuse_scores_with_saliency, strongest_plane
 from wsss.ops.saliency_labels import refine_saliency
@@ -98,14 +98,13 @@ class _Refined:
 
 
 def _load(path: Path, dataset: Dataset, device: torch.device) -> AuxSegNet:
-    model, _ = load_model(path, stage="train_auxsegnet", class_names=dataset.class_names)
-    assert isinstance(model, AuxSegNet)
-    if "cams" not in model.available:
+    network, _ = load_model(path, AuxSegNet, "train_auxsegnet", class_names=dataset.class_names)
+    if "cams" not in network.available:
         raise InputError(
             f"{path}: has no classification branch, so no CAMs to make labels of; set "
             "train_auxsegnet.network.classification"
         )
-    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.on(device)
 
 
 def _refined(

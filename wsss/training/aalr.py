@@ -10,14 +10,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsss.config import TrainAalr
-from wsss.losses import balanced_cross_entropy, dense_energy_loss, multi_label_soft_margin
+from wsss.losses.balanced import balanced_cross_entropy
+from wsss.losses.classification import multi_label_soft_margin
+from wsss.losses.dense_energy import dense_energy_loss
 from wsss.losses.label_reassign import labels_at, reassigned_labels
-from wsss.models import AALR, AALROutput
-from wsss.models.aalr import EMBEDDINGS
+from wsss.models.aalr import AALR, EMBEDDINGS, AALROutput
 from wsss.ops.online_masks import OnlinePseudoLabels
 from wsss.training.label_losses import LabelLosses, Reassigned
 from wsss.training.mask_maker import MaskMaker
-from wsss.training.modules import TrainingModule, to_input
+from wsss.training.module import TrainingModule, to_input
 from wsss.training.schedule import build_optimizer, rate_factor
 from wsss.training.stopwatch import Stopwatch
 
@@ -26,11 +27,11 @@ CAM_SECONDS, MASK_SECONDS = "extra_cam_seconds", "mask_wait_seconds"
 """Names of the times of a step: passes for CAMs alone, and waiting for masks."""
 
 
-class AALRModule(TrainingModule):
+class AALRModule(TrainingModule[AALR]):
     """Classification, cross entropy on online masks, adaptive affinity and label reassignment, in two phases.
 
     Args:
-        network: An `AALR`.
+        network: To be trained.
         settings: Of the training.
         class_names: Background first.
         steps_per_epoch: Steps in an epoch.
@@ -83,19 +84,14 @@ class AALRModule(TrainingModule):
             return self._classification(batch)
         learned: tuple[Batch, OnlinePseudoLabels] | None
         if self.settings.mask_delay == 0:
-            made = self._network(to_input(batch["images"]), self._outputs(cams=True))
+            made = self.network(to_input(batch["images"]), self._outputs(cams=True))
             learned = (batch, self._masks(batch, made))
         else:
             learned = self._masks_of_last_step(batch)
             if learned is None:
                 return self._classification(batch)
-            made = self._network(to_input(learned[0]["images"]), self._outputs(cams=False))
+            made = self.network(to_input(learned[0]["images"]), self._outputs(cams=False))
         return self._joint(made, *learned)
-
-    @property
-    def _network(self) -> AALR:
-        assert isinstance(self.network, AALR)
-        return self.network
 
     def _outputs(self, *, cams: bool) -> tuple[str, ...]:
         """What the joint phase needs, and no more."""
@@ -109,7 +105,7 @@ class AALRModule(TrainingModule):
         return tuple(wanted)
 
     def _classification(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self._network(to_input(batch["images"]), ("class_logits",)).class_logits
+        logits = self.network(to_input(batch["images"]), ("class_logits",)).class_logits
         assert logits is not None
         loss = multi_label_soft_margin(logits, batch["targets"])
         weighted = self.settings.loss_weights.classification * loss
@@ -133,7 +129,7 @@ class AALRModule(TrainingModule):
         return learned
 
     def _cams(self, batch: Batch, own: Tensor | None) -> Tensor:
-        return self._network.multi_scale_cams(to_input(batch["images"]), self.settings.masks.scales, own)
+        return self.network.multi_scale_cams(to_input(batch["images"]), self.settings.masks.scales, own)
 
     def _joint(self, made: AALROutput, batch: Batch, masks: OnlinePseudoLabels) -> dict[str, Tensor]:
         settings, parts, losses = self.settings, dict[str, Tensor](), self._label_losses

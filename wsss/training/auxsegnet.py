@@ -9,21 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from wsss.config import AuxSegNetLossWeights, Optimizer
-from wsss.losses import auxsegnet_losses
-from wsss.losses.auxsegnet import LOSSES
-from wsss.models import AuxSegNet
+from wsss.losses.auxsegnet import LOSSES, auxsegnet_losses
+from wsss.models.auxsegnet import AuxSegNet
 from wsss.training.label_losses import LabelLosses
-from wsss.training.modules import TrainingModule, to_input
+from wsss.training.module import TrainingModule, to_input
 
 EMBEDDINGS = {"segmentation": "segmentation_features", "backbone": "features"}
 """Setting -> the network's output that label reassignment takes."""
 
 
-class AuxSegNetModule(TrainingModule):
+class AuxSegNetModule(TrainingModule[AuxSegNet]):
     """The five losses of AuxSegNet and, beyond its papers, adaptive affinity and label reassignment.
 
     Args:
-        network: An `AuxSegNet`.
+        network: To be trained.
         optimizer: Its settings.
         weights: Factors on the five losses.
         released_rate_groups: Whether the fusion layers learn as slowly as the pretrained ones.
@@ -33,7 +32,7 @@ class AuxSegNetModule(TrainingModule):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: AuxSegNet,
         optimizer: Optimizer,
         weights: AuxSegNetLossWeights,
         *,
@@ -42,7 +41,6 @@ class AuxSegNetModule(TrainingModule):
         embedding: str = "segmentation",
     ) -> None:
         super().__init__(network, optimizer)
-        assert isinstance(network, AuxSegNet)
         factors = weights.model_dump()
         self.weights = {
             name: factors[name] for name, output in LOSSES.items() if factors[name] > 0 and output in network.available
@@ -79,7 +77,7 @@ class AuxSegNetModule(TrainingModule):
         """What the losses of AA&LR need of the network."""
         losses, outputs = self._label_losses, list[str]()
         if losses is not None and losses.attracts:
-            outputs.append(str(self.network.segmentation_output))
+            outputs.append(self.network.segmentation_output)
         if losses is not None and losses.reassigns:
             outputs.append(self._embedding)
         return outputs
@@ -96,14 +94,13 @@ class AuxSegNetModule(TrainingModule):
             parts["label_reassign"], weights["label_reassign"] = made.result.loss, made.weight
             labels, for_affinity = made.for_cross_entropy, made.for_affinity
         if losses.attracts:
-            logits = getattr(found, str(self.network.segmentation_output))
+            logits = getattr(found, self.network.segmentation_output)
             parts["adaptive_affinity"] = losses.affinity(logits, for_affinity)
             weights["adaptive_affinity"] = losses.affinity_weight(self.progress)
         return parts, weights, labels
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """See `AuxSegNet.parameter_groups`."""
-        assert isinstance(self.network, AuxSegNet)
         return self.network.parameter_groups(released=self.released_rate_groups)
 
     def epoch_row(self) -> dict[str, Any]:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from wsss import __version__
 from wsss.config import Backbone
 from wsss.errors import InputError
-from wsss.models import AALR, AuxSegNet, Classifier, Segmenter
+from wsss.models.network import Network, NetworkType
 from wsss.store import rebuild_hint
 from wsss.training.files import write_torch
 
 FORMAT_VERSION = 1
-MODELS: dict[str, Callable[..., nn.Module]] = {
-    "classifier": Classifier,
-    "segmenter": Segmenter,
-    "auxsegnet": AuxSegNet,
-    "aalr": AALR,
-}
-"""Every kind of network; each is built from `backbone`, `num_classes` and settings of its own."""
+Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Checkpoint:
 
     Attributes:
         stage: The stage that wrote it.
-        kind: Key of `MODELS`.
+        kind: `kind` of the network's class.
         model_settings: Settings that the network was built from.
         class_names: Background first.
         attributes: Where it came from (`wsss.stages.artifact.provenance`).
@@ -54,11 +48,13 @@ class Checkpoint:
         return len(self.class_names) - 1
 
 
-def build_model(kind: str, model_settings: Mapping[str, Any], num_classes: int, *, seed: int = 0) -> nn.Module:
-    """A network with new layers drawn from the seed.
+def build_model(
+    network: type[NetworkType], model_settings: Mapping[str, Any], num_classes: int, *, seed: int = 0
+) -> NetworkType:
+    """Build a network with new layers drawn from the seed.
 
     Args:
-        kind: Key of `MODELS`.
+        network: Its class.
         model_settings: `backbone` (a mapping) and the network's own settings.
         num_classes: Classes without background.
         seed: Seed of the initialisation; the global random state is left alone.
@@ -67,26 +63,25 @@ def build_model(kind: str, model_settings: Mapping[str, Any], num_classes: int, 
     backbone = Backbone.parse(settings.pop("backbone"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return MODELS[kind](backbone, num_classes=num_classes, **settings)
+        return network(backbone, num_classes=num_classes, **settings)
 
 
 def save_model(
     path: str | Path,
     *,
     stage: str,
-    model: nn.Module,
+    model: Network,
     model_settings: Mapping[str, Any],
     class_names: Sequence[str],
     attributes: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> None:
     """Writes a checkpoint, whole or not at all; equal content gives equal bytes."""
-    kind = next(name for name, builder in MODELS.items() if type(model) is builder)
     payload = {
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
         "stage": stage,
-        "kind": kind,
+        "kind": model.kind,
         # through JSON: plain types are all that a safe unpickler takes
         "model_settings": json.loads(json.dumps(dict(model_settings))),
         "class_names": [str(name) for name in class_names],
@@ -99,20 +94,43 @@ def save_model(
 
 def load_model(
     path: str | Path,
-    stage: str | tuple[str, ...] | None = None,
+    network: type[NetworkType],
+    stages: str | tuple[str, ...] | None = None,
     *,
     class_names: Sequence[str] | None = None,
-) -> tuple[nn.Module, Checkpoint]:
-    """The network of a checkpoint, in evaluation mode on the CPU, and what the file says of it.
+) -> tuple[NetworkType, Checkpoint]:
+    """Load the network of a checkpoint, in evaluation mode on the CPU, and what the file says of it.
 
     Args:
         path: The file.
-        stage: The stage, or stages, that must have written it; None takes any.
+        network: The class that is expected.
+        stages: As in `load_weights`.
+        class_names: As in `load_weights`.
+
+    Raises:
+        InputError: In one line, where `load_weights` does; also if the network is of another class, or the weights are
+            not those of the network that the file describes.
+    """
+    weights, info = load_weights(path, stages, class_names=class_names)
+    return restore_model(path, network, weights, info), info
+
+
+def load_weights(
+    path: str | Path,
+    stages: str | tuple[str, ...] | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+) -> tuple[Weights, Checkpoint]:
+    """Load the weights of a checkpoint and what the file says of them, whatever network they are of.
+
+    Args:
+        path: The file.
+        stages: The stage, or stages, that must have written it; None takes any.
         class_names: Classes that it must have been trained on, background first; None takes any.
 
     Raises:
-        InputError: In one line, if the file is missing, damaged, no checkpoint of ours, of another stage, of other
-            classes, or its weights are not those of the network it names.
+        InputError: In one line, if the file is missing, damaged, no checkpoint of ours, of another stage or of other
+            classes.
     """
     path = Path(path)
     payload = _read(path)
@@ -120,17 +138,38 @@ def load_model(
         **{key: payload[key] for key in ("stage", "kind", "model_settings", "attributes", "metrics")},
         class_names=tuple(payload["class_names"]),
     )
-    stages = (stage,) if isinstance(stage, str) else stage
-    if stages is not None and info.stage not in stages:
-        wanted = " or ".join(stages)
+    known = (stages,) if isinstance(stages, str) else stages
+    if known is not None and info.stage not in known:
+        wanted = " or ".join(known)
         raise InputError(f"{path}: was written by stage {info.stage}; pass the checkpoint of stage {wanted}")
     if class_names is not None and info.class_names != tuple(class_names):
         raise InputError(f"{path}: {_class_difference(info.class_names, tuple(class_names))}; {rebuild_hint(path)}")
+    return payload["weights"], info
+
+
+def restore_model(path: str | Path, network: type[NetworkType], weights: Weights, info: Checkpoint) -> NetworkType:
+    """Build the network that a checkpoint describes, in evaluation mode on the CPU, with its weights.
+
+    Args:
+        path: Where it comes from, for messages.
+        network: The class that is expected.
+        weights: Of the file.
+        info: What the file says of them.
+
+    Raises:
+        InputError: In one line, if the network is of another class, or the weights are not those of this network.
+    """
+    path = Path(path)
+    if info.kind != network.kind:
+        raise InputError(
+            f"{path}: holds a network `{info.kind}`, written by stage {info.stage}; pass the checkpoint of a network "
+            f"`{network.kind}`"
+        )
     # the weights come from this file, so nothing must be downloaded first
     settings = {**info.model_settings, "backbone": {**info.model_settings["backbone"], "weights": "none"}}
-    model = build_model(info.kind, settings, info.num_classes)
-    _load_weights(path, model, payload["weights"])
-    return model.eval(), info
+    model = build_model(network, settings, info.num_classes)
+    _fill(path, model, weights)
+    return model.eval()
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -152,12 +191,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: has format version {version}, this package reads {FORMAT_VERSION}; {rebuild_hint(path)}"
         )
-    if payload["kind"] not in MODELS:
-        raise InputError(f"{path}: holds a network `{payload['kind']}`, known are {', '.join(MODELS)}")
     return payload
 
 
-def _load_weights(path: Path, model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+def _fill(path: Path, model: Network, weights: Mapping[str, Tensor]) -> None:
     own = model.state_dict()
     wrong = [name for name in own if name not in weights] + [name for name in weights if name not in own]
     wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape]

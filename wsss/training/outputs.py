@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from wsss.files import write_csv, write_json
+from wsss.models.network import Network
 from wsss.training.checkpoint import save_model
 from wsss.training.trainer import TrainingResult
 
 
 def write_outputs(
     output: Path,
-    network: nn.Module,
+    network: Network,
     result: TrainingResult,
     *,
     stage: str,

@@ -15,8 +15,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from wsss.config import Training
 from wsss.data.loaders import steps_per_epoch
 from wsss.errors import InputError, Interrupted
+from wsss.models.network import Network
 from wsss.progress import Progress
-from wsss.training.modules import TrainingModule
+from wsss.training.module import TrainingModule
 from wsss.training.quiet import set_up_worker_logs
 from wsss.training.resume import Record, StopRequest, save_state, seed_step
 from wsss.training.schedule import set_rates
@@ -139,7 +140,7 @@ class Session(Callback):
         """Takes the progress bar off the terminal."""
         self._end_progress(type(exception))
 
-    def validate(self, network: torch.nn.Module, device: torch.device, precision: Any) -> None:
+    def validate(self, network: Network, device: torch.device, precision: Any) -> None:
         """Measures now, unless that was done at this very step."""
         if self._validation is None or self.record.validated == self.record.step:
             return
@@ -262,7 +263,7 @@ def _module(trainer: Trainer) -> TrainingModule:
     return module
 
 
-def _network(trainer: Trainer) -> torch.nn.Module:
+def _network(trainer: Trainer) -> Network:
     return _module(trainer).network
 
 

@@ -16,7 +16,7 @@ from wsss.context import RunContext
 from wsss.data.loaders import StepSampler, TrainingImages, make_loader, worker_error
 from wsss.errors import InputError, Interrupted
 from wsss.memory import keep_freed_memory
-from wsss.training.modules import TrainingModule
+from wsss.training.module import TrainingModule
 from wsss.training.quiet import quiet_lightning
 from wsss.training.resume import StopRequest, load_state
 from wsss.training.session import Session

@@ -5,7 +5,6 @@ The stage `evaluate` makes the numbers that are reported; these tell whether a t
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -13,18 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from wsss.config import Training
 from wsss.context import RunContext
 from wsss.data.loaders import ImageSource, WholeImages, make_loader
-from wsss.models.aalr import SEGMENTATION
+from wsss.models.network import Network, SegmentationNetwork
 from wsss.ops.metrics import class_scores, confusion_matrix, mean
 from wsss.progress import track
-from wsss.training.modules import to_input
-
-logger = logging.getLogger(__name__)
+from wsss.training.module import to_input
 
 
 def batch_limits(settings: Training, context: RunContext) -> dict[str, int]:
@@ -67,7 +64,7 @@ class Validation(ABC):
 
     def __call__(
         self,
-        network: nn.Module,
+        network: Network,
         device: torch.device,
         precision: Callable[[], AbstractContextManager[Any]],
         check: Callable[[], None],
@@ -91,11 +88,11 @@ class Validation(ABC):
 
     def _outputs(
         self,
-        network: nn.Module,
+        network: Network,
         device: torch.device,
         precision: Callable[[], AbstractContextManager[Any]],
         check: Callable[[], None],
-    ) -> Iterator[tuple[Any, dict[str, Tensor]]]:
+    ) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         loader = make_loader(self._data, self._batches, workers=self._workers, pin_memory=device.type == "cuda")
         for batch in track(loader, f"validation on {self._split}", len(self._batches), unit="batches"):
             with precision():
@@ -103,57 +100,29 @@ class Validation(ABC):
             yield output, batch
             check()
 
-    def _ask(self, network: nn.Module, images: Tensor) -> Any:
-        """What is measured, of images in [0, 1]."""
-        return network(images)
+    @abstractmethod
+    def _ask(self, network: Network, images: Tensor) -> Tensor:
+        """What is measured, of images (N, 3, H, W) in [0, 1]."""
 
     @abstractmethod
-    def _measure(self, outputs: Iterator[tuple[Any, dict[str, Tensor]]]) -> dict[str, Any]:
+    def _measure(self, outputs: Iterator[tuple[Tensor, dict[str, Tensor]]]) -> dict[str, Any]:
         """The numbers, of what `_ask` gave of each batch."""
 
     def _describe(self) -> dict[str, Any]:
         return {"split": self._split, "images": len(self._data), "protocol": "whole images, scale 1, no flip, no CRF"}
 
 
-class ClassifierValidation(Validation):
-    """Mean average precision over the classes that occur."""
-
-    metric = "map"
-
-    def _measure(self, outputs: Iterator[tuple[Any, dict[str, Tensor]]]) -> dict[str, Any]:
-        from torchmetrics.functional.classification import binary_average_precision
-
-        scores, targets = [], []
-        for output, batch in outputs:
-            scores.append(output.logits.float().cpu().sigmoid())
-            targets.append(batch["targets"])
-        target = torch.cat(targets)
-        present = target.any(dim=0)
-        # the average precision of a class without positives is not a number
-        kept = [int(index) for index in present.nonzero().flatten()]
-        per_class: list[float | None] = [None] * target.shape[1]
-        score = torch.cat(scores)
-        for index in kept:
-            per_class[index] = float(binary_average_precision(score[:, index], target[:, index]))
-        if len(kept) < len(per_class):
-            logger.info("validation: %d classes do not occur and are left out", len(per_class) - len(kept))
-        found = [value for value in per_class if value is not None]
-        names = self.class_names[1:]
-        return {
-            "map": float(np.mean(found)) if found else None,
-            "classes_left_out": [name for name, value in zip(names, per_class, strict=True) if value is None],
-            "average_precision": dict(zip(names, per_class, strict=True)),
-            **self._describe(),
-        }
-
-
-class SegmenterValidation(Validation):
+class SegmentationValidation(Validation):
     """Mean intersection over union; a class without a pixel in truth or prediction is left out."""
 
     wants_masks = True
     metric = "miou"
 
-    def _measure(self, outputs: Iterator[tuple[Any, dict[str, Tensor]]]) -> dict[str, Any]:
+    def _ask(self, network: Network, images: Tensor) -> Tensor:
+        assert isinstance(network, SegmentationNetwork)
+        return network.segment(images)
+
+    def _measure(self, outputs: Iterator[tuple[Tensor, dict[str, Tensor]]]) -> dict[str, Any]:
         classes = len(self.class_names) - 1
         matrix = np.zeros((classes + 2, classes + 2), dtype=np.int64)
         for logits, batch in outputs:
@@ -169,18 +138,3 @@ class SegmenterValidation(Validation):
             "iou": {n: None if np.isnan(v) else float(v) for n, v in zip(self.class_names, iou, strict=True)},
             **self._describe(),
         }
-
-
-class AalrValidation(SegmenterValidation):
-    """The same of the segmentation branch of AA&LR."""
-
-    def _ask(self, network: nn.Module, images: Tensor) -> Any:
-        return network(images, SEGMENTATION).segmentation_logits
-
-
-class AuxSegNetValidation(SegmenterValidation):
-    """The same of the refined segmentation of AuxSegNet, or of the unrefined one where it has no affinity."""
-
-    def _ask(self, network: nn.Module, images: Tensor) -> Any:
-        name = str(network.segmentation_output)
-        return getattr(network(images, [name]), name)

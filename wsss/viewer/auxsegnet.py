@@ -95,9 +95,10 @@ class Networks:
     def _load(self, path: Path, class_names: Sequence[str]) -> Any:
         key = (path, version_of(path))
         if self._network is None or self._network[0] != key:
+            from wsss.models import AuxSegNet
             from wsss.training.checkpoint import load_model
 
-            network, _ = load_model(path, "train_auxsegnet", class_names=class_names)
+            network, _ = load_model(path, AuxSegNet, "train_auxsegnet", class_names=class_names)
             self._network = (key, network)
         return self._network[1]
 

@@ -23,9 +23,9 @@ def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
     Raises:
         InputError: If the checkpoint is missing or damaged.
     """
-    from wsss.training.checkpoint import load_model
+    from wsss.training.checkpoint import load_weights
 
-    _, info = load_model(checkpoint, stage)
+    _, info = load_weights(checkpoint, stage)
     beside = json.loads(checkpoint.with_name("metrics.json").read_text(encoding="utf-8"))
     machine = beside["machine"]
     return {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from wsss.config import Optimizer
-from wsss.losses import multi_label_soft_margin, segmentation_cross_entropy
+from wsss.models.network import NetworkType
 from wsss.training.schedule import build_optimizer, rate_factor
 
 
@@ -20,11 +20,11 @@ def to_input(images: Tensor) -> Tensor:
     return images.to(dtype=torch.float32, memory_format=torch.channels_last).div_(255)
 
 
-class TrainingModule(LightningModule, ABC):
+class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
     """A network and its optimiser; a subclass says what the losses are.
 
     Args:
-        network: Has `parameter_groups()`; takes images in [0, 1].
+        network: To be trained.
         optimizer: Its settings.
 
     Attributes:
@@ -37,10 +37,10 @@ class TrainingModule(LightningModule, ABC):
     leaves_parameters_unused = False
     phase = ""
 
-    def __init__(self, network: nn.Module, optimizer: Optimizer) -> None:
+    def __init__(self, network: NetworkType, optimizer: Optimizer) -> None:
         super().__init__()
         self.step, self.steps = 0, 1
-        self.network: nn.Module
+        self.network: NetworkType
         # convolutions are fastest in this layout, on processors and on GPUs
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer_settings = optimizer
@@ -98,21 +98,4 @@ class TrainingModule(LightningModule, ABC):
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters, `pretrained` and `new`."""
-        return self.network.parameter_groups()  # type: ignore[operator]
-
-
-class ClassifierModule(TrainingModule):
-    """Multi-label soft margin loss on image-level labels."""
-
-    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of `images` (N, 3, H, W) uint8 and `targets` (N, C) in {0, 1}."""
-        logits = self.network(to_input(batch["images"])).logits
-        return {"loss": multi_label_soft_margin(logits, batch["targets"])}
-
-
-class SegmenterModule(TrainingModule):
-    """Cross entropy on label maps, at their resolution."""
-
-    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8."""
-        return {"loss": segmentation_cross_entropy(self.network(to_input(batch["images"])), batch["labels"])}
+        return self.network.parameter_groups()

@@ -1,0 +1,78 @@
+"""What every network of this package is: its kind in checkpoints, its groups of parameters, what it starts from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Self, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+NetworkType = TypeVar("NetworkType", bound="Network")
+"""The class of a network that is expected."""
+
+
+class Network(nn.Module):
+    """A network on a backbone, which is its child `backbone`.
+
+    Attributes:
+        kind: What checkpoints call it.
+        needed: Beginnings of the names that a state to start from must have, all of them in the network's shapes.
+    """
+
+    kind: ClassVar[str]
+    needed: ClassVar[tuple[str, ...]] = ("backbone.",)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the trainable parameters: `pretrained`, those of the backbone, and `new`."""
+        return split_parameters(self, ("backbone.",))
+
+    def start_from(self, state: Mapping[str, Tensor]) -> list[str]:
+        """Take over every tensor of another network's state that has the same name and shape here.
+
+        Args:
+            state: State of a trained network on the same backbone.
+
+        Returns:
+            Names of the tensors that keep their own values.
+
+        Raises:
+            ValueError: If one of `needed` is not there in this shape; nothing is taken over then.
+        """
+        own = self.state_dict()
+        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        kept = [name for name in own if name not in fitting]
+        wrong = [name for name in kept if name.startswith(self.needed)]
+        if wrong:
+            raise ValueError(f"{len(wrong)} tensors are missing or of another shape, the first is `{wrong[0]}`")
+        self.load_state_dict(fitting, strict=False)
+        return kept
+
+    def on(self, device: torch.device) -> Self:
+        """Move the network to a device, in the memory layout in which its convolutions are fastest."""
+        return self.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class SegmentationNetwork(Network, ABC):
+    """A network that segments, whatever else it does."""
+
+    @abstractmethod
+    def segment(self, images: Tensor) -> Tensor:
+        """Return the best segmentation that the network has, and compute nothing else.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+
+        Returns:
+            Logits (N, C + 1, h, w), background first, at the resolution of the features.
+        """
+
+
+def split_parameters(network: nn.Module, pretrained: tuple[str, ...]) -> dict[str, list[nn.Parameter]]:
+    """Return the trainable parameters of a network under `pretrained` and `new`, by the beginnings of their names."""
+    groups: dict[str, list[nn.Parameter]] = {"pretrained": [], "new": []}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            groups["pretrained" if name.startswith(pretrained) else "new"].append(parameter)
+    return groups

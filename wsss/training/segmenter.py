@@ -1,0 +1,19 @@
+"""What is optimised of a standard segmentation network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from wsss.losses.segmentation import segmentation_cross_entropy
+from wsss.models.segmenter import Segmenter
+from wsss.training.module import TrainingModule, to_input
+
+
+class SegmenterModule(TrainingModule[Segmenter]):
+    """Cross entropy on label maps, at their resolution."""
+
+    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the loss of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8."""
+        return {"loss": segmentation_cross_entropy(self.network(to_input(batch["images"])), batch["labels"])}
