@@ -92,7 +92,7 @@ def test_saliency_and_cams(metrics):
     cams = record(metrics, "cams", "cams")
     assert cams["metrics"]["miou"] == max(point["miou"] for point in cams["sweep"])
     assert cams["metrics"]["miou"] > 0.8
-    assert metrics["seed_labels_scan"]["best_miou"]["miou"] >= cams["metrics"]["miou"]
+    assert metrics["fusion_scan"]["best_miou"]["miou"] >= cams["metrics"]["miou"]
 
 
 def test_every_number_says_how_it_was_made(run):
@@ -119,7 +119,7 @@ def test_tables_hold_the_same_numbers(run, metrics):
     per_class = [row for row in rows(run, "per_class.csv") if row["name"] == "eroded"]
     assert [row["class"] for row in per_class] == metrics["data"]["class_names"]
     assert float(per_class[1]["iou"]) == record(metrics, "labels", "eroded")["classes"]["iou"][1]
-    assert len(rows(run, "sweeps.csv")) == 100 + metrics["seed_labels_scan"]["points"]
+    assert len(rows(run, "sweeps.csv")) == 100 + metrics["fusion_scan"]["points"]
 
 
 def test_rows_per_image(run, metrics):
@@ -160,7 +160,7 @@ def test_without_masks_what_can_be_said_is_said(tmp_path):
     assert labels["protocol"].endswith("no true masks: only what can be said without them")
     assert record(metrics, "cams", "cams")["metrics"]["miou"] is None
     assert record(metrics, "predictions", "segmenter_masks", "val")["metrics"]["empty"] == 1
-    assert metrics["seed_labels_scan"] is None
+    assert metrics["fusion_scan"] is None
     assert metrics["data"]["splits"]["train"]["masks"] == 0
     assert rows(run, "per_image.csv")[-1]["iou"] == ""
 
@@ -220,4 +220,4 @@ def test_no_torch():
 def test_output_folder_is_made(run, tmp_path):
     output = Path(tmp_path / "new/folder/metrics.json")
     evaluate(Evaluate(sweep=False), index=run.path("index"), cams=run.path("cams"), output=output)
-    assert json.loads(output.read_text())["seed_labels_scan"] is None
+    assert json.loads(output.read_text())["fusion_scan"] is None

@@ -105,7 +105,7 @@ def _cams(tally: CamTally) -> Record:
     return {"metrics": scores | empty, "classes": {"iou": ious[best]}, "sweep": points}
 
 
-def scan_seed_labels(tally: CamTally) -> list[Record]:
+def scan_fusion(tally: CamTally) -> list[Record]:
     """The fusion rule's scores over a grid of saliency, CAM and background-CAM thresholds, on the training masks."""
     if not tally.masked:
         return []

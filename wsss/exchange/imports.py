@@ -13,6 +13,7 @@ from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.images import read_mask
 from wsss.errors import InputError
+from wsss.pipeline.names import LABEL_STAGES
 from wsss.progress import track
 from wsss.stages.artifact import provenance
 from wsss.store import ArtifactWriter
@@ -39,7 +40,8 @@ def import_labels(folder: Path, *, index: Path, output: Path, split: str = "trai
     """
     dataset = load_dataset(index)
     files = _files(folder, dataset, split, ".png")
-    stage = "seed_labels" if split == "train" else "predict"
+    # labels of no method: the first stage that makes any stands for what others have made
+    stage = LABEL_STAGES[0] if split == "train" else "predict"
     attributes = _attributes(stage, folder, index, dataset, split, output)
     with ArtifactWriter(output, stage=stage, attributes=attributes) as artifact:
         for image_id, path in track(files.items(), "import", len(files)):

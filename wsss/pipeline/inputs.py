@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from wsss.pipeline.artifact import Artifact
-from wsss.pipeline.names import label_set, model
+from wsss.pipeline.names import LABEL_STAGES, MODEL_STAGES, label_set, model
 from wsss.pipeline.stage import Input
 from wsss.pipeline.stages import STAGES
 
@@ -39,3 +39,12 @@ def _source(item: Input, artifact: Artifact) -> Artifact | None:
 def in_branch(artifact: Artifact) -> Artifact:
     """The artifact as its stage has it: without variant and seed where it exists once per run."""
     return Artifact(artifact.stage) if STAGES[artifact.stage].per == "run" else artifact
+
+
+def makers_of(stage: str, name: str) -> tuple[str, ...]:
+    """The stages that may have written an input of a stage: its readers refuse the files of any other."""
+    item = next(item for item in STAGES[stage].inputs if item.name == name)
+    if callable(item.source):
+        # what a round reads may come from another stage in the first one
+        return tuple(dict.fromkeys(item.source(Artifact(stage, round=number)).stage for number in (0, 1)))
+    return {"{label_set}": LABEL_STAGES, "{model}": MODEL_STAGES}.get(item.source, (item.source,))

@@ -106,7 +106,7 @@ def heat_maps(evaluation: Evaluation, width: int) -> tuple[list[str], str]:
     """
     limit, used = _rule_in_use(evaluation)
     path = evaluation.path.with_name("sweeps.csv")
-    if not path.is_file() or not evaluation.content.get("seed_labels_scan"):
+    if not path.is_file() or not evaluation.content.get("fusion_scan"):
         return [], ""
     with path.open(encoding="utf-8", newline="") as handle:
         rows = [row for row in csv.DictReader(handle) if row["rule"] == "saliency"]

@@ -13,6 +13,7 @@ from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.models.classifier import Classifier
 from wsss.ops.cams import multi_scale_cams, normalize_cams
+from wsss.pipeline.inputs import makers_of
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import image_batches, in_chunks, resolve_device
@@ -36,7 +37,7 @@ def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    model, _ = load_model(classifier, Classifier, "train_classifier", class_names=dataset.class_names)
+    model, _ = load_model(classifier, Classifier, makers_of("cams", "classifier"), class_names=dataset.class_names)
     attributes = provenance("cams", settings, {"index": index, "classifier": classifier}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     ids = dataset.ids("train")

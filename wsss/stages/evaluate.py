@@ -26,7 +26,7 @@ per evaluated thing), `per_class.csv`, `per_image.csv` and `sweeps.csv` (every p
     - `confusion` (labels, predictions; null without masks): (C+2, C+2) pixels, truth down, 255 last
     - `sweep` (cams): per background threshold `threshold`, `miou`, `precision`, `coverage`, `foreground_precision`,
       `foreground_recall`
-- `seed_labels_scan`: null or `points`, and the points `best_miou` and `best_foreground_precision` (among those with a
+- `fusion_scan`: null or `points`, and the points `best_miou` and `best_foreground_precision` (among those with a
   coverage of at least 0.7 and a foreground recall of at least 0.5; else null). Read off the masks of `train`: an upper
   bound to compare with; thresholds chosen by it are no longer weakly supervised
 - `definitions`: metric -> what it is; `warnings`: sentences
@@ -51,7 +51,7 @@ from wsss.data import Dataset, load_dataset
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
 from wsss.evaluation.protocols import DEFINITIONS
-from wsss.evaluation.summary import Record, record, scan_seed_labels, scan_summary, warnings_of
+from wsss.evaluation.summary import Record, record, scan_fusion, scan_summary, warnings_of
 from wsss.evaluation.tables import DIGITS, write_tables
 from wsss.evaluation.tally import CamTally, Key, Measured, Sources, measure
 from wsss.files import CsvWriter, write_json
@@ -100,12 +100,12 @@ def evaluate(
     sources = _open(settings, dataset, saliency, cams, labels, predictions)
     measured = _measure(sources, output, context)
     records = _records(sources, measured)
-    points = scan_seed_labels(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []
+    points = scan_fusion(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []
     # predictions of a split without images hold nothing
     used = {name: path for name, path in predictions.items() if name in sources.predictions}
     inputs = {"index": index, "saliency": saliency, "cams": cams, "labels": labels, "predictions": used}
     content = _header(settings, inputs, output, context)
-    content |= {"data": _data(dataset), "evaluations": records, "seed_labels_scan": scan_summary(points)}
+    content |= {"data": _data(dataset), "evaluations": records, "fusion_scan": scan_summary(points)}
     content |= {"definitions": DEFINITIONS, "warnings": warnings_of(records)}
     for warning in content["warnings"]:
         logger.warning(warning)

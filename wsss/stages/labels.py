@@ -90,7 +90,7 @@ class ArtifactLabels(Labels):
         if missing:
             raise InputError(
                 f"{self._place}: {len(missing)} of {len(self.ids)} training images have no saliency labels, the first "
-                f"is `{missing[0]}`; make them with saliency (seed_labels.rule `saliency`)"
+                f"is `{missing[0]}`; make them by a rule that uses saliency"
             )
         self._reader.close()
         return self._reader["saliency"]

@@ -14,6 +14,7 @@ from wsss.models.segmenter import Segmenter
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size
 from wsss.ops.pseudo_labels import mask_by_saliency
+from wsss.pipeline.inputs import makers_of
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import image_batches, resolve_device
@@ -45,7 +46,8 @@ def segmenter_labels(
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    network, _ = load_model(segmenter, Segmenter, "train_segmenter", class_names=dataset.class_names)
+    stages = makers_of("segmenter_labels", "segmenter")
+    network, _ = load_model(segmenter, Segmenter, stages, class_names=dataset.class_names)
     network = network.on(device)
     used = saliency if settings.saliency_threshold is not None else None
     maps = ArtifactReader(used, "saliency") if used is not None else None

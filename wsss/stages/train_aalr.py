@@ -14,6 +14,7 @@ from wsss.data.loaders import LabelSource, TrainingImages, steps_per_epoch
 from wsss.errors import InputError
 from wsss.models.aalr import AALR
 from wsss.models.pretrained import weights_file
+from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
@@ -88,7 +89,7 @@ def _check(
     settings: TrainAalr, classifier: Path | None, dataset: Dataset, ids: Sequence[str], context: RunContext
 ) -> None:
     if settings.start == "classifier" and classifier is None:
-        raise InputError("train_aalr.start is `classifier`: pass --classifier, the checkpoint of train_classifier")
+        raise InputError("train_aalr.start is `classifier`: pass --classifier FILE, its checkpoint")
     first = settings.warmup * steps_per_epoch(len(ids), settings.batch_size)
     if settings.max_steps is not None and settings.max_steps <= first:
         raise InputError(
@@ -105,7 +106,8 @@ def _network(settings: TrainAalr, classifier: Path | None, dataset: Dataset, see
     """The network from its backbone's weights, or those of a trained classifier; other layers drawn from the seed."""
     if classifier is None:
         return build_model(AALR, model_settings(settings), dataset.num_classes, seed=seed)
-    return network_from_checkpoint(AALR, settings, classifier, ("train_classifier",), dataset, stage=STAGE, seed=seed)
+    stages = makers_of(STAGE, "classifier")
+    return network_from_checkpoint(AALR, settings, classifier, stages, dataset, stage=STAGE, seed=seed)
 
 
 class _TrueMasks(LabelSource):

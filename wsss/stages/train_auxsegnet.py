@@ -9,6 +9,7 @@ from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
 from wsss.models.auxsegnet import AuxSegNet
+from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
@@ -50,7 +51,13 @@ def train_auxsegnet(
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
         network = network_from_checkpoint(
-            AuxSegNet, settings, Path(weights), (STAGE, "train_classifier"), dataset, stage=STAGE, seed=context.seed
+            AuxSegNet,
+            settings,
+            Path(weights),
+            makers_of(STAGE, "weights"),
+            dataset,
+            stage=STAGE,
+            seed=context.seed,
         )
         train_to_checkpoint(
             state,

@@ -17,7 +17,7 @@ from wsss import __version__
 from wsss.data.images import bounded_size, read_image
 from wsss.errors import InputError
 from wsss.ops.palette import PALETTES
-from wsss.viewer.auxsegnet import Networks, checkpoints
+from wsss.viewer.affinity import Networks, checkpoints
 from wsss.viewer.layers import ERROR, LABELS, PHOTOGRAPH, TRUTH
 from wsss.viewer.overview import confusion, overview
 from wsss.viewer.pictures import ERRORS, LARGEST, encode, raw_map
