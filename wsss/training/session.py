@@ -33,7 +33,7 @@ class Session(Callback):
     """Runs one training from the record's step on; Lightning calls its hooks.
 
     Args:
-        description: For progress, e.g. `train_classifier`.
+        description: What is trained, for progress.
         settings: Of the training.
         images: How many there are to train on.
         seed: Seed of the random numbers of every step.
