@@ -65,6 +65,25 @@ def summary(
         print_summary(results)
 
 
+def picture(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of a seed in it.")],
+    output: Annotated[Path, typer.Option(metavar="FILE.jpg", help="The picture to write: .jpg or .png.")],
+    images: Annotated[int, typer.Option(min=1, help="Images of each split.")] = 2,
+    palette: Annotated[str, typer.Option(metavar="voc|color_blind", help="Colours of the classes.")] = "color_blind",
+) -> None:
+    """Draw one picture of what a run makes: photographs, CAMs, labels by round, predictions, truth."""
+    if palette not in ("voc", "color_blind"):
+        raise typer.BadParameter(f"--palette takes voc or color_blind, got {palette!r}")
+    if output.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise typer.BadParameter(f"--output takes a file that ends in .jpg or .png, got {output.name!r}")
+    set_up_logging(None)
+    with guarded():
+        from wsss.cli.picture import write_picture
+
+        write_picture(results, output, images=images, palette=palette)
+        typer.echo(f"{output}: {output.stat().st_size / 1000:.0f} kB")
+
+
 def inspect_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="An artifact.")],
     image: Annotated[str, typer.Option(metavar="ID", help="Write the layers of this image as PNG files.")] = "",
@@ -199,6 +218,7 @@ def add_tools(app: typer.Typer) -> None:
     app.command("check")(check)
     app.command("convert_weights")(convert_weights)
     app.command("summary")(summary)
+    app.command("picture")(picture)
     app.command("inspect")(inspect_file)
     app.command("compare")(compare)
     app.command("export")(export)

@@ -1,0 +1,35 @@
+"""The command that draws a run as one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsss.data import load_dataset
+from wsss.errors import InputError
+from wsss.report.evaluations import load_evaluation
+from wsss.report.run_picture import draw_run, save_picture
+
+
+def write_picture(results: Path, output: Path, *, images: int, palette: str) -> None:
+    """Write the picture of a run, of its first branch where it has several.
+
+    Args:
+        results: Folder of the run, or of one variant and seed in it.
+        output: The picture.
+        images: How many images of each split.
+        palette: Name of the colours of classes.
+
+    Raises:
+        InputError: If there is no such folder, or nothing is evaluated yet.
+    """
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder; give the folder of a run, results/RUN")
+    places = ("evaluation/metrics.json", "*/seed*/evaluation/metrics.json")
+    path = next((path for place in places for path in sorted(results.glob(place))), None)
+    if path is None:
+        raise InputError(f"{results}: nothing is evaluated yet; run `snakemake evaluations`")
+    evaluation = load_evaluation(path)
+    index = evaluation.artifact("index")
+    if index is None:
+        raise InputError(f"{path}: names no index; build it again with `snakemake {path}`")
+    save_picture(draw_run(load_dataset(index), evaluation, images=images, palette=palette), output)
