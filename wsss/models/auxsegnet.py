@@ -68,15 +68,16 @@ class AuxSegNet(nn.Module):
         network: Fields of `config.AuxSegNetNetwork`.
 
     Attributes:
-        settings: Of the network.
+        settings: Of the network, with its atrous rates as numbers.
         available: The outputs that it has.
     """
 
     def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
         super().__init__()
-        settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
-        self.settings = settings
         self.backbone = Backbone(named_backbone(backbone) if isinstance(backbone, str) else backbone)
+        settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
+        settings = settings.at_stride(self.backbone.output_stride)
+        self.settings = settings
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier: nn.Conv2d | None = None
         if settings.classification:
