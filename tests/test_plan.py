@@ -267,7 +267,7 @@ def test_rounds_bring_their_seeds_and_saliency_though_no_segmenter_asks():
         ({"train_segmenter": {"label_sets": ["masks_self"]}}, "unknown label set `masks_self`"),
         ({**ROUNDS, "train_auxsegnet": {"network": {"classification": False}}}, "updated from CAMs"),
         ({**ROUNDS, "train_auxsegnet": {"backbone": {"weights": "none"}}}, "goes on from the classifier's weights"),
-        ({"variants": {"a": {"report": {"samples": 1}}}}, "a variant may override methods, auxsegnet, train_class"),
+        ({"variants": {"a": {"report": {"samples": 1}}}}, "a variant may override backbone, methods, auxsegnet"),
     ],
 )
 def test_rounds_that_cannot_be_are_refused(sections: dict[str, Any], message: str):

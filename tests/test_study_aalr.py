@@ -124,7 +124,7 @@ def test_a_row_has_quality_cost_and_all_that_made_it(run: Run) -> None:
     assert part["label_settings"]["source"] == "segmentation"
     assert part["training"]["git_commit"] == "c0ffee"
     assert part["training"]["minutes"] == 1.5
-    assert part["training_settings"]["label_reassign"]["weight"] == 1
+    assert part["training_settings"]["label_reassign"]["weight"] == 0.1
     assert part["masks"] == {**EPOCHS[-1], "reassigned cat": None}
     assert part["seconds"] == {"joint_step": 2.0, "extra_cams": 0.5, "mask_wait": 0.25}
     other = json.loads(written[1].read_text())

@@ -34,7 +34,15 @@ SETTINGS: dict[str, Any] = {
     "warmup_epochs": 1,
     "batch_size": 5,
     "augmentation": {"crop_size": 64, "scale": [2.5, 3.0]},
-    "optimizer": {"learning_rate": 0.01, "warmup_learning_rate": 0.02, "momentum": 0.9},
+    "optimizer": {
+        "name": "sgd",
+        "learning_rate": 0.01,
+        "head_multiplier": 10,
+        "warmup_learning_rate": 0.02,
+        "bias_multiplier": 2,
+        "momentum": 0.9,
+        "weight_decay": 0.0005,
+    },
     "masks": {
         "scales": [1, 0.5],
         "refinement": "pamr",

@@ -128,7 +128,7 @@ def test_a_training_step_computes_no_cams_and_no_branch_without_a_loss(monkeypat
 
 @pytest.mark.parametrize("released", [False, True])
 def test_rates_of_the_fusion_layers(released: bool) -> None:
-    settings = Optimizer(name="sgd", learning_rate=0.0007, momentum=0.0, weight_decay=0.0)
+    settings = Optimizer(name="sgd", learning_rate=0.0007, head_multiplier=10.0, momentum=0.0, weight_decay=0.0)
     built = network()
     module = AuxSegNetModule(built, settings, AuxSegNetLossWeights(), released_rate_groups=released)
     optimizer = build_optimizer(settings, module.parameter_groups())

@@ -44,7 +44,8 @@ CROSS_ENTROPIES = ("segmentation", "refined_segmentation")
 
 
 def label_losses(affinity: Mapping[str, Any] = {}, reassign: Mapping[str, Any] = {}) -> LabelLosses:
-    return LabelLosses(RoundsAdaptiveAffinity.parse(affinity), RoundsLabelReassign.parse(reassign), NAMES)
+    pairs = RoundsAdaptiveAffinity.parse(affinity).at_stride(16)
+    return LabelLosses(pairs, RoundsLabelReassign.parse(reassign), NAMES)
 
 
 def module(step: int = 0, losses: LabelLosses | None = None, embedding: str = "segmentation", **net: Any):

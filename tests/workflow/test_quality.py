@@ -53,6 +53,6 @@ def test_the_demo_shows_every_section():
 
     shown = yaml.safe_load((PROJECT / "config.yaml").read_text())
     sections = {"data" if stage == "index" else stage for stage in STAGES}
-    others = {"run", "seeds", "rerun_on_code_change", "runtime", "methods", "auxsegnet", "variants"}
+    others = {"run", "seeds", "rerun_on_code_change", "runtime", "backbone", "methods", "auxsegnet", "variants"}
     assert sections | others == set(shown)
     assert len((PROJECT / "Snakefile").read_text().splitlines()) < 40

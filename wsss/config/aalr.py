@@ -6,101 +6,116 @@ code of the affinity loss, from RRM, on which the method stands, and from the wo
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from wsss.config.base import Settings
 from wsss.config.label_losses import AdaptiveAffinity, LabelReassign
-from wsss.config.networks import Augmentation, Optimizer, Training
+from wsss.config.networks import Optimizer, SegmentationAugmentation, StrideSettings, Training, distance_at_stride
 from wsss.config.online_labels import OnlineLabels
 from wsss.config.stages import Crf, Scales
 
 
-class AalrNetwork(Settings):
+class AalrNetwork(StrideSettings):
     """Branches beside the backbone (RRM, released code)."""
 
     channels: int = Field(default=512, ge=1)
     """Width of the segmentation branch, and of the embeddings."""
-    dilation: int = Field(default=12, ge=1)
-    """Of its two convolutions, at stride 8. Halving it at stride 16 keeps its reach in pixels. Inferred."""
+    dilation: int | None = Field(default=None, ge=1)
+    """Dilation of the segmentation branch's two convolutions, in features. null: RRM's 12 at stride 8, scaled by
+    8 / output_stride, at least 1: 6 at stride 16. Scaling is inferred."""
     normalization: Literal["none", "batch"] = "none"
-    """Whether batch normalisation follows the first convolution of the segmentation branch (RRM has none, on features
-    that end in normalisation and ReLU). Inferred."""
+    """Batch normalisation after the first convolution of the segmentation branch. RRM has none, on features that end in
+    normalisation and ReLU. Inferred."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Channel dropout before the global average pool of the classification branch."""
+    """Share of channels dropped before the global average pool of the classification branch."""
+
+    def at_stride(self, output_stride: int) -> Self:
+        """Return the settings with `dilation` as a number, for features of that stride."""
+        if self.dilation is not None:
+            return self
+        return self.model_copy(update={"dilation": distance_at_stride(12, output_stride)})
 
 
 class AalrOptimizer(Optimizer):
-    """Two phases, in each of which the rate decays to 0; the factors of the groups hold in both.
+    """The optimiser of two phases. The rate falls to 0 in each; the factors of the groups hold in both.
 
-    RRM, released code: SGD, rates 0.01 and 0.0007, weight decay 5e-4, and in effect no momentum (it passes the decay in
-    the momentum's place). AA&LR's own values are not known.
+    The defaults are those of all trainings. RRM's released code has SGD, rates 0.01 (first phase) and 0.0007 (joint
+    phase), new layers x 10, biases x 2, weight decay 5e-4, and in effect no momentum (it passes the decay in the
+    momentum's place). AA&LR's own values are not known.
     """
 
-    name: Literal["sgd", "adamw"] = "sgd"
-    learning_rate: float = Field(default=0.0007, gt=0)
-    """Of the joint phase."""
-    warmup_learning_rate: float = Field(default=0.01, gt=0)
-    """Of the phase that trains the classification branch alone."""
-    head_multiplier: float = Field(default=10.0, gt=0)
-    bias_multiplier: float = Field(default=2.0, gt=0)
-    """Factor on the learning rate of biases."""
+    learning_rate: float = Field(default=0.0002, gt=0)
+    """Learning rate of pretrained layers at the first step of the joint phase."""
+    warmup_learning_rate: float = Field(default=0.0002, gt=0)
+    """The same of the first phase, which trains classification alone."""
+    bias_multiplier: float = Field(default=1.0, gt=0)
+    """Factor on the learning rate of biases. RRM: 2."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
-    """Of `sgd`. 0.9 wants about a tenth of the learning rates."""
-    weight_decay: float = Field(default=0.0005, ge=0)
+    """Momentum of `sgd`; RRM has none in effect. 0.9 wants about a tenth of RRM's learning rates."""
 
 
 class DenseEnergy(Settings):
     """RRM's dense energy loss, which AA&LR's paper does not name: off unless it is given a weight."""
 
     weight: float = Field(default=0.0, ge=0)
-    """RRM: 1e-7."""
+    """Weight of the loss. 0 leaves it out. RRM: 1e-7."""
     sigma_rgb: float = Field(default=15.0, gt=0)
+    """Width of the Gaussian in colours, of 0 to 255."""
     sigma_xy: float = Field(default=100.0, gt=0)
-    """In pixels of the crop."""
+    """Width of the Gaussian in pixels of the crop."""
     scale: float = Field(default=0.5, gt=0, le=1)
-    """Where it is computed, as a factor on the size of the crop."""
+    """Factor on the size of the crop at which the loss is computed."""
 
 
 class AalrLossWeights(Settings):
     """Factors on the losses of RRM, which add up with weight 1 there."""
 
     classification: float = Field(default=1.0, ge=0)
+    """Weight of the classification loss."""
     segmentation: float = Field(default=1.0, ge=0)
-    """Of the cross entropy on online masks; background and objects are two means that are added."""
+    """Weight of the cross entropy on online masks: the mean over background plus the mean over objects."""
 
 
 class TrainAalr(Training):
-    """Single-stage training: classification alone at first, then everything, on masks made on the way."""
+    """AA&LR's single-stage training: classification alone at first, then everything, on masks made on the way."""
 
     start: Literal["backbone", "classifier"] = "backbone"
     """`backbone`: from its ImageNet weights. `classifier`: from the network of train_classifier, which takes the place
-    of the first phase; variants then share it."""
+    of the first phase, with the classifier's `backbone.name`; variants then share it."""
     warmup_epochs: int | None = Field(default=None, ge=0)
-    """Epochs of the first phase, out of `epochs`; None: half of them (RRM), or 0 where `start` is `classifier`."""
+    """Epochs of the first phase, out of `epochs`. null: half of them (RRM), or 0 where `start` is `classifier`."""
     network: AalrNetwork = AalrNetwork()
     optimizer: AalrOptimizer = AalrOptimizer()
-    augmentation: Augmentation = Augmentation(crop_size=321)
-    epochs: int = Field(default=24, ge=1)
+    augmentation: SegmentationAugmentation = SegmentationAugmentation()
+    epochs: int = Field(default=20, ge=1)
+    """Passes over the training images, both phases together: 10 as train_classifier has, and 10 as a round of AuxSegNet
+    has."""
     loss_weights: AalrLossWeights = AalrLossWeights()
     adaptive_affinity: AdaptiveAffinity = AdaptiveAffinity()
     label_reassign: LabelReassign = LabelReassign()
     dense_energy: DenseEnergy = DenseEnergy()
     masks: OnlineLabels = OnlineLabels()
     mask_delay: Literal[0, 1] = 0
-    """0: a step learns from masks of its own CAMs. 1: they are made a step ahead, beside the step before, from weights
-    that are one step older; on a GPU this hides their making, for one more pass at scale 1."""
+    """0: a step learns from masks of its own CAMs. 1: they are made beside the step before, from weights one step
+    older; on a GPU this hides their making, for one more pass at scale 1."""
     measure_masks: bool = False
-    """Whether the true masks of training images are read to say how good the online masks are, epoch by epoch. Numbers
-    for evaluation only: nothing is learned or chosen by them."""
+    """Read the true masks of training images to say how good the online masks are, epoch by epoch. Nothing is learned
+    or chosen by these numbers."""
 
     @property
     def warmup(self) -> int:
-        """Epochs of the first phase."""
+        """Return the epochs of the first phase."""
         if self.warmup_epochs is not None:
             return self.warmup_epochs
         return 0 if self.start == "classifier" else self.epochs // 2
+
+    @classmethod
+    def starts_from_classifier(cls, values: Mapping[str, Any]) -> bool:
+        """Tell whether `start` is `classifier`."""
+        return values.get("start", cls.model_fields["start"].default) == "classifier"
 
     @model_validator(mode="after")
     def _check(self) -> TrainAalr:
@@ -126,20 +141,21 @@ class TrainAalr(Training):
 
 
 class AalrLabels(Settings):
-    """Pseudo labels of the training images, by the trained network of AA&LR; only classes that an image shows."""
+    """Pseudo labels of the training images, by the trained network of AA&LR: only classes that an image shows."""
 
     source: Literal["segmentation", "masks"] = "segmentation"
     """`segmentation`: what the segmentation branch says. `masks`: masks of its CAMs, as in training."""
     scales: Scales = (1.0,)
-    """For `segmentation`, factors on the size of the image as the network sees it."""
+    """Factors on the size of the image as the network sees it, whose predictions are averaged; for `segmentation`."""
     flip: bool = True
+    """Add the mirrored image at every scale; for `segmentation`."""
     crf: Crf | None = None
-    """For `segmentation`; None leaves the CRF out."""
+    """The dense CRF over the prediction, for `segmentation`. null leaves it out; `{}` takes its defaults."""
     save_masks: bool = False
-    """Whether masks as in training are kept beside the labels, before and (where the training had that loss) after the
-    reassignment of their labels; the contact sheet shows them."""
+    """Keep masks as in training beside the labels, before and (where the training had that loss) after the reassignment
+    of their labels. The contact sheet shows them."""
     scale: float = Field(default=1.0, gt=0)
-    """For these masks, a factor on the size of the image that comes before their own scales: larger than 1 where images
-    are small beside the crops of the training."""
+    """Factor on the size of the image for these masks, before their own scales. Above 1 where images are small beside
+    the crops of the training."""
     masks: OnlineLabels | None = None
-    """How these masks are made; None: as in the training of the network, whose checkpoint says so."""
+    """How these masks are made. null: as in the training of the network, whose checkpoint says so."""

@@ -13,62 +13,71 @@ class DataSettings(Settings):
     """What all sources of data have in common."""
 
     max_side: int = Field(default=1024, ge=32)
-    """Longest side, in pixels, that networks and CRF see; results come back at the original size."""
+    """Longest side, in pixels, that networks and CRF see. Results come back at the original size."""
     val_from_train: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Share of the training images held out as `val` in place of the val list (for tuning); 0 keeps the lists."""
+    """Share of the training images held out as `val` in place of the val list, for tuning. 0 keeps the lists."""
     limit: int | None = Field(default=None, ge=1)
-    """At most this many images per split, the first of each list (for trying things out)."""
+    """Most images per split, the first of each list, for trying things out. null: all."""
 
 
 class DemoData(DataSettings):
     """The embedded data set: generated, deterministic, hard in the way that weak supervision is hard."""
 
     name: Literal["demo"] = "demo"
+    """The embedded data set."""
     root: str = "data/demo"
-    """Folder it is generated into when it is not there yet."""
+    """Folder that it is generated into when it is not there yet."""
     train_images: int = Field(default=240, ge=1)
+    """Images to train on."""
     val_images: int = Field(default=80, ge=1)
+    """Images to validate on."""
     image_size: int = Field(default=160, ge=64)
-    """Approximate longer side of an image, in pixels."""
+    """About the longer side of an image, in pixels."""
     seed: int = 0
-    """Seed of the generator; not the seed of the run."""
+    """Seed of the generator. It is not the seed of the run."""
 
 
 class VocData(DataSettings):
     """PASCAL VOC 2012 in its official folder layout."""
 
     name: Literal["voc"] = "voc"
+    """PASCAL VOC 2012."""
     root: str
     """Folder that holds JPEGImages, SegmentationClass, ImageSets (`VOCdevkit/VOC2012`)."""
     train_list: str = "ImageSets/Segmentation/train.txt"
-    """List of training ids, below `root` or absolute; the 10,582 ids of the augmented set are such a list."""
+    """List of training ids, below `root` or absolute. The 10,582 ids of the augmented set are such a list."""
     val_list: str | None = "ImageSets/Segmentation/val.txt"
+    """List of validation ids, below `root` or absolute. null: there is no `val`."""
     image_labels: str = "xml"
-    """`xml` (Annotations/ID.xml, objects marked difficult included), `masks` (reads the ground truth: no longer
-    weak supervision, recorded as such), or the path of a table: id, then the names of the classes in it."""
+    """`xml`: Annotations/ID.xml, objects marked difficult included. `masks`: reads the ground truth, which is no longer
+    weak supervision and recorded as such. Else the path of a table: id, then the names of the classes in it."""
     image_folder: str = "JPEGImages"
+    """Folder of the photographs, below `root` or absolute."""
     mask_folder: str | None = "SegmentationClass"
+    """Folder of the masks, below `root` or absolute. null: there are none."""
     id_filter: str | None = None
-    """Shell-style pattern that ids must match, e.g. `2007_*`."""
+    """Shell-style pattern that ids must match, e.g. `2007_*`. null: all."""
     classes: str | None = None
-    """File of class names, background first; None means the 20 classes of VOC."""
+    """File of class names, background first. null: the 20 classes of VOC."""
 
 
 class FolderData(DataSettings):
     """A folder of photographs and a CSV of image-level labels."""
 
     name: Literal["folder"] = "folder"
+    """A folder of photographs."""
     root: str
-    """Folder of the photographs; any depth, any names."""
+    """Folder of the photographs, of any depth and any names."""
     labels: str = "labels.csv"
     """CSV with a header and the columns `image` and `label` (several separated by `;`), and optionally `split`
     (`train` or `val`); below `root` or absolute. `image` is the path below `root`, with or without its suffix."""
     masks: str | None = None
-    """Folder of indexed masks with the same names as the photographs (suffix .png); below `root` or absolute."""
+    """Folder of indexed masks with the same names as the photographs (suffix .png), below `root` or absolute. null:
+    there are none."""
     classes: tuple[str, ...] | None = None
-    """Class names without background, in the order of mask values 1, 2, ...; None takes the CSV's, sorted."""
+    """Class names without background, in the order of mask values 1, 2, .... null: the CSV's, sorted."""
     val_list: str | None = None
-    """Text file of the images that make up `val`, one a line; the others are `train`."""
+    """Text file of the images that make up `val`, one a line; the others are `train`. null: the CSV says it."""
 
 
 AnyData = Annotated[DemoData | VocData | FolderData, Field(discriminator="name")]

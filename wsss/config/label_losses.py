@@ -5,60 +5,76 @@ The body of the paper (Zhang et al., ACM MM 2021) could not be read; what is mar
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from wsss.config.base import Settings
+from wsss.config.networks import StrideSettings, distance_at_stride
 
 
-class AdaptiveAffinity(Settings):
-    """The adaptive affinity loss (authors' released code, but for what is marked as inferred)."""
+class AdaptiveAffinity(StrideSettings):
+    """The adaptive affinity loss: pixels of one class alike, pixels of two classes apart (authors' released code)."""
 
-    weight: float = Field(default=1.0, ge=0)
-    """0 leaves the loss out. Inferred."""
+    weight: float = Field(default=0.1, ge=0)
+    """Weight of the loss. 0 leaves it out. At 1 it outweighs cross entropy (docs/results.md). Inferred."""
     decay: Literal["none", "exp10"] = "none"
-    """Whether the weight falls with the joint phase, to a tenth by 10^(-t/T), as in AAF. Inferred."""
-    offset: int = Field(default=4, ge=1)
-    """Pixels between the two of a pair."""
+    """Let the weight fall with the joint phase to a tenth, by 10^(-t/T) as in AAF. Inferred."""
+    offset: int | None = Field(default=None, ge=1)
+    """Distance between the two pixels of a pair, in features; with `resolution: image`, in pixels of the image. null:
+    the released code's 4 at stride 8, scaled by 8 / output_stride, at least 1: 2 at stride 16. Scaling is inferred."""
     margin: float = Field(default=3.0, ge=0)
+    """Divergence up to which pairs of different classes are pushed apart."""
     different_weight: float = Field(default=2.0, ge=0)
     """Factor on pairs of different classes."""
     edge_split: Literal["none", "fg_bg"] = "none"
-    """`none`: one mean over pairs of different classes, what the released code does. `fg_bg`: pairs of two objects and
-    pairs with background apart, what it means to do."""
+    """`none`: one mean over pairs of different classes, as the released code does. `fg_bg`: pairs of two objects and
+    pairs with background apart, as it means to do."""
     confidence: Literal["crf", "cam", "seg", "none"] = "crf"
-    """What weights a pair: the refined scores of the mask (`crf`, whatever refined them), its CAM scores, the
-    segmentation's own probability, or nothing. Inferred."""
+    """What weights a pair: the refined scores of the mask (`crf`, whatever refined them), its CAM scores (`cam`), the
+    segmentation's own probability (`seg`), or nothing. Inferred."""
     resolution: Literal["feature", "image"] = "feature"
-    """Where pairs are taken: the unsure bands between the regions of a mask are wider than `offset` pixels of the
-    image. Inferred."""
+    """Where pairs are taken: between pixels of the features, or of the image, where unsure bands between the regions of
+    a mask take more of them. Inferred."""
+
+    def at_stride(self, output_stride: int) -> Self:
+        """Return the settings with `offset` as a number, for features of that stride."""
+        if self.offset is not None:
+            return self
+        offset = distance_at_stride(4, 1 if self.resolution == "image" else output_stride)
+        return self.model_copy(update={"offset": offset})
 
 
 class LabelReassign(Settings):
-    """The label reassign loss. Inferred throughout: the paper names the parts of it, its formula could not be read."""
+    """The label reassign loss: pixels whose features lie closer to another class of the image take its label.
 
-    weight: float = Field(default=1.0, ge=0)
-    """0 leaves the loss out."""
+    Inferred throughout: the paper names the parts of it, its formula could not be read.
+    """
+
+    weight: float = Field(default=0.1, ge=0)
+    """Weight of the loss. 0 leaves it out. At 1 it outweighs cross entropy (docs/results.md)."""
     ramp: float = Field(default=0.1, ge=0, le=1)
     """Share of the joint phase in which the weight rises from 0."""
     embedding: Literal["segmentation", "backbone"] = "segmentation"
-    """Which vectors: those between the two convolutions of the segmentation branch, or the backbone's features."""
+    """Vectors that are compared: those between the two convolutions of the segmentation branch, or the backbone's
+    features."""
     scope: Literal["batch", "image", "ema"] = "batch"
-    """Whose pixels make the centroid of an object class: the batch's, the image's, or a moving average's."""
+    """Pixels that make the centroid of an object class: the batch's, the image's, or a moving average's."""
     apply_to: Literal["embedding", "all", "drop"] = "embedding"
-    """Which losses see the reassigned labels: this one alone; the segmentation losses too, from the end of the ramp on;
-    or this one, while from then on the cross entropy ignores the changed pixels."""
+    """Losses that see the reassigned labels. `embedding`: this one alone. `all`: the segmentation losses too, from the
+    end of the ramp on. `drop`: this one, while from then on the cross entropy ignores the changed pixels."""
     margin: float = Field(default=0.1, ge=0)
-    """By how much of cosine similarity another class must be closer."""
+    """Cosine similarity by which another class must be closer."""
     temperature: float = Field(default=0.1, gt=0)
+    """Divisor of cosine similarities before the softmax. A smaller one is stricter."""
     min_points: int = Field(default=5, ge=1)
     """Pixels that a class must have to get a centroid."""
     detach_centroids: bool = True
+    """Take centroids as constants, so that pixels move and centroids do not."""
     memory_momentum: float = Field(default=0.99, ge=0, lt=1)
-    """Of the moving average."""
+    """Momentum of the moving average, for the scope `ema`."""
     warn_above: float = Field(default=0.3, ge=0, le=1)
-    """A class that loses more than this share of its pixels in an epoch is named in the log."""
+    """Share of its pixels per epoch beyond which a class that loses them is named in the log."""
 
     @model_validator(mode="after")
     def _check(self) -> LabelReassign:
@@ -74,13 +90,13 @@ class RoundsAdaptiveAffinity(AdaptiveAffinity):
     """
 
     weight: float = Field(default=0.0, ge=0)
-    """0 leaves the loss out."""
+    """Weight of the loss. 0 leaves it out."""
     decay: Literal["none", "exp10"] = "none"
-    """Whether the weight falls with the training of a round, to a tenth by 10^(-t/T)."""
+    """Let the weight fall with the training of a round to a tenth, by 10^(-t/T)."""
     confidence: Literal["seg", "none"] = "seg"
-    """What weights a pair: the segmentation's own probability, or nothing."""
+    """What weights a pair: the segmentation's own probability (`seg`), or nothing."""
     resolution: Literal["feature", "image"] = "feature"
-    """Where pairs are taken: between the pixels of the features, or of the image."""
+    """Where pairs are taken: between pixels of the features, or of the image."""
 
     @field_validator("confidence", mode="before")
     @classmethod
@@ -97,11 +113,13 @@ class RoundsLabelReassign(LabelReassign):
     """
 
     weight: float = Field(default=0.0, ge=0)
-    """0 leaves the loss out."""
+    """Weight of the loss. 0 leaves it out."""
     ramp: float = Field(default=0.1, ge=0, le=1)
     """Share of the training of a round in which the weight rises from 0."""
     embedding: Literal["segmentation", "backbone"] = "segmentation"
-    """Which vectors: the features of the segmentation branch, before affinities improve them, or the backbone's."""
+    """Vectors that are compared: the features of the segmentation branch, before affinities improve them, or the
+    backbone's."""
     apply_to: Literal["embedding", "all", "drop"] = "embedding"
-    """Which losses see the reassigned labels: this one alone; those of both segmentations and the affinity loss too,
-    from the end of the ramp on; or this one, while both segmentations ignore the changed pixels from then on."""
+    """Losses that see the reassigned labels. `embedding`: this one alone. `all`: those of both segmentations and the
+    affinity loss too, from the end of the ramp on. `drop`: this one, while from then on both segmentations ignore the
+    changed pixels."""

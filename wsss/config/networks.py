@@ -1,8 +1,10 @@
-"""Settings that several training stages share: backbone, optimiser, augmentation."""
+"""Settings that several trainings share: backbone, optimiser, augmentation, and distances that follow the stride."""
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,52 +12,58 @@ from wsss.config.base import Settings
 
 
 class Backbone(Settings):
-    """A feature extractor by name, and how much of it is trained."""
+    """The feature extractor of a network, and how much of it is trained."""
 
     name: str = "tf_efficientnet_lite0"
     """A torchvision ResNet (`resnet50`), `resnet38d` (the network of AuxSegNet and AffinityNet), or the name of any
     timm model that can return features."""
     weights: str = "auto"
-    """`auto` (weights packaged with EfficientNet-Lite0, else the library's ImageNet download), `none` (random), or
-    the path of a state dict. For `resnet38d`, a path (also of the published `.params` file) or `none`."""
+    """`auto`: weights packaged with EfficientNet-Lite0, else the library's ImageNet download. `none`: random weights.
+    Else the path of a state dict. For `resnet38d`, a path (also of the published `.params` file) or `none`."""
     output_stride: Literal[8, 16, 32] = 16
-    """Input pixels per feature pixel; strides beyond it become dilations."""
+    """Pixels of the image per pixel of the features. A smaller stride sees finer and costs more: its last stages take
+    dilated convolutions in place of strides."""
     frozen_stages: int = Field(default=3, ge=0)
-    """How many stages from the input on are not trained (stem counts as the first)."""
+    """How many stages, counted from the input, are not trained. The stem counts as the first."""
     freeze_batch_norm: bool = True
-    """Batch normalisation keeps its statistics and parameters and is folded into the convolutions."""
+    """Keep statistics and parameters of batch normalisation, and fold them into the convolutions."""
 
 
 class Optimizer(Settings):
-    """Optimiser with polynomial decay: rate x (1 - step/steps)^power, per step."""
+    """The optimiser. Its learning rate falls step by step: rate x (1 - step / steps)^power."""
 
     name: Literal["sgd", "adamw"] = "adamw"
+    """The optimiser. `sgd` wants higher learning rates."""
     learning_rate: float = Field(default=0.0002, gt=0)
-    head_multiplier: float = Field(default=10.0, gt=0)
-    """Factor on the learning rate of newly initialised layers."""
+    """Learning rate of pretrained layers at the first step."""
+    head_multiplier: float = Field(default=4.0, gt=0)
+    """Factor on the learning rate of newly initialised layers. 4 was better than 10 for segmentation networks
+    (docs/results.md)."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    """Of `sgd`; `adamw` has its own two, 0.9 and 0.999."""
+    """Momentum of `sgd`. `adamw` has its own two, 0.9 and 0.999."""
     weight_decay: float = Field(default=0.01, ge=0)
-    """Applied to weights of convolutions and linear layers; not to biases and normalisation."""
+    """Weight decay of convolutions and linear layers. Biases and normalisation have none."""
     power: float = Field(default=0.9, gt=0)
+    """Exponent of the falling learning rate. 1 is a straight line."""
     warmup_steps: int = Field(default=0, ge=0)
+    """Steps in which the learning rate rises from near 0."""
     gradient_clip: float | None = Field(default=None, gt=0)
+    """Largest norm of the gradient. null: any."""
 
 
 class Augmentation(Settings):
-    """Joint augmentation of photograph and maps; drawn per image."""
+    """Random changes of a training image and its maps, drawn anew each time."""
 
     crop_size: int = Field(default=288, ge=16)
-    """Side of the square training crop, in pixels; short sides are padded."""
+    """Side of the square training crop, in pixels. Shorter images are padded."""
     padding: Literal["ignored", "background"] = "ignored"
-    """What padding counts as in label and saliency maps: nothing (255), or background and not salient (0), as in the
-    released code of AuxSegNet."""
+    """Label of padded pixels: `ignored` (255), or `background` and not salient, as in AuxSegNet's released code."""
     scale: tuple[float, float] = (0.7, 1.3)
-    """Range of the random scale factor, relative to the image as `max_side` leaves it."""
+    """Range of the random factor on the size of the image, lowest first. It applies after `data.max_side`."""
     flip: float = Field(default=0.5, ge=0, le=1)
     """Probability of a horizontal flip."""
     color_jitter: tuple[float, float, float, float] = (0.3, 0.3, 0.3, 0.1)
-    """Strength for brightness, contrast, saturation, hue; zeros switch it off."""
+    """Strength of random changes of brightness, contrast, saturation and hue. Zeros switch them off."""
 
     @model_validator(mode="after")
     def _check(self) -> Augmentation:
@@ -64,16 +72,72 @@ class Augmentation(Settings):
         return self
 
 
+class SegmentationAugmentation(Augmentation):
+    """Random changes of a training image and its maps, for networks that segment.
+
+    A smaller crop and a wider range of scales than for classification, where an object must stay in sight: the values
+    of the studies in docs/results.md, for all networks that segment.
+    """
+
+    crop_size: int = Field(default=256, ge=16)
+    """Side of the square training crop, in pixels. Shorter images are padded. The papers: 321."""
+    scale: tuple[float, float] = (0.5, 1.5)
+    """Range of the random factor on the size of the image, lowest first. It applies after `data.max_side`."""
+
+
+class StrideSettings(Settings):
+    """A group with distances in features, which default to those of a paper at stride 8."""
+
+    @abstractmethod
+    def at_stride(self, output_stride: int) -> Self:
+        """Return the group with a number for each distance that is null, for features of that stride."""
+
+
 class Training(Settings):
-    """What every training stage has."""
+    """Settings of every training. Built with a backbone, they hold the distances for its stride as numbers."""
 
     backbone: Backbone = Backbone()
+    """Network of this training. It is laid over the top-level `backbone`, key by key."""
     optimizer: Optimizer = Optimizer()
     augmentation: Augmentation = Augmentation()
     epochs: int = Field(default=10, ge=1)
+    """Passes over the training images."""
     batch_size: int = Field(default=8, ge=1)
+    """Images per step, on all GPUs together."""
     max_steps: int | None = Field(default=None, ge=1)
-    """Ends training early after this many steps (the schedule ends there too); None runs all epochs."""
+    """Steps after which the training ends, its learning rates with it. null: all epochs."""
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+    """Numbers in which networks compute. The mixed ones save time and memory on a GPU."""
     validate_every: int = Field(default=0, ge=0)
-    """Epochs between validations; 0 validates once, at the end."""
+    """Epochs between validations. 0: once, at the end."""
+
+    @classmethod
+    def starts_from_classifier(cls, values: Mapping[str, Any]) -> bool:
+        """Tell whether a training with these settings goes on from the classifier's weights.
+
+        Args:
+            values: What a config says of the training, unchecked.
+        """
+        return False
+
+    @model_validator(mode="after")
+    def _follow_stride(self) -> Training:
+        for name in type(self).model_fields:
+            group = getattr(self, name)
+            if isinstance(group, StrideSettings):
+                # nobody has seen these frozen settings yet
+                self.__dict__[name] = group.at_stride(self.backbone.output_stride)
+        return self
+
+
+def distance_at_stride(distance: int, output_stride: int) -> int:
+    """Return the distance in features that spans as many pixels of the image as one at stride 8. Inferred.
+
+    Args:
+        distance: In features of stride 8.
+        output_stride: Pixels of the image per feature; 1 gives pixels of the image.
+
+    Returns:
+        At least 1; halves are rounded up.
+    """
+    return max(1, (distance * 8 + output_stride // 2) // output_stride)

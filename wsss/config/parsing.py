@@ -54,7 +54,7 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
     location = [str(part) for part in first["loc"]]
     # the tag that tells the data sets apart is part of pydantic's location, but no key that the user wrote
     shown = [part for i, part in enumerate(location) if not (i == 1 and location[0] == "data" and part in _DATA_NAMES)]
-    key = ".".join(([where] if where else []) + shown) or "settings"
+    key = ".".join(([where] if where else []) + shown)
     kind = first["type"]
     if kind == "extra_forbidden":
         section = _section(model, location[:-1])
@@ -69,7 +69,8 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
     text = first["msg"].removeprefix("Value error, ")
     text = text[0].lower() + text[1:]
     value = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
-    return f"`{key}`: {text}{value if 'got' not in text else ''}{more}"
+    place = f"`{key}`: " if key else ""
+    return f"{place}{text}{value if 'got' not in text else ''}{more}"
 
 
 def _section(model: Any, location: list[str]) -> type[BaseModel] | None:

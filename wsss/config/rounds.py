@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
 from wsss.config.base import Settings
 from wsss.config.label_losses import RoundsAdaptiveAffinity, RoundsLabelReassign
-from wsss.config.networks import Augmentation, Training
-from wsss.config.stages import Crf
+from wsss.config.networks import SegmentationAugmentation, Training
+from wsss.config.stages import Crf, FusionThresholds
 
 
 class Rounds(Settings):
-    """Which rounds a run has. Enters no stage's settings: raising `rounds` by one runs one round."""
+    """The rounds of AuxSegNet. They enter no stage's settings: raising `rounds` by one runs one round."""
 
     rounds: int = Field(default=2, ge=1, le=20)
-    """How often the network is trained: rounds 0 to `rounds` - 1, each from the last one's weights on labels that the
-    last one updated (AuxSegNet, released code: 4; the paper sees no gain after the fourth)."""
+    """Times the network is trained: rounds 0 to `rounds` - 1, each from the last one's weights, on labels that the last
+    one updated. AuxSegNet's released code: 4; the paper sees no gain after the fourth."""
     last_labels: bool = True
-    """Whether the last round's network updates the labels once more, for a segmenter and to be judged."""
+    """Let the last round's network update the labels once more, for a segmenter and to be judged."""
     predict: Literal["all", "last"] = "all"
-    """Whose refined segmentation is a prediction to evaluate: every round's, or the last one's."""
+    """Networks whose refined segmentation is evaluated: every round's, or the last one's."""
 
     @property
     def label_rounds(self) -> range:
-        """The rounds of the labels that `update_labels` makes."""
+        """Return the rounds of the labels that `update_labels` makes."""
         return range(1, self.rounds + self.last_labels)
 
 
 class TrainAuxsegnet(Training):
-    """The multi-task network of AuxSegNet; one training per round, all with these settings.
+    """The multi-task network of AuxSegNet: one training per round, all with these settings.
 
-    It goes on from the classifier's weights, later rounds from the last round's, so `backbone` must be the
-    classifier's (its stride and what is frozen may differ). The released code of AuxSegNet: SGD, rate 7e-4, momentum
-    and weight decay 0 in effect (it passes them in the wrong places), 15 epochs, padding `background`, no colour
-    jitter, `released_rate_groups`; the paper: rate 1e-3, 10 epochs, colour jitter.
+    It goes on from the classifier's weights, later rounds from the last round's, so `backbone.name` is the
+    classifier's; its stride and what is frozen may differ. AuxSegNet's released code: SGD, rate 7e-4, momentum and
+    weight decay 0 in effect (it passes them in the wrong places), 15 epochs, batch 4, crop 321, padding `background`,
+    no colour jitter, `released_rate_groups`; the paper: rate 1e-3, 10 epochs, colour jitter.
     """
 
     network: AuxSegNetNetwork = AuxSegNetNetwork()
@@ -44,12 +45,16 @@ class TrainAuxsegnet(Training):
     adaptive_affinity: RoundsAdaptiveAffinity = RoundsAdaptiveAffinity()
     label_reassign: RoundsLabelReassign = RoundsLabelReassign()
     released_rate_groups: bool = False
-    """Whether the layers that fuse the affinities learn as slowly as the backbone, as in the released code, whose
-    names for fast layers miss them; else as fast as all new layers."""
-    augmentation: Augmentation = Augmentation(crop_size=321)
+    """Let the layers that fuse the affinities learn as slowly as the backbone, as in the released code, whose names for
+    fast layers miss them; else as fast as all new layers."""
+    augmentation: SegmentationAugmentation = SegmentationAugmentation()
     epochs: int = Field(default=10, ge=1)
-    """Of one round."""
-    batch_size: int = Field(default=4, ge=1)
+    """Passes over the training images in one round."""
+
+    @classmethod
+    def starts_from_classifier(cls, values: Mapping[str, Any]) -> bool:
+        """Return True: round 0 goes on from the classifier."""
+        return True
 
     @model_validator(mode="after")
     def _check(self) -> TrainAuxsegnet:
@@ -64,34 +69,29 @@ class TrainAuxsegnet(Training):
 class SaliencyCrf(Crf):
     """The binary CRF of the saliency labels (the recipe of DSS, as in the released code of AuxSegNet)."""
 
-    gaussian_sxy: float = Field(default=3.0, gt=0)
-    gaussian_compat: float = Field(default=3.0, ge=0)
     bilateral_sxy: float = Field(default=60.0, gt=0)
+    """Width of the bilateral kernel in pixels."""
     bilateral_srgb: float = Field(default=5.0, gt=0)
+    """Width of the bilateral kernel in colours, of 0 to 255."""
     bilateral_compat: float = Field(default=5.0, ge=0)
+    """Weight of the bilateral kernel. 0 leaves it out."""
     iterations: int = Field(default=1, ge=1)
+    """Steps of the mean field."""
     minimum_probability: float = Field(default=0.0, ge=0, le=0)
-    """Both labels always take part."""
+    """Probability below which a label is left out. Always 0: both labels take part."""
     temperature: float = Field(default=1.05, gt=0)
-    """Divides the energies, with the sigmoid of the probability."""
+    """Divisor of the energies, with the sigmoid of the probability."""
 
 
-class UpdateLabels(Settings):
+class UpdateLabels(FusionThresholds):
     """Labels of the next round, from refined CAMs and refined saliency of this round's network."""
 
-    cam_threshold: float = Field(default=0.2, ge=0, le=1)
-    """A pixel belongs to its strongest class above this (AuxSegNet, released code: 0.2)."""
-    saliency_threshold: float = Field(default=0.06, ge=0, le=1)
-    """A pixel is salient above this (AuxSegNet, released code: 0.06, set for the saliency network DSS)."""
-    background_cam_threshold: float | None = Field(default=None, ge=0, le=1)
-    """A pixel that is not salient is background where the CAM is at most this; None takes `cam_threshold`, the
-    paper's rule. Inferred: a higher limit teaches background close to objects."""
     scale: float = Field(default=1.0, gt=0)
-    """Factor on the size of the image as the network sees it (AuxSegNet: 1); larger than 1 where images are small
-    beside the crops of the training."""
+    """Factor on the size of the image as the network sees it. AuxSegNet: 1. Above 1 where images are small beside the
+    crops of the training."""
     refine_cams: bool = True
-    """Whether the cross-task affinity is applied to the CAMs; false for comparison."""
+    """Apply the cross-task affinity to the CAMs. false for comparison."""
     saliency_crf: SaliencyCrf | None = SaliencyCrf()
-    """The dense CRF over the mean of refined and original saliency; None leaves it out."""
+    """The dense CRF over the mean of refined and original saliency. null leaves it out."""
     save_cams: bool = True
-    """Whether the refined CAMs are kept beside the labels."""
+    """Keep the refined CAMs beside the labels."""

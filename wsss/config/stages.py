@@ -1,4 +1,4 @@
-"""Settings of the stages, one model each, named like the stage; all defaults live here."""
+"""Settings of the stages that no method owns, one model each, named like the stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from wsss.config.base import Settings
-from wsss.config.networks import Augmentation, Backbone, Training
+from wsss.config.networks import Optimizer, SegmentationAugmentation, Training
 
 Scales = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 """Factors on the size of the input image."""
@@ -20,15 +20,15 @@ class Saliency(Settings):
     source: Literal["superpixels", "rembg", "folder"] = "superpixels"
     """`superpixels`: unsupervised, needs nothing. `rembg`: a pretrained network. `folder`: maps of your own."""
     folder: str | None = None
-    """For `folder`: grey maps (0..255) with the names of the images and suffix .png."""
+    """Folder of grey maps (0 to 255) with the names of the images and suffix .png; for `folder`."""
     model: str = "u2netp"
-    """For `rembg`: name of the network (`u2net`, `u2netp`, `isnet-general-use`, `birefnet-general`, ...)."""
+    """Name of the network (`u2net`, `u2netp`, `isnet-general-use`, `birefnet-general`, ...); for `rembg`."""
     weights: str | None = None
-    """For `rembg`: path of the ONNX file; None lets rembg look in (or download to) its own cache."""
+    """Path of the ONNX file, for `rembg`. null: rembg looks in its own cache, or downloads to it."""
     segments: int = Field(default=200, ge=4)
-    """For `superpixels`: about how many segments an image is divided into."""
+    """About how many segments an image is divided into; for `superpixels`."""
     compactness: float = Field(default=20.0, gt=0)
-    """For `superpixels`: weight of position against colour in SLIC."""
+    """Weight of position against colour in SLIC; for `superpixels`."""
     gamma: float = Field(default=1.0, gt=0)
     """Exponent on the values in [0, 1] of any source. What learns from saliency takes 0.5 for the border of an object
     (AuxSegNet); a source whose objects end at another value t gets there with log 0.5 / log t. All thresholds on
@@ -41,37 +41,52 @@ class Saliency(Settings):
         return self
 
 
+class ClassifierOptimizer(Optimizer):
+    """The optimiser of the classifier. Its learning rate falls step by step: rate x (1 - step / steps)^power."""
+
+    head_multiplier: float = Field(default=10.0, gt=0)
+    """Factor on the learning rate of the newly initialised layer. There is one, and it is linear, so it takes more than
+    the branches of a segmentation network."""
+
+
 class TrainClassifier(Training):
     """The classification network that the first CAMs come from."""
 
-    epochs: int = Field(default=10, ge=1)
+    optimizer: ClassifierOptimizer = ClassifierOptimizer()
     batch_size: int = Field(default=16, ge=1)
+    """Images per step, on all GPUs together. More than in other trainings, for an image has few labels where it has
+    many labelled pixels."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Channel dropout before the global average pool (AuxSegNet, released code: 0.5)."""
+    """Share of channels dropped before the global average pool. AuxSegNet's released code: 0.5."""
 
 
 class Cams(Settings):
     """Class activation maps: the classifier's weights on its features, ReLU, divided by the maximum per class."""
 
     scales: Scales = (0.5, 1.0, 1.5, 2.0)
-    """Input scales that are summed before normalisation (PSA's set)."""
+    """Factors on the size of the image, whose maps are summed before normalisation (PSA's set)."""
     flip: bool = True
-    """Whether the mirrored image is added at every scale."""
+    """Add the mirrored image at every scale."""
 
 
-class SeedLabels(Settings):
+class FusionThresholds(Settings):
+    """Where CAMs and saliency become labels."""
+
+    cam_threshold: float = Field(default=0.2, ge=0, le=1)
+    """CAM above which a pixel belongs to its strongest class. AuxSegNet's released code: 0.2."""
+    saliency_threshold: float = Field(default=0.06, ge=0, le=1)
+    """Saliency above which a pixel is salient. AuxSegNet's released code: 0.06, set for the saliency network DSS."""
+    background_cam_threshold: float | None = Field(default=None, ge=0, le=1)
+    """CAM up to which a pixel that is not salient is background. null: `cam_threshold`, the paper's rule. A higher
+    limit teaches background close to objects. Inferred."""
+
+
+class SeedLabels(FusionThresholds):
     """Fusion of CAMs and saliency into the first pseudo labels."""
 
     rule: Literal["saliency", "background_threshold"] = "saliency"
-    """`saliency`: the rule of AuxSegNet. `background_threshold`: CAMs alone, for whoever has no saliency."""
-    cam_threshold: float = Field(default=0.2, ge=0, le=1)
-    """A pixel belongs to its strongest class above this (AuxSegNet, released code: 0.2)."""
-    saliency_threshold: float = Field(default=0.06, ge=0, le=1)
-    """A pixel is salient above this (AuxSegNet, released code: 0.06, set for the saliency network DSS)."""
-    background_cam_threshold: float | None = Field(default=None, ge=0, le=1)
-    """A pixel that is not salient is background where the CAM is at most this; None takes `cam_threshold`, the
-    paper's rule. Inferred: a higher limit teaches background close to objects. For `background_threshold`, a lower
-    limit leaves the CAMs between it and `cam_threshold` ignored."""
+    """`saliency`: the rule of AuxSegNet. `background_threshold`: CAMs alone, for whoever has no saliency; what lies
+    between `background_cam_threshold` and `cam_threshold` is then ignored."""
 
     @model_validator(mode="after")
     def _check(self) -> SeedLabels:
@@ -88,18 +103,18 @@ class TrainSegmenter(Training):
     """A standard segmentation network, fully supervised by pseudo labels."""
 
     label_sets: tuple[str, ...] = ("seeds",)
-    """One network is trained on each of these: `seeds`, `masks` (the true masks: the fully supervised reference),
-    `auxsegnet_round1`, ... (labels that AuxSegNet has updated once, ...), `auxsegnet` (the last of these), `aalr`
-    (labels of AA&LR), or the name of a label set with `_self` appended (labels predicted by the network trained on
-    that set)."""
-    backbone: Backbone = Backbone()
-    augmentation: Augmentation = Augmentation(crop_size=256, scale=(0.5, 1.5))
+    """Label sets, on each of which a network is trained: `seeds`, `masks` (the true masks: the fully supervised
+    reference), `auxsegnet_round1`, ... (labels that AuxSegNet has updated once, ...), `auxsegnet` (the last of these),
+    `aalr` (labels of AA&LR), or one of these with `_self` appended (labels predicted by the network trained on it)."""
+    augmentation: SegmentationAugmentation = SegmentationAugmentation()
     epochs: int = Field(default=15, ge=1)
+    """Passes over the training images. More than in a round of AuxSegNet, which starts from a trained classifier."""
     head_channels: int = Field(default=128, ge=8)
     """Width of the DeepLab head (atrous spatial pyramid pooling)."""
     atrous_rates: tuple[int, ...] = (6, 12, 18)
-    """Dilations of the head, for stride 16 (DeepLabV3, Chen et al. 2017)."""
+    """Dilations of the head in features, for stride 16 (DeepLabV3, Chen et al. 2017); double them at stride 8."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of values dropped in the head."""
 
     @field_validator("label_sets", mode="before")
     @classmethod
@@ -117,48 +132,60 @@ class TrainSegmenter(Training):
 
 
 class SegmenterLabels(Settings):
-    """Labels predicted by a segmentation network over the training images, to train the next one on."""
+    """Labels that a segmentation network predicts for the training images, to train the next one on."""
 
     saliency_threshold: float | None = Field(default=0.3, ge=0, le=1)
-    """Foreground that is not salient, and background that is, becomes 255; None keeps every prediction."""
+    """Saliency above which a pixel is salient. Foreground that is not salient, and background that is, becomes 255.
+    null keeps every prediction."""
     scales: Scales = (1.0,)
+    """Factors on the size of the image, whose predictions are averaged."""
     flip: bool = True
+    """Add the mirrored image at every scale."""
 
 
 class Crf(Settings):
     """The fully connected CRF of Kraehenbuehl and Koltun (2011)."""
 
     gaussian_sxy: float = Field(default=3.0, gt=0)
+    """Width of the Gaussian kernel in pixels."""
     gaussian_compat: float = Field(default=3.0, ge=0)
+    """Weight of the Gaussian kernel. 0 leaves it out."""
     bilateral_sxy: float = Field(default=80.0, gt=0)
+    """Width of the bilateral kernel in pixels."""
     bilateral_srgb: float = Field(default=13.0, gt=0)
+    """Width of the bilateral kernel in colours, of 0 to 255."""
     bilateral_compat: float = Field(default=10.0, ge=0)
+    """Weight of the bilateral kernel. 0 leaves it out."""
     iterations: int = Field(default=10, ge=1)
+    """Steps of the mean field."""
     minimum_probability: float = Field(default=0.01, ge=0, lt=1)
-    """Classes that are nowhere as probable as this are left out, which saves their time; 0 keeps all."""
+    """Probability that a class must reach somewhere in the image to take part, which saves time. 0 keeps all."""
     backend: Literal["auto", "torch", "pydensecrf"] = "auto"
-    """`torch`, on the CPU or the GPU; `pydensecrf`, the reference in C++ (an extra); `auto` is `torch`."""
+    """`torch`: on the CPU or the GPU. `pydensecrf`: the reference in C++ (an extra). `auto`: `torch`."""
 
 
 class Protocol(Settings):
-    """How a network is asked: printed beside every number that comes of it."""
+    """How a network is asked. It is printed beside every number that comes of it."""
 
     scales: Scales = (1.0,)
+    """Factors on the size of the image, whose predictions are averaged."""
     flip: bool = False
+    """Add the mirrored image at every scale."""
     crf: Crf | None = None
-    """None leaves the CRF out; `{}` takes its defaults."""
+    """The dense CRF over the prediction. null leaves it out; `{}` takes its defaults."""
 
 
 class Predict(Settings):
     """Predictions of every trained segmentation network on whole splits."""
 
     splits: tuple[Literal["train", "val"], ...] = ("val",)
+    """Splits that are predicted."""
     protocols: dict[str, Protocol] = {"single": Protocol()}
-    """Named protocols; each network is asked by each of them."""
+    """Protocols by a name of your own. Every network is asked by each of them."""
 
 
 class Evaluate(Settings):
-    """Numbers about labels and predictions; masks are read here and nowhere else."""
+    """Numbers about labels and predictions. Masks are read here and nowhere else."""
 
     sweep: bool = True
     """Scan the thresholds of CAMs and saliency on the training images."""

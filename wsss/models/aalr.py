@@ -64,7 +64,7 @@ class AALR(SegmentationNetwork):
         network: Fields of `config.AalrNetwork`.
 
     Attributes:
-        settings: Of the network.
+        settings: Of the network, with its dilation as a number.
     """
 
     kind = "aalr"
@@ -72,9 +72,10 @@ class AALR(SegmentationNetwork):
 
     def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
         super().__init__()
-        settings: config.AalrNetwork = config.AalrNetwork.parse(network)
-        self.settings = settings
         self.backbone = Backbone(backbone)
+        settings: config.AalrNetwork = config.AalrNetwork.parse(network).at_stride(self.backbone.output_stride)
+        assert settings.dilation is not None
+        self.settings = settings
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
         self.embedding = _dilated(self.backbone.channels, settings.channels, settings.dilation)

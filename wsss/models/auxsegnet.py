@@ -67,7 +67,7 @@ class AuxSegNet(SegmentationNetwork):
         network: Fields of `config.AuxSegNetNetwork`.
 
     Attributes:
-        settings: Of the network.
+        settings: Of the network, with its atrous rates as numbers.
         available: The outputs that it has.
     """
 
@@ -75,9 +75,10 @@ class AuxSegNet(SegmentationNetwork):
 
     def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
         super().__init__()
-        settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
-        self.settings = settings
         self.backbone = Backbone(backbone)
+        settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
+        settings = settings.at_stride(self.backbone.output_stride)
+        self.settings = settings
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier: nn.Conv2d | None = None
         if settings.classification:

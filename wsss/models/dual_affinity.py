@@ -140,6 +140,7 @@ class TaskBranch(nn.Module):
     ) -> None:
         super().__init__()
         width, rates = settings.channels, settings.atrous_rates
+        assert rates is not None, "settings.at_stride makes numbers of them"
         self.stem = nn.Sequential(
             *_dilated(in_channels, width, rates[0], settings.normalization),
             *_dilated(width, width, rates[1], settings.normalization),

@@ -96,6 +96,7 @@ class LabelLosses:
             confidences: (N, H, W) by the name of the source, for those beside `seg` and `none`.
         """
         settings = self._affinity
+        assert settings.offset is not None, "settings.at_stride makes a number of it"
         logits = logits.float()
         if settings.resolution == "image":
             size = (labels.shape[1], labels.shape[2])
