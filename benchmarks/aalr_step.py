@@ -18,7 +18,7 @@ from skimage import data
 from torch import Tensor
 from torch.nn import functional
 
-from wsss.config import TrainAalr
+from wsss.config.aalr import TrainAalr
 from wsss.models import AALR
 from wsss.training.aalr import CAM_SECONDS, MASK_SECONDS, AALRModule
 from wsss.training.checkpoint import build_model

@@ -84,7 +84,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     torch.manual_seed(0)
     released = options.variant == "released"
     frozen = 1 if options.backbone == "resnet38d" else 0
-    settings = config.Backbone(
+    settings = config.BackboneSettings(
         name=options.backbone, weights="none", output_stride=options.stride, frozen_stages=frozen
     )
     positions = VARIANTS[options.variant]

@@ -14,13 +14,19 @@ from wsss.pipeline.stages import METHODS, STAGES
 
 ROOT = Path(wsss.__file__).parent
 TABLE = "pipeline/stages.py"
-FACES = ("models/__init__.py", "losses/__init__.py")
-"""What a package offers to Python names its networks and losses."""
+FACES = ("models/__init__.py", "losses/__init__.py", "config/__init__.py")
+"""What a package offers to Python names its networks, losses and settings."""
+SHARED_SETTINGS = "config/stages.py"
+"""Settings of the stages that methods share."""
 NAMES = (*METHODS, *(name for name in STAGES if "_" in name))
 """Words that mean nothing but a method or a stage; `cams` or `predict` are words of their own."""
 
 
-FURTHER = {"models/dual_affinity.py": "auxsegnet", "viewer/affinity.py": "auxsegnet"}
+FURTHER = {
+    "config/rounds.py": "auxsegnet",
+    "models/dual_affinity.py": "auxsegnet",
+    "viewer/affinity.py": "auxsegnet",
+}
 """Modules of a method that are not called by its name."""
 SEEDS = "seed_labels"
 """They are also the labels of round 0 of the method that has rounds."""
@@ -31,7 +37,8 @@ def own(path: str, name: str) -> bool:
     method = STAGES[name].method if name in STAGES else name
     stages = {stage for stage, entry in STAGES.items() if method and entry.method == method}
     stems = {name, name.removeprefix("train_"), method, *stages, *({"auxsegnet"} if name == SEEDS else ())}
-    return Path(path).stem in stems or FURTHER.get(path, "") == (method or None)
+    shared = path == SHARED_SETTINGS and not method
+    return shared or Path(path).stem in stems or FURTHER.get(path, "") == (method or None)
 
 
 def words(path: Path) -> Iterator[tuple[int, str]]:

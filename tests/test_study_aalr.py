@@ -11,7 +11,8 @@ import yaml
 
 from tests.stages.evaluated import Run, artifact, make_run, true_mask, write_labels, write_prediction
 from wsss.cli.study import collect_rows
-from wsss.config import AalrLabels, Evaluate, TrainAalr
+from wsss.config import Evaluate
+from wsss.config.aalr import AalrLabels, TrainAalr
 from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.files import write_csv, write_json

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
-from wsss.config import Backbone, Config, DemoData, TrainAalr, TrainAuxsegnet, TrainClassifier, load_config
+from wsss.config import BackboneSettings, Config, DemoData, TrainClassifier, load_config
+from wsss.config.aalr import TrainAalr
+from wsss.config.rounds import TrainAuxsegnet
 from wsss.config.run import TRAININGS
 from wsss.errors import InputError
 from wsss.models.aalr import AALR
 from wsss.models.auxsegnet import AuxSegNet
-from wsss.plan import Artifact, Plan
+from wsss.pipeline.artifact import Artifact
+from wsss.plan import Plan
 
 CHOSEN = {"name": "resnet50", "output_stride": 8, "frozen_stages": 1}
 FROM_CLASSIFIER = {"train_auxsegnet": {}, "train_aalr": {"start": "classifier"}}
@@ -21,28 +24,28 @@ def config(**sections: Any) -> Config:
     return load_config({"run": "x", "data": {"name": "demo"}, **sections})
 
 
-def backbones(found: Config) -> dict[str, Backbone]:
+def backbones(found: Config) -> dict[str, BackboneSettings]:
     return {stage: found.stage(stage).backbone for stage in TRAININGS}  # type: ignore[attr-defined]
 
 
 def test_every_training_has_the_backbone_of_the_top_level():
     assert set(TRAININGS) == {"train_classifier", "train_auxsegnet", "train_aalr", "train_segmenter"}
     found = config(backbone=CHOSEN)
-    assert list(backbones(found).values()) == [Backbone.parse(CHOSEN)] * 4
-    assert list(backbones(config()).values()) == [Backbone()] * 4
+    assert list(backbones(found).values()) == [BackboneSettings.parse(CHOSEN)] * 4
+    assert list(backbones(config()).values()) == [BackboneSettings()] * 4
 
 
 def test_a_training_lays_its_own_over_it_key_by_key():
     found = config(backbone=CHOSEN, train_segmenter={"backbone": {"frozen_stages": 0}, "epochs": 2})
-    assert found.train_segmenter.backbone == Backbone.parse({**CHOSEN, "frozen_stages": 0})
+    assert found.train_segmenter.backbone == BackboneSettings.parse({**CHOSEN, "frozen_stages": 0})
     assert found.train_segmenter.epochs == 2
-    assert found.train_classifier.backbone == Backbone.parse(CHOSEN)
+    assert found.train_classifier.backbone == BackboneSettings.parse(CHOSEN)
 
 
 def test_a_training_of_its_own_weights_may_have_another_network():
     found = config(train_aalr={"backbone": {"name": "resnet50", "weights": "none"}})
     assert found.train_aalr.backbone.name == "resnet50"
-    assert found.train_classifier.backbone.name == Backbone().name
+    assert found.train_classifier.backbone.name == BackboneSettings().name
 
 
 @pytest.mark.parametrize("stage", FROM_CLASSIFIER)
@@ -50,9 +53,9 @@ def test_what_goes_on_from_the_classifier_has_its_network_and_no_weights_of_its_
     classifier = {"backbone": {"name": "resnet50", "output_stride": 32, "frozen_stages": 0}}
     shared = {"name": "resnet101", "weights": "some.pth", "output_stride": 8, "frozen_stages": 2}
     found = config(backbone=shared, train_classifier=classifier, **{stage: FROM_CLASSIFIER[stage]})
-    expected = Backbone(name="resnet50", weights="auto", output_stride=8, frozen_stages=2)
+    expected = BackboneSettings(name="resnet50", weights="auto", output_stride=8, frozen_stages=2)
     assert backbones(found)[stage] == expected
-    assert found.train_segmenter.backbone == Backbone.parse(shared)
+    assert found.train_segmenter.backbone == BackboneSettings.parse(shared)
 
 
 @pytest.mark.parametrize("stage", FROM_CLASSIFIER)
@@ -84,12 +87,12 @@ def test_later_files_and_variants_reach_all_that_do_not_override_it(tmp_path: Pa
     first.write_text(f"data: {{name: demo}}\nbackbone: {{frozen_stages: 1}}\n{own}\n")
     second.write_text("backbone: {output_stride: 8}\nvariants: {a: {backbone: {name: resnet50}}}\n")
     found = load_config(first, second)
-    assert found.train_classifier.backbone == Backbone(output_stride=8, frozen_stages=1)
-    assert found.train_segmenter.backbone == Backbone(output_stride=32, frozen_stages=1)
+    assert found.train_classifier.backbone == BackboneSettings(output_stride=8, frozen_stages=1)
+    assert found.train_segmenter.backbone == BackboneSettings(output_stride=32, frozen_stages=1)
     variant = found.model_copy(update={"run": "other", "seeds": (3,)}).for_variant("a")
     assert (variant.run, variant.seeds, variant.variants) == ("other", (3,), {})
-    assert variant.train_classifier.backbone == Backbone(name="resnet50", output_stride=8, frozen_stages=1)
-    assert variant.train_segmenter.backbone == Backbone(name="resnet50", output_stride=32, frozen_stages=1)
+    assert variant.train_classifier.backbone == BackboneSettings(name="resnet50", output_stride=8, frozen_stages=1)
+    assert variant.train_segmenter.backbone == BackboneSettings(name="resnet50", output_stride=32, frozen_stages=1)
     assert variant.train_auxsegnet.backbone.name == "resnet50"
     assert variant.train_auxsegnet.network.atrous_rates == (6, 12, 18)
 
@@ -97,7 +100,7 @@ def test_later_files_and_variants_reach_all_that_do_not_override_it(tmp_path: Pa
 def test_a_variant_of_the_classifier_takes_along_what_goes_on_from_it():
     found = config(variants={"a": {"train_classifier": {"backbone": {"name": "resnet50"}}}}).for_variant("a")
     assert found.train_auxsegnet.backbone.name == "resnet50"
-    assert found.train_segmenter.backbone.name == Backbone().name
+    assert found.train_segmenter.backbone.name == BackboneSettings().name
 
 
 def test_a_variant_keeps_the_protocols_and_trainings_of_the_config():
@@ -117,7 +120,9 @@ def test_what_is_wrong_with_it_is_said_once_and_where_it_stands():
 
 
 def test_settings_made_in_python_are_complete():
-    found = Config(data=DemoData(), backbone=Backbone(output_stride=8), train_classifier=TrainClassifier(epochs=2))
+    found = Config(
+        data=DemoData(), backbone=BackboneSettings(output_stride=8), train_classifier=TrainClassifier(epochs=2)
+    )
     assert found.train_classifier == TrainClassifier(epochs=2)
     assert found.train_segmenter.backbone.output_stride == 8
 
@@ -166,7 +171,7 @@ def test_pairs_of_pixels_of_the_image_reach_as_far_at_any_stride():
 
 
 def test_networks_built_without_it_take_the_distances_of_their_stride():
-    backbone = Backbone(weights="none", output_stride=32)
+    backbone = BackboneSettings(weights="none", output_stride=32)
     assert AALR(backbone, 2, channels=4).embedding.dilation == (3, 3)
     network = AuxSegNet(backbone, 2, channels=4)
     assert network.settings.atrous_rates == (2, 3, 5)

@@ -40,7 +40,7 @@ def fused_row(network: AuxSegNet, stems: list[Tensor], query: int) -> Tensor:
 def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    backbone = config.Backbone(name=sys.argv[1], weights="none", output_stride=8, frozen_stages=1)
+    backbone = config.BackboneSettings(name=sys.argv[1], weights="none", output_stride=8, frozen_stages=1)
     network = AuxSegNet(backbone, 20, unary_affinity=False).eval()
     images = torch.rand(1, 3, *SIZE)
     with torch.no_grad():

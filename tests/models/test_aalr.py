@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wsss.config import Backbone
+from wsss.config import BackboneSettings
 from wsss.models import AALR, Classifier
 from wsss.models.aalr import CAMS, JOINT, SEGMENTATION
 from wsss.training.checkpoint import build_model, load_model, save_model
@@ -104,13 +104,13 @@ def test_the_mean_over_scales_reuses_scale_one() -> None:
 
 
 def test_starts_from_a_classifier() -> None:
-    classifier = Classifier(Backbone.parse(BACKBONE), 2)
+    classifier = Classifier(BackboneSettings.parse(BACKBONE), 2)
     built = network()
     new = built.start_from(classifier.state_dict())
     assert new == ["embedding.weight", "embedding.bias", "segmentation.weight", "segmentation.bias"]
     logits = classifier.eval()(images()).logits
     assert torch.allclose(built(images(), ("class_logits",)).class_logits, logits, atol=1e-5)
-    other = Classifier(Backbone.parse(BACKBONE), 3)
+    other = Classifier(BackboneSettings.parse(BACKBONE), 3)
     with pytest.raises(ValueError, match=r"the first is `classifier.weight`"):
         built.start_from(other.state_dict())
 

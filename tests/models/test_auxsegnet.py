@@ -15,7 +15,7 @@ from wsss.models.auxsegnet import OUTPUTS
 from wsss.models.dual_affinity import CrossTaskFusion, FeatureContext, UnaryAffinity
 from wsss.ops.affinity import BlockedAffinity, DenseAffinity
 
-SMALL = config.Backbone(name="tf_efficientnet_lite0", weights="none", output_stride=16, frozen_stages=2)
+SMALL = config.BackboneSettings(name="tf_efficientnet_lite0", weights="none", output_stride=16, frozen_stages=2)
 LADDER: dict[str, dict[str, Any]] = {
     "segmentation": {"classification": False, "saliency": False, "affinity": "off"},
     "classification": {"saliency": False, "affinity": "off"},
@@ -393,7 +393,7 @@ def test_it_goes_on_from_a_classifier_and_from_another_round() -> None:
     later = build()
     assert later.start_from(network.state_dict()) == []
     assert all(torch.equal(value, later.state_dict()[name]) for name, value in network.state_dict().items())
-    other = Classifier(config.Backbone(name="resnet18", weights="none", output_stride=32), 3)
+    other = Classifier(config.BackboneSettings(name="resnet18", weights="none", output_stride=32), 3)
     with pytest.raises(ValueError, match=r"tensors are missing or of another shape, the first is `backbone\."):
         network.start_from(other.state_dict())
 

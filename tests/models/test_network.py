@@ -7,7 +7,7 @@ from wsss import config
 from wsss.models import AALR, AuxSegNet, Classifier, Segmenter
 from wsss.models.network import Network, SegmentationNetwork
 
-BACKBONE = config.Backbone(name="test_resnet", weights="none", output_stride=32, frozen_stages=1)
+BACKBONE = config.BackboneSettings(name="test_resnet", weights="none", output_stride=32, frozen_stages=1)
 
 
 def auxsegnet(affinity: str) -> AuxSegNet:

@@ -12,7 +12,7 @@ from wsss.errors import InputError
 from wsss.models import Backbone, Classifier, Segmenter
 from wsss.models.families import build_network
 
-SMALL = config.Backbone(name="tf_efficientnet_lite0", weights="none", output_stride=16, frozen_stages=2)
+SMALL = config.BackboneSettings(name="tf_efficientnet_lite0", weights="none", output_stride=16, frozen_stages=2)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ SMALL = config.Backbone(name="tf_efficientnet_lite0", weights="none", output_str
     ],
 )
 def test_features_have_the_stride_that_was_asked_for(name: str, stride: int, channels: int) -> None:
-    settings = config.Backbone(name=name, weights="none", output_stride=stride)  # type: ignore[arg-type]
+    settings = config.BackboneSettings(name=name, weights="none", output_stride=stride)  # type: ignore[arg-type]
     backbone = Backbone(settings).eval()
     with torch.no_grad():
         features = backbone(torch.rand(1, 3, 65, 96))
@@ -40,8 +40,8 @@ def test_features_have_the_stride_that_was_asked_for(name: str, stride: int, cha
 
 def test_folded_network_computes_the_same() -> None:
     torch.manual_seed(0)
-    plain = Backbone(config.Backbone(freeze_batch_norm=False, frozen_stages=0)).eval()
-    folded = Backbone(config.Backbone(freeze_batch_norm=True, frozen_stages=0)).eval()
+    plain = Backbone(config.BackboneSettings(freeze_batch_norm=False, frozen_stages=0)).eval()
+    folded = Backbone(config.BackboneSettings(freeze_batch_norm=True, frozen_stages=0)).eval()
     images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         expected, result = plain(images), folded(images)
@@ -54,14 +54,14 @@ def test_packaged_weights_are_those_of_imagenet() -> None:
     # an untrained network's features hardly depend on the image; trained ones do
     images = torch.stack([torch.zeros(3, 64, 64), torch.rand(3, 64, 64)])
     with torch.no_grad():
-        features = Backbone(config.Backbone()).eval()(images).mean((-2, -1))
+        features = Backbone(config.BackboneSettings()).eval()(images).mean((-2, -1))
         random = Backbone(SMALL).eval()(images).mean((-2, -1))
     assert (features[0] - features[1]).norm() / features.norm() > 0.3
     assert (random[0] - random[1]).norm() / random.norm() < (features[0] - features[1]).norm() / features.norm()
 
 
 def test_frozen_stages_get_no_gradient_and_keep_their_statistics() -> None:
-    settings = config.Backbone(weights="none", frozen_stages=2, freeze_batch_norm=False)
+    settings = config.BackboneSettings(weights="none", frozen_stages=2, freeze_batch_norm=False)
     network = Classifier(settings, 3).train()
     before = {name: value.clone() for name, value in network.backbone.parts[:2].state_dict().items()}
     network(torch.rand(2, 3, 64, 64)).logits.sum().backward()
@@ -111,7 +111,7 @@ def test_segmenter_gives_logits_at_feature_resolution() -> None:
 )
 def test_what_cannot_be_built_is_said_in_one_line(values: dict[str, object], words: str) -> None:
     with pytest.raises(InputError) as error:
-        Backbone(config.Backbone.parse(values))
+        Backbone(config.BackboneSettings.parse(values))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_built_is_said_in_one_line(values: dict[str, object], wor
     ],
 )
 def test_a_name_alone_stands_for_what_its_family_says(name: str, settings: dict[str, object]) -> None:
-    expected = Backbone(config.Backbone.parse({"name": name, **settings}))
+    expected = Backbone(config.BackboneSettings.parse({"name": name, **settings}))
     found = Backbone(name)
     assert found.output_stride == expected.output_stride
     frozen = [parameter.requires_grad for parameter in expected.parameters()]
@@ -146,7 +146,7 @@ def test_a_name_alone_stands_for_what_its_family_says(name: str, settings: dict[
     ],
 )
 def test_a_network_is_cut_by_its_family(name: str, title: str) -> None:
-    family, network = build_network(config.Backbone(name=name, weights="none"))
+    family, network = build_network(config.BackboneSettings(name=name, weights="none"))
     cut = family.cut(network)
     assert family.title == title
     images = torch.rand(1, 3, 64, 64)
@@ -159,7 +159,7 @@ def test_a_network_is_cut_by_its_family(name: str, title: str) -> None:
 def test_networks_that_others_define_are_not_asked_for_where_the_name_says_enough() -> None:
     program = (
         "import sys; from wsss import config; from wsss.models.families import build_network; "
-        "build_network(config.Backbone(name='resnet50', weights='none')); assert 'timm' not in sys.modules"
+        "build_network(config.BackboneSettings(name='resnet50', weights='none')); assert 'timm' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -169,9 +169,9 @@ def test_weight_file_must_fit(tmp_path: Path) -> None:
 
     path = tmp_path / "lite0.pth"
     torch.save(timm.create_model("tf_efficientnet_lite0").state_dict(), path)
-    Backbone(config.Backbone(weights=str(path)))
+    Backbone(config.BackboneSettings(weights=str(path)))
     with pytest.raises(InputError, match=r"does not fit ResNet: \d+ of \d+ tensors"):
-        Backbone(config.Backbone(name="resnet18", weights=str(path)))
+        Backbone(config.BackboneSettings(name="resnet18", weights=str(path)))
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="not a state dict"):
-        Backbone(config.Backbone(weights=str(path)))
+        Backbone(config.BackboneSettings(weights=str(path)))

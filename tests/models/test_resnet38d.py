@@ -15,7 +15,7 @@ from wsss.models.mxnet_file import ARRAY_V1, ARRAY_V2, LIST_MAGIC, read_params
 from wsss.models.resnet38d import Block, Bottleneck, ResNet38d
 from wsss.models.resnet38d_weights import _name, convert, read_resnet38d
 
-SETTINGS = config.Backbone(name="resnet38d", weights="none", output_stride=8, frozen_stages=1)
+SETTINGS = config.BackboneSettings(name="resnet38d", weights="none", output_stride=8, frozen_stages=1)
 
 
 def count(module: nn.Module) -> int:

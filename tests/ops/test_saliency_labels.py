@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from wsss.config import SaliencyCrf
+from wsss.config.rounds import SaliencyCrf
 from wsss.ops import saliency_energies
 from wsss.ops.saliency_labels import refine_saliency
 

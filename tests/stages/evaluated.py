@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.helpers import make_folder, make_voc
-from wsss.config import Cams, FolderData, Protocol, SeedLabels, UpdateLabels, VocData
+from wsss.config import Cams, FolderData, Protocol, SeedLabels, VocData
+from wsss.config.rounds import UpdateLabels
 from wsss.data import Dataset, load_dataset
 from wsss.stages.index import index
 from wsss.store import ArtifactWriter

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from tests.helpers import make_voc
-from wsss.config import AalrLabels, Protocol, TrainAalr, TrainClassifier, TrainSegmenter, VocData
+from wsss.config import Protocol, TrainClassifier, TrainSegmenter, VocData
+from wsss.config.aalr import AalrLabels, TrainAalr
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.errors import InputError

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from tests.stages.evaluated import Run, artifact, make_run, perfect_maps, write_prediction
-from wsss.config import AalrLabels, Evaluate, Report
+from wsss.config import Evaluate, Report
+from wsss.config.aalr import AalrLabels
 from wsss.context import RunContext
 from wsss.report.aalr import quality_chart, reassigned_chart
 from wsss.report.curves import TrainingCurves

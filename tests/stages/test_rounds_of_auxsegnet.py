@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from tests.helpers import make_voc
-from wsss.config import Cams, Protocol, SeedLabels, TrainAuxsegnet, TrainClassifier, UpdateLabels, VocData
+from wsss.config import Cams, Protocol, SeedLabels, TrainClassifier, VocData
+from wsss.config.rounds import TrainAuxsegnet, UpdateLabels
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.data.images import read_map, resize_map

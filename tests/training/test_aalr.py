@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tests.host_reads import HostReads
 from tests.training.tiny import NoiseImages
-from wsss.config import TrainAalr
+from wsss.config.aalr import TrainAalr
 from wsss.context import RunContext
 from wsss.data.loaders import Draw, LabelSource, TrainingImages, steps_per_epoch
 from wsss.errors import Interrupted

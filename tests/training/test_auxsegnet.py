@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tests.training.tiny import NoiseImages
-from wsss.config import Augmentation, AuxSegNetLossWeights, AuxSegNetNetwork, Optimizer, Training
+from wsss.config import Augmentation, Optimizer, Training
+from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
 from wsss.context import RunContext
 from wsss.data.loaders import Draw, TrainingImages
 from wsss.models import AuxSegNet

@@ -16,14 +16,9 @@ from torch import Tensor
 
 from tests.training.test_auxsegnet import NAMES, NoiseMaps, batch, network
 from tests.training.tiny import NoiseImages
-from wsss.config import (
-    Augmentation,
-    AuxSegNetLossWeights,
-    Optimizer,
-    RoundsAdaptiveAffinity,
-    RoundsLabelReassign,
-    TrainAuxsegnet,
-)
+from wsss.config import Augmentation, Optimizer
+from wsss.config.auxsegnet import AuxSegNetLossWeights
+from wsss.config.rounds import RoundsAdaptiveAffinity, RoundsLabelReassign, TrainAuxsegnet
 from wsss.context import RunContext
 from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError, Interrupted

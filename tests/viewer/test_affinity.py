@@ -10,7 +10,7 @@ import torch
 
 from tests.viewer.conftest import open_page
 from tests.viewer.tiny import make_index
-from wsss.config import Backbone
+from wsss.config import BackboneSettings
 from wsss.data import load_dataset
 from wsss.models import AuxSegNet
 from wsss.training.checkpoint import save_model
@@ -23,7 +23,7 @@ def save_network(run: Path, number: int, **network: object) -> AuxSegNet:
     """A network with large random affinities as the checkpoint of a round."""
     torch.manual_seed(number)
     settings = {**NETWORK, **network}
-    model = AuxSegNet(Backbone.parse(BACKBONE), 3, **settings).eval()
+    model = AuxSegNet(BackboneSettings.parse(BACKBONE), 3, **settings).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if ".query." in name or ".key." in name:

@@ -135,7 +135,7 @@ class TrainAalr(Training):
         if self.start == "classifier" and self.backbone.weights != "auto":
             raise ValueError(
                 "train_aalr goes on from the classifier's weights: leave backbone.weights at `auto`, and set "
-                "train_classifier.backbone.weights; or set start to `backbone`"
+                "the backbone.weights of the whole config; or set start to `backbone`"
             )
         return self
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wsss.config.networks import Backbone, Training
+from wsss.config.networks import BackboneSettings, Training
+from wsss.pipeline.names import stages_making
 
-CLASSIFIER = "train_classifier"
+(CLASSIFIER,) = stages_making("classifiers")
 """Section of the training whose weights others go on from."""
 
 
@@ -29,7 +30,7 @@ def inherit_backbones(values: Mapping[str, Any], trainings: Mapping[str, type[Tr
     shared = values.get("backbone", {})
     if not _is_valid(shared):
         return inherited
-    classifier = {"name": Backbone().name, **shared, **_own(values.get(CLASSIFIER, {}))}["name"]
+    classifier = {"name": BackboneSettings().name, **shared, **_own(values.get(CLASSIFIER, {}))}["name"]
     for section, model in trainings.items():
         given = values.get(section, {})
         if not isinstance(given, Mapping) or not isinstance(given.get("backbone", {}), Mapping):
@@ -46,7 +47,7 @@ def inherit_backbones(values: Mapping[str, Any], trainings: Mapping[str, type[Tr
 def _is_valid(shared: Any) -> bool:
     """Tell whether the shared backbone can be handed on; a wrong one is an error once, where it stands."""
     try:
-        Backbone.model_validate(shared)
+        BackboneSettings.model_validate(shared)
     except ValidationError:
         return False
     return True

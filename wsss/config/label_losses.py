@@ -5,9 +5,9 @@ The body of the paper (Zhang et al., ACM MM 2021) could not be read; what is mar
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from wsss.config.base import Settings
 from wsss.config.networks import StrideSettings, distance_at_stride
@@ -81,45 +81,3 @@ class LabelReassign(Settings):
         if self.weight and self.apply_to != "embedding" and self.ramp >= 1:
             raise ValueError(f"apply_to `{self.apply_to}` acts from the end of the ramp on, and ramp is 1: lower ramp")
         return self
-
-
-class RoundsAdaptiveAffinity(AdaptiveAffinity):
-    """The adaptive affinity loss on the best segmentation of AuxSegNet, against the labels of the round.
-
-    Beyond both papers, so off unless it is given a weight.
-    """
-
-    weight: float = Field(default=0.0, ge=0)
-    """Weight of the loss. 0 leaves it out."""
-    decay: Literal["none", "exp10"] = "none"
-    """Let the weight fall with the training of a round to a tenth, by 10^(-t/T)."""
-    confidence: Literal["seg", "none"] = "seg"
-    """What weights a pair: the segmentation's own probability (`seg`), or nothing."""
-    resolution: Literal["feature", "image"] = "feature"
-    """Where pairs are taken: between pixels of the features, or of the image."""
-
-    @field_validator("confidence", mode="before")
-    @classmethod
-    def _confidence(cls, confidence: Any) -> Any:
-        if confidence in ("crf", "cam"):
-            raise ValueError("needs online masks, which AuxSegNet's rounds do not have; set it to `seg` or `none`")
-        return confidence
-
-
-class RoundsLabelReassign(LabelReassign):
-    """The label reassign loss on the segmentation branch of AuxSegNet, against the labels of the round.
-
-    Beyond both papers, so off unless it is given a weight.
-    """
-
-    weight: float = Field(default=0.0, ge=0)
-    """Weight of the loss. 0 leaves it out."""
-    ramp: float = Field(default=0.1, ge=0, le=1)
-    """Share of the training of a round in which the weight rises from 0."""
-    embedding: Literal["segmentation", "backbone"] = "segmentation"
-    """Vectors that are compared: the features of the segmentation branch, before affinities improve them, or the
-    backbone's."""
-    apply_to: Literal["embedding", "all", "drop"] = "embedding"
-    """Losses that see the reassigned labels. `embedding`: this one alone. `all`: those of both segmentations and the
-    affinity loss too, from the end of the ramp on. `drop`: this one, while from then on both segmentations ignore the
-    changed pixels."""

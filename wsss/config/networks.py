@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from wsss.config.base import Settings
 
 
-class Backbone(Settings):
+class BackboneSettings(Settings):
     """The feature extractor of a network, and how much of it is trained."""
 
     name: str = "tf_efficientnet_lite0"
@@ -96,7 +96,7 @@ class StrideSettings(Settings):
 class Training(Settings):
     """Settings of every training. Built with a backbone, they hold the distances for its stride as numbers."""
 
-    backbone: Backbone = Backbone()
+    backbone: BackboneSettings = BackboneSettings()
     """Network of this training. It is laid over the top-level `backbone`, key by key."""
     optimizer: Optimizer = Optimizer()
     augmentation: Augmentation = Augmentation()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
 from wsss.config.base import Settings
-from wsss.config.label_losses import RoundsAdaptiveAffinity, RoundsLabelReassign
+from wsss.config.label_losses import AdaptiveAffinity, LabelReassign
 from wsss.config.networks import SegmentationAugmentation, Training
 from wsss.config.stages import Crf, FusionThresholds
 
@@ -29,6 +29,48 @@ class Rounds(Settings):
     def label_rounds(self) -> range:
         """Return the rounds of the labels that `update_labels` makes."""
         return range(1, self.rounds + self.last_labels)
+
+
+class RoundsAdaptiveAffinity(AdaptiveAffinity):
+    """The adaptive affinity loss on the best segmentation of AuxSegNet, against the labels of the round.
+
+    Beyond both papers, so off unless it is given a weight.
+    """
+
+    weight: float = Field(default=0.0, ge=0)
+    """Weight of the loss. 0 leaves it out."""
+    decay: Literal["none", "exp10"] = "none"
+    """Let the weight fall with the training of a round to a tenth, by 10^(-t/T)."""
+    confidence: Literal["seg", "none"] = "seg"
+    """What weights a pair: the segmentation's own probability (`seg`), or nothing."""
+    resolution: Literal["feature", "image"] = "feature"
+    """Where pairs are taken: between pixels of the features, or of the image."""
+
+    @field_validator("confidence", mode="before")
+    @classmethod
+    def _confidence(cls, confidence: Any) -> Any:
+        if confidence in ("crf", "cam"):
+            raise ValueError("needs online masks, which AuxSegNet's rounds do not have; set it to `seg` or `none`")
+        return confidence
+
+
+class RoundsLabelReassign(LabelReassign):
+    """The label reassign loss on the segmentation branch of AuxSegNet, against the labels of the round.
+
+    Beyond both papers, so off unless it is given a weight.
+    """
+
+    weight: float = Field(default=0.0, ge=0)
+    """Weight of the loss. 0 leaves it out."""
+    ramp: float = Field(default=0.1, ge=0, le=1)
+    """Share of the training of a round in which the weight rises from 0."""
+    embedding: Literal["segmentation", "backbone"] = "segmentation"
+    """Vectors that are compared: the features of the segmentation branch, before affinities improve them, or the
+    backbone's."""
+    apply_to: Literal["embedding", "all", "drop"] = "embedding"
+    """Losses that see the reassigned labels. `embedding`: this one alone. `all`: those of both segmentations and the
+    affinity loss too, from the end of the ramp on. `drop`: this one, while from then on both segmentations ignore the
+    changed pixels."""
 
 
 class TrainAuxsegnet(Training):
@@ -61,7 +103,7 @@ class TrainAuxsegnet(Training):
         if self.backbone.weights != "auto":
             raise ValueError(
                 "train_auxsegnet goes on from the classifier's weights: leave backbone.weights at `auto`, and set "
-                "train_classifier.backbone.weights"
+                "the backbone.weights of the whole config"
             )
         return self
 
@@ -95,3 +137,13 @@ class UpdateLabels(FusionThresholds):
     """The dense CRF over the mean of refined and original saliency. null leaves it out."""
     save_cams: bool = True
     """Keep the refined CAMs beside the labels."""
+
+
+def problem_of_rounds(config: Any) -> str:
+    """Say what is wrong with a config that has rounds; empty for nothing."""
+    if config.stage("auxsegnet").label_rounds and not config.stage("train_auxsegnet").network.classification:
+        return (
+            "labels are updated from CAMs, which a network without classification does not have: set "
+            "train_auxsegnet.network.classification, or `auxsegnet: {rounds: 1, last_labels: false}`"
+        )
+    return ""

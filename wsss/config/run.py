@@ -1,65 +1,43 @@
-"""The settings of a whole run: every stage's section, the machine, variants and seeds."""
+"""The settings of a whole run: a section per stage and method of the table, the machine, variants and seeds."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    create_model,
     field_validator,
     model_validator,
 )
 
-from wsss.config.aalr import AalrLabels, TrainAalr
 from wsss.config.backbones import inherit_backbones
 from wsss.config.base import Settings
-from wsss.config.data import AnyData
 from wsss.config.files import deep_merge
-from wsss.config.networks import Backbone, Training
+from wsss.config.label_sets import problem_of_label_set
+from wsss.config.networks import BackboneSettings, Training
 from wsss.config.parsing import parse_settings
-from wsss.config.rounds import Rounds, TrainAuxsegnet, UpdateLabels
-from wsss.config.stages import (
-    Cams,
-    Evaluate,
-    Predict,
-    Report,
-    Saliency,
-    SeedLabels,
-    SegmenterLabels,
-    TrainClassifier,
-    TrainSegmenter,
-)
+from wsss.pipeline.stage import imported
+from wsss.pipeline.stages import METHODS, STAGES
 
-STAGE_SETTINGS: dict[str, type[Settings] | None] = {
-    "index": None,  # one of the models in wsss.config.data, told apart by its `name`
-    "saliency": Saliency,
-    "train_classifier": TrainClassifier,
-    "cams": Cams,
-    "seed_labels": SeedLabels,
-    "train_auxsegnet": TrainAuxsegnet,
-    "update_labels": UpdateLabels,
-    "train_aalr": TrainAalr,
-    "aalr_labels": AalrLabels,
-    "train_segmenter": TrainSegmenter,
-    "segmenter_labels": SegmenterLabels,
-    "predict": Predict,
-    "evaluate": Evaluate,
-    "report": Report,
+SECTIONS: dict[str, Any] = {
+    **{stage.section or name: imported(stage.section_settings or stage.settings) for name, stage in STAGES.items()},
+    **{name: imported(method.settings) for name, method in METHODS.items() if method.settings},
 }
-"""Every stage with the model of its settings, in the order of the pipeline."""
-TRAININGS = {name: model for name, model in STAGE_SETTINGS.items() if model is not None and issubclass(model, Training)}
-"""Stages that train a network, with the models of their settings."""
-SHARED_SECTIONS = ("index", "saliency", "report")
-"""Stages that exist once per run, so that no variant has settings of its own for them."""
-PLAN_SECTIONS = ("methods", "auxsegnet")
-"""Sections that say which stages there are; a variant may have its own, and no stage sees them."""
-INHERITED_SECTIONS = ("backbone",)
-"""Sections that stages inherit; a variant may have its own, and no stage sees them but through its own section."""
+"""Sections of a config that follow from the table, with the models of their settings."""
+TRAININGS = {name: model for name, model in SECTIONS.items() if isinstance(model, type) and issubclass(model, Training)}
+"""Sections of stages that train a network."""
+SHARED_SECTIONS = tuple(stage.section or name for name, stage in STAGES.items() if stage.per == "run")
+"""Sections of stages that exist once per run, so that no variant has settings of its own for them."""
+VARIED_SECTIONS = (
+    *("backbone", "methods", *(name for name in SECTIONS if name in METHODS)),
+    *(name for name in SECTIONS if name not in (*SHARED_SECTIONS, *METHODS)),
+)
+"""Sections that a variant may override."""
 
 
 class Runtime(Settings):
@@ -77,11 +55,8 @@ class Runtime(Settings):
     """Minutes between resumable states of a training. 0 writes one after every step."""
 
 
-class Config(Settings):
-    """The settings of a run. `load_config` builds them from YAML files or a mapping.
-
-    Sections that carry a stage's name hold that stage's settings and enter no other stage.
-    """
+class RunSettings(Settings):
+    """What a run has beside the sections of its stages and methods."""
 
     run: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$|^$")
     """Name of the folder below `results/`. Empty: the config file's stem."""
@@ -90,39 +65,21 @@ class Config(Settings):
     rerun_on_code_change: bool = True
     """Run stages again when the code that they use has changed. Comments and layout do not count."""
     runtime: Runtime = Runtime()
-    data: AnyData
-    """The data set, told apart by `name`; the settings of stage `index`."""
-    backbone: Backbone = Backbone()
+    backbone: BackboneSettings = BackboneSettings()
     """The feature extractor of all networks. Each training may override it, key by key, in its own `backbone`; one
-    that names another network says its `weights` too. What goes on from the classifier has the classifier's name."""
-    saliency: Saliency = Saliency()
-    methods: tuple[Literal["auxsegnet", "aalr"], ...] = ()
-    """Methods that run: algorithms that make labels. `auxsegnet` makes better labels of the seeds, `aalr` makes its own
-    while it trains. None: networks learn from the seeds themselves."""
-    auxsegnet: Rounds = Rounds()
-    train_segmenter: TrainSegmenter = TrainSegmenter()
-    predict: Predict = Predict()
-    evaluate: Evaluate = Evaluate()
-    report: Report = Report()
-    train_classifier: TrainClassifier = TrainClassifier()
-    cams: Cams = Cams()
-    seed_labels: SeedLabels = SeedLabels()
-    train_auxsegnet: TrainAuxsegnet = TrainAuxsegnet()
-    update_labels: UpdateLabels = UpdateLabels()
-    train_aalr: TrainAalr = TrainAalr()
-    aalr_labels: AalrLabels = AalrLabels()
-    segmenter_labels: SegmenterLabels = SegmenterLabels()
+    that names another network says its `weights` too. A training that starts from the classifier has the classifier's
+    name."""
+    methods: tuple[str, ...] = ()
     variants: dict[str, dict[str, Any]] = {}
     """Overrides of sections by a name of your own. Stages that do not differ from an earlier variant's are shared with
-    it. A variant may override the sections of stages other than `data`, `saliency` and `report`, and `backbone`,
-    `methods` and `auxsegnet`."""
+    it. A variant may override any section but `data`, `saliency`, `report` and `runtime`."""
 
     _trainings: dict[str, Any] = PrivateAttr(default_factory=dict)
     """What was given of the trainings, before they inherited from other sections."""
 
     @model_validator(mode="wrap")
     @classmethod
-    def _inherit(cls, values: Any, handler: ModelWrapValidatorHandler[Config]) -> Config:
+    def _inherit(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Hand the backbone on to the trainings, and keep what was given of these, for variants are laid over that."""
         if not isinstance(values, Mapping):
             return handler(values)
@@ -148,42 +105,30 @@ class Config(Settings):
         return variants
 
     @model_validator(mode="after")
-    def _check_variants(self) -> Config:
+    def _check_variants(self) -> Self:
         for name, overrides in self.variants.items():
             if not name.replace("_", "").replace("-", "").isalnum():
                 raise ValueError(f"variant name `{name}` may hold only letters, digits, `_` and `-`")
             for section in overrides:
-                allowed = [
-                    s for s in (*INHERITED_SECTIONS, *PLAN_SECTIONS, *STAGE_SETTINGS) if s not in SHARED_SECTIONS
-                ]
-                if section not in allowed:
+                if section not in VARIED_SECTIONS:
                     raise ValueError(
-                        f"variant `{name}` overrides `{section}`; a variant may override {', '.join(allowed)}"
+                        f"variant `{name}` overrides `{section}`; a variant may override {', '.join(VARIED_SECTIONS)}"
                     )
         return self
 
     @model_validator(mode="after")
-    def _check_rounds(self) -> Config:
-        last = max(self.auxsegnet.label_rounds, default=0) if "auxsegnet" in self.methods else 0
-        if last and not self.train_auxsegnet.network.classification:
-            raise ValueError(
-                "labels are updated from CAMs, which a network without classification does not have: set "
-                "train_auxsegnet.network.classification, or `auxsegnet: {rounds: 1, last_labels: false}`"
-            )
-        for name in self.train_segmenter.label_sets:
-            found = re.match(r"auxsegnet(?:_round(\d+))?", name)
-            if found and "auxsegnet" not in self.methods:
-                raise ValueError(f"train_segmenter.label_sets names `{name}`: add `auxsegnet` to `methods`")
-            if name.startswith("aalr") and "aalr" not in self.methods:
-                raise ValueError(f"train_segmenter.label_sets names `{name}`: add `aalr` to `methods`")
-            if found and int(found[1] or 1) > last:
-                raise ValueError(
-                    f"train_segmenter.label_sets names `{name}`, but the last labels are those of round {last}: raise "
-                    "`auxsegnet.rounds`, or set `auxsegnet.last_labels`"
-                )
+    def _check_methods(self) -> Self:
+        for method in self.methods:
+            problem = imported(METHODS[method].problem)(self) if METHODS[method].problem else ""
+            if problem:
+                raise ValueError(problem)
+        for section in SECTIONS:
+            for name in getattr(getattr(self, section), "label_sets", ()):
+                if problem := problem_of_label_set(name, self):
+                    raise ValueError(f"{section}.label_sets names `{name}`{problem}")
         return self
 
-    def for_variant(self, name: str) -> Config:
+    def for_variant(self, name: str) -> Self:
         """Return the settings of one variant: its overrides laid over this config; `""` gives the config itself.
 
         Raises:
@@ -193,8 +138,39 @@ class Config(Settings):
             return self
         resolved = self.model_dump(mode="json", exclude={"variants", *TRAININGS})
         values = deep_merge({**resolved, **self._trainings}, self.variants[name])
-        return parse_settings(type(self), values, where=f"variants.{name}")
+        parsed: Self = parse_settings(type(self), values, where=f"variants.{name}")
+        return parsed
 
-    def stage(self, name: str) -> Settings:
-        """Return the settings of the stage of that name; the section `data` is the settings of `index`."""
-        return getattr(self, "data" if name == "index" else name)
+    def stage(self, name: str) -> Any:
+        """Return the settings of the stage, or of the method, of that name."""
+        return getattr(self, (STAGES[name].section or name) if name in STAGES else name)
+
+
+if TYPE_CHECKING:
+
+    class Config(RunSettings):
+        """The settings of a run. `load_config` builds them from YAML files or a mapping."""
+
+        def __getattr__(self, name: str) -> Any:
+            """Give the sections of stages and methods, which follow from the table."""
+
+else:
+    _METHODS = " ".join(f"`{method.name}`: {method.summary}" for method in METHODS.values())
+    Config = create_model(
+        "Config",
+        __base__=RunSettings,
+        __doc__="""The settings of a run. `load_config` builds them from YAML files or a mapping.
+
+    Sections that carry a stage's name hold that stage's settings and enter no other stage.
+    """,
+        __module__=__name__,
+        methods=(
+            tuple[Literal[tuple(METHODS)], ...],
+            Field(default=(), description=f"Methods that run. {_METHODS} None: networks learn from the seeds."),
+        ),
+        **{
+            # only the data have no default
+            name: (model, model() if isinstance(model, type) else ...)
+            for name, model in SECTIONS.items()
+        },
+    )

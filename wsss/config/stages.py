@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from wsss.config.base import Settings
+from wsss.config.label_sets import LabelSets
 from wsss.config.networks import Optimizer, SegmentationAugmentation, Training
+from wsss.pipeline.names import TRUE_MASKS, known_label_sets
 
 Scales = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 """Factors on the size of the input image."""
@@ -99,13 +100,16 @@ class SeedLabels(FusionThresholds):
         return self
 
 
+LABEL_SETS = (
+    f"Label sets, on each of which a network is trained: {known_label_sets()}. `{TRUE_MASKS}` are the true masks: "
+    "the fully supervised reference."
+)
+
+
 class TrainSegmenter(Training):
     """A standard segmentation network, fully supervised by pseudo labels."""
 
-    label_sets: tuple[str, ...] = ("seeds",)
-    """Label sets, on each of which a network is trained: `seeds`, `masks` (the true masks: the fully supervised
-    reference), `auxsegnet_round1`, ... (labels that AuxSegNet has updated once, ...), `auxsegnet` (the last of these),
-    `aalr` (labels of AA&LR), or one of these with `_self` appended (labels predicted by the network trained on it)."""
+    label_sets: LabelSets = Field(default=("seeds",), description=LABEL_SETS)
     augmentation: SegmentationAugmentation = SegmentationAugmentation()
     epochs: int = Field(default=15, ge=1)
     """Passes over the training images. More than in a round of AuxSegNet, which starts from a trained classifier."""
@@ -115,20 +119,6 @@ class TrainSegmenter(Training):
     """Dilations of the head in features, for stride 16 (DeepLabV3, Chen et al. 2017); double them at stride 8."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of values dropped in the head."""
-
-    @field_validator("label_sets", mode="before")
-    @classmethod
-    def _one_or_many(cls, label_sets: object) -> object:
-        return (label_sets,) if isinstance(label_sets, str) else label_sets
-
-    @field_validator("label_sets")
-    @classmethod
-    def _known(cls, label_sets: tuple[str, ...]) -> tuple[str, ...]:
-        for name in label_sets:
-            if not re.fullmatch(r"masks|(seeds|aalr|auxsegnet(_round[1-9]\d*)?)(_self)*", name):
-                known = "`seeds`, `masks`, `auxsegnet`, `auxsegnet_round1` or `aalr`"
-                raise ValueError(f"unknown label set `{name}`: use {known}; all but `masks` also with `_self`")
-        return label_sets
 
 
 class SegmenterLabels(Settings):

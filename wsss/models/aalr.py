@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss import config
+from wsss.config.aalr import AalrNetwork
 from wsss.models.backbones import Backbone
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.cams import multi_scale_cams
@@ -61,7 +62,7 @@ class AALR(SegmentationNetwork):
         backbone: Settings of the feature extractor, or its name. A name alone stands for the weights of a package
             where there is one and else for random ones; `resnet38d` then has stride 8, as the method is trained.
         num_classes: Classes without background.
-        network: Fields of `config.AalrNetwork`.
+        network: Fields of `AalrNetwork`.
 
     Attributes:
         settings: Of the network, with its dilation as a number.
@@ -70,10 +71,12 @@ class AALR(SegmentationNetwork):
     kind = "aalr"
     needed = ("backbone.", "classifier.")
 
-    def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
+    def __init__(
+        self, backbone: config.BackboneSettings | str = "resnet38d", num_classes: int = 20, **network: Any
+    ) -> None:
         super().__init__()
         self.backbone = Backbone(backbone)
-        settings: config.AalrNetwork = config.AalrNetwork.parse(network).at_stride(self.backbone.output_stride)
+        settings: AalrNetwork = AalrNetwork.parse(network).at_stride(self.backbone.output_stride)
         assert settings.dilation is not None
         self.settings = settings
         self.dropout = nn.Dropout2d(settings.dropout)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss import config
+from wsss.config.auxsegnet import AuxSegNetNetwork
 from wsss.models.backbones import Backbone
 from wsss.models.dual_affinity import CrossTaskFusion, TaskBranch, weighted_mean
 from wsss.models.network import SegmentationNetwork, split_parameters
@@ -64,7 +65,7 @@ class AuxSegNet(SegmentationNetwork):
         backbone: Settings of the feature extractor, or its name. A name alone stands for the weights of a package
             where there is one and else for random ones; `resnet38d` then is as the paper trains it.
         num_classes: Classes without background.
-        network: Fields of `config.AuxSegNetNetwork`.
+        network: Fields of `AuxSegNetNetwork`.
 
     Attributes:
         settings: Of the network, with its atrous rates as numbers.
@@ -73,10 +74,12 @@ class AuxSegNet(SegmentationNetwork):
 
     kind = "auxsegnet"
 
-    def __init__(self, backbone: config.Backbone | str = "resnet38d", num_classes: int = 20, **network: Any) -> None:
+    def __init__(
+        self, backbone: config.BackboneSettings | str = "resnet38d", num_classes: int = 20, **network: Any
+    ) -> None:
         super().__init__()
         self.backbone = Backbone(backbone)
-        settings: config.AuxSegNetNetwork = config.AuxSegNetNetwork.parse(network)
+        settings: AuxSegNetNetwork = AuxSegNetNetwork.parse(network)
         settings = settings.at_stride(self.backbone.output_stride)
         self.settings = settings
         self.dropout = nn.Dropout2d(settings.dropout)

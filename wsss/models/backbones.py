@@ -31,7 +31,7 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, settings: config.Backbone | str) -> None:
+    def __init__(self, settings: config.BackboneSettings | str) -> None:
         super().__init__()
         if isinstance(settings, str):
             settings = named_backbone(settings)

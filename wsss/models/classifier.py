@@ -38,7 +38,7 @@ class Classifier(Network):
 
     kind = "classifier"
 
-    def __init__(self, backbone: config.Backbone | str, num_classes: int, dropout: float = 0.5) -> None:
+    def __init__(self, backbone: config.BackboneSettings | str, num_classes: int, dropout: float = 0.5) -> None:
         super().__init__()
         self.backbone = Backbone(backbone)
         self.dropout = nn.Dropout2d(dropout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from wsss import config
+from wsss.config.auxsegnet import AuxSegNetNetwork
 from wsss.ops.affinity import Affinity, pairwise_affinity
 from wsss.ops.affinity_fusion import FusionWeights, cross_task_affinity, cross_task_unary
 
@@ -16,7 +16,7 @@ class PairwiseAffinity(nn.Module):
         settings: Of the whole network.
     """
 
-    def __init__(self, settings: config.AuxSegNetNetwork) -> None:
+    def __init__(self, settings: AuxSegNetNetwork) -> None:
         super().__init__()
         self.query = nn.Conv2d(settings.channels, settings.channels, 1)
         self.key = nn.Conv2d(settings.channels, settings.channels, 1)
@@ -135,9 +135,7 @@ class TaskBranch(nn.Module):
         unary_enhances: Whether it takes the unary affinity.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, settings: config.AuxSegNetNetwork, *, affinity: bool
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, settings: AuxSegNetNetwork, *, affinity: bool) -> None:
         super().__init__()
         width, rates = settings.channels, settings.atrous_rates
         assert rates is not None, "settings.at_stride makes numbers of them"

@@ -86,7 +86,7 @@ class Family:
 
         return timm.is_model(name)
 
-    def network(self, settings: config.Backbone) -> Any:
+    def network(self, settings: config.BackboneSettings) -> Any:
         """Build the whole network with its weights.
 
         Raises:
@@ -113,7 +113,7 @@ class Family:
         return Normalization(network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
 
 
-def build_network(settings: config.Backbone) -> tuple[Family, Any]:
+def build_network(settings: config.BackboneSettings) -> tuple[Family, Any]:
     """Build a network with its weights; also return the family that cuts it.
 
     Raises:
@@ -132,13 +132,13 @@ def build_network(settings: config.Backbone) -> tuple[Family, Any]:
     )
 
 
-def named_backbone(name: str) -> config.Backbone:
+def named_backbone(name: str) -> config.BackboneSettings:
     """Return the settings of a backbone of which only the name is given.
 
     Raises:
         InputError: If the name is unknown.
     """
-    return config.Backbone(name=name, **next(_families(name)).by_name)
+    return config.BackboneSettings(name=name, **next(_families(name)).by_name)
 
 
 def _families(name: str) -> Iterator[Family]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from wsss.config import Backbone
+from wsss.config import BackboneSettings
 from wsss.errors import InputError
 
 
@@ -54,7 +54,7 @@ def load_state_file(network: nn.Module, path: str) -> None:
     network.load_state_dict(fitting, strict=False)
 
 
-def weights_file(settings: Backbone) -> Path | None:
+def weights_file(settings: BackboneSettings) -> Path | None:
     """The file that a backbone's weights are read from; None where they come from a package, a library or nowhere.
 
     Raises:

@@ -24,7 +24,7 @@ class Segmenter(SegmentationNetwork):
 
     def __init__(
         self,
-        backbone: config.Backbone | str,
+        backbone: config.BackboneSettings | str,
         num_classes: int,
         head_channels: int = 128,
         atrous_rates: tuple[int, ...] = (6, 12, 18),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from wsss.config import SaliencyCrf
+from wsss.config.rounds import SaliencyCrf
 from wsss.ops.crf import saliency_energies
 from wsss.ops.mean_field import DenseCRF
 

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wsss.config import AalrLabels, LabelReassign, OnlineLabels, Protocol, TrainAalr
+from wsss.config import LabelReassign, OnlineLabels, Protocol
+from wsss.config.aalr import AalrLabels, TrainAalr
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.losses.label_reassign import label_reassign_loss, reassigned_labels

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss.config import TrainAalr
+from wsss.config.aalr import TrainAalr
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.loaders import LabelSource, TrainingImages, steps_per_epoch

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from wsss.config import Backbone, Training
+from wsss.config import BackboneSettings, Training
 from wsss.config.base import Settings
 from wsss.context import RunContext
 from wsss.data import Dataset
@@ -87,7 +87,7 @@ class HasNetwork(Protocol):
     """Settings of a stage that has a section for its network."""
 
     @property
-    def backbone(self) -> Backbone:
+    def backbone(self) -> BackboneSettings:
         """The feature extractor."""
 
     @property

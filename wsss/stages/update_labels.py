@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wsss.config import UpdateLabels
+from wsss.config.rounds import UpdateLabels
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.images import resize_map

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wsss.config import TrainAalr
+from wsss.config.aalr import TrainAalr
 from wsss.losses.balanced import balanced_cross_entropy
 from wsss.losses.classification import multi_label_soft_margin
 from wsss.losses.dense_energy import dense_energy_loss

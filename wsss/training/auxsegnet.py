@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wsss.config import AuxSegNetLossWeights, Optimizer
+from wsss.config import Optimizer
+from wsss.config.auxsegnet import AuxSegNetLossWeights
 from wsss.losses.auxsegnet import LOSSES, auxsegnet_losses
 from wsss.models.auxsegnet import AuxSegNet
 from wsss.training.label_losses import LabelLosses

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from wsss import __version__
-from wsss.config import Backbone
+from wsss.config import BackboneSettings
 from wsss.errors import InputError
 from wsss.models.network import Network, NetworkType
 from wsss.store import rebuild_hint
@@ -60,7 +60,7 @@ def build_model(
         seed: Seed of the initialisation; the global random state is left alone.
     """
     settings = dict(model_settings)
-    backbone = Backbone.parse(settings.pop("backbone"))
+    backbone = BackboneSettings.parse(settings.pop("backbone"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return network(backbone, num_classes=num_classes, **settings)
