@@ -264,7 +264,7 @@ def test_rounds_bring_their_seeds_and_saliency_though_no_segmenter_asks():
         ({"train_segmenter": {"label_sets": ["aalr_self"]}}, "add `aalr` to `methods`"),
         (
             {**ROUNDS, "train_segmenter": {"label_sets": ["auxsegnet_round3"]}},
-            "the last of these labels are `auxsegnet_round2`",
+            "last of these labels are `auxsegnet_round2`",
         ),
         ({"train_segmenter": {"label_sets": ["auxsegnet_round0"]}}, "unknown label set `auxsegnet_round0`"),
         ({"train_segmenter": {"label_sets": ["masks_self"]}}, "unknown label set `masks_self`"),
