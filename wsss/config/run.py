@@ -66,7 +66,7 @@ class Runtime(Settings):
     """The machine's side of a run. Nothing here changes a result, so nothing here runs a stage again."""
 
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    """`auto` (a GPU where there is one), `cpu`, `cuda`, or `cuda:1`, ..., the second GPU, ...."""
+    """`auto` (a GPU where there is one), `cpu`, `cuda`, or one GPU of several, e.g. `cuda:1`."""
     workers: int = Field(default=2, ge=0)
     """Processes that load and transform images beside the one that computes."""
     batch_size: int = Field(default=8, ge=1)
@@ -93,12 +93,12 @@ class Config(Settings):
     data: AnyData
     """The data set, told apart by `name`; the settings of stage `index`."""
     backbone: Backbone = Backbone()
-    """The feature extractor of all networks. Each training may override it, key by key, in its own `backbone`; one
-    that names another network says its `weights` too. What goes on from the classifier has the classifier's name."""
+    """The feature extractor of all networks. Each training may override it, key by key, in its own `backbone`. One that
+    goes on from the classifier has the classifier's network and weights."""
     saliency: Saliency = Saliency()
     methods: tuple[Literal["auxsegnet", "aalr"], ...] = ()
     """Methods that run: algorithms that make labels. `auxsegnet` makes better labels of the seeds, `aalr` makes its own
-    while it trains. None: networks learn from the seeds themselves."""
+    while it trains. []: none, networks learn from the seeds themselves."""
     auxsegnet: Rounds = Rounds()
     train_segmenter: TrainSegmenter = TrainSegmenter()
     predict: Predict = Predict()
@@ -114,8 +114,8 @@ class Config(Settings):
     segmenter_labels: SegmenterLabels = SegmenterLabels()
     variants: dict[str, dict[str, Any]] = {}
     """Overrides of sections by a name of your own. Stages that do not differ from an earlier variant's are shared with
-    it. A variant may override the sections of stages other than `data`, `saliency` and `report`, and `backbone`,
-    `methods` and `auxsegnet`."""
+    it. A variant may override `backbone`, `methods`, `auxsegnet` and the sections of stages, but not `data`, `saliency`
+    and `report`, which all variants share."""
 
     _trainings: dict[str, Any] = PrivateAttr(default_factory=dict)
     """What was given of the trainings, before they inherited from other sections."""
