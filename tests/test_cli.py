@@ -94,7 +94,7 @@ print([name for name in ("torch", "lightning", "numpy", "h5py", "skimage") if na
     heavy, seconds = result.stdout.splitlines()[-1].rsplit(" ", 1)
     assert heavy == "[]"
     assert float(seconds) < 1
-    for command in (*STAGES, "check", "schema", "convert_weights", "summary", "study"):
+    for command in (*STAGES, "check", "schema", "settings", "convert_weights", "summary", "study"):
         assert f" {command} " in result.stdout
 
 
@@ -279,6 +279,20 @@ def test_schema_is_printed_or_written(tmp_path: Path):
     assert json.loads(printed)["properties"]["data"]
     assert CliRunner().invoke(app, ["schema", "--output", str(tmp_path / "s.json")]).exit_code == 0
     assert (tmp_path / "s.json").read_text() == printed
+
+
+def test_settings_are_printed():
+    runner = CliRunner(env={"COLUMNS": "80"})
+    assert "train_aalr            AA&LR's single-stage training" in runner.invoke(app, ["settings"]).output
+    printed = runner.invoke(app, ["settings", "train_aalr"]).output
+    assert "\ntrain_aalr.network.dilation: integer from 1, or null, default null\n    Dilation of" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    value = runner.invoke(app, ["settings", "seeds"]).output
+    assert value.startswith("seeds: list (integer), default [0]\n    Seeds of everything random")
+    assert runner.invoke(app, ["settings", "--markdown"]).output.startswith("# Settings\n")
+    refused = wsss("settings", "train_alr")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "error: `train_alr` is not a section: did you mean `train_aalr`?\n"
 
 
 def test_weights_that_cannot_be_converted_are_one_line(tmp_path: Path):

@@ -24,6 +24,21 @@ def schema(
         output.write_text(schema_text(), encoding="utf-8")
 
 
+def settings(
+    section: Annotated[str, typer.Argument(metavar="SECTION", help="One section; none: the list of them.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/settings.md.")] = False,
+) -> None:
+    """Prints the settings of a section: names, values, defaults, and what they do."""
+    from wsss.cli.settings import print_settings, settings_page
+
+    set_up_logging(None)
+    with guarded():
+        if markdown:
+            typer.echo(settings_page(), nl=False)
+        else:
+            print_settings(section)
+
+
 def check(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; a later one is laid over others.")],
 ) -> None:
@@ -215,6 +230,7 @@ def study(
 def add_tools(app: typer.Typer) -> None:
     """Adds the commands of this file."""
     app.command("schema")(schema)
+    app.command("settings")(settings)
     app.command("check")(check)
     app.command("convert_weights")(convert_weights)
     app.command("summary")(summary)

@@ -25,7 +25,7 @@ class AuxSegNetNetwork(StrideSettings):
     """Add the saliency branch."""
     affinity: Literal["cross_task", "separate", "segmentation", "saliency", "off"] = "cross_task"
     """Tasks that learn an affinity. `cross_task`: both, fused into one that refines both predictions. `separate`: both,
-    each refines its own. `segmentation`, `saliency`: that task alone. `off`: neither. Quote it in YAML: "off"."""
+    each refines its own. `segmentation`, `saliency`: that task alone. `"off"`: neither."""
     pairwise_affinity: bool = True
     """Let every pixel weight all others by similarity (a matrix)."""
     pairwise_acts_on: ActsOn = "both"

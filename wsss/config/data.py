@@ -75,7 +75,7 @@ class FolderData(DataSettings):
     """Folder of indexed masks with the same names as the photographs (suffix .png), below `root` or absolute. null:
     there are none."""
     classes: tuple[str, ...] | None = None
-    """Class names without background, in the order of mask values 1, 2, .... null: the CSV's, sorted."""
+    """Class names without background, in the order of mask values from 1 on. null: the CSV's, sorted."""
     val_list: str | None = None
     """Text file of the images that make up `val`, one a line; the others are `train`. null: the CSV says it."""
 

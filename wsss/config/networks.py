@@ -19,7 +19,8 @@ class BackboneSettings(Settings):
     timm model that can return features."""
     weights: str = "auto"
     """`auto`: weights packaged with EfficientNet-Lite0, else the library's ImageNet download. `none`: random weights.
-    Else the path of a state dict. For `resnet38d`, a path (also of the published `.params` file) or `none`."""
+    Else the path of a state dict, which fits one network: whoever names another names its weights too. For `resnet38d`,
+    a path (also of the published `.params` file) or `none`."""
     output_stride: Literal[8, 16, 32] = 16
     """Pixels of the image per pixel of the features. A smaller stride sees finer and costs more: its last stages take
     dilated convolutions in place of strides."""
@@ -97,7 +98,7 @@ class Training(Settings):
     """Settings of every training. Built with a backbone, they hold the distances for its stride as numbers."""
 
     backbone: BackboneSettings = BackboneSettings()
-    """Network of this training. It is laid over the top-level `backbone`, key by key."""
+    """Feature extractor of this training. It is laid over the top-level `backbone`, key by key."""
     optimizer: Optimizer = Optimizer()
     augmentation: Augmentation = Augmentation()
     epochs: int = Field(default=10, ge=1)

@@ -38,13 +38,14 @@ VARIED_SECTIONS = (
     *(name for name in SECTIONS if name not in (*SHARED_SECTIONS, *METHODS)),
 )
 """Sections that a variant may override."""
+DATA = "The data set, told apart by `name`; the settings of stage `index`."
 
 
 class Runtime(Settings):
     """The machine's side of a run. Nothing here changes a result, so nothing here runs a stage again."""
 
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    """`auto` (a GPU where there is one), `cpu`, `cuda`, or `cuda:1`, ..., the second GPU, ...."""
+    """`auto` (a GPU where there is one), `cpu`, `cuda`, or one GPU of several, e.g. `cuda:1`."""
     workers: int = Field(default=2, ge=0)
     """Processes that load and transform images beside the one that computes."""
     batch_size: int = Field(default=8, ge=1)
@@ -66,9 +67,8 @@ class RunSettings(Settings):
     """Run stages again when the code that they use has changed. Comments and layout do not count."""
     runtime: Runtime = Runtime()
     backbone: BackboneSettings = BackboneSettings()
-    """The feature extractor of all networks. Each training may override it, key by key, in its own `backbone`; one
-    that names another network says its `weights` too. A training that starts from the classifier has the classifier's
-    name."""
+    """The feature extractor of all networks. Each training may override it, key by key, in its own `backbone`. One that
+    goes on from the classifier has the classifier's network and weights."""
     methods: tuple[str, ...] = ()
     variants: dict[str, dict[str, Any]] = {}
     """Overrides of sections by a name of your own. Stages that do not differ from an earlier variant's are shared with
@@ -166,11 +166,11 @@ else:
         __module__=__name__,
         methods=(
             tuple[Literal[tuple(METHODS)], ...],
-            Field(default=(), description=f"Methods that run. {_METHODS} None: networks learn from the seeds."),
+            Field(default=(), description=f"Methods that run. {_METHODS} []: none, networks learn from the seeds themselves."),
         ),
         **{
-            # only the data have no default
-            name: (model, model() if isinstance(model, type) else ...)
+            # only the data set has no default; its models are told apart by their names
+            name: (model, model() if isinstance(model, type) else Field(description=DATA))
             for name, model in SECTIONS.items()
         },
     )
