@@ -8,8 +8,9 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from wsss.cli.settings import settings_page
-from wsss.config import STAGE_SETTINGS, Config, Settings
+from wsss.config import Config, Settings
 from wsss.config.listing import GROUP, Setting, sections
+from wsss.config.run import SECTIONS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -55,7 +56,7 @@ def test_a_group_given_in_part_has_the_same_defaults_as_one_left_out(name: str):
 
 def test_the_list_has_every_setting_once():
     assert list(sections()) == list(Config.model_fields)
-    assert {"data", *STAGE_SETTINGS} - {"index"} <= sections().keys()
+    assert SECTIONS.keys() <= sections().keys()
     for section in sections().values():
         names = [item.name for item in section.settings]
         assert section.name == "data" or len(set(names)) == len(names)

@@ -166,7 +166,10 @@ else:
         __module__=__name__,
         methods=(
             tuple[Literal[tuple(METHODS)], ...],
-            Field(default=(), description=f"Methods that run. {_METHODS} []: none, networks learn from the seeds themselves."),
+            Field(
+                default=(),
+                description=f"Methods that run. {_METHODS} []: none, networks learn from the seeds themselves.",
+            ),
         ),
         **{
             # only the data set has no default; its models are told apart by their names
