@@ -7,7 +7,6 @@ import logging
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from tests.waiting import PATIENCE_SECONDS, lives, wait_until
 from wsss.cli.app import app
 from wsss.cli.options import named_paths
 from wsss.pipeline.stages import STAGES
@@ -79,21 +79,22 @@ def wait_until_running(process: subprocess.Popen[str]) -> None:
 CAMS = ("cams", "--index", "i.h5", "--classifier", "m.ckpt")
 
 
-def test_help_answers_within_a_second_and_loads_nothing_heavy():
+def test_help_loads_nothing_heavy_and_little_in_all():
     code = """
-import sys, time
+import sys
 sys.argv = ["wsss", "--help"]
 from wsss.cli import main
 try:
     main()
 except SystemExit:
     pass
-print([name for name in ("torch", "lightning", "numpy", "h5py", "skimage") if name in sys.modules], time.process_time())
+print([name for name in ("torch", "lightning", "numpy", "h5py", "skimage") if name in sys.modules], len(sys.modules))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy, seconds = result.stdout.splitlines()[-1].rsplit(" ", 1)
+    heavy, modules = result.stdout.splitlines()[-1].rsplit(" ", 1)
     assert heavy == "[]"
-    assert float(seconds) < 1
+    # 480 of Python, typer, pydantic and our own; half a second goes into loading them. One numpy more has 120
+    assert int(modules) < 580
     for command in (*STAGES, "check", "schema", "settings", "convert_weights", "summary", "study"):
         assert f" {command} " in result.stdout
 
@@ -221,21 +222,20 @@ def test_a_signal_stops_cleanly(number: int, code: int):
     with start(*CAMS, "--output", "o.h5") as process:
         wait_until_running(process)
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == code
     assert said == "stopped: the same command goes on from here\n"
 
 
 def test_a_stage_ends_with_the_process_that_it_was_told_to_watch(tmp_path: Path):
-    with subprocess.Popen(["sleep", "300"]) as workflow:
+    with subprocess.Popen(["sleep", "1000"]) as workflow:
         with start(*CAMS, "--output", "o.h5", "--parent", str(workflow.pid)) as process:
             wait_until_running(process)
             assert process.poll() is None
             workflow.kill()
             workflow.wait()
-            begun = time.monotonic()
-            process.communicate(timeout=60)
-            assert time.monotonic() - begun < 20  # half a second, and what a busy machine takes
+            # the stage itself would go on for longer
+            process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 143
 
 
@@ -246,21 +246,21 @@ from wsss.cli import options, parent
 parent.GRACE_SECONDS = 0.5
 def run(self, **inputs):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    child = subprocess.Popen(["sleep", "300"])
+    child = subprocess.Popen(["sleep", "1000"])
     print(child.pid, flush=True)
-    time.sleep(300)
+    time.sleep(1000)
 options.StageCall.run = run
 """
-    workflow = subprocess.Popen(["sleep", "300"])
+    workflow = subprocess.Popen(["sleep", "1000"])
     command = [sys.executable, "-c", deaf + PROGRAM, *CAMS, "--output", "o.h5", "--parent", str(workflow.pid)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        child = int(process.stdout.readline())
+        child = psutil.Process(int(process.stdout.readline()))
         workflow.kill()
         workflow.wait()
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE_SECONDS)
     assert process.returncode == 143
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: not lives(child))
 
 
 def test_a_parent_outside_a_container_is_not_watched():

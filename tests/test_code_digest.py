@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-import time
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -230,8 +230,20 @@ def test_the_cache_changes_nothing_but_the_time(root: Path, tmp_path: Path, monk
     assert digests(stages, root, cache) == changed
 
 
-def test_it_takes_no_time(tmp_path: Path):
+def test_with_a_cache_a_source_is_read_once_for_all_stages_and_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     code_digests(all_modules().values(), cache=tmp_path / "cache.json")
-    start = time.process_time()
+    calls = Counter[tuple[str, Path]]()
+
+    def count(name: str) -> None:
+        function = getattr(Path, name)
+        monkeypatch.setattr(Path, name, lambda path: calls.update([(name, path)]) or function(path))
+
+    for name in ("read_bytes", "is_file"):
+        count(name)
+    for name in ("_parse", "_write_cache"):
+        monkeypatch.setattr(f"wsss.code_digest.{name}", lambda *_, **__: pytest.fail("did anew what is kept"))
     code_digests(all_modules().values(), cache=tmp_path / "cache.json")
-    assert time.process_time() - start < 0.2
+    assert sum(name == "read_bytes" for name, _ in calls) > len(all_modules())
+    assert set(calls.values()) == {1}

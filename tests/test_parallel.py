@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
+from tests.waiting import lives, wait_until
 from wsss.errors import InputError
 from wsss.parallel import map_in_processes, map_in_threads
 
@@ -82,21 +82,11 @@ if __name__ == "__main__":
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     worker = psutil.Process(int(parent.stdout.readline()))
-    assert _lives(worker)
+    assert lives(worker)
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 30
-    while _lives(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _lives(worker)
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    wait_until(lambda: not lives(worker))
 
 
 def test_threads_keep_the_order_and_bound_what_is_in_flight() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 
 from tests.helpers import make_folder
+from tests.waiting import lives, wait_until
 from wsss.config import FolderData
 from wsss.stages.index import index
 
@@ -39,14 +39,4 @@ if __name__ == "__main__":
     stage.kill()
     stage.wait()
     stage.stdout.close()
-    deadline = time.monotonic() + 30
-    while any(map(_lives, children)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(_lives, children))
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    wait_until(lambda: not any(map(lives, children)))

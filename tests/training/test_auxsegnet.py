@@ -47,9 +47,15 @@ class ColouredImages(NoiseImages):
 
     def network_image(self, image_id: str) -> np.ndarray:
         image = super().network_image(image_id) // 8
-        image[:, :32] += 60
-        image[..., int(image_id.removeprefix("image")) % 3] += 150
+        image[:, :32] += 120
+        image[..., self._label(image_id)] += 100
         return image
+
+    def image_labels(self, image_id: str) -> np.ndarray:
+        return np.array([self._label(image_id) == 1, self._label(image_id) == 2], np.uint8)
+
+    def _label(self, image_id: str) -> int:
+        return int(image_id.removeprefix("image")) % 3
 
 
 def network(backbone: dict[str, Any] = BACKBONE, **settings: Any) -> AuxSegNet:
@@ -70,9 +76,9 @@ def training_images(images: NoiseImages | None = None, **settings: Any) -> Train
     )
 
 
-def batch() -> dict[str, Tensor]:
-    data = training_images()
-    examples = [data[Draw(0, i, i)] for i in range(4)]
+def batch(data: TrainingImages | None = None, count: int = 4) -> dict[str, Tensor]:
+    data = data or training_images()
+    examples = [data[Draw(0, i, i)] for i in range(count)]
     return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
 
 
@@ -143,33 +149,44 @@ def test_rates_of_the_fusion_layers(released: bool) -> None:
     assert sorted(rates) == sorted(id(parameter) for parameter in built.parameters() if parameter.requires_grad)
 
 
+def losses_without_dropout(module: AuxSegNetModule, examples: dict[str, Tensor]) -> dict[str, float]:
+    with torch.no_grad():
+        return {name: float(value) for name, value in module.eval().losses(examples).items()}
+
+
 def test_training_lowers_every_loss_and_the_network_comes_back(tmp_path: Path) -> None:
     backbone = {**BACKBONE, "weights": "auto"}
     settings = Training.parse(
         {
             "backbone": backbone,
-            "epochs": 24,
+            "epochs": 16,
             "batch_size": 7,
-            "optimizer": {"learning_rate": 0.001},
+            "optimizer": {"learning_rate": 0.0002},
         }
     )
     built, images = network(backbone, channels=16), ColouredImages()
+    module = AuxSegNetModule(built, settings.optimizer, AuxSegNetLossWeights())
+    # whole images and no crops, so that the losses before and after are those of the same pixels
+    data = training_images(images, crop_size=64, color_jitter=[0, 0, 0, 0], scale=(1.0, 1.0), flip=0.0)
+    examples = batch(data, len(data))
+    before = losses_without_dropout(module, examples)
     validation = SegmentationValidation(images, "val", NAMES, workers=0, batch_size=4, pixels=10**5)
     result = run_training(
-        AuxSegNetModule(built, settings.optimizer, AuxSegNetLossWeights()),
-        training_images(images, crop_size=64, color_jitter=[0, 0, 0, 0]),
+        module,
+        data,
         validation,
         description="auxsegnet",
         settings=settings,
         context=RunContext(device="cpu", workers=0),
         folder=tmp_path,
     )
-    first, last = result.rows[0], result.rows[-1]
-    for name in ("loss", "classification", "saliency", "refined_saliency", "segmentation", "refined_segmentation"):
-        assert last[name] < first[name], name
-    assert last["loss"] < 0.9 * first["loss"]
-    # a constant answer would reach a third of a third
-    assert result.metrics["validation"]["miou"] > 0.2
+    after = losses_without_dropout(module, examples)
+    assert set(after) == {"loss", *AuxSegNetLossWeights.model_fields}
+    for name, value in after.items():
+        # a network that has learned comes below a fifth; one that answers every image the same stays above half
+        assert value < 0.5 * before[name], name
+    # a constant answer would reach a third of a third, a network that has learned reaches 1
+    assert result.metrics["validation"]["miou"] > 0.5
     path = tmp_path / "model.ckpt"
     model_settings = {"backbone": backbone, **built.settings.model_dump(mode="json")}
     save_model(
@@ -187,7 +204,9 @@ def test_training_lowers_every_loss_and_the_network_comes_back(tmp_path: Path) -
     pixels = to_input(batch()["images"])
     with torch.no_grad():
         expected, found = built.eval()(pixels), again(pixels.contiguous(memory_format=torch.channels_last))
-    assert torch.allclose(found.refined_segmentation_logits, expected.refined_segmentation_logits, atol=1e-5)
+    # another layout in memory is summed in another order: rounding, as large as the largest logit makes it
+    largest = float(expected.refined_segmentation_logits.abs().max())
+    assert torch.allclose(found.refined_segmentation_logits, expected.refined_segmentation_logits, atol=1e-4 * largest)
 
 
 def test_validation_asks_for_the_best_segmentation_alone(monkeypatch: pytest.MonkeyPatch) -> None:

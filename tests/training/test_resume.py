@@ -3,7 +3,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.training.tiny import train_tiny
+from tests.waiting import PATIENCE_SECONDS, wait_until
 from wsss.errors import Interrupted
 from wsss.training.resume import STATE_FILE, StopRequest, load_state, seed_step
 
@@ -37,9 +37,7 @@ def killed_child(folder: Path, step: int, workers: int) -> int:
     child = context.Process(target=train_tiny, args=(folder,), kwargs=arguments)
     child.start()
     # not join: it waits for the loader processes too, which see only after seconds that the child is gone
-    deadline = time.monotonic() + 60
-    while child.exitcode is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: child.exitcode is not None)
     assert child.exitcode is not None
     return child.exitcode
 
@@ -132,7 +130,7 @@ def test_an_interrupted_process_with_loader_workers_ends(tmp_path: Path) -> None
         target=train_tiny, args=(tmp_path,), kwargs={"signal_at": 3, "number": signal.SIGTERM, "workers": 2}
     )
     child.start()
-    child.join(60)
+    child.join(PATIENCE_SECONDS)
     if child.exitcode is None:
         child.kill()
     assert child.exitcode == 1

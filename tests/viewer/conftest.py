@@ -43,7 +43,7 @@ def open_page(*folders: Path, **options: Any) -> TestClient:
 
 def settled(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The answer when everything is counted."""
-    for _ in range(600):
+    for _ in range(4800):  # four minutes keep a test from hanging, no more
         answer = ask()
         if answer["share"] == 1:
             return answer

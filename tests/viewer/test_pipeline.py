@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +94,7 @@ def test_a_process_that_writes_an_output_runs_and_its_state_alone_has_stopped(tm
     (state / "shard-000000.h5").write_bytes(b"")
     assert strip(run, config)["cams"]["state"] == "stopped"
     # a process whose command line is that of a stage
-    code = "import sys, time; sys.stdout.write('up'); sys.stdout.flush(); time.sleep(60)"
+    code = "import sys, time; sys.stdout.write('up'); sys.stdout.flush(); time.sleep(1000)"
     command = [sys.executable, "-c", code, "wsss", "cams", "--output", os.path.relpath(run / "cams.h5", tmp_path)]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE)
     try:
@@ -107,5 +106,4 @@ def test_a_process_that_writes_an_output_runs_and_its_state_alone_has_stopped(tm
     finally:
         process.kill()
         process.wait()
-    time.sleep(0.05)
     assert strip(run, config)["cams"]["state"] == "stopped"

@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.waiting import PATIENCE_SECONDS
 from wsss.errors import InputError
 from wsss.viewer import serve
 
@@ -43,7 +44,7 @@ def test_the_command_serves_until_it_is_stopped(results: Path):
             urlopen(Request(address, headers={"Host": "evil.example"}))
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE_SECONDS)
     assert "Traceback" not in process.stderr.read()
 
 

@@ -6,37 +6,43 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.workflow.conftest import DATA, PROJECT, Project
 from wsss.cli.schema import schema_text
 from wsss.pipeline.stages import STAGES
 
 MEASURE = """
-import json, sys, time
+import cProfile, json, pstats, sys
 from snakemake.cli import main
+profile = cProfile.Profile()
+profile.enable()
 try:
     main(sys.argv[1:])
 except SystemExit:
     pass
+profile.disable()
 heavy = [name for name in ("torch", "torchvision", "lightning", "numpy", "h5py", "PIL") if name in sys.modules]
-print(json.dumps({"seconds": time.process_time(), "heavy": heavy}))
+print(json.dumps({"calls": pstats.Stats(profile).total_calls, "heavy": heavy}))
 """
 
 
-def measure(folder: Path, environment: dict[str, str], *arguments: str) -> dict[str, object]:
+def measure(folder: Path, environment: dict[str, str], *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-c", MEASURE, "-n", "--quiet", "all", *arguments]
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def test_a_dry_run_adds_less_than_a_second_and_loads_no_network(plain: Project, tmp_path: Path):
+def test_a_dry_run_adds_little_work_and_loads_no_network(plain: Project, tmp_path: Path):
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "Snakefile").write_text("rule all:\n")
     nothing = measure(empty, plain.environment())
     ours = measure(plain.folder, plain.environment(), plain.config(data=DATA))
     assert ours["heavy"] == nothing["heavy"]
-    assert float(ours["seconds"]) - float(nothing["seconds"]) < 1  # type: ignore[arg-type]
+    # calls of functions, which every machine counts alike: it makes 2.2 times as many, a third of a second more, and
+    # 4.7 times as many where every source is parsed again for the digests of the code
+    assert ours["calls"] < 3.5 * nothing["calls"]
 
 
 def test_the_linter_has_nothing_to_say(project: Project):

@@ -7,14 +7,15 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
+from tests.waiting import lives, wait_until
 from tests.workflow.conftest import DATA, Project, copy_project
 from wsss.stages.report import FIGURES
 from wsss.store import ArtifactReader
@@ -58,16 +59,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as snakemake:
-        deadline = time.monotonic() + 240
-        while not state.is_file():
-            assert snakemake.poll() is None and time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: state.is_file() or snakemake.poll() is not None)
+        stages = psutil.Process(snakemake.pid).children(recursive=True)
         snakemake.send_signal(signal.SIGKILL)
-    log = project.folder / "results/my/logs/train_classifier.log"
-    while "stopped by SIGTERM" not in log.read_text():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
-    time.sleep(1)
+    wait_until(lambda: not any(map(lives, stages)))
+    assert "stopped by SIGTERM" in (project.folder / "results/my/logs/train_classifier.log").read_text()
     assert not (project.folder / "results/my/classifier/model.ckpt").exists()
     project.snakemake("--unlock", option)
     return project, project.snakemake(option).stdout
