@@ -39,7 +39,7 @@ class Scan:
 
 
 def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
-    """Decodes every photograph and mask, in the order of the records.
+    """Decode every photograph and mask, in the order of the records.
 
     Args:
         workers: Threads beside the main one (decoders release the interpreter lock); 0 works in the main one.
@@ -117,7 +117,7 @@ def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
 
 
 def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
-    """Refuses masks of 0 and 255 alone, as many tools write them: all objects would count as ignored."""
+    """Refuse masks of 0 and 255 alone, as many tools write them: all objects would count as ignored."""
     masks = [record.mask for record in listing.records if record.mask]
     if masks and not any(scan.classes for scan in scans):
         raise InputError(

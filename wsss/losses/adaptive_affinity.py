@@ -29,7 +29,7 @@ def adaptive_affinity_loss(
     edge_split: EdgeSplit = "none",
     ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
-    """Pulls pairs of one class together and pushes pairs of two classes apart; both ends of a pair learn.
+    """Pull pairs of one class together and push pairs of two classes apart; both ends of a pair learn.
 
     A pixel i and each of its eight neighbours j, `offset` pixels away, are a pair where both are labelled. With the
     divergence D(i, j) = sum over classes of KL(Bernoulli(p_j) || Bernoulli(p_i)) and u = max(s_i, s_j), the loss is
@@ -92,7 +92,7 @@ class _Pixels:
         self.confidence = torch.ones_like(probabilities[:, 0]) if confidence is None else confidence.float()
 
     def part(self, rows: slice, columns: slice) -> _Pixels:
-        """A window of all of it, sharing memory."""
+        """Cut a window out of all of it, sharing memory."""
         part = object.__new__(_Pixels)
         for name, value in vars(self).items():
             setattr(part, name, value[..., rows, columns])
@@ -100,7 +100,7 @@ class _Pixels:
 
 
 def _pairs(pixels: _Pixels, offset: int) -> Iterator[tuple[_Pixels, _Pixels]]:
-    """Each unordered pair once, as two windows that overlap: right, below, and the two diagonals below."""
+    """Yield each unordered pair once, as two windows that overlap: right, below, and the two diagonals below."""
     height, width = pixels.labels.shape[-2:]
     for down, right in ((0, offset), (offset, 0), (offset, offset), (offset, -offset)):
         rows, columns = max(height - down, 0), max(width - abs(right), 0)
@@ -146,7 +146,7 @@ class _Groups:
 
 
 def _divergence(centre: _Pixels, neighbour: _Pixels) -> Tensor:
-    """D(centre, neighbour), (N, H', W')."""
+    """Compute D(centre, neighbour), (N, H', W')."""
     present = neighbour.likely * (neighbour.log_likely - centre.log_likely)
     absent = neighbour.unlikely * (neighbour.log_unlikely - centre.log_unlikely)
     return (present + absent).sum(1)

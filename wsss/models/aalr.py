@@ -86,7 +86,7 @@ class AALR(SegmentationNetwork):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, images: Tensor, outputs: Collection[str] = JOINT) -> AALROutput:
-        """What is asked for, and only the work that it needs.
+        """Compute the outputs asked for, and nothing that they do not need.
 
         Args:
             images: (N, 3, H, W) in [0, 1].
@@ -115,7 +115,7 @@ class AALR(SegmentationNetwork):
 
     @torch.no_grad()
     def multi_scale_cams(self, images: Tensor, scales: Sequence[float], own: Tensor | None = None) -> Tensor:
-        """The mean of the CAMs at several scales, as constants; no dropout in the passes that are made for them.
+        """Average the CAMs of several scales, as constants; the passes made for them have no dropout.
 
         Args:
             images: (N, 3, H, W) in [0, 1].
@@ -140,7 +140,7 @@ class AALR(SegmentationNetwork):
         return total / len(scales)
 
     def segment(self, images: Tensor) -> Tensor:
-        """See `SegmentationNetwork.segment`: what the segmentation branch says."""
+        """See `SegmentationNetwork.segment`; the logits are those of the segmentation branch."""
         made = self(images, SEGMENTATION).segmentation_logits
         assert made is not None
         return made
@@ -153,7 +153,7 @@ class AALR(SegmentationNetwork):
 
 @contextmanager
 def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Inside, the network is in evaluation mode: neither dropout nor anything that would change its statistics."""
+    """Keep the network in evaluation mode within the block: no dropout, and its statistics do not change."""
     training = network.training
     network.eval()
     try:

@@ -18,7 +18,7 @@ class NormReLU(nn.BatchNorm2d):
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, C, h, w), not negative, of features (N, C, h, w)."""
+        """Normalise features (N, C, h, w) and apply ReLU: (N, C, h, w), not negative."""
         frozen = not self.training and not self.weight.requires_grad and not self.bias.requires_grad
         if frozen and torch.is_grad_enabled() and features.requires_grad:
             return _FrozenNormReLU.apply(

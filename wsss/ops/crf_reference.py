@@ -9,7 +9,7 @@ from wsss.errors import InputError
 
 
 def reference_marginals(energies: np.ndarray, image: np.ndarray, params: Crf) -> np.ndarray:
-    """(K, H, W) float32 marginals from energies (K, H, W) float32 and an image (H, W, 3) uint8.
+    """Compute marginals (K, H, W) float32 from energies (K, H, W) float32 and an image (H, W, 3) uint8.
 
     Raises:
         InputError: If pydensecrf is not installed.

@@ -17,7 +17,7 @@ SMALLEST_DEVIATION = 1e-8
 
 
 def pamr(maps: Tensor, images: Tensor, settings: Pamr, boxes: Tensor | None = None) -> Tensor:
-    """Pixel-adaptive mask refinement (1-stage-wseg, Araslanov and Roth, CVPR 2020).
+    """Refine maps by pixel-adaptive mask refinement (1-stage-wseg, Araslanov and Roth, CVPR 2020).
 
     A neighbour's weight is the softmax, over all neighbours, of the mean over colours of -|difference| / (softness x
     deviation), with the standard deviation of the colour among centre and neighbours of every dilation.
@@ -41,7 +41,7 @@ def pamr(maps: Tensor, images: Tensor, settings: Pamr, boxes: Tensor | None = No
 
 
 def par(maps: Tensor, images: Tensor, settings: Par, boxes: Tensor | None = None) -> Tensor:
-    """Pixel-adaptive refinement with positions (AFA, Ru et al., CVPR 2022).
+    """Refine maps by pixel-adaptive refinement with positions (AFA, Ru et al., CVPR 2022).
 
     A neighbour's weight is the softmax of the mean over colours of -(difference / (softness x deviation))^2, plus
     `position_weight` times the same of its distance; the deviation is that among the neighbours.
@@ -75,7 +75,7 @@ def _neighbours(dilations: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _shifted(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
-    """(N, M, H, W) as seen from each neighbour; beyond the border the border's value repeats."""
+    """Yield maps (N, M, H, W) as seen from each neighbour; beyond the border the border's value repeats."""
     reach, (height, width) = max(dilations), maps.shape[-2:]
     padded = functional.pad(maps, (reach,) * 4, mode="replicate")
     for down, right in _neighbours(dilations):
@@ -83,13 +83,13 @@ def _shifted(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
 
 
 def _differences(images: Tensor, dilations: Sequence[int]) -> Tensor:
-    """(N, 3, neighbours, H, W) float32, each neighbour's colour less the pixel's own."""
+    """Subtract the pixel's own colour from each neighbour's: (N, 3, neighbours, H, W) float32."""
     colours = images.float()
     return torch.stack([shifted - colours for shifted in _shifted(colours, dilations)], 2)
 
 
 def _extended(maps: Tensor, boxes: Tensor | None) -> Tensor:
-    """Maps (N, M, H, W) whose pixels outside of their box have the value of the closest one inside."""
+    """Fill maps (N, M, H, W) outside of each image's box with the value of the closest pixel inside."""
     if boxes is None:
         return maps
     places = []

@@ -50,7 +50,7 @@ class Superpixels:
 
 
 def superpixel_saliency(image: np.ndarray, *, segments: int = 200, compactness: float = 20.0) -> np.ndarray:
-    """Saliency by robust background detection (Zhu et al., "Saliency Optimization from Robust Background Detection").
+    """Find saliency by robust background detection (Zhu et al., CVPR 2014, Eq. 2 to 9).
 
     A segment is background where the region that it belongs to by colour lies along much of the image's border; it is
     salient where its colour differs from the background around it; a least squares problem joins the two cues
@@ -80,7 +80,7 @@ def superpixel_saliency(image: np.ndarray, *, segments: int = 200, compactness: 
 
 
 def superpixels(image: np.ndarray, segments: int, compactness: float) -> Superpixels:
-    """Divides an image by SLIC (Achanta et al., TPAMI 2012) and describes the segments.
+    """Divide an image by SLIC (Achanta et al., TPAMI 2012) and describe the segments.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -103,7 +103,7 @@ def superpixels(image: np.ndarray, segments: int, compactness: float) -> Superpi
 
 
 def robust_background_saliency(graph: Superpixels) -> np.ndarray:
-    """Saliency (N,) in [0, 1] of the segments of an image (Zhu et al., CVPR 2014, Section 4)."""
+    """Compute the saliency (N,) in [0, 1] of the segments of an image (Zhu et al., CVPR 2014, Section 4)."""
     colour_distance = cdist(graph.colours, graph.colours)
     edges = graph.neighbours | np.logical_and.outer(graph.border, graph.border)
     np.fill_diagonal(edges, False)
@@ -121,7 +121,7 @@ def robust_background_saliency(graph: Superpixels) -> np.ndarray:
 
 
 def _background(step: np.ndarray, edges: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """Probability (N,) of being background by boundary connectivity (Zhu et al., Eq. 2 to 5 and Eq. 7).
+    """Compute the probability (N,) of background by boundary connectivity (Zhu et al., Eq. 2 to 5 and Eq. 7).
 
     A region's length along the border over the square root of its area, where a segment's region is every segment
     to the degree that a path of similar colours leads there; border segments count as connected to each other.
@@ -137,7 +137,7 @@ def _background(step: np.ndarray, edges: np.ndarray, border: np.ndarray) -> np.n
 
 
 def _smooth(step: np.ndarray, edges: np.ndarray, background: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    """Saliency (N,) that follows both cues and is even among similar neighbours (Zhu et al., Eq. 9).
+    """Find saliency (N,) that follows both cues and is even among similar neighbours (Zhu et al., Eq. 9).
 
     Minimises  sum_i b_i s_i^2 + f_i (s_i - 1)^2  +  sum_ij w_ij (s_i - s_j)^2.
     """
@@ -149,7 +149,7 @@ def _smooth(step: np.ndarray, edges: np.ndarray, background: np.ndarray, foregro
 
 
 def _touching(labels: np.ndarray, count: int) -> np.ndarray:
-    """(N, N) whether two segments share a side of a pixel."""
+    """Find the segments that share a side of a pixel, (N, N) bool."""
     touching = np.zeros((count, count), bool)
     for first, second in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
         touching[first, second] = touching[second, first] = True

@@ -49,7 +49,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         self._label_losses, self._embedding = label_losses, EMBEDDINGS[embedding]
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), all uint8, and `targets` (N, C) in {0, 1}.
+        """Compute the losses of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), `targets` (N, C).
 
         Saliency only where the network has that branch; targets only where it classifies, or labels are reassigned.
         The parts are not weighted.
@@ -74,7 +74,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         return self.step / max(self.steps, 1)
 
     def _further_outputs(self) -> list[str]:
-        """What the losses of AA&LR need of the network."""
+        """Name the outputs of the network that the losses of AA&LR need."""
         losses, outputs = self._label_losses, list[str]()
         if losses is not None and losses.attracts:
             outputs.append(self.network.segmentation_output)
@@ -83,7 +83,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         return outputs
 
     def _further(self, found: Any, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, float], Tensor]:
-        """The losses of AA&LR with their weights, and the labels (N, H, W) that the segmentations are to learn."""
+        """Compute the losses of AA&LR; also return their weights, and the labels (N, H, W) to learn."""
         losses, labels = self._label_losses, batch["labels"]
         parts, weights = dict[str, Tensor](), dict[str, float]()
         if losses is None:
@@ -104,14 +104,14 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         return self.network.parameter_groups(released=self.released_rate_groups)
 
     def epoch_row(self) -> dict[str, Any]:
-        """The share of labels that were reassigned, in all and by class, since the last call."""
+        """Return the share of reassigned labels since the last call, in all and by class."""
         return {} if self._label_losses is None else self._label_losses.statistics.row()
 
     def extra_state(self) -> dict[str, Any]:
-        """Centroids and counts of label reassignment."""
+        """Return centroids and counts of label reassignment."""
         return {} if self._label_losses is None else self._label_losses.state()
 
     def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Takes over what `extra_state` gave."""
+        """Take over what `extra_state` gave."""
         if self._label_losses is not None:
             self._label_losses.load(state, device)

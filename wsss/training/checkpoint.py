@@ -76,7 +76,7 @@ def save_model(
     attributes: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> None:
-    """Writes a checkpoint, whole or not at all; equal content gives equal bytes."""
+    """Write a checkpoint, whole or not at all; equal content gives equal bytes."""
     payload = {
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
@@ -99,7 +99,7 @@ def load_model(
     *,
     class_names: Sequence[str] | None = None,
 ) -> tuple[NetworkType, Checkpoint]:
-    """Load the network of a checkpoint, in evaluation mode on the CPU, and what the file says of it.
+    """Load the network of a checkpoint, in evaluation mode on the CPU, and the file's description of it.
 
     Args:
         path: The file.
@@ -121,7 +121,7 @@ def load_weights(
     *,
     class_names: Sequence[str] | None = None,
 ) -> tuple[Weights, Checkpoint]:
-    """Load the weights of a checkpoint and what the file says of them, whatever network they are of.
+    """Load the weights of a checkpoint, of any network, and the file's description of them.
 
     Args:
         path: The file.

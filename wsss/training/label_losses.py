@@ -55,7 +55,7 @@ class LabelLosses:
         self._memory: Tensor | None = None
 
     def reassigned(self, embeddings: Tensor, labels: Tensor, image_labels: Tensor, progress: float) -> Reassigned:
-        """The label reassign loss, and the labels that the other losses see.
+        """Compute the label reassign loss, and the labels that the other losses see.
 
         Args:
             embeddings: (N, D, h, w).
@@ -88,7 +88,7 @@ class LabelLosses:
         return Reassigned(result, settings.weight * ramp, for_cross_entropy, for_affinity)
 
     def affinity(self, logits: Tensor, labels: Tensor, confidences: Mapping[str, Tensor] | None = None) -> Tensor:
-        """The adaptive affinity loss, a scalar, not weighted.
+        """Compute the adaptive affinity loss, a scalar, not weighted.
 
         Args:
             logits: (N, C + 1, h, w), before the softmax.
@@ -121,7 +121,7 @@ class LabelLosses:
         )
 
     def affinity_weight(self, progress: float) -> float:
-        """What the adaptive affinity loss is multiplied with.
+        """Return the factor on the adaptive affinity loss.
 
         Args:
             progress: As in `reassigned`.
@@ -130,12 +130,12 @@ class LabelLosses:
         return self._affinity.weight * decay
 
     def state(self) -> dict[str, Any]:
-        """Centroids and counts, for a stopped training to go on with."""
+        """Return centroids and counts, for a stopped training to go on with."""
         memory = {} if self._memory is None else {"memory": self._memory.cpu()}
         return {"statistics": self.statistics.state(), **memory}
 
     def load(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Takes over what `state` gave; other keys are left alone."""
+        """Take over what `state` gave; leave other keys alone."""
         self.statistics.load(state["statistics"], device)
         if "memory" in state:
             self._memory = state["memory"].to(device)

@@ -56,12 +56,12 @@ class Record:
 
 
 def save_state(folder: Path, record: Record, state: dict[str, Any]) -> None:
-    """Writes record, weights and optimiser as one file, whole or not at all."""
+    """Write record, weights and optimiser as one file, whole or not at all."""
     write_torch(folder / STATE_FILE, {"record": asdict(record), **state})
 
 
 def load_state(folder: Path) -> tuple[Record, dict[str, Any]]:
-    """The last saved state, or a fresh record and nothing."""
+    """Read the last saved state; return a fresh record and an empty state where there is none to read."""
     path = folder / STATE_FILE
     if not path.is_file():
         return Record(), {}
@@ -74,7 +74,7 @@ def load_state(folder: Path) -> tuple[Record, dict[str, Any]]:
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
-    """Seeds the global random numbers (dropout) of one step, so that nothing drawn before it matters."""
+    """Seed the global random numbers (dropout) of one step, so that nothing drawn before it matters."""
     value = int(np.random.SeedSequence([_STEP, seed, step, rank]).generate_state(1, np.uint64)[0])
     random.seed(value)
     torch.manual_seed(value % 2**63)
@@ -102,7 +102,7 @@ class StopRequest:
         self._before = {}
 
     def install(self) -> None:
-        """Sets the handlers, once more where a library has put its own over them."""
+        """Set the handlers, or set them again where a library has put its own over them."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):

@@ -52,7 +52,7 @@ def run_training(
     context: RunContext,
     folder: Path,
 ) -> TrainingResult:
-    """Trains the module's network in place, going on from the state in the folder where there is one.
+    """Train the module's network in place, going on from the state in the folder where there is one.
 
     Args:
         module: Network and losses.
@@ -99,7 +99,7 @@ def run_training(
 
 
 def _prepare(description: str, settings: Training, context: RunContext, images: int) -> tuple[str, list[int]]:
-    """Memory and threads for a training, and the devices for it, once it is known that it can run on them."""
+    """Set up memory and threads, check that the training can run, and return its devices."""
     keep_freed_memory()
     if context.threads > 0:
         torch.set_num_threads(context.threads)
@@ -123,7 +123,7 @@ def _fit(
     *,
     pin_memory: bool,
 ) -> None:
-    """Runs the steps that are left; errors of loader and training processes are turned back into ours."""
+    """Run the steps that are left; turn errors of loader and training processes back into ours."""
     batch_size = session.settings.batch_size
     sampler = StepSampler(len(data), batch_size, session.steps, seed=context.seed, start=session.record.step)
     loader = make_loader(data, sampler, workers=context.workers, pin_memory=pin_memory)
@@ -149,7 +149,7 @@ def _fit(
 
 
 def choose_device(context: RunContext) -> tuple[str, list[int]]:
-    """Lightning's accelerator and the indices of its devices.
+    """Choose Lightning's accelerator and the indices of its devices.
 
     Raises:
         InputError: If a GPU is asked for that is not there.
@@ -176,7 +176,7 @@ def make_trainer(
     *,
     unused_parameters: bool = False,
 ) -> Trainer:
-    """Lightning's trainer without any output of its own but in `folder`; the session does the rest."""
+    """Make Lightning's trainer, without any output of its own but in `folder`; the session does the rest."""
     parallel = "ddp_spawn_find_unused_parameters_true" if unused_parameters else "ddp_spawn"
     logs: list[Any] = []
     if importlib.util.find_spec("tensorboard"):

@@ -25,7 +25,7 @@ from wsss.training.module import to_input
 
 
 def batch_limits(settings: Training, context: RunContext) -> dict[str, int]:
-    """How much a validation may compute at once: as many images as inference, as many pixels as a training step."""
+    """Limit what a validation computes at once: as many images as inference, as many pixels as a training step."""
     pixels = settings.batch_size * settings.augmentation.crop_size**2
     return {"workers": context.workers, "batch_size": context.batch_size, "pixels": pixels}
 
@@ -69,7 +69,7 @@ class Validation(ABC):
         precision: Callable[[], AbstractContextManager[Any]],
         check: Callable[[], None],
     ) -> dict[str, Any]:
-        """The numbers, plain and JSON-able.
+        """Measure the network, and return plain, JSON-able numbers.
 
         Args:
             network: On the device; left in the mode that it was in.
@@ -102,11 +102,11 @@ class Validation(ABC):
 
     @abstractmethod
     def _ask(self, network: Network, images: Tensor) -> Tensor:
-        """What is measured, of images (N, 3, H, W) in [0, 1]."""
+        """Compute what is measured, of images (N, 3, H, W) in [0, 1]."""
 
     @abstractmethod
     def _measure(self, outputs: Iterator[tuple[Tensor, dict[str, Tensor]]]) -> dict[str, Any]:
-        """The numbers, of what `_ask` gave of each batch."""
+        """Compute the numbers from what `_ask` gave of each batch."""
 
     def _describe(self) -> dict[str, Any]:
         return {"split": self._split, "images": len(self._data), "protocol": "whole images, scale 1, no flip, no CRF"}

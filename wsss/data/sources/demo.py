@@ -14,7 +14,7 @@ from wsss.progress import Progress
 
 
 def read(settings: DemoData, *, workers: int = 0) -> Listing:
-    """Makes the images if they are not there, and lists them with their labels.
+    """Make the images if they are not there, and list them with their labels.
 
     Raises:
         InputError: If the folder holds something else.
@@ -46,12 +46,12 @@ def read(settings: DemoData, *, workers: int = 0) -> Listing:
 
 
 def input_files(settings: DemoData) -> dict[str, Path]:
-    """None: the set follows from its settings."""
+    """Name no file: the set follows from its settings."""
     return {}
 
 
 def input_folders(settings: DemoData) -> dict[str, Path]:
-    """None: the set follows from its settings."""
+    """Name no folder: the set follows from its settings."""
     return {}
 
 
