@@ -1,4 +1,4 @@
-"""Photographs, masks and maps as arrays: one place that knows what image files can look like."""
+"""Photographs, masks and maps as arrays: the one place that knows the many forms of image files."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from wsss.errors import InputError
 MAX_PIXELS = 8000 * 8000
 """Larger images are refused: a small file can claim to hold more pixels than fit into memory."""
 
-# This module refuses what Pillow only warns of, and ignores damaged EXIF blocks; Pillow's warnings would stand in the
-# way of the one line that the user is to read.
+# This module refuses images that Pillow only warns of, and ignores damaged EXIF blocks. Pillow's warnings would stand
+# in the way of the one line that the user is to read.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -193,7 +193,7 @@ def _resize(array: np.ndarray, size: tuple[int, int], resampling: Image.Resampli
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block spoils nothing but itself; Pillow raises anything from struct to KeyError
+    except Exception:  # a damaged EXIF block spoils only itself; Pillow raises anything from struct to KeyError
         return 1
 
 

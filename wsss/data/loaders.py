@@ -1,4 +1,4 @@
-"""Loading for training and validation: what image comes when is a pure function of seed and step.
+"""Loading for training and validation: the order of images is a pure function of seed and step.
 
 Imports torch: for training only.
 """
@@ -44,7 +44,7 @@ class LabelSource(Protocol):
 
 
 class Draw(NamedTuple):
-    """One place in a training: which image stands at which position of which epoch."""
+    """One place in a training: an epoch, a position in it, and the image that stands there."""
 
     epoch: int
     position: int
@@ -54,8 +54,8 @@ class Draw(NamedTuple):
 class StepSampler(Sampler[list[Draw]]):
     """The batches of a whole training, one per step, from any step on.
 
-    One pass over it is the training, not an epoch: workers live through all epochs and load ahead across their
-    borders, and going on after an interruption means starting at a later step.
+    One pass over it is the whole training, not an epoch: workers live through all epochs and load ahead across their
+    borders. After an interruption, the pass starts at a later step.
 
     Args:
         images: How many images there are; each epoch shuffles them anew.
@@ -221,8 +221,8 @@ def worker_error(error: InputError) -> InputError:
 def start_worker(worker: int) -> None:
     """Leave stopping to the main process: Ctrl-C goes to the whole group and must not break the running step.
 
-    SIGTERM ends the worker, as torch expects when it cleans up; the handler of the main process is not for it. And it
-    ends with that process: torch watches for this itself, but not from behind a fork server.
+    SIGTERM ends the worker, as torch expects when it cleans up; the handler of the main process is not for workers. The
+    worker also ends with the main process: torch watches for this itself, but not from behind a fork server.
     """
     end_with_parent()
     os.setpgid(0, 0)

@@ -1,4 +1,4 @@
-"""One look at every file of a data set: sizes, damage, what the masks hold, fingerprints."""
+"""One look at every file of a data set: sizes, damage, classes in the masks, fingerprints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIGEST_BYTES = 16
 
 @dataclass(frozen=True)
 class Scan:
-    """What the files of one image hold.
+    """The contents of the files of one image.
 
     Attributes:
         size: (H, W) of the photograph.
@@ -45,12 +45,12 @@ def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
         workers: Threads beside the main one (decoders release the interpreter lock); 0 works in the main one.
 
     Raises:
-        InputError: For the first image, in that order, that is damaged or whose mask does not fit; all are looked at,
-            and the others are counted in the message and named in the log.
+        InputError: For the first image, in that order, that is damaged or whose mask does not fit. All are looked at;
+            the message counts the others, and the log names them.
     """
     scans: list[Scan] = []
     problems: list[InputError] = []
-    # what is wrong is raised before the progress ends: it would say that all is done
+    # raised before the progress ends, which would say that all is done
     with Progress("index", len(listing.records)) as progress:
         for result in _results(listing, workers):
             if isinstance(result, Scan):
@@ -77,7 +77,7 @@ def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
         try:
             yield from pool.map(scan, listing.records)
         except BaseException:
-            # someone who stops the stage does not wait for what is left of it
+            # whoever stops the stage does not wait for the images that are left
             pool.shutdown(cancel_futures=True)
             raise
 

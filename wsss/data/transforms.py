@@ -44,7 +44,7 @@ class JointAugmentation:
             labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255
                 (or 0, as the settings say).
             saliency: (H', W') uint8, a map of probabilities 0..255; resized bilinearly and cut at 0.5.
-            inside: Whether it is wanted where the photograph is.
+            inside: Whether to return where the photograph lies.
 
         Returns:
             `images` (3, S, S) and, as given, `labels` (S, S) and `saliency` (S, S) in {0, 1, 255}, padded like the

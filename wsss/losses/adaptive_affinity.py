@@ -1,4 +1,4 @@
-"""The adaptive affinity loss of AA&LR: what pairs of close pixels say of their classes.
+"""The adaptive affinity loss of AA&LR, on pairs of close pixels.
 
 Zhang et al., "Adaptive Affinity Loss and Erroneous Pseudo-Label Refinement for Weakly Supervised Semantic
 Segmentation" (ACM MM 2021), after the authors' released code of this loss.
@@ -37,8 +37,8 @@ def adaptive_affinity_loss(
         mean of u D over pairs of background + mean of u D over pairs of one object
         + different_weight * mean of max(0, margin u - D) over pairs of different classes.
 
-    A group without pairs adds 0 (the released code drops other groups with it). Computed in float32 whatever the
-    precision around it, from overlapping slices, without a look at any value.
+    A group without pairs adds 0 (the released code drops other groups with it). Computed in float32 at any
+    precision around it, from overlapping slices, without reading a value back from the device.
 
     Args:
         probabilities: (N, K, H, W), a softmax; background is class 0.
@@ -47,18 +47,18 @@ def adaptive_affinity_loss(
         offset: Pixels between the two of a pair, in rows and columns.
         margin: How far apart two classes are to be where the confidence is 1.
         different_weight: Factor on the pairs of different classes.
-        edge_split: `none`: one mean over all pairs of different classes, what the released code does. `fg_bg`: the
-            mean over pairs of two objects plus that over pairs of object and background, what it means to do.
+        edge_split: `none`: one mean over all pairs of different classes, as the released code does. `fg_bg`: the mean
+            over pairs of two objects plus that over pairs of object and background, as the released code intends.
         ignore_index: Marks pixels that make no pairs.
 
     Returns:
         A scalar, float32; zero, with zero gradients, where there is no pair.
 
     Raises:
-        ValueError: If shapes do not fit, or a setting is none.
+        ValueError: If shapes do not fit, or a setting has no valid value.
     """
     _check(probabilities, labels, confidence, offset, edge_split)
-    # nothing that follows is among what mixed precision turns into half precision
+    # mixed precision turns none of the following operations into half precision
     pixels = _Pixels(probabilities.float(), labels, confidence, ignore_index)
     groups = _Groups(edge_split, pixels.likely.sum() * 0)
     for centre, neighbour in _pairs(pixels, offset):
@@ -82,7 +82,7 @@ def _check(
 
 
 class _Pixels:
-    """What pairs are made of: clamped probabilities of a class and of its absence with their logarithms, and labels."""
+    """The pixels of pairs: clamped probabilities of a class and of its absence, their logarithms, and labels."""
 
     def __init__(self, probabilities: Tensor, labels: Tensor, confidence: Tensor | None, ignore_index: int) -> None:
         self.likely = probabilities.clamp(SMALLEST_PROBABILITY, 1)

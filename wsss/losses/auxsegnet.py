@@ -18,7 +18,7 @@ LOSSES = {
     "segmentation": "segmentation_logits",
     "refined_segmentation": "refined_segmentation_logits",
 }
-"""Loss -> the network's output that it is taken of."""
+"""Loss -> the network's output that it is computed from."""
 
 
 def auxsegnet_losses(

@@ -22,8 +22,8 @@ def dense_energy_loss(
     """Compute -(1/N) sum of S (G A S) over pixels and classes (RRM, Zhang et al., AAAI 2020, released code).
 
     S are the probabilities inside of the photograph, A the sum over all pixels weighted by a Gaussian of position and
-    colour, and G a gate: 1 where a pixel has no label, else what the strongest class leaves of 1. The gate is taken as
-    a constant, so that the gradient is -2 G A S / N.
+    colour, and G a gate: 1 where a pixel has no label, else 1 less the largest probability. The gate is taken as a
+    constant, so that the gradient is -2 G A S / N.
 
     Args:
         probabilities: (N, K, h, w), a softmax.
@@ -31,7 +31,7 @@ def dense_energy_loss(
         labels: (N, h, w), classes or `ignore_index`.
         inside: (N, h, w) bool, False on padding.
         sigma_rgb: Width of the Gaussian in colours.
-        sigma_xy: Width of the Gaussian in pixels of what is given here.
+        sigma_xy: Width of the Gaussian in pixels of the given maps.
         ignore_index: Marks pixels without a label.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The label reassign loss of AA&LR: labelled embeddings that lie with another class of their image change their label.
+"""The label reassign loss of AA&LR: labelled embeddings closer to another class of their image change their label.
 
 The paper (Zhang et al., ACM MM 2021) names the parts: embeddings of labelled points, labels that are reassigned, a loss
 of them. Its formula could not be read: all that follows is inferred, from the work that it cites (class centroids and
@@ -23,7 +23,7 @@ SCOPES = ("batch", "image", "ema")
 
 @dataclass(frozen=True)
 class LabelReassignResult:
-    """What the loss is and what was reassigned for it.
+    """The loss, and the labels that were reassigned for it.
 
     Attributes:
         loss: A scalar, float32.
@@ -62,15 +62,15 @@ def label_reassign_loss(
 
     A class's centroid is the mean of the unit vectors of its pixels, made a unit vector again. A pixel takes the label
     of the most similar centroid among background and the classes of its image, where that is more similar than its own
-    class's by `margin`; a label that an image does not have is never given. The loss is the mean of
-    -log softmax(similarity / temperature) of the pixels' labels after reassignment, of background and of object pixels
-    apart, and added. A pixel whose class has no centroid keeps its label and adds nothing.
+    class's by `margin`; a label that an image does not have is never given. The loss is
+    -log softmax(similarity / temperature) of the pixels' labels after reassignment: its mean over background pixels
+    plus its mean over object pixels. A pixel whose class has no centroid keeps its label and adds nothing.
 
     Args:
         embeddings: (N, D, h, w).
         labels: (N, H, W), integers: classes with background first, or `ignore_index`; taken at the nearest pixel where
             they are larger than the embeddings.
-        image_labels: (N, C) in {0, 1}, what the image shows.
+        image_labels: (N, C) in {0, 1}, the classes that the image shows.
         scope: Whose pixels make the centroid of an object class: `batch`, the batch's; `image`, the image's; `ema`, a
             moving average over batches. Background has one per image, for the backgrounds of images differ.
         margin: By how much of cosine similarity another class must be closer.
@@ -85,7 +85,7 @@ def label_reassign_loss(
         Loss and labels; the loss is zero, with zero gradients, where nothing is labelled.
 
     Raises:
-        ValueError: If shapes do not fit, or the scope is none.
+        ValueError: If shapes do not fit, or there is no such scope.
     """
     _check(embeddings, labels, image_labels, scope)
     with torch.autocast(embeddings.device.type, enabled=False):
@@ -124,10 +124,10 @@ def reassigned_labels(
     A pixel changes with the embedding that covers it, if it has the label that the embedding had.
 
     Args:
-        labels: (N, H, W), what the loss was given.
+        labels: (N, H, W), as given to the loss.
         result: Of the loss.
         drop: Whether changed pixels are ignored in place of getting the new label.
-        ignore_index: What marks them then.
+        ignore_index: Marks them then.
     """
     size = (labels.shape[1], labels.shape[2])
     before, after = labels_at(result.before, size), labels_at(result.labels, size)

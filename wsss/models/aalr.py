@@ -23,7 +23,7 @@ from wsss.ops.cams import multi_scale_cams
 
 @dataclass(frozen=True)
 class AALROutput:
-    """What was asked for; the rest is None. Maps have the resolution of the features.
+    """The outputs asked for; the others are None. Maps have the resolution of the features.
 
     Attributes:
         class_logits: (N, C), before the sigmoid.
@@ -130,7 +130,7 @@ class AALR(SegmentationNetwork):
         size = [-(-length // stride) for length in images.shape[2:]] if own is None else own.shape[2:]
         total = torch.zeros((), device=images.device) if own is None or 1 not in scales else own.detach().float()
         if others:
-            # weights cast to half precision here have no gradient; kept for the pass that learns, they would give none
+            # weights cast to half precision here have no gradient; a cache would hand them on to the pass that learns
             uncached = torch.autocast(
                 images.device.type, enabled=torch.is_autocast_enabled(images.device.type), cache_enabled=False
             )

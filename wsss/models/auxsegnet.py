@@ -27,7 +27,7 @@ SMALLEST_PROBABILITY = 1e-8
 
 @dataclass(frozen=True)
 class AuxSegNetOutput:
-    """What was asked for; the rest is None. Maps have the resolution of the features.
+    """The outputs asked for; the others are None. Maps have the resolution of the features.
 
     Attributes:
         class_logits: (N, C), before the sigmoid.

@@ -17,7 +17,7 @@ class Backbone(nn.Module):
     It normalises its input itself, so everything outside deals with plain RGB in [0, 1].
 
     Args:
-        settings: Name, weights, output stride, what is frozen; or the name alone (see `named_backbone`).
+        settings: Name, weights, output stride, frozen parts; or the name alone (see `named_backbone`).
 
     Attributes:
         channels: Channels of the features.

@@ -14,7 +14,7 @@ from wsss.models.network import Network
 
 @dataclass(frozen=True)
 class ClassifierOutput:
-    """What the classifier says.
+    """The outputs of the classifier.
 
     Attributes:
         logits: (N, C), one per class, before the sigmoid.

@@ -1,4 +1,4 @@
-"""The learned parts of the affinities: what compares pixels, what gathers features, what fuses two tasks."""
+"""The learned parts of the affinities: they compare pixels, gather features and fuse two tasks."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class UnaryAffinity(nn.Module):
 
 
 class FeatureContext(nn.Module):
-    """Adds to features what the affinities gather from all pixels: F + W(A V + 1 u^T V).
+    """Features plus the values that the affinities gather from all pixels: F + W(A V + 1 u^T V).
 
     Args:
         channels: Of the features.

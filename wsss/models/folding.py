@@ -41,6 +41,6 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
 
 
 def _activation_of(norm: nn.Module) -> nn.Module:
-    """Return what remains of a normalisation: the activation that timm keeps inside it, or nothing."""
+    """Return the activation that timm keeps inside a normalisation, or an identity where there is none."""
     activation = getattr(norm, "act", None)
     return activation if isinstance(activation, nn.Module) else nn.Identity()

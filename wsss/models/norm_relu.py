@@ -13,8 +13,8 @@ from torch.nn import functional
 class NormReLU(nn.BatchNorm2d):
     """Batch normalisation, then ReLU.
 
-    Where the normalisation is frozen, what the backward pass needs of both is their result, which the convolution
-    after them keeps anyway; PyTorch's own would keep the features before them too.
+    Where the normalisation is frozen, the backward pass of both needs only their result, which the convolution after
+    them keeps anyway. PyTorch's own modules would also keep the features before them.
     """
 
     def forward(self, features: Tensor) -> Tensor:

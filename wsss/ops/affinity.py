@@ -58,7 +58,7 @@ class Affinity(ABC):
 
 
 class DenseAffinity(Affinity):
-    """Held as a whole.
+    """An affinity held as a whole.
 
     Args:
         matrix: (N, h * w, h * w).
@@ -81,11 +81,11 @@ class DenseAffinity(Affinity):
 
 
 class BlockedAffinity(Affinity):
-    """Computed in blocks of rows each time it is used, and again in the backward pass; never held as a whole.
+    """An affinity computed in blocks of rows at each use, and again in the backward pass; never held as a whole.
 
     Args:
         rows: Gives any block of rows; a pure function.
-        tensors: What it computes them from; gradients flow to these.
+        tensors: The inputs of that function; gradients flow to these.
         size: Height and width.
 
     Attributes:
@@ -106,7 +106,7 @@ class BlockedAffinity(Affinity):
             stop = min(start + self._block, self.positions)
             part = self._checkpointed(_gather_transposed if transposed else _gather, start, stop, stacked)
             if transposed and results:
-                # not in place: every sum before this one would be kept for the backward pass otherwise
+                # not in place: else every sum before this one would be kept for the backward pass
                 results = [results[0] + part]
             else:
                 results.append(part)
@@ -147,8 +147,8 @@ def pairwise_affinity(
         queries: (N, D, h, w).
         keys: (N, D, h, w).
         whiten: Whether their spatial means are subtracted first (Disentangled Non-Local, Yin et al. 2020).
-        cosine: Whether both are made unit vectors, after that, so that no position is akin to all others by the length
-            of its key. Inferred.
+        cosine: Whether both are then made unit vectors, so that a long key does not make its position akin to all.
+            Inferred.
         temperature: Divides the products. Inferred; 1 is AuxSegNet's.
         dense_positions: Positions up to which the matrix is held as a whole.
 

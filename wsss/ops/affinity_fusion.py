@@ -31,15 +31,15 @@ def fuse(stacked: Tensor, weights: FusionWeights, *, padding: tuple[int, int] | 
     Args:
         stacked: (N, 2, h, w): segmentation, saliency.
         weights: Of convolution, ReLU, 1 x 1 convolution, softmax over the two.
-        padding: Of the first convolution; None keeps the size. With less, the rows and columns that it eats are taken
-            off the images too.
+        padding: Of the first convolution; None keeps the size. With less, the rows and columns that it removes are
+            removed from the images too.
 
     Returns:
         (N, h', w').
     """
     margin = weights.kernel.shape[-1] // 2
     padding = (margin, margin) if padding is None else padding
-    # networks in channels-last layout would have these two-channel images copied into it
+    # in a network of channels-last layout, these two-channel images would be copied into that layout
     hidden = functional.conv2d(stacked, weights.kernel.contiguous(), padding=padding).relu_()
     shares = functional.conv2d(hidden, weights.mix.contiguous(), weights.bias).softmax(dim=1)
     rows, columns = margin - padding[0], margin - padding[1]

@@ -35,8 +35,8 @@ def dense_crf(  # type: ignore[misc]
     """Compute marginals of the fully connected CRF, by `DenseCRF` on negative logarithms of probabilities.
 
     Labels that are nowhere as probable as `params.minimum_probability` and nowhere the most probable are left out.
-    What each of them could have reached is bounded by `DenseCRF.marginal_bound`; how little that changes the others
-    is measured in docs/performance.md.
+    `DenseCRF.marginal_bound` bounds the marginal that each of them could have reached; docs/performance.md measures how
+    little the others change.
 
     Args:
         probabilities: (K, H, W) float, summing to 1 over K; arrays, or tensors on the device to work on. Or a list of

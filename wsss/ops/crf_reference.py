@@ -1,4 +1,4 @@
-"""The dense CRF by pydensecrf, the C++ code of its authors: what `wsss.ops.DenseCRF` is checked against."""
+"""The dense CRF by pydensecrf, the C++ code of its authors, to check `wsss.ops.DenseCRF` against."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refinement of maps by the colours of close pixels: weighted means of dilated neighbours, some times over.
+"""Refinement of maps by the colours of close pixels: weighted means of dilated neighbours, repeated.
 
 No lattice, no matrix: every step adds up 48 shifted copies, on the CPU or the GPU, for a whole batch at once.
 """
@@ -26,8 +26,8 @@ def pamr(maps: Tensor, images: Tensor, settings: Pamr, boxes: Tensor | None = No
         maps: (N, M, H, W).
         images: (N, 3, H, W) float, in any unit.
         settings: Dilations, iterations, softness.
-        boxes: (N, 4), first row, row after the last, first column, column after the last of the photograph in each
-            crop: what surrounds it is not looked at, its border's values repeat there. None is all of it.
+        boxes: (N, 4), the photograph in each crop: first row, row after the last, first column, column after the last.
+            Pixels outside of it are not looked at: its border's values repeat there. None takes the whole crop.
 
     Returns:
         (N, M, H, W) float32; each value is a weighted mean of neighbours' values.
@@ -44,14 +44,14 @@ def par(maps: Tensor, images: Tensor, settings: Par, boxes: Tensor | None = None
     """Refine maps by pixel-adaptive refinement with positions (AFA, Ru et al., CVPR 2022).
 
     A neighbour's weight is the softmax of the mean over colours of -(difference / (softness x deviation))^2, plus
-    `position_weight` times the same of its distance; the deviation is that among the neighbours.
+    `position_weight` times the same of its distance; the deviation is taken among the neighbours.
 
     Args:
         maps: (N, M, H, W).
         images: (N, 3, H, W) float, in any unit.
         settings: Dilations, iterations, softness, weight of the position.
-        boxes: (N, 4), first row, row after the last, first column, column after the last of the photograph in each
-            crop: what surrounds it is not looked at, its border's values repeat there. None is all of it.
+        boxes: (N, 4), the photograph in each crop: first row, row after the last, first column, column after the last.
+            Pixels outside of it are not looked at: its border's values repeat there. None takes the whole crop.
 
     Returns:
         (N, M, H, W) float32; weights add up to 1 + `position_weight` at every iteration, which changes no argmax.

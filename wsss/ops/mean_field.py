@@ -23,8 +23,8 @@ BACKENDS = ("auto", "torch", "pydensecrf")
 class DenseCRF:
     """The CRF of one image: a Gaussian and a bilateral Potts term between all pairs of pixels.
 
-    Holds the two lattices, so that several unaries over one image (AA&LR has two) share their making. The Gaussian's
-    depends on the size alone and is kept between images.
+    Holds the two lattices, so that they are built once for several unaries over one image (AA&LR has two). The lattice
+    of the Gaussian depends on the size alone and is kept between images.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -91,7 +91,8 @@ class DenseCRF:
 
         A message to a label is at most W times its largest marginal, where W is the largest sum of the weights that
         reach a pixel, and no label's message is negative. So the largest marginal q of the label obeys
-        q <= p exp(W q) at every iteration; this is the least such q, or 1 where there is none (p W > 1/e).
+        q <= p exp(W q) at every iteration. The bound is the least q where both are equal, or 1 where there is none
+        (p W > 1/e).
         """
         reach = self._reach()
         if probability * reach * math.e > 1:
@@ -123,7 +124,7 @@ class DenseCRF:
 
     @functools.cached_property
     def _slicing(self) -> Bags:
-        """Reads, for each pixel, the vertices of all kernels and the unary that follows them in one table."""
+        """The matrix that reads, for each pixel, the vertices of all kernels and the unary after them in one table."""
         pixels = self.size[0] * self.size[1]
         indices, weights, start = [], [], 0
         for kernel in self._kernels:
@@ -142,8 +143,8 @@ class DenseCRF:
         with torch.autocast(unaries.device.type, enabled=False):
             batch, labels = unaries.shape[:2]
             vertices = sum(kernel.vertices for kernel in self._kernels)
-            # What slicing reads: vertices, then the unaries, pixels first, so that a pixel's labels are one row. The
-            # best label of a pixel is at 0, see `_normalize`.
+            # The table that slicing reads: vertices, then the unaries, pixels first, so that a pixel's labels are one
+            # row. The best label of a pixel is at 0, see `_normalize`.
             table = unaries.new_empty(vertices + self.size[0] * self.size[1], batch * labels)
             scores = table[vertices:].view(*self.size, batch, labels).permute(2, 3, 0, 1)
             torch.sub(unaries.amin(1, keepdim=True), unaries, out=scores)
@@ -153,7 +154,7 @@ class DenseCRF:
             return result.t().reshape(batch, labels, *self.size)
 
     def _iterate(self, table: Tensor, vertices: int, labels: int, normalize: Callable[[Tensor, int], Tensor]) -> Tensor:
-        """Run all iterations and return marginals (N, B * K); they write over the first rows of the table."""
+        """Run all iterations, which write over the table's first rows, and return marginals (N, B * K)."""
         marginals = normalize(table[vertices:].clone(), labels)
         for _ in range(self.params.iterations if self._kernels else 0):
             start = 0

@@ -27,7 +27,7 @@ def confusion_matrix(
         num_classes: C, without background.
 
     Returns:
-        (C+2, C+2) int64, truth down, labels across; the last row and column hold what is ignored.
+        (C+2, C+2) int64, truth down, labels across; the last row and column hold ignored pixels.
 
     Raises:
         ValueError: If the shapes differ or a value is neither a class nor ignored.
@@ -63,7 +63,7 @@ def _size(array: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores per class, background first; (C+1,) float64, NaN where a class has no pixel to tell.
+    """Scores per class, background first; (C+1,) float64, NaN where a class has no pixel to judge by.
 
     Attributes:
         iou: TP / (TP + FP + FN).

@@ -47,15 +47,15 @@ def online_pseudo_labels(
 ) -> OnlinePseudoLabels:
     """Make the masks of a batch of crops from their CAMs.
 
-    Each CAM of a class that the image shows is divided by its maximum. Two backgrounds stand beside them, a large and a
-    small one: powers 4 and 32 of 1 - the best CAM, or two constants. Refined, a pixel is an object where that beats the
-    large background, background where the small one beats all objects, and 255 elsewhere. Of these pixels only the
-    reliable ones stay: by the CAMs, the best share of every class's own region; by the refined scores, those above a
-    limit.
+    Each CAM of a class that the image shows is divided by its maximum. Two backgrounds stand beside the CAMs, a large
+    and a small one: powers 4 and 32 of (1 - the best CAM), or two constants. After refinement, a pixel is an object
+    where one beats the large background, background where the small background beats all objects, and 255 elsewhere.
+    Of these pixels only the reliable ones stay: by the CAMs, the best share of every class's own region; by the refined
+    scores, those above a limit.
 
-    Three things differ from RRM's released code, where they are defects: what lies outside of the photograph is 255 and
-    not background; a class without a pixel of a high score is nowhere reliable (an error there); background is judged
-    whether or not the large background occurs.
+    Three defects of RRM's released code are mended: pixels outside of the photograph are 255 and not background; a
+    class without a pixel of a high score is nowhere reliable (an error there); background is judged whether or not the
+    large background occurs.
 
     Args:
         cams: (N, C, h, w), not negative, not normalised.
@@ -151,7 +151,7 @@ class _Crops:
         covered = torch.ones_like(images[:, 0], dtype=torch.bool) if inside is None else inside
         covered = _at_size(covered, size)
         extents = _extents(covered)
-        # the one look that the host takes, but for what the CRF looks at
+        # the only values that the host reads, apart from those of the CRF
         numbers = torch.cat([present.sum(1, keepdim=True), extents], 1).tolist()
         counts = [row[0] for row in numbers]
         chosen = order[:, : max(1, *counts)]
@@ -264,7 +264,7 @@ def _scaled(crf: OnlineCrf, factor: float) -> OnlineCrf:
 
 
 def _reliable_by_cam(seen: Tensor, crops: _Crops, occurs: Tensor, settings: OnlineLabels) -> Tensor:
-    """Mark, (N, h, w), the best share of the region of each class that occurs, and background of a high score.
+    """Mark the best share of each occurring class's region, and background of a high score: (N, h, w).
 
     Args:
         seen: (N, 1 + K, h, w): the small background, CAMs.

@@ -143,7 +143,7 @@ def _enclose(
         remainders: (d+1, N) position less the rounded cell, d + 1 to a cell.
         excess: (N,) sum of the rounded cells: 0 where the rounded point lies in the plane of the lattice.
         key: (N,) key of the rounded point.
-        places: (8,) what a step of one cell along a coordinate adds to a key, the last coordinate first.
+        places: (8,) addend to a key for a step of one cell along a coordinate, the last coordinate first.
 
     Returns:
         The remainders as d + 1 tensors in falling order, each with the number of its coordinate in the last 3 bits
@@ -224,8 +224,8 @@ def _blurs(keys: torch.Tensor, places: torch.Tensor, block: int) -> tuple[Bags, 
     """Build each axis's blur, `value + (one neighbour + other neighbour) / 2`; a missing neighbour counts 0."""
     count, corners = len(keys), len(places)
     here = torch.arange(count, device=keys.device)
-    # one step along an axis lowers all coordinates by 1 and then that of the axis rises by d + 1: the remainder falls
-    # by one, or from 0 to d with all cells lowered by one
+    # one step along an axis lowers all coordinates by 1 and raises the axis's own by d + 1: the remainder falls by one,
+    # or from 0 to d with all cells lowered by one
     lowered = torch.where(keys < block, keys + (corners - 1) * block - int(places.sum()), keys - block)
     blurs = []
     for place in places.tolist():

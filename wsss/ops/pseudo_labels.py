@@ -135,7 +135,7 @@ def strongest_plane(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the largest value of maps (H, W) that come one by one, and the label value of its map.
 
-    One map is in memory at a time, whatever the number of classes; the first wins among equals.
+    One map is in memory at a time, for any number of classes; the first wins among equals.
     """
     score, label = np.zeros(size, np.float32), np.zeros(size, np.uint8)
     for number, (plane, value) in enumerate(zip(planes, values, strict=True)):

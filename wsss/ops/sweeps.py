@@ -18,10 +18,10 @@ CAM_THRESHOLDS = np.arange(100, dtype=np.float32) / np.float32(100)
 SALIENCY_THRESHOLDS = np.array([0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], np.float32)
 
 WRONG, RIGHT, BACKGROUND, UNKNOWN = range(4)
-"""What the truth says of a pixel's strongest class: another class, this class, background, nothing (255)."""
+"""The truth where a pixel has its strongest class: another class, this class, background, unknown (255)."""
 
 _STRIP = 1 << 20
-"""Pixels looked at at once, so that a photograph of 8000 px needs no gigabytes."""
+"""Pixels handled at once, so that a photograph of 8000 px needs no gigabytes."""
 
 
 def seed_counts(
@@ -93,7 +93,7 @@ class SeedSweep:
     """The scores of any thresholds of the grid, from the counts of all images.
 
     Args:
-        tables: Per class, (4, S+1, K+1): sums of what `seed_counts` returns.
+        tables: Per class, (4, S+1, K+1): sums of the tables of `seed_counts`.
         truth_counts: (C+1,) pixels of each true class, background first.
     """
 

@@ -1,4 +1,4 @@
-"""What is optimised of AA&LR: a phase of classification, then everything on masks of the network's own CAMs."""
+"""The losses of AA&LR in training: first classification alone, then all of them on masks of the network's own CAMs."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class AALRModule(TrainingModule[AALR]):
             sigma_xy=settings.sigma_xy * settings.scale,
         )
 
-    # -- what a stopped training goes on with, and what is told of it
+    # -- numbers for the log, and the state of a stopped training
 
     def epoch_row(self) -> dict[str, Any]:
         """Return numbers about the masks since the last call; empty in the first phase."""
@@ -196,7 +196,7 @@ class AALRModule(TrainingModule[AALR]):
         return self.stopwatch.take()
 
     def describe_timings(self, timings: Mapping[str, float]) -> str:
-        """Say what a joint step waited for."""
+        """Describe the time of a joint step and its waits."""
         steps = timings.get("joint_steps", 0)
         if not steps:
             return ""
@@ -211,6 +211,6 @@ class AALRModule(TrainingModule[AALR]):
         return {"masks": self._maker.state(), **self._label_losses.state()}
 
     def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Take over what `extra_state` gave."""
+        """Take over the result of `extra_state`."""
         self._maker.load(state["masks"], device)
         self._label_losses.load(state, device)

@@ -1,4 +1,4 @@
-"""What is optimised of a round of AuxSegNet: the losses of its tasks, and those of AA&LR where they are asked for."""
+"""The losses of a round of AuxSegNet in training: those of its tasks, and those of AA&LR where they are asked for."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Compute the losses of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), `targets` (N, C).
 
-        Saliency only where the network has that branch; targets only where it classifies, or labels are reassigned.
-        The parts are not weighted.
+        Images and maps are uint8, targets 0 or 1. Saliency is needed only where the network has that branch, targets
+        only where it classifies or labels are reassigned. The parts are not weighted.
         """
         own = [LOSSES[name] for name in self.weights]
         outputs = [*own, *(name for name in self._further_outputs() if name not in own)]
@@ -112,6 +112,6 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         return {} if self._label_losses is None else self._label_losses.state()
 
     def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Take over what `extra_state` gave."""
+        """Take over the result of `extra_state`."""
         if self._label_losses is not None:
             self._label_losses.load(state, device)

@@ -1,4 +1,4 @@
-"""Checkpoints of trained networks: one file that says what it is and can be rebuilt from, without code in it."""
+"""Checkpoints of trained networks: one file without code that describes its network and rebuilds it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint says of itself beside its weights.
+    """The description of a network in its checkpoint, beside the weights.
 
     Attributes:
         stage: The stage that wrote it.
@@ -32,7 +32,7 @@ class Checkpoint:
         model_settings: Settings that the network was built from.
         class_names: Background first.
         attributes: Where it came from (`wsss.stages.artifact.provenance`).
-        metrics: What training measured, without timings.
+        metrics: The measurements of the training, without timings.
     """
 
     stage: str
@@ -154,7 +154,7 @@ def restore_model(path: str | Path, network: type[NetworkType], weights: Weights
         path: Where it comes from, for messages.
         network: The class that is expected.
         weights: Of the file.
-        info: What the file says of them.
+        info: The file's description of them.
 
     Raises:
         InputError: In one line, if the network is of another class, or the weights are not those of this network.
@@ -179,7 +179,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: no such checkpoint; {rebuild_hint(path)}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, expected a checkpoint (model.ckpt)") from None
-    except Exception as error:  # torch.load raises whatever its unpickler meets
+    except Exception as error:  # torch.load raises any error of its unpickler
         raise InputError(
             f"{path}: damaged, or no checkpoint that can be read safely ({type(error).__name__}); {rebuild_hint(path)}"
         ) from None

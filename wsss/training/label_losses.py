@@ -1,4 +1,4 @@
-"""The two losses of AA&LR on label maps, whoever made these: what AA&LR itself and AuxSegNet's rounds share."""
+"""The two losses of AA&LR on label maps of any origin: AA&LR itself and AuxSegNet's rounds share them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from wsss.training.processes import summed
 
 @dataclass(frozen=True)
 class Reassigned:
-    """What label reassignment gave in one step.
+    """The outcome of label reassignment in one step.
 
     Attributes:
         result: Of the loss function; its loss is not weighted.
-        weight: What the loss is multiplied with at this step.
-        for_cross_entropy: (N, H, W), what the cross entropy is to learn.
-        for_affinity: (N, H, W), what the affinity loss is to learn.
+        weight: Factor on the loss at this step.
+        for_cross_entropy: (N, H, W), the labels for the cross entropy to learn.
+        for_affinity: (N, H, W), the labels for the affinity loss to learn.
     """
 
     result: LabelReassignResult
@@ -35,7 +35,7 @@ class Reassigned:
 
 
 class LabelLosses:
-    """Adaptive affinity and label reassignment of one training, with what they keep from step to step.
+    """Adaptive affinity and label reassignment of one training, with their state from step to step.
 
     Args:
         affinity: Settings of the adaptive affinity loss.
@@ -45,7 +45,7 @@ class LabelLosses:
     Attributes:
         attracts: Whether there is an adaptive affinity loss.
         reassigns: Whether there is a label reassign loss.
-        statistics: Counts what was reassigned; a training may count more there.
+        statistics: Counts reassigned labels; a training may count more there.
     """
 
     def __init__(self, affinity: AdaptiveAffinity, reassign: LabelReassign, class_names: Sequence[str]) -> None:
@@ -93,7 +93,7 @@ class LabelLosses:
         Args:
             logits: (N, C + 1, h, w), before the softmax.
             labels: (N, H, W), background first, or 255.
-            confidences: (N, H, W) by the name of the source, for those beside `seg` and `none`.
+            confidences: (N, H, W) by the name of the source, for sources beside `seg` and `none`.
         """
         settings = self._affinity
         logits = logits.float()
@@ -135,7 +135,7 @@ class LabelLosses:
         return {"statistics": self.statistics.state(), **memory}
 
     def load(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Take over what `state` gave; leave other keys alone."""
+        """Take over the result of `state`; leave other keys alone."""
         self.statistics.load(state["statistics"], device)
         if "memory" in state:
             self._memory = state["memory"].to(device)

@@ -68,7 +68,7 @@ class MaskMaker:
         }
 
     def load(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Take over what `state` gave."""
+        """Take over the result of `state`."""
         if not state:
             return
         finished: Future[tuple[OnlinePseudoLabels, Any]] = Future()
@@ -77,7 +77,7 @@ class MaskMaker:
         self._waiting = ({name: tensor.to(device) for name, tensor in state["batch"].items()}, finished)
 
     def __getstate__(self) -> dict[str, Any]:
-        # sent to a process that trains along: threads stay where they are
+        # pickled for a process that trains along: threads cannot go with it
         return {**self.__dict__, "_pool": None, "_stream": None, "_waiting": None}
 
     def _make_beside(self, cams: Tensor, batch: Batch, ready: Any) -> tuple[OnlinePseudoLabels, Any]:

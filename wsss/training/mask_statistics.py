@@ -1,4 +1,4 @@
-"""What an epoch's online masks were like: labels that were reassigned, and how good the masks are."""
+"""Statistics of an epoch's online masks: the labels that were reassigned, and how good the masks are."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class MaskStatistics:
         return {name: tensor.cpu() for name, tensor in self._counts.items()}
 
     def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Take over what `state` gave, in the first process alone: all read the same file."""
+        """Take over the result of `state`, in the first process alone: all read the same file."""
         self._counts = {name: tensor.to(device) * is_first() for name, tensor in state.items()}
 
     def _add(self, name: str, counts: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""What is optimised: a network, its losses, and its optimiser, for Lightning's trainer."""
+"""A network, its losses and its optimiser, as Lightning's trainer takes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def to_input(images: Tensor) -> Tensor:
 
 
 class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
-    """A network and its optimiser; a subclass says what the losses are.
+    """A network and its optimiser; a subclass defines the losses.
 
     Args:
         network: To be trained.
@@ -82,15 +82,15 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
         return ""
 
     def extra_state(self) -> dict[str, Any]:
-        """Return what a stopped training needs beside weights and optimiser: tensors and plain types."""
+        """Return the tensors and plain types that a stopped training needs beside weights and optimiser."""
         return {}
 
     def load_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Keep what `extra_state` gave until the first step, when its device is known."""
+        """Keep the result of `extra_state` until the first step, when its device is known."""
         self._resumed = dict(state)
 
     def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Go on with what `extra_state` gave, on this device."""
+        """Go on with the result of `extra_state`, on this device."""
 
     def configure_optimizers(self) -> Any:
         """Build the optimiser; `wsss.training.session` sets its rates step by step."""

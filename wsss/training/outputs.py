@@ -1,4 +1,4 @@
-"""What a training leaves: checkpoint, metrics, curves."""
+"""The outputs of a training: checkpoint, metrics, curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the processes of one training, one per device, tell each other beside their gradients."""
+"""Exchange between the processes of one training, one per device, beside their gradients."""
 
 from __future__ import annotations
 

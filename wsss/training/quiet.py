@@ -1,4 +1,4 @@
-"""Keeping Lightning's notes from the person; its errors are exceptions and pass."""
+"""Silence for Lightning's notes; its errors are exceptions and come through."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What lets a training go on after a kill: its record, its state file, and how it is asked to stop.
+"""Going on after a kill: the record of a training, its state file, and requests to stop.
 
-Weights after a resumed training equal those of an uninterrupted one bit for bit (on a processor), because everything
-that a step uses is either in the state file (weights, statistics, optimiser, scaler) or a function of seed and step
-(the batch, its augmentation, the learning rate, and the random numbers of the step, which are seeded anew for each).
+On a CPU, the weights after a resumed training equal those of an uninterrupted one bit for bit. Everything that a
+step uses is either in the state file (weights, statistics, optimiser, scaler) or a function of seed and step (the
+batch, its augmentation, the learning rate, and the random numbers of the step, which are seeded anew for each).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STEP = 3  # tells these random numbers from those of order and augmentation
 
 @dataclass
 class Record:
-    """How far a training is and what it measured on the way.
+    """The progress of a training and its measurements on the way.
 
     Attributes:
         step: Steps done.
@@ -39,7 +39,7 @@ class Record:
         sums: Sum of every loss since the last line.
         summed: How many steps each of these sums holds: not every phase has every loss.
         validated: Step of the last validation, -1 when there was none.
-        validation: What it measured.
+        validation: The numbers that it gave.
         epochs: Numbers of every epoch, where the training has any beside its losses.
         timings: Seconds that parts of the training took, and how many steps these had, by name.
     """
@@ -68,7 +68,7 @@ def load_state(folder: Path) -> tuple[Record, dict[str, Any]]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return Record(**state.pop("record")), state
-    except Exception as error:  # whatever is wrong with it, training from the start is right
+    except Exception as error:  # after any error, training from the start is right
         logger.warning("%s cannot be read (%s): training starts from the beginning", path, type(error).__name__)
         return Record(), {}
 

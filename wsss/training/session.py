@@ -1,4 +1,4 @@
-"""What happens around every training step: rates, random numbers, curves, progress, saved states, stopping."""
+"""The work around every training step: rates, random numbers, curves, progress, saved states, stopping."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Session(Callback):
     """Runs one training from the record's step on; Lightning calls its hooks.
 
     Args:
-        description: What is trained, for progress.
+        description: Name of the training, for progress.
         settings: Of the training.
         images: How many there are to train on.
         seed: Seed of the random numbers of every step.
@@ -88,7 +88,7 @@ class Session(Callback):
         """Take over the saved state; Lightning would do it only at the borders of epochs."""
         self.stop.install()
         if self._state:
-            # a copy: processes that train together share the memory of what they were started with
+            # a copy: processes that train together share the memory of their arguments
             optimizer = copy.deepcopy(self._state["optimizer"])
             trainer.strategy.load_optimizer_state_dict({"optimizer_states": [optimizer]})
             if self._state.get("precision"):
@@ -108,7 +108,7 @@ class Session(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count the step; then do what is due: a line of the curves, a state, a validation, the end."""
+        """Count the step; then do everything that is due: a line of the curves, a state, a validation, the end."""
         record = self.record
         record.step += 1
         self._add(outputs)

@@ -1,4 +1,4 @@
-"""How long parts of training steps take, on the device that does them."""
+"""The time that parts of training steps take, on the device that does them."""
 
 from __future__ import annotations
 

@@ -27,13 +27,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a finished training measured.
+    """The numbers of a finished training.
 
     Attributes:
         rows: The curves.
         epochs: Numbers of every epoch beside the losses; empty where the training has none.
-        metrics: What depends on the training alone: equal trainings, equal numbers.
-        machine: What depends on the machine: times, memory, device.
+        metrics: Those that depend on the training alone: equal trainings, equal numbers.
+        machine: Those that depend on the machine: times, memory, device.
     """
 
     rows: list[dict[str, Any]]
@@ -144,7 +144,7 @@ def _fit(
             raise Interrupted(last.removeprefix("wsss.errors.Interrupted: ")) from None
         raise
     if trainer.num_devices > 1:
-        # the processes that trained are gone; what they recorded is in their last state
+        # the processes that trained are gone; their record is in their last state
         session.record = load_state(session.folder)[0]
 
 
@@ -191,7 +191,7 @@ def make_trainer(
         max_epochs=1,
         max_steps=session.steps - session.record.step,
         benchmark=accelerator == "gpu",
-        # what a batch is normalised by does not depend on how many devices share it
+        # the statistics that normalise a batch must not depend on how many devices share it
         sync_batchnorm=len(devices) > 1,
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],

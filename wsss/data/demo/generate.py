@@ -37,7 +37,7 @@ def generate_demo(
 ) -> None:
     """Write the demo data set below `root`; do nothing where the same set is already complete.
 
-    Written are `JPEGImages/ID.jpg`, `SegmentationClass/ID.png` (indexed, exact masks, no ignored pixels),
+    The files are `JPEGImages/ID.jpg`, `SegmentationClass/ID.png` (indexed, exact masks, no ignored pixels),
     `ImageSets/Segmentation/{train,val}.txt`, `classes.txt` (background first), `image_labels.txt` (an id and the names
     of its classes per line) and the stamp `demo.json`. The set is built in a folder beside `root` and renamed, so that
     nothing half-written ever stands under its name. Pictures depend on `seed`, split and number alone, so neither

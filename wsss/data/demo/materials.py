@@ -60,7 +60,7 @@ def draw_recipe(rng: np.random.Generator, avoid: np.ndarray | None = None, dista
 
 
 def _draw_colour(rng: np.random.Generator, kind: str) -> Colour:
-    """Draw a colour from the material's ranges of hue, saturation and value; what can be dyed has any hue."""
+    """Draw a colour from the material's ranges of hue, saturation and value; dyed materials have any hue."""
     if kind in ("wool", "knitted", "leather", "woven", "painted"):
         return hsv(rng.random(), rng.uniform(0.12, 0.6), rng.uniform(0.3, 0.9))
     low, high, saturation, value = {

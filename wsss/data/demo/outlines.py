@@ -1,4 +1,4 @@
-"""What a figure is made of: closed outlines in a unit frame, x to the front, y downwards, about 2 long."""
+"""The closed outlines that make up a figure, in a unit frame: x to the front, y downwards, about 2 long."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def _fallen(alpha: np.ndarray, base: int, lean: float) -> np.ndarray:
 
 
 def place(array: np.ndarray, shape: Shape, top: int, left: int) -> np.ndarray:
-    """Copy (h, w) or (h, w, 3) into zeros of (H, W), and cut off what lies outside."""
+    """Copy (h, w) or (h, w, 3) into zeros of (H, W), and cut off the parts outside."""
     canvas = np.zeros((*shape, *array.shape[2:]), np.float32)
     row, column = max(top, 0), max(left, 0)
     bottom, right = min(top + array.shape[0], shape[0]), min(left + array.shape[1], shape[1])

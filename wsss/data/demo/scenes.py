@@ -62,7 +62,7 @@ class Scene:
 
 @dataclass
 class _Placed:
-    """An object while the scene is built: its sprite, its place, and what of it shows."""
+    """An object while the scene is built: its sprite, its place, and its visible pixels."""
 
     name: str
     recipe: Recipe

@@ -1,7 +1,7 @@
 """Where data comes from: one module per source, all with the same three functions.
 
 `read(settings, workers=0) -> Listing` lists the images; `input_files(settings)` and `input_folders(settings)` name
-what it reads, by role, without opening anything (for the workflow, which watches them). No source opens a photograph.
+what it reads, by role, without opening it (for the workflow, which watches the files). No source opens a photograph.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def read(settings: DemoData, *, workers: int = 0) -> Listing:
         bars: list[Progress] = []
 
         def advance(done: int, total: int) -> None:
-            if not bars:  # nothing is shown where nothing is to be made
+            if not bars:  # shown only where images are to be made
                 bars.append(stack.enter_context(Progress("demo images", total)))
             bars[0].advance()
 

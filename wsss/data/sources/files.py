@@ -14,14 +14,14 @@ from wsss.errors import InputError
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png",)
 OWN_OUTPUT = "results"
-"""Below a folder of photographs, a run's own pictures are no photographs (whoever works inside the folder)."""
+"""A run inside the folder of photographs writes its pictures here: they are no photographs."""
 
 
 class ImageFolder:
     """The image files below a folder, at any depth, by id; hidden files and folders are left out.
 
-    An id is the path below the folder without suffix, in one spelling of equal Unicode. Where files differ in nothing
-    but the suffix, their ids keep it.
+    An id is the path below the folder without suffix, in one spelling of equal Unicode. Where files differ in the
+    suffix alone, their ids keep it.
 
     Args:
         folder: The folder.

@@ -26,7 +26,7 @@ COLUMNS = ("image", "label", "split")
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of the CSV: the line it ends in, and what it says."""
+    """A row of the CSV, and the line it ends in."""
 
     line: int
     labels: tuple[str, ...]

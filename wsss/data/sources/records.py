@@ -1,4 +1,4 @@
-"""What every source of data returns, and the checks that all of them share."""
+"""The listing that every source of data returns, and the checks that all sources share."""
 
 from __future__ import annotations
 

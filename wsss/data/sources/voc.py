@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012, and whatever has its folder layout."""
+"""PASCAL VOC 2012, and any data set in its folder layout."""
 
 from __future__ import annotations
 
