@@ -13,7 +13,7 @@ from wsss.store import ArtifactReader
 
 
 def load_dataset(index_path: str | Path) -> Dataset:
-    """The data set of an index artifact.
+    """Open the data set of an index artifact.
 
     Raises:
         InputError: If the file is missing, damaged or no index.
@@ -72,7 +72,7 @@ class Dataset:
         return list(self._members)
 
     def ids(self, split: str) -> list[str]:
-        """The images of a split, in the order of its list.
+        """Return the ids of a split's images, in the order of its list.
 
         Raises:
             InputError: If there is no such split.
@@ -82,21 +82,21 @@ class Dataset:
         return list(self._members[split])
 
     def labels(self, split: str) -> np.ndarray:
-        """(N, C) uint8 multi-hot labels of a split, in the order of `ids`; column c is class c + 1."""
+        """Return the labels of a split, (N, C) uint8 multi-hot, ordered as `ids`; column c is class c + 1."""
         return self._labels[[self._rows[image_id] for image_id in self.ids(split)]]
 
     def image_labels(self, image_id: str) -> np.ndarray:
-        """(C,) uint8 multi-hot labels of one image."""
+        """Return the labels of one image, (C,) uint8 multi-hot."""
         return self._labels[self._row(image_id)].copy()
 
     def size(self, image_id: str) -> tuple[int, int]:
-        """(H, W) of the photograph."""
+        """Return the height and width (H, W) of the photograph."""
         self._row(image_id)
         height, width = self._sizes[image_id]
         return height, width
 
     def image(self, image_id: str) -> np.ndarray:
-        """(H, W, 3) uint8 RGB, the photograph at its own size.
+        """Read the photograph at its own size, (H, W, 3) uint8 RGB.
 
         Raises:
             InputError: If the file is missing or damaged, or has changed since the index was written.
@@ -106,13 +106,13 @@ class Dataset:
         return image
 
     def network_image(self, image_id: str) -> np.ndarray:
-        """(h, w, 3) uint8 RGB, scaled down where needed so that no side is over `max_side`."""
+        """Read the photograph, (h, w, 3) uint8 RGB, scaled down where a side is over `max_side`."""
         if max(self.size(image_id)) <= self.max_side:
             return self.image(image_id)
         return read_image(self.image_path(image_id), max_side=self.max_side)
 
     def mask(self, image_id: str) -> np.ndarray | None:
-        """(H, W) uint8 class numbers and `ignore_index`, or None where there is no mask."""
+        """Read the mask, (H, W) uint8 class numbers and `ignore_index`; return None where there is none."""
         path = self.mask_path(image_id)
         if path is None:
             return None
@@ -121,16 +121,16 @@ class Dataset:
         return mask
 
     def has_masks(self, split: str) -> bool:
-        """Whether any image of the split has a mask."""
+        """Return whether any image of the split has a mask."""
         return any(self._mask_paths[image_id] for image_id in self.ids(split))
 
     def image_path(self, image_id: str) -> Path:
-        """The file of the photograph."""
+        """Return the path of the photograph."""
         self._row(image_id)
         return self.root / self._paths[image_id]
 
     def mask_path(self, image_id: str) -> Path | None:
-        """The file of the mask, or None where there is none."""
+        """Return the path of the mask, or None where there is none."""
         self._row(image_id)
         return self.root / self._mask_paths[image_id] if self._mask_paths[image_id] else None
 

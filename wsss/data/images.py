@@ -1,4 +1,4 @@
-"""Photographs, masks and maps as arrays: one place that knows what image files can look like."""
+"""Photographs, masks and maps as arrays: the one place that knows the many forms of image files."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from wsss.errors import InputError
 MAX_PIXELS = 8000 * 8000
 """Larger images are refused: a small file can claim to hold more pixels than fit into memory."""
 
-# This module refuses what Pillow only warns of, and ignores damaged EXIF blocks; Pillow's warnings would stand in the
-# way of the one line that the user is to read.
+# This module refuses images that Pillow only warns of, and ignores damaged EXIF blocks. Pillow's warnings would stand
+# in the way of the one line that the user is to read.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -44,7 +44,7 @@ _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 def read_image(path: str | Path, *, max_side: int | None = None) -> np.ndarray:
-    """A photograph as a person sees it.
+    """Read a photograph as a person sees it.
 
     EXIF orientation is applied; grey, palette, CMYK and the like become RGB; transparent pixels show white, as
     viewers do; 16 bit grey is divided by 257. Of several frames, the first is taken.
@@ -72,7 +72,7 @@ def read_image(path: str | Path, *, max_side: int | None = None) -> np.ndarray:
 
 
 def read_mask(path: str | Path, content: bytes | None = None) -> np.ndarray:
-    """A mask of class numbers: the indices of a palette image, or the values of a grey one.
+    """Read a mask of class numbers: the indices of a palette image, or the values of a grey one.
 
     Args:
         path: The file; named in messages.
@@ -101,7 +101,7 @@ def read_mask(path: str | Path, content: bytes | None = None) -> np.ndarray:
 
 
 def read_map(path: str | Path) -> np.ndarray:
-    """A grey map, such as saliency: black 0, white 255; colours become grey, transparency is dropped.
+    """Read a grey map such as saliency, black 0, white 255; colours become grey, transparency is dropped.
 
     Returns:
         (H, W) uint8.
@@ -120,7 +120,7 @@ def read_map(path: str | Path) -> np.ndarray:
 
 @contextmanager
 def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Image]:
-    """Opens an image, refuses what is too large, and turns whatever Pillow raises in the block into an InputError.
+    """Open an image, refuse one that is too large, and turn Pillow's errors in the block into an InputError.
 
     Args:
         path: The file; named in messages.
@@ -148,13 +148,13 @@ def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Ima
 
 
 def decoded_size(image: Image.Image) -> tuple[int, int]:
-    """Decodes an open image, so that damage shows, and returns its (H, W) as `read_image` will."""
+    """Decode an open image, so that damage shows, and return the (H, W) that `read_image` will give."""
     image.load()
     return _oriented_size(image)
 
 
 def bounded_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
-    """(H, W) scaled down so that the longest side is at most `max_side`; both sides are at least 1."""
+    """Scale (H, W) down so that the longest side is at most `max_side`; both sides are at least 1."""
     longest = max(size)
     if longest <= max_side:
         return size
@@ -162,12 +162,12 @@ def bounded_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint8 to another (H, W), bilinear, antialiased when it shrinks."""
+    """Resize (H, W, 3) uint8 to another (H, W), bilinearly, antialiased when it shrinks."""
     return _resize(image, size, Image.Resampling.BILINEAR)
 
 
 def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) or (K, H, W) to another (H, W), bilinear, antialiased when it shrinks.
+    """Resize (H, W) or (K, H, W) to another (H, W), bilinearly, antialiased when it shrinks.
 
     Returns:
         uint8 for uint8, else float32.
@@ -180,7 +180,7 @@ def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) uint8 class numbers to another (H, W), each pixel from its nearest."""
+    """Resize (H, W) uint8 class numbers to another (H, W); each pixel takes its nearest."""
     return _resize(labels, size, Image.Resampling.NEAREST)
 
 
@@ -193,7 +193,7 @@ def _resize(array: np.ndarray, size: tuple[int, int], resampling: Image.Resampli
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block spoils nothing but itself; Pillow raises anything from struct to KeyError
+    except Exception:  # a damaged EXIF block spoils only itself; Pillow raises anything from struct to KeyError
         return 1
 
 
@@ -203,7 +203,7 @@ def _oriented_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _is_turned(image: Image.Image) -> bool:
-    """Whether the photograph lies on its side in the file."""
+    """Return whether the photograph lies on its side in the file."""
     return _orientation(image) in (5, 6, 7, 8)
 
 
@@ -224,7 +224,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> np.ndarray:
-    """16 bit grey as (H, W) uint8."""
+    """Turn 16 bit grey into (H, W) uint8."""
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("pixels have more than 16 bits; save it with 8 bits per channel")

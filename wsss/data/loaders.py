@@ -1,4 +1,4 @@
-"""Loading for training and validation: what image comes when is a pure function of seed and step.
+"""Loading for training and validation: the order of images is a pure function of seed and step.
 
 Imports torch: for training only.
 """
@@ -44,7 +44,7 @@ class LabelSource(Protocol):
 
 
 class Draw(NamedTuple):
-    """One place in a training: which image stands at which position of which epoch."""
+    """One place in a training: an epoch, a position in it, and the image that stands there."""
 
     epoch: int
     position: int
@@ -54,8 +54,8 @@ class Draw(NamedTuple):
 class StepSampler(Sampler[list[Draw]]):
     """The batches of a whole training, one per step, from any step on.
 
-    One pass over it is the training, not an epoch: workers live through all epochs and load ahead across their
-    borders, and going on after an interruption means starting at a later step.
+    One pass over it is the whole training, not an epoch: workers live through all epochs and load ahead across their
+    borders. After an interruption, the pass starts at a later step.
 
     Args:
         images: How many images there are; each epoch shuffles them anew.
@@ -89,19 +89,22 @@ class StepSampler(Sampler[list[Draw]]):
 
 
 def process_share() -> tuple[int, int]:
-    """Rank of this process among those that train together, and their number."""
+    """Return the rank of this process among those that train together, and their number."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
 
 
 def _generator(purpose: int, *numbers: int) -> np.random.Generator:
-    """The purpose comes first: numpy pads with zeros, so (seed, epoch) alone would equal (seed, epoch, 0)."""
+    """Make the generator of random numbers for a purpose.
+
+    The purpose comes first: numpy pads with zeros, so (seed, epoch) alone would equal (seed, epoch, 0).
+    """
     return np.random.default_rng([purpose, *numbers])
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Full batches in an epoch; one where there are fewer images than a batch."""
+    """Count the full batches in an epoch; return 1 where there are fewer images than a batch."""
     return max(1, images // batch_size)
 
 
@@ -182,7 +185,7 @@ class WholeImages(TorchDataset[dict[str, Tensor]]):
         return {**example, "labels": ignored if mask is None else resize_labels(mask, size)}
 
     def batches(self, batch_size: int, pixels: int) -> list[list[int]]:
-        """Batches of images of one size, so that nothing is resized or padded; each holds about `pixels` at most."""
+        """Group images of one size into batches of about `pixels` at most; none is resized or padded."""
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, image_id in enumerate(self.image_ids):
             groups[self._images.size(image_id)].append(index)
@@ -200,7 +203,7 @@ def make_loader(
     workers: int,
     pin_memory: bool = False,
 ) -> DataLoader[Any]:
-    """A loader of the given batches; what it yields does not depend on the number of workers."""
+    """Make a loader of the given batches; its output does not depend on the number of workers."""
     return DataLoader(
         data,
         batch_sampler=batches,
@@ -211,15 +214,15 @@ def make_loader(
 
 
 def worker_error(error: InputError) -> InputError:
-    """The one line of an error that a loader worker wrapped in its traceback."""
+    """Take the one line of an error out of the traceback that a loader worker wrapped it in."""
     return InputError(str(error).strip().splitlines()[-1].removeprefix("wsss.errors.InputError: "))
 
 
 def start_worker(worker: int) -> None:
-    """Leaves stopping to the main process: Ctrl-C goes to the whole group and must not break the step it is in.
+    """Leave stopping to the main process: Ctrl-C goes to the whole group and must not break the running step.
 
-    SIGTERM ends the worker, as torch expects when it cleans up; the handler of the main process is not for it. And it
-    ends with that process: torch watches for this itself, but not from behind a fork server.
+    SIGTERM ends the worker, as torch expects when it cleans up; the handler of the main process is not for workers. The
+    worker also ends with the main process: torch watches for this itself, but not from behind a fork server.
     """
     end_with_parent()
     os.setpgid(0, 0)

@@ -1,4 +1,4 @@
-"""One look at every file of a data set: sizes, damage, what the masks hold, fingerprints."""
+"""One look at every file of a data set: sizes, damage, classes in the masks, fingerprints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIGEST_BYTES = 16
 
 @dataclass(frozen=True)
 class Scan:
-    """What the files of one image hold.
+    """The contents of the files of one image.
 
     Attributes:
         size: (H, W) of the photograph.
@@ -39,18 +39,18 @@ class Scan:
 
 
 def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
-    """Decodes every photograph and mask, in the order of the records.
+    """Decode every photograph and mask, in the order of the records.
 
     Args:
         workers: Threads beside the main one (decoders release the interpreter lock); 0 works in the main one.
 
     Raises:
-        InputError: For the first image, in that order, that is damaged or whose mask does not fit; all are looked at,
-            and the others are counted in the message and named in the log.
+        InputError: For the first image, in that order, that is damaged or whose mask does not fit. All are looked at;
+            the message counts the others, and the log names them.
     """
     scans: list[Scan] = []
     problems: list[InputError] = []
-    # what is wrong is raised before the progress ends: it would say that all is done
+    # raised before the progress ends, which would say that all is done
     with Progress("index", len(listing.records)) as progress:
         for result in _results(listing, workers):
             if isinstance(result, Scan):
@@ -77,7 +77,7 @@ def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
         try:
             yield from pool.map(scan, listing.records)
         except BaseException:
-            # someone who stops the stage does not wait for what is left of it
+            # whoever stops the stage does not wait for the images that are left
             pool.shutdown(cancel_futures=True)
             raise
 
@@ -117,7 +117,7 @@ def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
 
 
 def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
-    """Refuses masks of 0 and 255 alone, as many tools write them: all objects would count as ignored."""
+    """Refuse masks of 0 and 255 alone, as many tools write them: all objects would count as ignored."""
     masks = [record.mask for record in listing.records if record.mask]
     if masks and not any(scan.classes for scan in scans):
         raise InputError(

@@ -36,7 +36,7 @@ class JointAugmentation:
         saliency: np.ndarray | None = None,
         inside: bool = False,
     ) -> dict[str, Tensor]:
-        """One training example.
+        """Make one training example.
 
         Args:
             generator: Source of all randomness.
@@ -44,7 +44,7 @@ class JointAugmentation:
             labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255
                 (or 0, as the settings say).
             saliency: (H', W') uint8, a map of probabilities 0..255; resized bilinearly and cut at 0.5.
-            inside: Whether it is wanted where the photograph is.
+            inside: Whether to return where the photograph lies.
 
         Returns:
             `images` (3, S, S) and, as given, `labels` (S, S) and `saliency` (S, S) in {0, 1, 255}, padded like the
@@ -83,7 +83,7 @@ class JointAugmentation:
         return example
 
     def _jitter(self, image: Tensor, generator: np.random.Generator) -> Tensor:
-        """Brightness, contrast, saturation and hue in random order, as torchvision's ColorJitter has them."""
+        """Change brightness, contrast, saturation and hue in random order, as torchvision's ColorJitter."""
         changes = (
             functional.adjust_brightness,
             functional.adjust_contrast,
@@ -101,12 +101,12 @@ class JointAugmentation:
 
 
 def image_tensor(image: np.ndarray) -> Tensor:
-    """(3, H, W) uint8 of an image (H, W, 3) uint8."""
+    """Turn an image (H, W, 3) uint8 into a tensor (3, H, W) uint8."""
     return _writable(image).permute(2, 0, 1)
 
 
 def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """(h, w) uint8 of a label map (H, W) uint8 by nearest pixel."""
+    """Resize a label map (H, W) uint8 to a tensor (h, w) uint8 by nearest pixel."""
     if labels.shape == size:
         return _writable(labels)
     return functional.resize(_tensor(labels), list(size), interpolation=InterpolationMode.NEAREST_EXACT)[0]
@@ -117,12 +117,12 @@ def _tensor(array: np.ndarray) -> Tensor:
 
 
 def _writable(array: np.ndarray) -> Tensor:
-    """Shares memory where that is safe; Pillow's arrays cannot be written, which torch does not support."""
+    """Share memory where that is safe; Pillow's arrays cannot be written, which torch does not support."""
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 def _window(length: int, side: int, generator: np.random.Generator) -> tuple[slice, slice]:
-    """Which part of a length is taken, and where it comes to lie in a crop of `side`."""
+    """Draw the part of a length to take, and its place in a crop of `side`."""
     start = int(generator.integers(0, abs(length - side) + 1))
     if length >= side:
         return slice(start, start + side), slice(0, side)

@@ -1,4 +1,4 @@
-"""The adaptive affinity loss of AA&LR: what pairs of close pixels say of their classes.
+"""The adaptive affinity loss of AA&LR, on pairs of close pixels.
 
 Zhang et al., "Adaptive Affinity Loss and Erroneous Pseudo-Label Refinement for Weakly Supervised Semantic
 Segmentation" (ACM MM 2021), after the authors' released code of this loss.
@@ -29,7 +29,7 @@ def adaptive_affinity_loss(
     edge_split: EdgeSplit = "none",
     ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
-    """Pulls pairs of one class together and pushes pairs of two classes apart; both ends of a pair learn.
+    """Pull pairs of one class together and push pairs of two classes apart; both ends of a pair learn.
 
     A pixel i and each of its eight neighbours j, `offset` pixels away, are a pair where both are labelled. With the
     divergence D(i, j) = sum over classes of KL(Bernoulli(p_j) || Bernoulli(p_i)) and u = max(s_i, s_j), the loss is
@@ -37,8 +37,8 @@ def adaptive_affinity_loss(
         mean of u D over pairs of background + mean of u D over pairs of one object
         + different_weight * mean of max(0, margin u - D) over pairs of different classes.
 
-    A group without pairs adds 0 (the released code drops other groups with it). Computed in float32 whatever the
-    precision around it, from overlapping slices, without a look at any value.
+    A group without pairs adds 0 (the released code drops other groups with it). Computed in float32 at any
+    precision around it, from overlapping slices, without reading a value back from the device.
 
     Args:
         probabilities: (N, K, H, W), a softmax; background is class 0.
@@ -47,18 +47,18 @@ def adaptive_affinity_loss(
         offset: Pixels between the two of a pair, in rows and columns.
         margin: How far apart two classes are to be where the confidence is 1.
         different_weight: Factor on the pairs of different classes.
-        edge_split: `none`: one mean over all pairs of different classes, what the released code does. `fg_bg`: the
-            mean over pairs of two objects plus that over pairs of object and background, what it means to do.
+        edge_split: `none`: one mean over all pairs of different classes, as the released code does. `fg_bg`: the mean
+            over pairs of two objects plus that over pairs of object and background, as the released code intends.
         ignore_index: Marks pixels that make no pairs.
 
     Returns:
         A scalar, float32; zero, with zero gradients, where there is no pair.
 
     Raises:
-        ValueError: If shapes do not fit, or a setting is none.
+        ValueError: If shapes do not fit, or a setting has no valid value.
     """
     _check(probabilities, labels, confidence, offset, edge_split)
-    # nothing that follows is among what mixed precision turns into half precision
+    # mixed precision turns none of the following operations into half precision
     pixels = _Pixels(probabilities.float(), labels, confidence, ignore_index)
     groups = _Groups(edge_split, pixels.likely.sum() * 0)
     for centre, neighbour in _pairs(pixels, offset):
@@ -82,7 +82,7 @@ def _check(
 
 
 class _Pixels:
-    """What pairs are made of: clamped probabilities of a class and of its absence with their logarithms, and labels."""
+    """The pixels of pairs: clamped probabilities of a class and of its absence, their logarithms, and labels."""
 
     def __init__(self, probabilities: Tensor, labels: Tensor, confidence: Tensor | None, ignore_index: int) -> None:
         self.likely = probabilities.clamp(SMALLEST_PROBABILITY, 1)
@@ -92,7 +92,7 @@ class _Pixels:
         self.confidence = torch.ones_like(probabilities[:, 0]) if confidence is None else confidence.float()
 
     def part(self, rows: slice, columns: slice) -> _Pixels:
-        """A window of all of it, sharing memory."""
+        """Cut a window out of all of it, sharing memory."""
         part = object.__new__(_Pixels)
         for name, value in vars(self).items():
             setattr(part, name, value[..., rows, columns])
@@ -100,7 +100,7 @@ class _Pixels:
 
 
 def _pairs(pixels: _Pixels, offset: int) -> Iterator[tuple[_Pixels, _Pixels]]:
-    """Each unordered pair once, as two windows that overlap: right, below, and the two diagonals below."""
+    """Yield each unordered pair once, as two windows that overlap: right, below, and the two diagonals below."""
     height, width = pixels.labels.shape[-2:]
     for down, right in ((0, offset), (offset, 0), (offset, offset), (offset, -offset)):
         rows, columns = max(height - down, 0), max(width - abs(right), 0)
@@ -146,7 +146,7 @@ class _Groups:
 
 
 def _divergence(centre: _Pixels, neighbour: _Pixels) -> Tensor:
-    """D(centre, neighbour), (N, H', W')."""
+    """Compute D(centre, neighbour), (N, H', W')."""
     present = neighbour.likely * (neighbour.log_likely - centre.log_likely)
     absent = neighbour.unlikely * (neighbour.log_unlikely - centre.log_unlikely)
     return (present + absent).sum(1)

@@ -18,7 +18,7 @@ LOSSES = {
     "segmentation": "segmentation_logits",
     "refined_segmentation": "refined_segmentation_logits",
 }
-"""Loss -> the network's output that it is taken of."""
+"""Loss -> the network's output that it is computed from."""
 
 
 def auxsegnet_losses(
@@ -29,7 +29,7 @@ def auxsegnet_losses(
     saliency: Tensor | None,
     ignore_index: int = IGNORE_INDEX,
 ) -> dict[str, Tensor]:
-    """Every loss whose prediction is given (AuxSegNet, section 3.4, equations 6 to 8), not weighted.
+    """Compute every loss whose prediction is given, not weighted (AuxSegNet, section 3.4, equations 6 to 8).
 
     Args:
         predictions: Outputs of the network by name: the values of `LOSSES`.

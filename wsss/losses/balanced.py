@@ -10,7 +10,7 @@ from wsss.label_values import IGNORE_INDEX
 
 
 def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
-    """The mean cross entropy of background pixels plus the mean of object pixels (RRM, Zhang et al., AAAI 2020).
+    """Add the mean cross entropies of background and of object pixels (RRM, Zhang et al., AAAI 2020).
 
     A group without pixels adds 0: the mean over no pixel, which the released codes take, is not a number.
 

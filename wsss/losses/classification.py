@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 def multi_label_soft_margin(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean over images and classes of the binary cross entropy of sigmoids.
+    """Average the binary cross entropy of sigmoids over images and classes.
 
     Args:
         logits: (N, C).

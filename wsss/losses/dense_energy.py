@@ -19,11 +19,11 @@ def dense_energy_loss(
     sigma_xy: float = 50.0,
     ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
-    """-(1/N) sum of S (G A S) over pixels and classes (RRM, Zhang et al., AAAI 2020, released code).
+    """Compute -(1/N) sum of S (G A S) over pixels and classes (RRM, Zhang et al., AAAI 2020, released code).
 
     S are the probabilities inside of the photograph, A the sum over all pixels weighted by a Gaussian of position and
-    colour, and G a gate: 1 where a pixel has no label, else what the strongest class leaves of 1. The gate is taken as
-    a constant, so that the gradient is -2 G A S / N.
+    colour, and G a gate: 1 where a pixel has no label, else 1 less the largest probability. The gate is taken as a
+    constant, so that the gradient is -2 G A S / N.
 
     Args:
         probabilities: (N, K, h, w), a softmax.
@@ -31,7 +31,7 @@ def dense_energy_loss(
         labels: (N, h, w), classes or `ignore_index`.
         inside: (N, h, w) bool, False on padding.
         sigma_rgb: Width of the Gaussian in colours.
-        sigma_xy: Width of the Gaussian in pixels of what is given here.
+        sigma_xy: Width of the Gaussian in pixels of the given maps.
         ignore_index: Marks pixels without a label.
 
     Returns:
@@ -59,7 +59,7 @@ def dense_energy_loss(
 
 
 def _filtered(maps: Tensor, image: Tensor, sigma_rgb: float, sigma_xy: float) -> Tensor:
-    """(K, h, w): every pixel's sum over all pixels of its image."""
+    """Sum for every pixel, weighted by the Gaussian, over all pixels of its image: (K, h, w)."""
     height, width = maps.shape[1:]
     rows, columns = (torch.arange(extent, device=maps.device) / sigma_xy for extent in (height, width))
     positions = torch.stack([columns.repeat(height), rows.repeat_interleave(width)])

@@ -1,4 +1,4 @@
-"""The label reassign loss of AA&LR: labelled embeddings that lie with another class of their image change their label.
+"""The label reassign loss of AA&LR: labelled embeddings closer to another class of their image change their label.
 
 The paper (Zhang et al., ACM MM 2021) names the parts: embeddings of labelled points, labels that are reassigned, a loss
 of them. Its formula could not be read: all that follows is inferred, from the work that it cites (class centroids and
@@ -23,7 +23,7 @@ SCOPES = ("batch", "image", "ema")
 
 @dataclass(frozen=True)
 class LabelReassignResult:
-    """What the loss is and what was reassigned for it.
+    """The loss, and the labels that were reassigned for it.
 
     Attributes:
         loss: A scalar, float32.
@@ -58,19 +58,19 @@ def label_reassign_loss(
     memory_momentum: float = 0.99,
     ignore_index: int = IGNORE_INDEX,
 ) -> LabelReassignResult:
-    """Cross entropy of similarities to class centroids, towards reassigned labels.
+    """Compute the cross entropy of similarities to class centroids, towards reassigned labels.
 
     A class's centroid is the mean of the unit vectors of its pixels, made a unit vector again. A pixel takes the label
     of the most similar centroid among background and the classes of its image, where that is more similar than its own
-    class's by `margin`; a label that an image does not have is never given. The loss is the mean of
-    -log softmax(similarity / temperature) of the pixels' labels after reassignment, of background and of object pixels
-    apart, and added. A pixel whose class has no centroid keeps its label and adds nothing.
+    class's by `margin`; a label that an image does not have is never given. The loss is
+    -log softmax(similarity / temperature) of the pixels' labels after reassignment: its mean over background pixels
+    plus its mean over object pixels. A pixel whose class has no centroid keeps its label and adds nothing.
 
     Args:
         embeddings: (N, D, h, w).
         labels: (N, H, W), integers: classes with background first, or `ignore_index`; taken at the nearest pixel where
             they are larger than the embeddings.
-        image_labels: (N, C) in {0, 1}, what the image shows.
+        image_labels: (N, C) in {0, 1}, the classes that the image shows.
         scope: Whose pixels make the centroid of an object class: `batch`, the batch's; `image`, the image's; `ema`, a
             moving average over batches. Background has one per image, for the backgrounds of images differ.
         margin: By how much of cosine similarity another class must be closer.
@@ -85,7 +85,7 @@ def label_reassign_loss(
         Loss and labels; the loss is zero, with zero gradients, where nothing is labelled.
 
     Raises:
-        ValueError: If shapes do not fit, or the scope is none.
+        ValueError: If shapes do not fit, or there is no such scope.
     """
     _check(embeddings, labels, image_labels, scope)
     with torch.autocast(embeddings.device.type, enabled=False):
@@ -109,7 +109,7 @@ def label_reassign_loss(
 
 
 def labels_at(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, *size) int64 of labels (N, H, W), each taken at the nearest pixel."""
+    """Resize labels (N, H, W) to (N, *size) int64; each is taken at the nearest pixel."""
     if tuple(labels.shape[-2:]) == size:
         return labels.long()
     # up to 254 classes and 255 are exact in any float
@@ -119,15 +119,15 @@ def labels_at(labels: Tensor, size: tuple[int, int]) -> Tensor:
 def reassigned_labels(
     labels: Tensor, result: LabelReassignResult, *, drop: bool = False, ignore_index: int = IGNORE_INDEX
 ) -> Tensor:
-    """The labels (N, H, W) with what was reassigned at the resolution of the embeddings laid over them.
+    """Lay the reassigned labels, at the resolution of the embeddings, over the labels (N, H, W).
 
     A pixel changes with the embedding that covers it, if it has the label that the embedding had.
 
     Args:
-        labels: (N, H, W), what the loss was given.
+        labels: (N, H, W), as given to the loss.
         result: Of the loss.
         drop: Whether changed pixels are ignored in place of getting the new label.
-        ignore_index: What marks them then.
+        ignore_index: Marks them then.
     """
     size = (labels.shape[1], labels.shape[2])
     before, after = labels_at(result.before, size), labels_at(result.labels, size)
@@ -147,7 +147,7 @@ def _check(embeddings: Tensor, labels: Tensor, image_labels: Tensor, scope: str)
 
 
 def _members(own: Tensor, classes: int, ignore_index: int) -> Tensor:
-    """(N, K, P) float32, 1 where a pixel has the class."""
+    """Mark the pixels of each class with 1: (N, K, P) float32."""
     known = torch.arange(classes, device=own.device)
     return ((own[:, None] == known[:, None]) & (own != ignore_index)[:, None]).float()
 
@@ -155,7 +155,7 @@ def _members(own: Tensor, classes: int, ignore_index: int) -> Tensor:
 def _centroids(
     points: Tensor, members: Tensor, scope: str, min_points: int, memory: Tensor | None, momentum: float
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Unit centroids (N, K, D) as each image sees them, which of them (N, K) there are, and the memory after this."""
+    """Return unit centroids (N, K, D) as each image sees them, which of them (N, K) exist, and the new memory."""
     sums, counts = torch.einsum("nkp,ndp->nkd", members, points), members.sum(2)
     if scope != "image":
         # the background stays the image's own
@@ -175,7 +175,10 @@ def _centroids(
 
 
 def _reassigned(similarities: Tensor, own: Tensor, candidates: Tensor, margin: float, ignore_index: int) -> Tensor:
-    """(N, P) labels. Where there is a single candidate, it is the pixel's own class or the pixel has none."""
+    """Give each pixel the label of the closest candidate that beats its own class by the margin; (N, P).
+
+    With a single candidate nothing changes: the pixel is of that class, or its class is no candidate.
+    """
     best, closest = similarities.max(1)
     place = own.masked_fill(own == ignore_index, 0)
     comparable = (own != ignore_index) & candidates.gather(1, place)

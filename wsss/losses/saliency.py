@@ -9,7 +9,7 @@ from wsss.label_values import IGNORE_INDEX
 
 
 def saliency_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
-    """Mean binary cross entropy over the labelled pixels; zero, with zero gradients, where there is none.
+    """Average the binary cross entropy over labelled pixels; zero, with zero gradients, where there is none.
 
     Args:
         logits: (N, 1, h, w), before the sigmoid; resized bilinearly to the labels where they are of another size.

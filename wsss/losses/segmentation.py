@@ -9,7 +9,7 @@ from wsss.label_values import IGNORE_INDEX
 
 
 def segmentation_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
-    """Mean cross entropy over the labelled pixels; zero, with zero gradients, where there is none.
+    """Average the cross entropy over labelled pixels; zero, with zero gradients, where there is none.
 
     Args:
         logits: (N, K, h, w); resized bilinearly to the labels where they are of another size.

@@ -24,7 +24,7 @@ from wsss.ops.cams import multi_scale_cams
 
 @dataclass(frozen=True)
 class AALROutput:
-    """What was asked for; the rest is None. Maps have the resolution of the features.
+    """The outputs asked for; the others are None. Maps have the resolution of the features.
 
     Attributes:
         class_logits: (N, C), before the sigmoid.
@@ -90,7 +90,7 @@ class AALR(SegmentationNetwork):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, images: Tensor, outputs: Collection[str] = JOINT) -> AALROutput:
-        """What is asked for, and only the work that it needs.
+        """Compute the outputs asked for, and nothing that they do not need.
 
         Args:
             images: (N, 3, H, W) in [0, 1].
@@ -119,7 +119,7 @@ class AALR(SegmentationNetwork):
 
     @torch.no_grad()
     def multi_scale_cams(self, images: Tensor, scales: Sequence[float], own: Tensor | None = None) -> Tensor:
-        """The mean of the CAMs at several scales, as constants; no dropout in the passes that are made for them.
+        """Average the CAMs of several scales, as constants; the passes made for them have no dropout.
 
         Args:
             images: (N, 3, H, W) in [0, 1].
@@ -134,7 +134,7 @@ class AALR(SegmentationNetwork):
         size = [-(-length // stride) for length in images.shape[2:]] if own is None else own.shape[2:]
         total = torch.zeros((), device=images.device) if own is None or 1 not in scales else own.detach().float()
         if others:
-            # weights cast to half precision here have no gradient; kept for the pass that learns, they would give none
+            # weights cast to half precision here have no gradient; a cache would hand them on to the pass that learns
             uncached = torch.autocast(
                 images.device.type, enabled=torch.is_autocast_enabled(images.device.type), cache_enabled=False
             )
@@ -144,7 +144,7 @@ class AALR(SegmentationNetwork):
         return total / len(scales)
 
     def segment(self, images: Tensor) -> Tensor:
-        """See `SegmentationNetwork.segment`: what the segmentation branch says."""
+        """See `SegmentationNetwork.segment`; the logits are those of the segmentation branch."""
         made = self(images, SEGMENTATION).segmentation_logits
         assert made is not None
         return made
@@ -157,7 +157,7 @@ class AALR(SegmentationNetwork):
 
 @contextmanager
 def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Inside, the network is in evaluation mode: neither dropout nor anything that would change its statistics."""
+    """Keep the network in evaluation mode within the block: no dropout, and its statistics do not change."""
     training = network.training
     network.eval()
     try:

@@ -28,7 +28,7 @@ SMALLEST_PROBABILITY = 1e-8
 
 @dataclass(frozen=True)
 class AuxSegNetOutput:
-    """What was asked for; the rest is None. Maps have the resolution of the features.
+    """The outputs asked for; the others are None. Maps have the resolution of the features.
 
     Attributes:
         class_logits: (N, C), before the sigmoid.
@@ -106,7 +106,7 @@ class AuxSegNet(SegmentationNetwork):
         self.available = self._available()
 
     def forward(self, images: Tensor, outputs: Collection[str] | None = None) -> AuxSegNetOutput:
-        """What is asked for, and only the work that it needs.
+        """Compute the outputs asked for, and nothing that they do not need.
 
         Args:
             images: (N, 3, H, W) in [0, 1].
@@ -133,12 +133,12 @@ class AuxSegNet(SegmentationNetwork):
         return self._best("saliency") if self.saliency is not None else None
 
     def segment(self, images: Tensor) -> Tensor:
-        """See `SegmentationNetwork.segment`: refined where there is an affinity for it."""
+        """See `SegmentationNetwork.segment`; the logits are refined where there is an affinity for it."""
         name = self.segmentation_output
         return getattr(self(images, [name]), name)
 
     def parameter_groups(self, *, released: bool = False) -> dict[str, list[nn.Parameter]]:
-        """Trainable parameters, those with pretrained values apart from new ones.
+        """Return the trainable parameters, those with pretrained values apart from new ones.
 
         Args:
             released: Whether the fusion layers learn as slowly as the pretrained ones, as in the released code, whose
@@ -148,13 +148,13 @@ class AuxSegNet(SegmentationNetwork):
         return split_parameters(self, ("backbone.", *fusion))
 
     def branch(self, task: Task) -> TaskBranch:
-        """The branch of a task."""
+        """Return the branch of a task."""
         branch = self.segmentation if task == "segmentation" else self.saliency
         assert branch is not None
         return branch
 
     def refines(self, task: Task) -> bool:
-        """Whether an affinity improves the predictions of a task."""
+        """Return whether an affinity improves the predictions of a task."""
         settings = self.settings
         if settings.affinity == "off" or (task == "saliency" and not settings.saliency):
             return False
@@ -280,7 +280,7 @@ class _Pass:
         return {task: self._as_logits(task, gathered[task]) for task in tasks}
 
     def _predictions(self, task: Task) -> Tensor:
-        """What the affinities gather: logits, or probabilities of every class, not salient and salient among them."""
+        """Return logits or probabilities for the affinities to gather; saliency's are of not salient and salient."""
         logits = self._logits(task)
         if self._network.settings.refine == "logits":
             return logits
@@ -289,7 +289,7 @@ class _Pass:
         return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)
 
     def _as_logits(self, task: Task, gathered: Tensor) -> Tensor:
-        """Logits whose softmax or sigmoid are the gathered probabilities, divided by their sum."""
+        """Return logits whose softmax or sigmoid gives the gathered probabilities, divided by their sum."""
         if self._network.settings.refine == "logits":
             return gathered
         logarithms = gathered.float().clamp(min=SMALLEST_PROBABILITY).log()

@@ -17,7 +17,7 @@ class Backbone(nn.Module):
     It normalises its input itself, so everything outside deals with plain RGB in [0, 1].
 
     Args:
-        settings: Name, weights, output stride, what is frozen; or the name alone (see `named_backbone`).
+        settings: Name, weights, output stride, frozen parts; or the name alone (see `named_backbone`).
 
     Attributes:
         channels: Channels of the features.
@@ -56,7 +56,7 @@ class Backbone(nn.Module):
         self.train(self.training)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features (N, channels, h, w) of images (N, 3, H, W) in [0, 1]; h is about H / output_stride."""
+        """Compute features (N, channels, h, w) of images (N, 3, H, W) in [0, 1]; h is about H / output_stride."""
         features = (images - self.mean) / self.std
         with torch.set_grad_enabled(torch.is_grad_enabled() and self._frozen_parts == 0):
             for part in self.parts[: self._frozen_parts]:
@@ -66,7 +66,7 @@ class Backbone(nn.Module):
         return features
 
     def train(self, mode: bool = True) -> Backbone:
-        """Training mode for what is trained; frozen parts and frozen batch normalisation stay as they are."""
+        """Set the mode of the trained parts; frozen parts and frozen batch normalisation stay as they are."""
         super().train(mode)
         for part in self.parts[: self._frozen_parts]:
             part.eval()

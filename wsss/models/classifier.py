@@ -14,7 +14,7 @@ from wsss.models.network import Network
 
 @dataclass(frozen=True)
 class ClassifierOutput:
-    """What the classifier says.
+    """The outputs of the classifier.
 
     Attributes:
         logits: (N, C), one per class, before the sigmoid.
@@ -46,7 +46,7 @@ class Classifier(Network):
         nn.init.xavier_uniform_(self.classifier.weight)
 
     def forward(self, images: Tensor, cams: bool = False) -> ClassifierOutput:
-        """Logits of images (N, 3, H, W) in [0, 1], and their CAMs where asked for."""
+        """Compute the logits of images (N, 3, H, W) in [0, 1], and their CAMs where asked for."""
         features = self.backbone.classification_head(self.backbone(images))
         pooled = functional.adaptive_avg_pool2d(self.dropout(features), 1)
         logits = self.classifier(pooled).flatten(1)

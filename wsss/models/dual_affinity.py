@@ -1,4 +1,4 @@
-"""The learned parts of the affinities: what compares pixels, what gathers features, what fuses two tasks."""
+"""The learned parts of the affinities: they compare pixels, gather features and fuse two tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PairwiseAffinity(nn.Module):
         self.settings = settings
 
     def forward(self, features: Tensor) -> Affinity:
-        """Of features (N, D, h, w); the rows of the matrix sum to 1."""
+        """Compare the pixels of features (N, D, h, w); the rows of the matrix sum to 1."""
         settings = self.settings
         return pairwise_affinity(
             self.query(features),
@@ -49,13 +49,13 @@ class UnaryAffinity(nn.Module):
         self.score = nn.Conv2d(channels, 1, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, 1, h, w), each summing to 1, of features (N, D, h, w)."""
+        """Compute distributions (N, 1, h, w), each summing to 1, of features (N, D, h, w)."""
         scores = self.score(features)
         return scores.flatten(2).softmax(dim=-1).unflatten(2, scores.shape[-2:])
 
 
 class FeatureContext(nn.Module):
-    """Adds to features what the affinities gather from all pixels: F + W(A V + 1 u^T V).
+    """Features plus the values that the affinities gather from all pixels: F + W(A V + 1 u^T V).
 
     Args:
         channels: Of the features.
@@ -72,7 +72,7 @@ class FeatureContext(nn.Module):
         self.output = nn.Conv2d(channels, channels, 1)
 
     def forward(self, features: Tensor, pairwise: Affinity | None, unary: Tensor | None) -> Tensor:
-        """Features (N, D, h, w), enhanced; an affinity that is None does not gather."""
+        """Enhance features (N, D, h, w); an affinity that is None does not gather."""
         values = self.value(features) if self.value is not None else None
         gathered: Tensor | None = None
         if pairwise is not None:
@@ -102,11 +102,11 @@ class CrossTaskFusion(nn.Module):
         self.normalize_rows = normalize_rows
 
     def forward(self, segmentation: Affinity, saliency: Affinity) -> Affinity:
-        """The fused affinity."""
+        """Fuse the affinities of both tasks."""
         return cross_task_affinity(segmentation, saliency, self.weights, normalize_rows=self.normalize_rows)
 
     def unary(self, segmentation: Tensor, saliency: Tensor) -> Tensor:
-        """The same for distributions (N, 1, h, w)."""
+        """Fuse distributions (N, 1, h, w) in the same way."""
         return cross_task_unary(segmentation, saliency, self.weights)
 
     @property
@@ -117,7 +117,7 @@ class CrossTaskFusion(nn.Module):
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """(N, C, 1, 1): values (N, C, h, w) summed over all pixels with weights (N, 1, h, w)."""
+    """Sum values (N, C, h, w) over all pixels with weights (N, 1, h, w): (N, C, 1, 1)."""
     return (values.flatten(2) @ weights.flatten(2).mT)[..., None]
 
 
@@ -168,14 +168,14 @@ class TaskBranch(nn.Module):
         )
 
     def predict(self, features: Tensor, pairwise: Affinity | None, unary: Tensor | None) -> Tensor:
-        """Logits (N, out_channels, h, w) from the stem's features and the affinities that enhance them."""
+        """Compute logits (N, out_channels, h, w) from the stem's features and the affinities that enhance them."""
         if self.context is not None:
             features = self.context(features, pairwise, unary)
         return self.tail(features)
 
 
 def _dilated(in_channels: int, out_channels: int, rate: int, normalization: str) -> list[nn.Module]:
-    """Convolution, normalisation where there is one, ReLU."""
+    """Build a dilated convolution, its normalisation where there is one, and ReLU."""
     normalized = [nn.BatchNorm2d(out_channels)] if normalization == "batch" else []
     convolution = nn.Conv2d(in_channels, out_channels, 3, padding=rate, dilation=rate, bias=not normalized)
     return [convolution, *normalized, nn.ReLU(inplace=True)]

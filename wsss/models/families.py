@@ -30,9 +30,9 @@ class Cut:
     """A network without its classifier.
 
     Attributes:
-        parts: What makes the features, one after the other; the stem is the first.
+        parts: The modules that make the features, one after the other; the stem is the first.
         channels: Of the features.
-        head: What it has between features and pooling.
+        head: The layers between features and pooling.
         head_channels: Channels after that.
     """
 
@@ -50,14 +50,14 @@ class Family:
     """Networks that are built and cut in one way.
 
     Attributes:
-        title: What messages call it.
+        title: Its name in messages.
         names: Its networks; empty for all names that timm knows.
         children: Children that its networks have; these tell families apart that share names.
         build: Makes a network, of its name, its output stride, and whether its weights are to be downloaded. Families
             that share names share it.
         cut: Cuts such a network.
         strides: Output strides that its networks can have, as far as that does not depend on the network.
-        normalization: What its networks expect; None for what timm says of each.
+        normalization: Mean and deviation of their input; None takes timm's for each network.
         folds: Whether frozen batch normalisation is folded into the convolutions.
         load_packaged: With `weights: auto`, fills a network of this name from a package; None downloads its weights.
         refusal: With `weights: auto`, why there are none; empty where there are.
@@ -107,7 +107,7 @@ class Family:
         return network
 
     def normalization_of(self, network: Any) -> Normalization:
-        """Return what a network of the family expects of its input."""
+        """Return the mean and deviation that a network of the family expects of its input."""
         if self.normalization is not None:
             return self.normalization
         return Normalization(network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
@@ -207,7 +207,7 @@ FAMILIES = (
         cut=_cut_resnet38d,
         strides=(8, 16),
         normalization=IMAGENET,
-        # folding would train the scale of its normalisation along, which the paper keeps
+        # folded, the scale of its normalisation would be trained too, which the paper keeps
         folds=False,
         refusal="no package has the weights of resnet38d; give the path of the published file "
         "(`ilsvrc-cls_rna-a1_cls1000_ep-0001.params`, or a .pth made from it), or `none`",
@@ -237,4 +237,4 @@ FAMILIES = (
     Family("EfficientNet of timm", build=_build_timm, cut=_cut_efficientnet, children=("conv_stem", "bn2")),
     Family("ConvNeXt of timm", build=_build_timm, cut=_cut_stages, children=("stem", "stages")),
 )
-"""All that is known of them by name: of those that match one, the first builds it."""
+"""All families; of those that match a name, the first builds its network."""

@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 def fold_batch_norm(network: nn.Module) -> int:
-    """Replaces conv-norm pairs by one convolution with bias, in place; returns how many.
+    """Replace conv-norm pairs by one convolution with bias, in place, and return how many.
 
     A pair is a convolution and the batch normalisation registered right after it under the same parent, which is
     how ResNets and EfficientNets of torchvision and timm are written (activations that timm fuses into its
@@ -41,6 +41,6 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
 
 
 def _activation_of(norm: nn.Module) -> nn.Module:
-    """What remains of a normalisation: the activation that timm keeps inside it, or nothing."""
+    """Return the activation that timm keeps inside a normalisation, or an identity where there is none."""
     activation = getattr(norm, "act", None)
     return activation if isinstance(activation, nn.Module) else nn.Identity()

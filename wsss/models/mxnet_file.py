@@ -19,7 +19,7 @@ TYPES = {0: "<f4", 1: "<f8", 2: "<f2", 3: "u1", 4: "<i4", 5: "i1", 6: "<i8"}
 
 
 def read_params(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of a file by name, e.g. `arg:conv1a_weight`.
+    """Read the arrays of a file by name, e.g. `arg:conv1a_weight`.
 
     Raises:
         InputError: If the file is missing, cut short, or of another format.

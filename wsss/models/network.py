@@ -1,4 +1,4 @@
-"""What every network of this package is: its kind in checkpoints, its groups of parameters, what it starts from."""
+"""The base of every network: its kind in checkpoints, its groups of parameters, its start from another network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Network(nn.Module):
     """A network on a backbone, which is its child `backbone`.
 
     Attributes:
-        kind: What checkpoints call it.
+        kind: Its name in checkpoints.
         needed: Beginnings of the names that a state to start from must have, all of them in the network's shapes.
     """
 
@@ -55,7 +55,7 @@ class Network(nn.Module):
 
 
 class SegmentationNetwork(Network, ABC):
-    """A network that segments, whatever else it does."""
+    """A network that segments; it may do more."""
 
     @abstractmethod
     def segment(self, images: Tensor) -> Tensor:

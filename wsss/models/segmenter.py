@@ -46,7 +46,7 @@ class Segmenter(SegmentationNetwork):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, num_classes + 1, h, w) at the resolution of the features, for images (N, 3, H, W) in [0, 1]."""
+        """Compute logits (N, num_classes + 1, h, w) of images (N, 3, H, W) in [0, 1], at the features' size."""
         return self.head(self.pyramid(self.backbone(images)))
 
     def segment(self, images: Tensor) -> Tensor:

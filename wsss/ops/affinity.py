@@ -33,20 +33,20 @@ class Affinity(ABC):
         return self.size[0] * self.size[1]
 
     def apply(self, values: Tensor) -> Tensor:
-        """Every position's values, gathered by its row: (N, C, h, w) from (N, C, h, w)."""
+        """Gather for each position the values of all, weighted by its row: (N, C, h, w) from (N, C, h, w)."""
         return self.apply_all([values])[0]
 
     def apply_transposed(self, values: Tensor) -> Tensor:
-        """The same by columns."""
+        """Gather for each position the values of all, weighted by its column."""
         return self.apply_all([values], transposed=True)[0]
 
     @abstractmethod
     def apply_all(self, values: Sequence[Tensor], *, transposed: bool = False) -> list[Tensor]:
-        """`apply` on several maps at once, which costs little more than on one where rows are computed anew."""
+        """Apply the matrices to several maps; where rows are computed anew, they cost little more than one."""
 
     @abstractmethod
     def dense(self) -> Tensor:
-        """The matrices, (N, h * w, h * w)."""
+        """Return the matrices, (N, h * w, h * w)."""
 
     def _check(self, values: Sequence[Tensor]) -> None:
         for value in values:
@@ -58,7 +58,7 @@ class Affinity(ABC):
 
 
 class DenseAffinity(Affinity):
-    """Held as a whole.
+    """An affinity held as a whole.
 
     Args:
         matrix: (N, h * w, h * w).
@@ -81,11 +81,11 @@ class DenseAffinity(Affinity):
 
 
 class BlockedAffinity(Affinity):
-    """Computed in blocks of rows each time it is used, and again in the backward pass; never held as a whole.
+    """An affinity computed in blocks of rows at each use, and again in the backward pass; never held as a whole.
 
     Args:
         rows: Gives any block of rows; a pure function.
-        tensors: What it computes them from; gradients flow to these.
+        tensors: The inputs of that function; gradients flow to these.
         size: Height and width.
 
     Attributes:
@@ -106,7 +106,7 @@ class BlockedAffinity(Affinity):
             stop = min(start + self._block, self.positions)
             part = self._checkpointed(_gather_transposed if transposed else _gather, start, stop, stacked)
             if transposed and results:
-                # not in place: every sum before this one would be kept for the backward pass otherwise
+                # not in place: else every sum before this one would be kept for the backward pass
                 results = [results[0] + part]
             else:
                 results.append(part)
@@ -115,7 +115,7 @@ class BlockedAffinity(Affinity):
         return [_to_map(part, self.size) for part in parts]
 
     def dense(self) -> Tensor:
-        """See `Affinity`; takes the memory that blocks avoid."""
+        """See `Affinity`; this takes the memory that blocks avoid."""
         return self._rows(0, self.positions, *self.tensors)
 
     def _checkpointed(
@@ -141,14 +141,14 @@ def pairwise_affinity(
     temperature: float = 1.0,
     dense_positions: int = 1024,
 ) -> Affinity:
-    """Softmax over all positions of the products of query and keys, without scaling (AuxSegNet, section 3.2).
+    """Compare queries with keys by a softmax over all positions, without scaling (AuxSegNet, section 3.2).
 
     Args:
         queries: (N, D, h, w).
         keys: (N, D, h, w).
         whiten: Whether their spatial means are subtracted first (Disentangled Non-Local, Yin et al. 2020).
-        cosine: Whether both are made unit vectors, after that, so that no position is akin to all others by the length
-            of its key. Inferred.
+        cosine: Whether both are then made unit vectors, so that a long key does not make its position akin to all.
+            Inferred.
         temperature: Divides the products. Inferred; 1 is AuxSegNet's.
         dense_positions: Positions up to which the matrix is held as a whole.
 
@@ -175,12 +175,12 @@ def pairwise_affinity(
 
 
 def pairwise_rows(start: int, stop: int, rows: Tensor, columns: Tensor) -> Tensor:
-    """Rows start..stop-1, from queries (N, positions, D) and keys (N, D, positions)."""
+    """Compute rows start..stop-1 from queries (N, positions, D) and keys (N, D, positions)."""
     return torch.matmul(rows[:, start:stop], columns).softmax(dim=-1)
 
 
 def to_rows(values: Tensor) -> Tensor:
-    """(N, h * w, C) of a map (N, C, h, w)."""
+    """Turn a map (N, C, h, w) into rows (N, h * w, C)."""
     return values.flatten(2).mT
 
 
@@ -189,10 +189,10 @@ def _to_map(rows: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _gather(rows: Rows, start: int, stop: int, values: Tensor, tensors: tuple[Tensor, ...]) -> Tensor:
-    """(N, stop - start, C): a block's part of the product."""
+    """Compute a block's part of the product, (N, stop - start, C)."""
     return torch.matmul(rows(start, stop, *tensors), values)
 
 
 def _gather_transposed(rows: Rows, start: int, stop: int, values: Tensor, tensors: tuple[Tensor, ...]) -> Tensor:
-    """(N, positions, C): what a block adds to the product with the transposed matrix."""
+    """Compute a block's addend to the product with the transposed matrix, (N, positions, C)."""
     return torch.matmul(rows(start, stop, *tensors).mT, values[:, start:stop])

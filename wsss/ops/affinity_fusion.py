@@ -26,20 +26,20 @@ class FusionWeights(NamedTuple):
 
 
 def fuse(stacked: Tensor, weights: FusionWeights, *, padding: tuple[int, int] | None = None) -> Tensor:
-    """Two images, each weighted pixel by pixel by what a small network sees in both; the weights sum to 1.
+    """Add two images, weighted pixel by pixel by a small network that sees both; the weights sum to 1.
 
     Args:
         stacked: (N, 2, h, w): segmentation, saliency.
         weights: Of convolution, ReLU, 1 x 1 convolution, softmax over the two.
-        padding: Of the first convolution; None keeps the size. With less, the rows and columns that it eats are taken
-            off the images too.
+        padding: Of the first convolution; None keeps the size. With less, the rows and columns that it removes are
+            removed from the images too.
 
     Returns:
         (N, h', w').
     """
     margin = weights.kernel.shape[-1] // 2
     padding = (margin, margin) if padding is None else padding
-    # networks in channels-last layout would have these two-channel images copied into it
+    # in a network of channels-last layout, these two-channel images would be copied into that layout
     hidden = functional.conv2d(stacked, weights.kernel.contiguous(), padding=padding).relu_()
     shares = functional.conv2d(hidden, weights.mix.contiguous(), weights.bias).softmax(dim=1)
     rows, columns = margin - padding[0], margin - padding[1]
@@ -50,7 +50,7 @@ def fuse(stacked: Tensor, weights: FusionWeights, *, padding: tuple[int, int] | 
 def cross_task_affinity(
     segmentation: Affinity, saliency: Affinity, weights: FusionWeights, *, normalize_rows: bool = False
 ) -> Affinity:
-    """The fused affinity, in the form that the two have.
+    """Fuse the affinities of two tasks; the result is dense or blocked as they are.
 
     The convolution runs over the matrix as over an image, so its neighbours are horizontal neighbours of query and
     key, and the last pixel of a line is next to the first of the following one, as in the released code.
@@ -78,12 +78,12 @@ def cross_task_affinity(
 
 
 def cross_task_unary(segmentation: Tensor, saliency: Tensor, weights: FusionWeights) -> Tensor:
-    """The same fusion of two distributions over the positions: (N, 1, h, w) of two (N, 1, h, w). Inferred."""
+    """Fuse two distributions over the positions likewise: (N, 1, h, w) of two (N, 1, h, w). Inferred."""
     return fuse(torch.cat([segmentation, saliency], dim=1), weights)[:, None]
 
 
 def _fused_rows(start: int, stop: int, *tensors: Tensor) -> Tensor:
-    """Rows start..stop-1 of the fused matrix; the convolution sees as many rows more on either side as it needs."""
+    """Compute rows start..stop-1 of the fused matrix; the convolution also sees the rows around that it needs."""
     segmentation, saliency, weights = tensors[:2], tensors[2:4], FusionWeights(*tensors[4:])
     positions, margin = tensors[0].shape[1], tensors[4].shape[-1] // 2
     first, last = max(0, start - margin), min(positions, stop + margin)

@@ -18,7 +18,7 @@ def multi_scale_cams(
     flip: bool,
     size: tuple[int, int],
 ) -> Tensor:
-    """The sum of the CAMs of scaled (and mirrored) images, at one size (PSA, Ahn and Kwak 2018, released code).
+    """Sum the CAMs of scaled (and mirrored) images at one size (PSA, Ahn and Kwak 2018, released code).
 
     Args:
         compute: From images (N, 3, H, W) to CAMs (N, C, h, w), not negative.
@@ -44,7 +44,7 @@ def multi_scale_cams(
 
 
 def scaled_images(images: Tensor, scales: Sequence[float]) -> list[Tensor]:
-    """The images (N, 3, H, W) at every scale; sides are rounded and at least 1 px."""
+    """Resize the images (N, 3, H, W) to every scale; sides are rounded and at least 1 px."""
     height, width = images.shape[-2:]
     results = []
     for scale in scales:
@@ -56,12 +56,12 @@ def scaled_images(images: Tensor, scales: Sequence[float]) -> list[Tensor]:
 
 
 def normalize_cams(cams: Tensor) -> Tensor:
-    """Each map divided by its spatial maximum (+ 1e-5): (..., H, W) in [0, 1] (AuxSegNet, released code)."""
+    """Divide each map by its spatial maximum (+ 1e-5): (..., H, W) in [0, 1] (AuxSegNet, released code)."""
     return cams / (cams.amax((-2, -1), keepdim=True) + 1e-5)
 
 
 def refine_cams(cams: Tensor, affinity: Affinity | None) -> Tensor:
-    """CAMs, each divided by its maximum, gathered over the image by an affinity (AuxSegNet, released code).
+    """Divide each CAM by its maximum and gather it over the image by an affinity (AuxSegNet, released code).
 
     Args:
         cams: (N, C, h, w), not negative.

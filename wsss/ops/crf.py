@@ -32,11 +32,11 @@ def dense_crf(  # type: ignore[misc]
     params: Crf | None = None,
     backend: str = "auto",
 ) -> Array | list[Array]:
-    """Marginals of the fully connected CRF: `DenseCRF` on negative logarithms of probabilities.
+    """Compute marginals of the fully connected CRF, by `DenseCRF` on negative logarithms of probabilities.
 
     Labels that are nowhere as probable as `params.minimum_probability` and nowhere the most probable are left out.
-    What each of them could have reached is bounded by `DenseCRF.marginal_bound`; how little that changes the others
-    is measured in docs/performance.md.
+    `DenseCRF.marginal_bound` bounds the marginal that each of them could have reached; docs/performance.md measures how
+    little the others change.
 
     Args:
         probabilities: (K, H, W) float, summing to 1 over K; arrays, or tensors on the device to work on. Or a list of
@@ -93,7 +93,7 @@ def _energies(probabilities: Tensor) -> Tensor:
 
 
 def _labels_that_matter(probabilities: Tensor, minimum: float) -> Tensor:
-    """(K,) bool. The strongest label of each pixel stays, so that every pixel keeps a label to take."""
+    """Choose the labels that stay, (K,) bool; the strongest label of each pixel is always among them."""
     matter = probabilities.flatten(1).amax(1) > minimum
     if minimum * len(probabilities) >= 1:  # else the strongest label of a pixel is above the minimum
         matter[probabilities.argmax(0).unique()] = True
@@ -101,7 +101,7 @@ def _labels_that_matter(probabilities: Tensor, minimum: float) -> Tensor:
 
 
 def saliency_energies(saliency: Array, temperature: float = 1.05, epsilon: float = 1e-8) -> Array:
-    """Energies of background and foreground for the CRF of a saliency map.
+    """Compute the energies of background and foreground for the CRF of a saliency map.
 
     The energies of DSS (Hou et al., TPAMI 2019), as AuxSegNet's released code takes them: -log p / (t sigmoid(p)).
 

@@ -1,4 +1,4 @@
-"""The dense CRF by pydensecrf, the C++ code of its authors: what `wsss.ops.DenseCRF` is checked against."""
+"""The dense CRF by pydensecrf, the C++ code of its authors, to check `wsss.ops.DenseCRF` against."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wsss.errors import InputError
 
 
 def reference_marginals(energies: np.ndarray, image: np.ndarray, params: Crf) -> np.ndarray:
-    """(K, H, W) float32 marginals from energies (K, H, W) float32 and an image (H, W, 3) uint8.
+    """Compute marginals (K, H, W) float32 from energies (K, H, W) float32 and an image (H, W, 3) uint8.
 
     Raises:
         InputError: If pydensecrf is not installed.

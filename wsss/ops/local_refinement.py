@@ -1,4 +1,4 @@
-"""Refinement of maps by the colours of close pixels: weighted means of dilated neighbours, some times over.
+"""Refinement of maps by the colours of close pixels: weighted means of dilated neighbours, repeated.
 
 No lattice, no matrix: every step adds up 48 shifted copies, on the CPU or the GPU, for a whole batch at once.
 """
@@ -17,7 +17,7 @@ SMALLEST_DEVIATION = 1e-8
 
 
 def pamr(maps: Tensor, images: Tensor, settings: Pamr, boxes: Tensor | None = None) -> Tensor:
-    """Pixel-adaptive mask refinement (1-stage-wseg, Araslanov and Roth, CVPR 2020).
+    """Refine maps by pixel-adaptive mask refinement (1-stage-wseg, Araslanov and Roth, CVPR 2020).
 
     A neighbour's weight is the softmax, over all neighbours, of the mean over colours of -|difference| / (softness x
     deviation), with the standard deviation of the colour among centre and neighbours of every dilation.
@@ -26,8 +26,8 @@ def pamr(maps: Tensor, images: Tensor, settings: Pamr, boxes: Tensor | None = No
         maps: (N, M, H, W).
         images: (N, 3, H, W) float, in any unit.
         settings: Dilations, iterations, softness.
-        boxes: (N, 4), first row, row after the last, first column, column after the last of the photograph in each
-            crop: what surrounds it is not looked at, its border's values repeat there. None is all of it.
+        boxes: (N, 4), the photograph in each crop: first row, row after the last, first column, column after the last.
+            Pixels outside of it are not looked at: its border's values repeat there. None takes the whole crop.
 
     Returns:
         (N, M, H, W) float32; each value is a weighted mean of neighbours' values.
@@ -41,17 +41,17 @@ def pamr(maps: Tensor, images: Tensor, settings: Pamr, boxes: Tensor | None = No
 
 
 def par(maps: Tensor, images: Tensor, settings: Par, boxes: Tensor | None = None) -> Tensor:
-    """Pixel-adaptive refinement with positions (AFA, Ru et al., CVPR 2022).
+    """Refine maps by pixel-adaptive refinement with positions (AFA, Ru et al., CVPR 2022).
 
     A neighbour's weight is the softmax of the mean over colours of -(difference / (softness x deviation))^2, plus
-    `position_weight` times the same of its distance; the deviation is that among the neighbours.
+    `position_weight` times the same of its distance; the deviation is taken among the neighbours.
 
     Args:
         maps: (N, M, H, W).
         images: (N, 3, H, W) float, in any unit.
         settings: Dilations, iterations, softness, weight of the position.
-        boxes: (N, 4), first row, row after the last, first column, column after the last of the photograph in each
-            crop: what surrounds it is not looked at, its border's values repeat there. None is all of it.
+        boxes: (N, 4), the photograph in each crop: first row, row after the last, first column, column after the last.
+            Pixels outside of it are not looked at: its border's values repeat there. None takes the whole crop.
 
     Returns:
         (N, M, H, W) float32; weights add up to 1 + `position_weight` at every iteration, which changes no argmax.
@@ -75,7 +75,7 @@ def _neighbours(dilations: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _shifted(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
-    """(N, M, H, W) as seen from each neighbour; beyond the border the border's value repeats."""
+    """Yield maps (N, M, H, W) as seen from each neighbour; beyond the border the border's value repeats."""
     reach, (height, width) = max(dilations), maps.shape[-2:]
     padded = functional.pad(maps, (reach,) * 4, mode="replicate")
     for down, right in _neighbours(dilations):
@@ -83,13 +83,13 @@ def _shifted(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
 
 
 def _differences(images: Tensor, dilations: Sequence[int]) -> Tensor:
-    """(N, 3, neighbours, H, W) float32, each neighbour's colour less the pixel's own."""
+    """Subtract the pixel's own colour from each neighbour's: (N, 3, neighbours, H, W) float32."""
     colours = images.float()
     return torch.stack([shifted - colours for shifted in _shifted(colours, dilations)], 2)
 
 
 def _extended(maps: Tensor, boxes: Tensor | None) -> Tensor:
-    """Maps (N, M, H, W) whose pixels outside of their box have the value of the closest one inside."""
+    """Fill maps (N, M, H, W) outside of each image's box with the value of the closest pixel inside."""
     if boxes is None:
         return maps
     places = []

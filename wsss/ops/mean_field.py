@@ -23,8 +23,8 @@ BACKENDS = ("auto", "torch", "pydensecrf")
 class DenseCRF:
     """The CRF of one image: a Gaussian and a bilateral Potts term between all pairs of pixels.
 
-    Holds the two lattices, so that several unaries over one image (AA&LR has two) share their making. The Gaussian's
-    depends on the size alone and is kept between images.
+    Holds the two lattices, so that they are built once for several unaries over one image (AA&LR has two). The lattice
+    of the Gaussian depends on the size alone and is kept between images.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -54,7 +54,7 @@ class DenseCRF:
         self._reference = backend == "pydensecrf"
 
     def marginals(self, energies: Array) -> Array:
-        """Marginals after mean-field inference from unary energies.
+        """Compute marginals by mean-field inference from unary energies.
 
         Args:
             energies: (K, H, W), or (B, K, H, W) for B unaries over the same image; negative logarithms of
@@ -87,11 +87,12 @@ class DenseCRF:
         return result.to(given.device) if isinstance(energies, Tensor) else result.cpu().numpy()
 
     def marginal_bound(self, probability: float) -> float:
-        """What the marginal of a label can reach at most that is nowhere more probable than `probability`.
+        """Bound the marginal of a label that is nowhere more probable than `probability`.
 
         A message to a label is at most W times its largest marginal, where W is the largest sum of the weights that
         reach a pixel, and no label's message is negative. So the largest marginal q of the label obeys
-        q <= p exp(W q) at every iteration; this is the least such q, or 1 where there is none (p W > 1/e).
+        q <= p exp(W q) at every iteration. The bound is the least q where both are equal, or 1 where there is none
+        (p W > 1/e).
         """
         reach = self._reach()
         if probability * reach * math.e > 1:
@@ -123,7 +124,7 @@ class DenseCRF:
 
     @functools.cached_property
     def _slicing(self) -> Bags:
-        """Reads, for each pixel, the vertices of all kernels and the unary that follows them in one table."""
+        """The matrix that reads, for each pixel, the vertices of all kernels and the unary after them in one table."""
         pixels = self.size[0] * self.size[1]
         indices, weights, start = [], [], 0
         for kernel in self._kernels:
@@ -138,12 +139,12 @@ class DenseCRF:
 
     @torch.no_grad()
     def _mean_field(self, unaries: Tensor) -> Tensor:
-        """(B, K, H, W) marginals of energies (B, K, H, W)."""
+        """Compute marginals (B, K, H, W) of energies (B, K, H, W)."""
         with torch.autocast(unaries.device.type, enabled=False):
             batch, labels = unaries.shape[:2]
             vertices = sum(kernel.vertices for kernel in self._kernels)
-            # What slicing reads: vertices, then the unaries, pixels first, so that a pixel's labels are one row. The
-            # best label of a pixel is at 0, see `_normalize`.
+            # The table that slicing reads: vertices, then the unaries, pixels first, so that a pixel's labels are one
+            # row. The best label of a pixel is at 0, see `_normalize`.
             table = unaries.new_empty(vertices + self.size[0] * self.size[1], batch * labels)
             scores = table[vertices:].view(*self.size, batch, labels).permute(2, 3, 0, 1)
             torch.sub(unaries.amin(1, keepdim=True), unaries, out=scores)
@@ -153,7 +154,7 @@ class DenseCRF:
             return result.t().reshape(batch, labels, *self.size)
 
     def _iterate(self, table: Tensor, vertices: int, labels: int, normalize: Callable[[Tensor, int], Tensor]) -> Tensor:
-        """(N, B * K) marginals after all iterations; the first rows of the table are written over."""
+        """Run all iterations, which write over the table's first rows, and return marginals (N, B * K)."""
         marginals = normalize(table[vertices:].clone(), labels)
         for _ in range(self.params.iterations if self._kernels else 0):
             start = 0
@@ -165,17 +166,17 @@ class DenseCRF:
 
 
 def all_finite(values: Tensor) -> bool:
-    """Whether no value is NaN or infinite, from their extremes: a third of the time of asking each."""
+    """Return whether all values are finite, by their extremes: a third of the time of asking each."""
     return not values.numel() or all(map(math.isfinite, map(float, torch.aminmax(values.detach()))))
 
 
 def as_tensor(values: np.ndarray | Tensor) -> Tensor:
-    """The tensor itself, or a tensor over the array, copied only where torch could not hold it."""
+    """Return the tensor itself, or a tensor over the array, copied only where torch could not hold it."""
     return values if isinstance(values, Tensor) else torch.from_numpy(np.require(values, requirements=["C", "W"]))
 
 
 def _normalize(scores: Tensor, labels: int) -> Tensor:
-    """Softmax over each `labels` values of a row (N, B * K), in place: exponentials without their maximum taken off.
+    """Take the softmax over each `labels` values of a row (N, B * K), in place, without taking off the maximum.
 
     Several times as fast as `torch.softmax` over short rows. It needs no maximum, since the best label of the unary
     is at 0 and messages only add to it: no sum falls below 1. Sums of messages above 88 overflow, which is seen after
@@ -195,6 +196,6 @@ def _spatial_lattice(size: tuple[int, int], width: float, device: torch.device) 
 
 
 def _positions(size: tuple[int, int], width: float, device: torch.device) -> Tensor:
-    """(2, H * W) column and row of each pixel over the width of the kernel."""
+    """Return column and row of each pixel, (2, H * W), divided by the width of the kernel."""
     rows, columns = (torch.arange(extent, dtype=torch.float32, device=device) / width for extent in size)
     return torch.stack([columns.repeat(size[0]), rows.repeat_interleave(size[1])])

@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 def confusion_matrix(
     truth: np.ndarray | None, labels: np.ndarray, num_classes: int, ignore_index: int = IGNORE_INDEX
 ) -> np.ndarray:
-    """Counts pixels by true and given label.
+    """Count pixels by true and given label.
 
     Args:
         truth: (H, W) uint8 in {0..C, ignore_index}; None counts every pixel as one whose truth is ignored.
@@ -27,7 +27,7 @@ def confusion_matrix(
         num_classes: C, without background.
 
     Returns:
-        (C+2, C+2) int64, truth down, labels across; the last row and column hold what is ignored.
+        (C+2, C+2) int64, truth down, labels across; the last row and column hold ignored pixels.
 
     Raises:
         ValueError: If the shapes differ or a value is neither a class nor ignored.
@@ -63,7 +63,7 @@ def _size(array: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores per class, background first; (C+1,) float64, NaN where a class has no pixel to tell.
+    """Scores per class, background first; (C+1,) float64, NaN where a class has no pixel to judge by.
 
     Attributes:
         iou: TP / (TP + FP + FN).
@@ -77,7 +77,7 @@ class ClassScores:
 
 
 def class_scores(matrix: np.ndarray, *, ignored_is_miss: bool = True) -> ClassScores:
-    """Scores per class from a confusion matrix; pixels whose truth is ignored are left out.
+    """Compute scores per class from a confusion matrix; pixels whose truth is ignored are left out.
 
     Args:
         matrix: (C+2, C+2) from `confusion_matrix`.
@@ -94,7 +94,7 @@ def class_scores(matrix: np.ndarray, *, ignored_is_miss: bool = True) -> ClassSc
 
 
 def label_scores(matrix: np.ndarray) -> dict[str, float]:
-    """What is said about pseudo labels, which may leave pixels undecided (255).
+    """Score pseudo labels, which may leave pixels undecided (255).
 
     Args:
         matrix: (C+2, C+2) from `confusion_matrix`, summed over images.
@@ -124,7 +124,7 @@ def label_scores(matrix: np.ndarray) -> dict[str, float]:
 
 
 def prediction_scores(matrix: np.ndarray) -> dict[str, float]:
-    """What is said about predictions, which decide every pixel.
+    """Score predictions, which decide every pixel.
 
     Args:
         matrix: (C+2, C+2) from `confusion_matrix`, summed over all images of the split.
@@ -144,12 +144,12 @@ def prediction_scores(matrix: np.ndarray) -> dict[str, float]:
 
 
 def changed_share(labels: np.ndarray, before: np.ndarray) -> float:
-    """The share of pixels whose label differs between two maps of one image, from or to 255 included."""
+    """Return the share of pixels whose label differs between two maps of one image, from or to 255 included."""
     return float(np.mean(labels != before)) if labels.size else 0.0
 
 
 def saliency_histogram(truth: np.ndarray | None, saliency: np.ndarray, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
-    """Counts saliency levels inside and outside the foreground.
+    """Count saliency levels inside and outside the foreground.
 
     Args:
         truth: (H, W) uint8 mask, where any class is foreground; None counts every pixel as ignored.
@@ -178,7 +178,7 @@ def saliency_histogram(truth: np.ndarray | None, saliency: np.ndarray, ignore_in
 
 
 def saliency_scores(histogram: np.ndarray, threshold: float, *, beta_squared: float = 0.3) -> dict[str, float]:
-    """How well `saliency > threshold` finds the foreground, pooled over the pixels of all images.
+    """Measure how well `saliency > threshold` finds the foreground, pooled over the pixels of all images.
 
     Args:
         histogram: (3, 256) from `saliency_histogram`, summed over images.
@@ -203,18 +203,18 @@ def saliency_scores(histogram: np.ndarray, threshold: float, *, beta_squared: fl
 
 
 def saliency_error(histogram: np.ndarray) -> float:
-    """The mean absolute difference between saliency in [0, 1] and the foreground in {0, 1}; NaN without truth."""
+    """Average the absolute difference of saliency in [0, 1] and foreground in {0, 1}; NaN without truth."""
     levels = np.arange(256) / 255
     return float(ratio((histogram[0] * levels + histogram[1] * (1 - levels)).sum(), histogram[:2].sum()))
 
 
 def ratio(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
-    """Their quotient, NaN where the denominator is 0."""
+    """Divide the numerator by the denominator; NaN where the denominator is 0."""
     numerator, denominator = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     return np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator != 0)
 
 
 def mean(values: np.ndarray) -> float:
-    """The mean of what is not NaN; NaN when nothing is left."""
+    """Average the values that are not NaN; NaN when none is left."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

@@ -45,17 +45,17 @@ def online_pseudo_labels(
     settings: OnlineLabels | None = None,
     inside: Tensor | None = None,
 ) -> OnlinePseudoLabels:
-    """Masks of a batch of crops from their CAMs.
+    """Make the masks of a batch of crops from their CAMs.
 
-    Each CAM of a class that the image shows is divided by its maximum. Two backgrounds stand beside them, a large and a
-    small one: powers 4 and 32 of 1 - the best CAM, or two constants. Refined, a pixel is an object where that beats the
-    large background, background where the small one beats all objects, and 255 elsewhere. Of these pixels only the
-    reliable ones stay: by the CAMs, the best share of every class's own region; by the refined scores, those above a
-    limit.
+    Each CAM of a class that the image shows is divided by its maximum. Two backgrounds stand beside the CAMs, a large
+    and a small one: powers 4 and 32 of (1 - the best CAM), or two constants. After refinement, a pixel is an object
+    where one beats the large background, background where the small background beats all objects, and 255 elsewhere.
+    Of these pixels only the reliable ones stay: by the CAMs, the best share of every class's own region; by the refined
+    scores, those above a limit.
 
-    Three things differ from RRM's released code, where they are defects: what lies outside of the photograph is 255 and
-    not background; a class without a pixel of a high score is nowhere reliable (an error there); background is judged
-    whether or not the large background occurs.
+    Three defects of RRM's released code are mended: pixels outside of the photograph are 255 and not background; a
+    class without a pixel of a high score is nowhere reliable (an error there); background is judged whether or not the
+    large background occurs.
 
     Args:
         cams: (N, C, h, w), not negative, not normalised.
@@ -151,7 +151,7 @@ class _Crops:
         covered = torch.ones_like(images[:, 0], dtype=torch.bool) if inside is None else inside
         covered = _at_size(covered, size)
         extents = _extents(covered)
-        # the one look that the host takes, but for what the CRF looks at
+        # the only values that the host reads, apart from those of the CRF
         numbers = torch.cat([present.sum(1, keepdim=True), extents], 1).tolist()
         counts = [row[0] for row in numbers]
         chosen = order[:, : max(1, *counts)]
@@ -173,7 +173,7 @@ class _Crops:
         )
 
     def scores(self, settings: OnlineLabels) -> Tensor:
-        """(N, 2 + K, h, w): large background, small background, CAMs."""
+        """Stack the scores, (N, 2 + K, h, w): large background, small background, CAMs."""
         strongest = self.cams.amax(1, keepdim=True)
         if settings.background == "powers":
             backgrounds = [(1 - strongest) ** power for power in settings.background_powers]
@@ -190,14 +190,14 @@ def _working_size(resolution: str, cams: Tensor, images: Tensor) -> tuple[int, i
 
 
 def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, 3, *size) uint8."""
+    """Resize the images to (N, 3, *size) uint8."""
     if tuple(images.shape[2:]) == size:
         return images
     return functional.interpolate(images.float(), size, mode="bilinear", antialias=True).round().to(torch.uint8)
 
 
 def _extents(inside: Tensor) -> Tensor:
-    """(N, 4): first row, row after the last, first column, column after the last."""
+    """Find the extent of the photographs, (N, 4): first row, row after the last, the same of columns."""
     found = []
     for axis in (2, 1):
         line = inside.any(axis).to(torch.uint8)
@@ -206,14 +206,14 @@ def _extents(inside: Tensor) -> Tensor:
 
 
 def _at_size(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, *size) of maps (N, h, w), each value taken at the nearest pixel."""
+    """Resize maps (N, h, w) to (N, *size); each value is taken at the nearest pixel."""
     if tuple(maps.shape[1:]) == size:
         return maps
     return functional.interpolate(maps[:, None].float(), size, mode="nearest-exact")[:, 0].to(maps.dtype)
 
 
 def _refined(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> tuple[Tensor, Tensor]:
-    """Probabilities (N, 1 + K, h, w) of the classes beside the large and beside the small background."""
+    """Refine the scores to probabilities (N, 1 + K, h, w), once beside each of the two backgrounds, large first."""
     if settings.refinement == "crf":
         refined = _by_crf(scores, crops, settings)
         return refined[:, 0], refined[:, 1]
@@ -227,7 +227,10 @@ def _refined(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> tuple[Ten
 
 
 def _by_crf(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> Tensor:
-    """(N, 2, 1 + K, h, w): both versions of an image share its lattice; on the CPU, images run side by side."""
+    """Refine both versions of each image by the CRF, (N, 2, 1 + K, h, w).
+
+    The versions of an image share its lattice; on the CPU, images run side by side.
+    """
     params = _scaled(settings.crf, crops.factor)
 
     def refine(image: int) -> Tensor:
@@ -253,7 +256,7 @@ def _by_crf(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> Tensor:
 
 
 def _scaled(crf: OnlineCrf, factor: float) -> OnlineCrf:
-    """Widths in pixels of the working resolution."""
+    """Scale the CRF's widths to pixels of the working resolution."""
     if factor == 1:
         return crf
     widths = {name: max(crf.minimum_width, getattr(crf, name) * factor) for name in ("gaussian_sxy", "bilateral_sxy")}
@@ -261,7 +264,7 @@ def _scaled(crf: OnlineCrf, factor: float) -> OnlineCrf:
 
 
 def _reliable_by_cam(seen: Tensor, crops: _Crops, occurs: Tensor, settings: OnlineLabels) -> Tensor:
-    """(N, h, w): the best share of the region of each class that occurs, and background of a high score.
+    """Mark the best share of each occurring class's region, and background of a high score: (N, h, w).
 
     Args:
         seen: (N, 1 + K, h, w): the small background, CAMs.

@@ -51,7 +51,7 @@ _COLOR_BLIND_SAFE = (
 
 
 def voc_palette() -> np.ndarray:
-    """The palette of PASCAL VOC's masks: the bits of a value, spread over the three channels.
+    """Build the palette of PASCAL VOC's masks: the bits of a value, spread over the three channels.
 
     Returns:
         (256, 3) uint8; row 0 is black, row 255 the cream of VOC's borders.
@@ -65,7 +65,7 @@ def voc_palette() -> np.ndarray:
 
 
 def color_blind_palette() -> np.ndarray:
-    """A palette for normal and colour-blind eyes: 32 classes, VOC's colours after them.
+    """Build a palette for normal and colour-blind eyes: 32 classes, VOC's colours after them.
 
     Returns:
         (256, 3) uint8; row 0 is black, row 255 white.
@@ -80,7 +80,7 @@ PALETTES = {"voc": voc_palette, "color_blind": color_blind_palette}
 
 
 def stripes(height: int, width: int, *, period: int = 8) -> np.ndarray:
-    """Diagonal stripes for what is ignored.
+    """Draw diagonal stripes for ignored pixels.
 
     Returns:
         (height, width, 3) uint8.
@@ -91,7 +91,7 @@ def stripes(height: int, width: int, *, period: int = 8) -> np.ndarray:
 
 
 def indexed_picture(labels: np.ndarray) -> Image.Image:
-    """A picture whose values are the labels (H, W) uint8 and whose palette is VOC's, as VOC stores its masks."""
+    """Make a picture of labels (H, W) uint8 with VOC's palette, as VOC stores its masks."""
     picture = Image.fromarray(labels)
     picture.putpalette(voc_palette().tobytes())
     return picture

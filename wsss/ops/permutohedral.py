@@ -28,7 +28,7 @@ class Bags:
     weights: torch.Tensor
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
-        """(rows, C) from values (columns, C) float32, contiguous."""
+        """Sum values (columns, C) float32, contiguous, into rows (rows, C)."""
         return torch.embedding_bag(values, self.indices, self.offsets, False, 0, False, self.weights, True)[0]
 
 
@@ -52,18 +52,18 @@ class Lattice:
         return len(self.splat.offsets) - 1
 
     def gather(self, values: torch.Tensor) -> torch.Tensor:
-        """(M + 1, C) blurred vertex values of point values (N, C); what `slice_*` reads."""
+        """Spread point values (N, C) onto the vertices and blur them: (M + 1, C), for `slice_*` to read."""
         values = self.splat.sum(values)
         for blur in self.blurs:
             values = blur.sum(values)
         return values
 
     def filter(self, values: torch.Tensor) -> torch.Tensor:
-        """(N, C) the values (N, C) filtered with a Gaussian of unit width in the space of the features."""
+        """Filter values (N, C) with a Gaussian of unit width in the space of the features; return (N, C)."""
         return row_bags(self.slice_indices, self.slice_weights).sum(self.gather(values))
 
     def normalized(self) -> Lattice:
-        """The symmetrically normalised filter, D^-1/2 K D^-1/2 (Kraehenbuehl and Koltun, ICML 2013)."""
+        """Return the symmetrically normalised filter, D^-1/2 K D^-1/2 (Kraehenbuehl and Koltun, ICML 2013)."""
         ones = torch.ones(len(self.slice_indices), 1, device=self.slice_weights.device)
         norm = self.filter(ones).add_(1e-20).rsqrt_()
         weights = self.splat.weights * norm.view(-1).index_select(0, self.splat.indices)
@@ -71,19 +71,19 @@ class Lattice:
         return Lattice(splat, self.blurs, self.slice_indices, self.slice_weights * norm)
 
     def scaled(self, factor: float) -> Lattice:
-        """The filter times a factor."""
+        """Return the filter times a factor."""
         return Lattice(self.splat, self.blurs, self.slice_indices, self.slice_weights * factor)
 
 
 def row_bags(indices: torch.Tensor, weights: torch.Tensor) -> Bags:
-    """The sparse matrix with the same number of entries in each row, from two tensors (rows, entries)."""
+    """Make a sparse matrix with the same number of entries in each row, from two tensors (rows, entries)."""
     rows, entries = indices.shape
     offsets = torch.arange(0, rows * entries + 1, entries, dtype=indices.dtype, device=indices.device)
     return Bags(indices.reshape(-1), offsets, weights.reshape(-1))
 
 
 def build_lattice(features: torch.Tensor) -> Lattice:
-    """The lattice for a Gaussian of unit standard deviation.
+    """Build the lattice for a Gaussian of unit standard deviation.
 
     Args:
         features: (d, N) float32, d at most 7, positions already divided by the width of the kernel in each dimension.
@@ -116,7 +116,7 @@ def build_lattice(features: torch.Tensor) -> Lattice:
 
 
 def _elevate(features: torch.Tensor) -> torch.Tensor:
-    """(d+1, N) the features in the plane of the lattice, d + 1 to a cell (Adams et al., p. 5).
+    """Lift the features into the plane of the lattice, (d+1, N), d + 1 to a cell (Adams et al., p. 5).
 
     In the order and precision of pydensecrf: points on the border of two simplices then fall on the same side. The
     filter is not continuous there, since it blurs only over vertices that some point touches.
@@ -137,13 +137,13 @@ def _elevate(features: torch.Tensor) -> torch.Tensor:
 def _enclose(
     remainders: torch.Tensor, excess: torch.Tensor, key: torch.Tensor, places: torch.Tensor
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """The simplex of each point.
+    """Find the simplex of each point.
 
     Args:
         remainders: (d+1, N) position less the rounded cell, d + 1 to a cell.
         excess: (N,) sum of the rounded cells: 0 where the rounded point lies in the plane of the lattice.
         key: (N,) key of the rounded point.
-        places: (8,) what a step of one cell along a coordinate adds to a key, the last coordinate first.
+        places: (8,) addend to a key for a step of one cell along a coordinate, the last coordinate first.
 
     Returns:
         The remainders as d + 1 tensors in falling order, each with the number of its coordinate in the last 3 bits
@@ -169,12 +169,12 @@ def _numbered(values: torch.Tensor, number: int | torch.Tensor) -> torch.Tensor:
 
 
 def _coordinate(bits: torch.Tensor) -> torch.Tensor:
-    """7 less the number of the coordinate: the order of `places`."""
+    """Return 7 less the number of the coordinate: the order of `places`."""
     return bits & 7
 
 
 def _sorted(rows: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Sorted across rows, falling, by odd-even transposition: twenty times as fast as sorting each column."""
+    """Sort across rows, falling, by odd-even transposition: twenty times as fast as sorting each column."""
     rows = list(rows)
     for turn in range(len(rows)):
         for i in range(turn % 2, len(rows) - 1, 2):
@@ -183,7 +183,7 @@ def _sorted(rows: list[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def _assemble(ordered: list[torch.Tensor], key: torch.Tensor, places: torch.Tensor, block: int, points: int) -> Lattice:
-    """Numbers the vertices and sorts what is spread onto each, one remainder after the other.
+    """Number the vertices and sort the points by the vertex they are spread onto, one remainder after the other.
 
     Points after the first `points` only have their vertices counted: they spread nothing and read nothing.
     """
@@ -221,11 +221,11 @@ def _assemble(ordered: list[torch.Tensor], key: torch.Tensor, places: torch.Tens
 
 
 def _blurs(keys: torch.Tensor, places: torch.Tensor, block: int) -> tuple[Bags, ...]:
-    """For each axis, `value + (one neighbour + other neighbour) / 2` of each vertex; a missing neighbour counts 0."""
+    """Build each axis's blur, `value + (one neighbour + other neighbour) / 2`; a missing neighbour counts 0."""
     count, corners = len(keys), len(places)
     here = torch.arange(count, device=keys.device)
-    # one step along an axis lowers all coordinates by 1 and then that of the axis rises by d + 1: the remainder falls
-    # by one, or from 0 to d with all cells lowered by one
+    # one step along an axis lowers all coordinates by 1 and raises the axis's own by d + 1: the remainder falls by one,
+    # or from 0 to d with all cells lowered by one
     lowered = torch.where(keys < block, keys + (corners - 1) * block - int(places.sum()), keys - block)
     blurs = []
     for place in places.tolist():

@@ -17,7 +17,7 @@ ROWS = 256
 def multi_scale_probabilities(
     compute: Callable[[Tensor], Tensor], images: Tensor, scales: Sequence[float], flip: bool
 ) -> Tensor:
-    """The mean over scales (and mirror images) of the softmax of logits resized to the images.
+    """Average over scales (and mirror images) the softmax of logits resized to the images.
 
     Args:
         compute: From images (N, 3, H, W) to logits (N, K, h, w).
@@ -43,7 +43,7 @@ def multi_scale_probabilities(
 
 
 def labels_at_size(scores: Tensor, size: tuple[int, int]) -> Tensor:
-    """The strongest class at another size: argmax of bilinearly resized scores, a band of rows at a time.
+    """Find the strongest class at another size: argmax of bilinearly resized scores, a band of rows at a time.
 
     The full-size scores never exist, so that an image of 8000 x 8000 px with 21 classes needs no 5 GB.
 

@@ -19,7 +19,7 @@ def fuse_cams_with_saliency(
     saliency_threshold: float = 0.06,
     background_cam_threshold: float | None = None,
 ) -> np.ndarray:
-    """Segmentation labels by the heuristic fusion of AuxSegNet (Xu et al. 2021, released code `fusion_cam`).
+    """Make segmentation labels by AuxSegNet's heuristic fusion (Xu et al. 2021, released code `fusion_cam`).
 
     With k the strongest CAM of a present class and S the saliency, a pixel gets
 
@@ -57,7 +57,7 @@ def fuse_scores_with_saliency(
     saliency_threshold: float,
     background_cam_threshold: float | None,
 ) -> np.ndarray:
-    """`fuse_cams_with_saliency` after the strongest class is known: score (H, W) float and label (H, W) uint8."""
+    """Fuse as `fuse_cams_with_saliency` from the strongest class's score (H, W) float and label (H, W) uint8."""
     background_limit = cam_threshold if background_cam_threshold is None else background_cam_threshold
     salient = saliency > saliency_threshold
     result = np.full(saliency.shape, IGNORE_INDEX, np.uint8)
@@ -73,7 +73,7 @@ def labels_from_cams(
     cam_threshold: float,
     background_cam_threshold: float | None = None,
 ) -> np.ndarray:
-    """Segmentation labels from CAMs alone: the strongest class above the threshold, background below.
+    """Make segmentation labels from CAMs alone: the strongest class above the threshold, background below.
 
     Args:
         cams: (C, H, W) in [0, 1], of all classes.
@@ -94,7 +94,7 @@ def labels_from_cams(
 def labels_from_scores(
     score: np.ndarray, label: np.ndarray, cam_threshold: float, background_cam_threshold: float | None
 ) -> np.ndarray:
-    """`labels_from_cams` after the strongest class is known: score (H, W) float and label (H, W) uint8."""
+    """Label as `labels_from_cams` from the strongest class's score (H, W) float and label (H, W) uint8."""
     result = np.where(score > cam_threshold, label, 0).astype(np.uint8)
     if background_cam_threshold is not None:
         result[(score <= cam_threshold) & (score > background_cam_threshold)] = IGNORE_INDEX
@@ -102,7 +102,7 @@ def labels_from_scores(
 
 
 def mask_by_saliency(labels: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
-    """Labels with 255 wherever they and the saliency disagree about foreground (inferred).
+    """Set labels to 255 wherever they and the saliency disagree about foreground (inferred).
 
     Args:
         labels: (H, W) uint8.
@@ -122,7 +122,7 @@ def mask_by_saliency(labels: np.ndarray, saliency: np.ndarray, threshold: float)
 
 
 def strongest_class(cams: np.ndarray, image_labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The largest CAM among present classes (H, W), and the label value of its class (H, W) uint8.
+    """Return the largest CAM among present classes (H, W), and the label value of its class (H, W) uint8.
 
     An image without any class has score 0 everywhere.
     """
@@ -133,9 +133,9 @@ def strongest_class(cams: np.ndarray, image_labels: np.ndarray) -> tuple[np.ndar
 def strongest_plane(
     planes: Iterable[np.ndarray], values: Iterable[int], size: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The largest of maps (H, W) that come one by one, and the label value of the one it is in.
+    """Return the largest value of maps (H, W) that come one by one, and the label value of its map.
 
-    One map is in memory at a time, whatever the number of classes; the first wins among equals.
+    One map is in memory at a time, for any number of classes; the first wins among equals.
     """
     score, label = np.zeros(size, np.float32), np.zeros(size, np.uint8)
     for number, (plane, value) in enumerate(zip(planes, values, strict=True)):

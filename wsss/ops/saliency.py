@@ -1,4 +1,4 @@
-"""Saliency without training or weights: which superpixels are not connected to the border of the image."""
+"""Saliency without training or weights: of superpixels that are hardly connected to the border of the image."""
 
 from __future__ import annotations
 
@@ -50,11 +50,12 @@ class Superpixels:
 
 
 def superpixel_saliency(image: np.ndarray, *, segments: int = 200, compactness: float = 20.0) -> np.ndarray:
-    """Saliency by robust background detection (Zhu et al., "Saliency Optimization from Robust Background Detection").
+    """Find saliency by robust background detection (Zhu et al., CVPR 2014, Eq. 2 to 9).
 
     A segment is background where the region that it belongs to by colour lies along much of the image's border; it is
-    salient where its colour differs from the background around it; a least squares problem joins the two cues
-    (CVPR 2014, Eq. 2 to 9). Averaged over coarse and fine segments. Nothing is salient in a plain image.
+    salient where its colour differs from the background around it; a least squares problem joins the two cues.
+    Averaged over coarse and fine segments. Nothing is salient in a plain image. The paper's title is "Saliency
+    Optimization from Robust Background Detection".
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -80,7 +81,7 @@ def superpixel_saliency(image: np.ndarray, *, segments: int = 200, compactness: 
 
 
 def superpixels(image: np.ndarray, segments: int, compactness: float) -> Superpixels:
-    """Divides an image by SLIC (Achanta et al., TPAMI 2012) and describes the segments.
+    """Divide an image by SLIC (Achanta et al., TPAMI 2012) and describe the segments.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -88,7 +89,7 @@ def superpixels(image: np.ndarray, segments: int, compactness: float) -> Superpi
         compactness: Weight of position against colour, in units of Lab.
     """
     height, width = image.shape[:2]
-    # the image, not its Lab values: slic rescales what it is given to [0, 1] before it applies the compactness
+    # the image, not its Lab values: slic rescales its input to [0, 1] before it applies the compactness
     labels = slic(image, n_segments=segments, compactness=compactness, start_label=0, channel_axis=-1)
     flat = labels.ravel()
     count = int(flat.max()) + 1
@@ -103,13 +104,13 @@ def superpixels(image: np.ndarray, segments: int, compactness: float) -> Superpi
 
 
 def robust_background_saliency(graph: Superpixels) -> np.ndarray:
-    """Saliency (N,) in [0, 1] of the segments of an image (Zhu et al., CVPR 2014, Section 4)."""
+    """Compute the saliency (N,) in [0, 1] of the segments of an image (Zhu et al., CVPR 2014, Section 4)."""
     colour_distance = cdist(graph.colours, graph.colours)
     edges = graph.neighbours | np.logical_and.outer(graph.border, graph.border)
     np.fill_diagonal(edges, False)
     if not edges.any():
         return np.zeros(len(graph.border))
-    # differences as small as those of most similar neighbours are noise within a region
+    # differences as small as those between the most similar neighbours are noise within a region
     nearest = np.where(edges, colour_distance, np.inf).min(axis=1)
     step = np.maximum(colour_distance - nearest.mean(), 0)
     background = _background(step, edges, graph.border)
@@ -121,15 +122,15 @@ def robust_background_saliency(graph: Superpixels) -> np.ndarray:
 
 
 def _background(step: np.ndarray, edges: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """Probability (N,) of being background by boundary connectivity (Zhu et al., Eq. 2 to 5 and Eq. 7).
+    """Compute the probability (N,) of background by boundary connectivity (Zhu et al., Eq. 2 to 5 and Eq. 7).
 
-    A region's length along the border over the square root of its area, where a segment's region is every segment
-    to the degree that a path of similar colours leads there; border segments count as connected to each other.
+    This is the length of a region along the border over the square root of its area. A segment's region holds every
+    segment to the degree that a path of similar colours leads there; border segments count as connected to each other.
     """
     rows, columns = np.nonzero(edges)
     # edges of length 0 would be no edges in a sparse matrix
     lengths = csr_matrix((step[rows, columns] + 1e-6, (rows, columns)), shape=edges.shape)
-    # what lies farther (inf) would add less than 1/1000
+    # segments that lie farther (inf) would add less than 1/1000
     distance = dijkstra(lengths, directed=False, limit=4 * GEODESIC_SIGMA)
     region = np.exp(-(distance**2) / (2 * GEODESIC_SIGMA**2))
     connectivity = region[:, border].sum(axis=1) / np.sqrt(region.sum(axis=1))
@@ -137,19 +138,19 @@ def _background(step: np.ndarray, edges: np.ndarray, border: np.ndarray) -> np.n
 
 
 def _smooth(step: np.ndarray, edges: np.ndarray, background: np.ndarray, foreground: np.ndarray) -> np.ndarray:
-    """Saliency (N,) that follows both cues and is even among similar neighbours (Zhu et al., Eq. 9).
+    """Find saliency (N,) that follows both cues and is even among similar neighbours (Zhu et al., Eq. 9).
 
     Minimises  sum_i b_i s_i^2 + f_i (s_i - 1)^2  +  sum_ij w_ij (s_i - s_j)^2.
     """
     weights = np.where(edges, np.exp(-(step**2) / (2 * SMOOTHNESS_SIGMA**2)) + LEAST_SMOOTHNESS, 0)
     laplacian = np.diag(weights.sum(axis=1)) - weights
-    # the last term keeps the system solvable where no segment is either
+    # the last term keeps the system solvable where no segment is background or foreground
     system = laplacian + np.diag(BACKGROUND_WEIGHT * background + foreground + 1e-6)
     return np.linalg.solve(system, foreground)
 
 
 def _touching(labels: np.ndarray, count: int) -> np.ndarray:
-    """(N, N) whether two segments share a side of a pixel."""
+    """Find the segments that share a side of a pixel, (N, N) bool."""
     touching = np.zeros((count, count), bool)
     for first, second in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
         touching[first, second] = touching[second, first] = True

@@ -13,7 +13,7 @@ from wsss.ops.mean_field import DenseCRF
 def refine_saliency(
     saliency: np.ndarray, image: np.ndarray, crf: SaliencyCrf, device: torch.device | str = "cpu"
 ) -> np.ndarray:
-    """The probability of foreground after mean-field inference, from the energies of DSS.
+    """Compute the probability of foreground by mean-field inference, from the energies of DSS.
 
     Args:
         saliency: (H, W) in [0, 1].

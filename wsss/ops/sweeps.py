@@ -18,10 +18,10 @@ CAM_THRESHOLDS = np.arange(100, dtype=np.float32) / np.float32(100)
 SALIENCY_THRESHOLDS = np.array([0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], np.float32)
 
 WRONG, RIGHT, BACKGROUND, UNKNOWN = range(4)
-"""What the truth says of a pixel's strongest class: another class, this class, background, nothing (255)."""
+"""The truth where a pixel has its strongest class: another class, this class, background, unknown (255)."""
 
 _STRIP = 1 << 20
-"""Pixels looked at at once, so that a photograph of 8000 px needs no gigabytes."""
+"""Pixels handled at once, so that a photograph of 8000 px needs no gigabytes."""
 
 
 def seed_counts(
@@ -32,7 +32,7 @@ def seed_counts(
     size: tuple[int, int],
     ignore_index: int = IGNORE_INDEX,
 ) -> dict[int, np.ndarray]:
-    """Counts the pixels of one image by strongest class, its correctness, saliency and strength.
+    """Count the pixels of one image by strongest class, its correctness, saliency and strength.
 
     Args:
         cams: (P, h, w) in [0, 1], of present classes; brought to `size` bilinearly.
@@ -79,7 +79,7 @@ def _state(strongest: np.ndarray, truth: np.ndarray | None, ignore_index: int) -
 
 
 def _interpolate(array: np.ndarray, size: int, *, axis: int, part: slice | None = None) -> np.ndarray:
-    """Bilinear interpolation along one axis to `size` samples (half-pixel centres, edges repeated), or part of them."""
+    """Interpolate along one axis to `size` samples, or part of them: linear, half-pixel centres, edges repeated."""
     source = array.shape[axis]
     wanted = np.arange(size)[part] if part is not None else np.arange(size)
     position = np.clip((wanted + 0.5) * (source / size) - 0.5, 0, source - 1)
@@ -93,7 +93,7 @@ class SeedSweep:
     """The scores of any thresholds of the grid, from the counts of all images.
 
     Args:
-        tables: Per class, (4, S+1, K+1): sums of what `seed_counts` returns.
+        tables: Per class, (4, S+1, K+1): sums of the tables of `seed_counts`.
         truth_counts: (C+1,) pixels of each true class, background first.
     """
 
@@ -107,7 +107,7 @@ class SeedSweep:
         self._below = counts.sum(axis=0).cumsum(axis=1).cumsum(axis=2)
 
     def scores(self, salient: int | None, strong: int, weak: int) -> tuple[dict[str, float], np.ndarray]:
-        """Scores of the labels at one point of the grid.
+        """Score the labels at one point of the grid.
 
         Args:
             salient: Index into SALIENCY_THRESHOLDS; None looks at CAMs alone.
@@ -127,7 +127,7 @@ class SeedSweep:
         return self._from_counts(foreground, background)
 
     def _from_counts(self, foreground: np.ndarray, background: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        """From the pixels labelled as each class (C+1, 4), and those labelled background (4,), by correctness."""
+        """Score from pixels labelled as each class (C+1, 4) and as background (4,), by correctness."""
         judged = [WRONG, RIGHT, BACKGROUND]
         hits = foreground[:, RIGHT].astype(np.float64)
         labelled = foreground[:, judged].sum(axis=1).astype(np.float64)

@@ -1,3 +1,3 @@
-"""Training: Lightning's trainer, what is optimised, and checkpoints that go on after a kill."""
+"""Training: Lightning's trainer, the losses of every network, checkpoints, and going on after a kill."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is optimised of AA&LR: a phase of classification, then everything on masks of the network's own CAMs."""
+"""The losses of AA&LR in training: first classification alone, then all of them on masks of the network's own CAMs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ class AALRModule(TrainingModule[AALR]):
         return (self.step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
 
     def rate_factor(self) -> float:
-        """Each phase decays by itself; the base rates, with the factors of their groups, are those of the second."""
+        """Return the factor on the base rates at this step; each phase decays by itself.
+
+        The base rates, with the factors of their groups, are those of the second phase.
+        """
         settings = self.settings.optimizer
         if self.step < self.warmup_steps:
             first = settings.warmup_learning_rate / settings.learning_rate
@@ -69,14 +72,14 @@ class AALRModule(TrainingModule[AALR]):
         return rate_factor(settings, self.step - self.warmup_steps, self.steps - self.warmup_steps)
 
     def configure_optimizers(self) -> Any:
-        """Four groups of rates: weights and biases, pretrained and new."""
+        """Build the optimiser with four groups of rates: weights and biases, pretrained and new."""
         settings = self.settings.optimizer
         return build_optimizer(settings, self.parameter_groups(), bias_multiplier=settings.bias_multiplier)
 
     # -- one step
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Of `images` (N, 3, H, W) uint8, `targets` (N, C) in {0, 1} and `inside` (N, H, W) bool.
+        """Compute the losses of `images` (N, 3, H, W) uint8, `targets` (N, C) in {0, 1}, `inside` (N, H, W) bool.
 
         `labels` (N, H, W), where given, are true masks; they are counted and teach nothing. The parts are not weighted.
         """
@@ -94,7 +97,7 @@ class AALRModule(TrainingModule[AALR]):
         return self._joint(made, *learned)
 
     def _outputs(self, *, cams: bool) -> tuple[str, ...]:
-        """What the joint phase needs, and no more."""
+        """Name the outputs that the joint phase needs, and no more."""
         settings, wanted = self.settings, ["segmentation_logits"]
         if settings.loss_weights.classification > 0:
             wanted.append("class_logits")
@@ -119,7 +122,7 @@ class AALRModule(TrainingModule[AALR]):
             return self._maker.make(cams, batch)
 
     def _masks_of_last_step(self, batch: Batch) -> tuple[Batch, OnlinePseudoLabels] | None:
-        """The batch of the last step with its masks; those of this one are begun."""
+        """Return the batch of the last step with its masks, and begin those of this step."""
         device = batch["images"].device
         with self.stopwatch(CAM_SECONDS, device):
             cams = self._cams(batch, None)
@@ -182,18 +185,18 @@ class AALRModule(TrainingModule[AALR]):
             sigma_xy=settings.sigma_xy * settings.scale,
         )
 
-    # -- what a stopped training goes on with, and what is told of it
+    # -- numbers for the log, and the state of a stopped training
 
     def epoch_row(self) -> dict[str, Any]:
-        """Numbers about the masks since the last call; empty in the first phase."""
+        """Return numbers about the masks since the last call; empty in the first phase."""
         return self._label_losses.statistics.row()
 
     def take_timings(self) -> dict[str, float]:
-        """Seconds by name since the last call."""
+        """Return the seconds by name since the last call."""
         return self.stopwatch.take()
 
     def describe_timings(self, timings: Mapping[str, float]) -> str:
-        """What a joint step waited for."""
+        """Describe the time of a joint step and its waits."""
         steps = timings.get("joint_steps", 0)
         if not steps:
             return ""
@@ -204,10 +207,10 @@ class AALRModule(TrainingModule[AALR]):
         )
 
     def extra_state(self) -> dict[str, Any]:
-        """Centroids, counts, and a batch whose masks are on the way."""
+        """Return centroids, counts, and a batch whose masks are on the way."""
         return {"masks": self._maker.state(), **self._label_losses.state()}
 
     def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Takes over what `extra_state` gave."""
+        """Take over the result of `extra_state`."""
         self._maker.load(state["masks"], device)
         self._label_losses.load(state, device)

@@ -1,4 +1,4 @@
-"""What is optimised of a round of AuxSegNet: the losses of its tasks, and those of AA&LR where they are asked for."""
+"""The losses of a round of AuxSegNet in training: those of its tasks, and those of AA&LR where they are asked for."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         self._label_losses, self._embedding = label_losses, EMBEDDINGS[embedding]
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), all uint8, and `targets` (N, C) in {0, 1}.
+        """Compute the losses of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), `targets` (N, C).
 
-        Saliency only where the network has that branch; targets only where it classifies, or labels are reassigned.
-        The parts are not weighted.
+        Images and maps are uint8, targets 0 or 1. Saliency is needed only where the network has that branch, targets
+        only where it classifies or labels are reassigned. The parts are not weighted.
         """
         own = [LOSSES[name] for name in self.weights]
         outputs = [*own, *(name for name in self._further_outputs() if name not in own)]
@@ -75,7 +75,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         return self.step / max(self.steps, 1)
 
     def _further_outputs(self) -> list[str]:
-        """What the losses of AA&LR need of the network."""
+        """Name the outputs of the network that the losses of AA&LR need."""
         losses, outputs = self._label_losses, list[str]()
         if losses is not None and losses.attracts:
             outputs.append(self.network.segmentation_output)
@@ -84,7 +84,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         return outputs
 
     def _further(self, found: Any, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, float], Tensor]:
-        """The losses of AA&LR with their weights, and the labels (N, H, W) that the segmentations are to learn."""
+        """Compute the losses of AA&LR; also return their weights, and the labels (N, H, W) to learn."""
         losses, labels = self._label_losses, batch["labels"]
         parts, weights = dict[str, Tensor](), dict[str, float]()
         if losses is None:
@@ -105,14 +105,14 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         return self.network.parameter_groups(released=self.released_rate_groups)
 
     def epoch_row(self) -> dict[str, Any]:
-        """The share of labels that were reassigned, in all and by class, since the last call."""
+        """Return the share of reassigned labels since the last call, in all and by class."""
         return {} if self._label_losses is None else self._label_losses.statistics.row()
 
     def extra_state(self) -> dict[str, Any]:
-        """Centroids and counts of label reassignment."""
+        """Return centroids and counts of label reassignment."""
         return {} if self._label_losses is None else self._label_losses.state()
 
     def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Takes over what `extra_state` gave."""
+        """Take over the result of `extra_state`."""
         if self._label_losses is not None:
             self._label_losses.load(state, device)

@@ -1,4 +1,4 @@
-"""Checkpoints of trained networks: one file that says what it is and can be rebuilt from, without code in it."""
+"""Checkpoints of trained networks: one file without code that describes its network and rebuilds it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint says of itself beside its weights.
+    """The description of a network in its checkpoint, beside the weights.
 
     Attributes:
         stage: The stage that wrote it.
@@ -32,7 +32,7 @@ class Checkpoint:
         model_settings: Settings that the network was built from.
         class_names: Background first.
         attributes: Where it came from (`wsss.stages.artifact.provenance`).
-        metrics: What training measured, without timings.
+        metrics: The measurements of the training, without timings.
     """
 
     stage: str
@@ -76,7 +76,7 @@ def save_model(
     attributes: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> None:
-    """Writes a checkpoint, whole or not at all; equal content gives equal bytes."""
+    """Write a checkpoint, whole or not at all; equal content gives equal bytes."""
     payload = {
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
@@ -99,7 +99,7 @@ def load_model(
     *,
     class_names: Sequence[str] | None = None,
 ) -> tuple[NetworkType, Checkpoint]:
-    """Load the network of a checkpoint, in evaluation mode on the CPU, and what the file says of it.
+    """Load the network of a checkpoint, in evaluation mode on the CPU, and the file's description of it.
 
     Args:
         path: The file.
@@ -121,7 +121,7 @@ def load_weights(
     *,
     class_names: Sequence[str] | None = None,
 ) -> tuple[Weights, Checkpoint]:
-    """Load the weights of a checkpoint and what the file says of them, whatever network they are of.
+    """Load the weights of a checkpoint, of any network, and the file's description of them.
 
     Args:
         path: The file.
@@ -154,7 +154,7 @@ def restore_model(path: str | Path, network: type[NetworkType], weights: Weights
         path: Where it comes from, for messages.
         network: The class that is expected.
         weights: Of the file.
-        info: What the file says of them.
+        info: The file's description of them.
 
     Raises:
         InputError: In one line, if the network is of another class, or the weights are not those of this network.
@@ -179,7 +179,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: no such checkpoint; {rebuild_hint(path)}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, expected a checkpoint (model.ckpt)") from None
-    except Exception as error:  # torch.load raises whatever its unpickler meets
+    except Exception as error:  # torch.load raises any error of its unpickler
         raise InputError(
             f"{path}: damaged, or no checkpoint that can be read safely ({type(error).__name__}); {rebuild_hint(path)}"
         ) from None

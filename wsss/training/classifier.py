@@ -1,4 +1,4 @@
-"""What is optimised of a classifier, and how it is measured."""
+"""The loss of a classifier in training, and its validation."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from wsss.files import write_bytes
 
 
 def write_torch(path: Path, payload: Mapping[str, Any]) -> None:
-    """Write as `torch.save` does; equal content gives equal bytes whatever the file is called."""
+    """Write as `torch.save` does; equal content gives equal bytes under any name of the file."""
     buffer = io.BytesIO()
     torch.save(dict(payload), buffer)
     write_bytes(path, buffer.getbuffer())

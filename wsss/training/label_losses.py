@@ -1,4 +1,4 @@
-"""The two losses of AA&LR on label maps, whoever made these: what AA&LR itself and AuxSegNet's rounds share."""
+"""The two losses of AA&LR on label maps of any origin: AA&LR itself and AuxSegNet's rounds share them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from wsss.training.processes import summed
 
 @dataclass(frozen=True)
 class Reassigned:
-    """What label reassignment gave in one step.
+    """The outcome of label reassignment in one step.
 
     Attributes:
         result: Of the loss function; its loss is not weighted.
-        weight: What the loss is multiplied with at this step.
-        for_cross_entropy: (N, H, W), what the cross entropy is to learn.
-        for_affinity: (N, H, W), what the affinity loss is to learn.
+        weight: Factor on the loss at this step.
+        for_cross_entropy: (N, H, W), the labels for the cross entropy to learn.
+        for_affinity: (N, H, W), the labels for the affinity loss to learn.
     """
 
     result: LabelReassignResult
@@ -35,7 +35,7 @@ class Reassigned:
 
 
 class LabelLosses:
-    """Adaptive affinity and label reassignment of one training, with what they keep from step to step.
+    """Adaptive affinity and label reassignment of one training, with their state from step to step.
 
     Args:
         affinity: Settings of the adaptive affinity loss.
@@ -45,7 +45,7 @@ class LabelLosses:
     Attributes:
         attracts: Whether there is an adaptive affinity loss.
         reassigns: Whether there is a label reassign loss.
-        statistics: Counts what was reassigned; a training may count more there.
+        statistics: Counts reassigned labels; a training may count more there.
     """
 
     def __init__(self, affinity: AdaptiveAffinity, reassign: LabelReassign, class_names: Sequence[str]) -> None:
@@ -55,7 +55,7 @@ class LabelLosses:
         self._memory: Tensor | None = None
 
     def reassigned(self, embeddings: Tensor, labels: Tensor, image_labels: Tensor, progress: float) -> Reassigned:
-        """The label reassign loss, and the labels that the other losses see.
+        """Compute the label reassign loss, and the labels that the other losses see.
 
         Args:
             embeddings: (N, D, h, w).
@@ -88,12 +88,12 @@ class LabelLosses:
         return Reassigned(result, settings.weight * ramp, for_cross_entropy, for_affinity)
 
     def affinity(self, logits: Tensor, labels: Tensor, confidences: Mapping[str, Tensor] | None = None) -> Tensor:
-        """The adaptive affinity loss, a scalar, not weighted.
+        """Compute the adaptive affinity loss, a scalar, not weighted.
 
         Args:
             logits: (N, C + 1, h, w), before the softmax.
             labels: (N, H, W), background first, or 255.
-            confidences: (N, H, W) by the name of the source, for those beside `seg` and `none`.
+            confidences: (N, H, W) by the name of the source, for sources beside `seg` and `none`.
         """
         settings = self._affinity
         assert settings.offset is not None, "settings.at_stride makes a number of it"
@@ -122,7 +122,7 @@ class LabelLosses:
         )
 
     def affinity_weight(self, progress: float) -> float:
-        """What the adaptive affinity loss is multiplied with.
+        """Return the factor on the adaptive affinity loss.
 
         Args:
             progress: As in `reassigned`.
@@ -131,12 +131,12 @@ class LabelLosses:
         return self._affinity.weight * decay
 
     def state(self) -> dict[str, Any]:
-        """Centroids and counts, for a stopped training to go on with."""
+        """Return centroids and counts, for a stopped training to go on with."""
         memory = {} if self._memory is None else {"memory": self._memory.cpu()}
         return {"statistics": self.statistics.state(), **memory}
 
     def load(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Takes over what `state` gave; other keys are left alone."""
+        """Take over the result of `state`; leave other keys alone."""
         self.statistics.load(state["statistics"], device)
         if "memory" in state:
             self._memory = state["memory"].to(device)

@@ -29,18 +29,18 @@ class MaskMaker:
         self._waiting: tuple[Batch, Future[tuple[OnlinePseudoLabels, Any]]] | None = None
 
     def make(self, cams: Tensor, batch: Batch) -> OnlinePseudoLabels:
-        """Masks of a batch with `images` uint8, `targets` and `inside`, from its CAMs (N, C, h, w)."""
+        """Make the masks of a batch with `images` uint8, `targets` and `inside`, from its CAMs (N, C, h, w)."""
         return online_pseudo_labels(cams, batch["targets"], batch["images"], self._settings, batch["inside"])
 
     def begin(self, cams: Tensor, batch: Batch) -> None:
-        """Starts to make them, beside whatever follows; on a GPU in a stream of its own."""
+        """Start to make a batch's masks beside the following work; on a GPU in a stream of its own."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="online masks")
         ready = torch.cuda.current_stream(cams.device).record_event() if cams.is_cuda else None
         self._waiting = (batch, self._pool.submit(self._make_beside, cams, batch, ready))
 
     def take(self) -> tuple[Batch, OnlinePseudoLabels] | None:
-        """The batch whose masks were begun, with them, when they are there; None where none were."""
+        """Wait for the masks that were begun, and return their batch and them; None where none were."""
         if self._waiting is None:
             return None
         (batch, future), self._waiting = self._waiting, None
@@ -54,7 +54,7 @@ class MaskMaker:
         return batch, masks
 
     def state(self) -> dict[str, Any]:
-        """Batch and masks that are on the way, to go on with after a stop; empty where there are none."""
+        """Return batch and masks that are on the way, to go on with after a stop; empty where there are none."""
         found = self.take()
         if found is None:
             return {}
@@ -68,7 +68,7 @@ class MaskMaker:
         }
 
     def load(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Takes over what `state` gave."""
+        """Take over the result of `state`."""
         if not state:
             return
         finished: Future[tuple[OnlinePseudoLabels, Any]] = Future()
@@ -77,7 +77,7 @@ class MaskMaker:
         self._waiting = ({name: tensor.to(device) for name, tensor in state["batch"].items()}, finished)
 
     def __getstate__(self) -> dict[str, Any]:
-        # sent to a process that trains along: threads stay where they are
+        # pickled for a process that trains along: threads cannot go with it
         return {**self.__dict__, "_pool": None, "_stream": None, "_waiting": None}
 
     def _make_beside(self, cams: Tensor, batch: Batch, ready: Any) -> tuple[OnlinePseudoLabels, Any]:

@@ -1,4 +1,4 @@
-"""What an epoch's online masks were like: labels that were reassigned, and how good the masks are."""
+"""Statistics of an epoch's online masks: the labels that were reassigned, and how good the masks are."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class MaskStatistics:
         self._counts: dict[str, Tensor] = {}
 
     def add_reassigned(self, result: LabelReassignResult) -> None:
-        """Pixels by class that had a label, and that lost it."""
+        """Count by class the pixels that had a label, and those that lost it."""
         self._add("labelled", result.labelled)
         self._add("changed", result.changed)
 
     def add_coverage(self, labels: Tensor, inside: Tensor, ignore_index: int = IGNORE_INDEX) -> None:
-        """Pixels of photographs, and those of them that the masks (N, H, W) label."""
+        """Count the pixels of photographs, and those of them that the masks (N, H, W) label."""
         self._add("inside", inside.sum()[None])
         self._add("covered", (labels != ignore_index).sum()[None])
 
     def add_truth(self, name: str, truth: Tensor, labels: Tensor) -> None:
-        """A confusion of true and online masks, both (N, H, W) uint8 with 255 for what is ignored."""
+        """Count pixels by true and online mask, both (N, H, W) uint8 with 255 for ignored pixels."""
         side = len(self._names) + 1
         rows, columns = (tensor.long().clamp(max=side - 1).flatten() for tensor in (truth, labels))
         table = torch.zeros(side * side, dtype=torch.long, device=truth.device)
         self._add(f"confusion_{name}", table.scatter_add_(0, rows * side + columns, torch.ones_like(rows)))
 
     def row(self) -> dict[str, Any]:
-        """The numbers since the last row, plain; empty where nothing was counted. Counting starts anew.
+        """Return the numbers since the last row, plain, and count anew; empty where nothing was counted.
 
         Every process of the training must call it.
         """
@@ -76,11 +76,11 @@ class MaskStatistics:
         return row
 
     def state(self) -> dict[str, Tensor]:
-        """The counts, to go on with after a stop."""
+        """Return the counts, to go on with after a stop."""
         return {name: tensor.cpu() for name, tensor in self._counts.items()}
 
     def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Takes over what `state` gave; in one process, for all read the same file."""
+        """Take over the result of `state`, in the first process alone: all read the same file."""
         self._counts = {name: tensor.to(device) * is_first() for name, tensor in state.items()}
 
     def _add(self, name: str, counts: Tensor) -> None:

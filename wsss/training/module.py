@@ -1,4 +1,4 @@
-"""What is optimised: a network, its losses, and its optimiser, for Lightning's trainer."""
+"""A network, its losses and its optimiser, as Lightning's trainer takes them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from wsss.training.schedule import build_optimizer, rate_factor
 
 
 def to_input(images: Tensor) -> Tensor:
-    """Float images in [0, 1], channels last, from uint8 (N, 3, H, W); on the device that the batch is on."""
+    """Turn uint8 images (N, 3, H, W) into floats in [0, 1], channels last, on the device of the batch."""
     return images.to(dtype=torch.float32, memory_format=torch.channels_last).div_(255)
 
 
 class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
-    """A network and its optimiser; a subclass says what the losses are.
+    """A network and its optimiser; a subclass defines the losses.
 
     Args:
         network: To be trained.
@@ -48,33 +48,33 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
 
     @abstractmethod
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The `loss` to minimise, and parts of it by name that are worth a curve."""
+        """Compute the `loss` to minimise, and its parts, by name, that are worth a curve."""
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """One step of Lightning's loop."""
+        """Do one step of Lightning's loop."""
         if self._resumed:
             state, self._resumed = self._resumed, {}
             self.take_over(state, next(self.network.parameters()).device)
         return self.losses(batch)
 
     def begin_step(self, step: int, steps: int) -> None:
-        """Says which step comes next."""
+        """Set the step that comes next."""
         self.step, self.steps = step, steps
 
     def rate_factor(self) -> float:
-        """Factor on the base rate of every group at this step."""
+        """Return the factor on the base rate of every group at this step."""
         return rate_factor(self.optimizer_settings, self.step, self.steps)
 
     def epoch_row(self) -> dict[str, Any]:
-        """Numbers beside the losses, since the last call; asked for at the end of every epoch."""
+        """Return numbers beside the losses since the last call; called at the end of every epoch."""
         return {}
 
     def take_timings(self) -> dict[str, float]:
-        """Seconds that parts of the steps took since the last call, by name."""
+        """Return the seconds that parts of the steps took since the last call, by name."""
         return {}
 
     def describe_timings(self, timings: Mapping[str, float]) -> str:
-        """One line for the log about the times of a whole training; nothing where there is nothing to say.
+        """Sum up the times of a whole training in a line for the log; empty if there is nothing to say.
 
         Args:
             timings: The sums of `take_timings`, and steps and seconds of each phase.
@@ -82,20 +82,20 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
         return ""
 
     def extra_state(self) -> dict[str, Any]:
-        """What a stopped training needs beside weights and optimiser to go on: tensors and plain types."""
+        """Return the tensors and plain types that a stopped training needs beside weights and optimiser."""
         return {}
 
     def load_extra_state(self, state: Mapping[str, Any]) -> None:
-        """Keeps what `extra_state` gave until the first step, when it is known on which device it belongs."""
+        """Keep the result of `extra_state` until the first step, when its device is known."""
         self._resumed = dict(state)
 
     def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Goes on with what `extra_state` gave, on this device."""
+        """Go on with the result of `extra_state`, on this device."""
 
     def configure_optimizers(self) -> Any:
-        """The optimiser; its rates are set step by step in `wsss.training.session`."""
+        """Build the optimiser; `wsss.training.session` sets its rates step by step."""
         return build_optimizer(self.optimizer_settings, self.parameter_groups())
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Trainable parameters, `pretrained` and `new`."""
+        """Return the trainable parameters, `pretrained` and `new`."""
         return self.network.parameter_groups()

@@ -1,4 +1,4 @@
-"""What a training leaves: checkpoint, metrics, curves."""
+"""The outputs of a training: checkpoint, metrics, curves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_outputs(
     class_names: Sequence[str],
     attributes: Mapping[str, Any],
 ) -> None:
-    """Writes `curves.csv`, `epochs.csv`, `metrics.json`, and the checkpoint last: it says that all is there."""
+    """Write `curves.csv`, `epochs.csv`, `metrics.json`, and last the checkpoint: it says that all is there."""
     write_csv(output.parent / "curves.csv", result.rows)
     epochs = output.parent / "epochs.csv"
     if result.epochs:

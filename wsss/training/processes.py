@@ -1,4 +1,4 @@
-"""What the processes of one training, one per device, tell each other beside their gradients."""
+"""Exchange between the processes of one training, one per device, beside their gradients."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from wsss.data.loaders import process_share
 
 
 def several_processes() -> bool:
-    """Whether this training has more than one process."""
+    """Return whether this training has more than one process."""
     return process_share()[1] > 1
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes files, or the only one."""
+    """Return whether this process writes the files: it is the first, or the only one."""
     return process_share()[0] == 0
 
 
 def summed(values: Tensor) -> Tensor:
-    """The sum over all processes; the values themselves where there is one. Every process must call it."""
+    """Sum over all processes; return the values themselves where there is one. Every process must call it."""
     if not several_processes():
         return values
     total = values.detach().clone(memory_format=torch.contiguous_format)

@@ -1,4 +1,4 @@
-"""Keeping Lightning's notes from the person; its errors are exceptions and pass."""
+"""Silence for Lightning's notes; its errors are exceptions and come through."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOGGERS = (
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Inside the block, Lightning logs errors only and its warnings are dropped."""
+    """Let Lightning log errors only, and drop its warnings, within the block."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [log.level for log in loggers]
     try:
@@ -32,7 +32,7 @@ def quiet_lightning() -> Iterator[None]:
 
 
 def set_up_worker_logs() -> None:
-    """For a fresh process that trains along: the same silence, and our own lines to stderr."""
+    """Silence Lightning in a fresh process that trains along, and send our own lines to stderr."""
     _silence()
     if not logging.getLogger().hasHandlers():
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")

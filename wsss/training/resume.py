@@ -1,8 +1,8 @@
-"""What lets a training go on after a kill: its record, its state file, and how it is asked to stop.
+"""Going on after a kill: the record of a training, its state file, and requests to stop.
 
-Weights after a resumed training equal those of an uninterrupted one bit for bit (on a processor), because everything
-that a step uses is either in the state file (weights, statistics, optimiser, scaler) or a function of seed and step
-(the batch, its augmentation, the learning rate, and the random numbers of the step, which are seeded anew for each).
+On a CPU, the weights after a resumed training equal those of an uninterrupted one bit for bit. Everything that a
+step uses is either in the state file (weights, statistics, optimiser, scaler) or a function of seed and step (the
+batch, its augmentation, the learning rate, and the random numbers of the step, which are seeded anew for each).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STEP = 3  # tells these random numbers from those of order and augmentation
 
 @dataclass
 class Record:
-    """How far a training is and what it measured on the way.
+    """The progress of a training and its measurements on the way.
 
     Attributes:
         step: Steps done.
@@ -39,7 +39,7 @@ class Record:
         sums: Sum of every loss since the last line.
         summed: How many steps each of these sums holds: not every phase has every loss.
         validated: Step of the last validation, -1 when there was none.
-        validation: What it measured.
+        validation: The numbers that it gave.
         epochs: Numbers of every epoch, where the training has any beside its losses.
         timings: Seconds that parts of the training took, and how many steps these had, by name.
     """
@@ -56,25 +56,25 @@ class Record:
 
 
 def save_state(folder: Path, record: Record, state: dict[str, Any]) -> None:
-    """Writes record, weights and optimiser as one file, whole or not at all."""
+    """Write record, weights and optimiser as one file, whole or not at all."""
     write_torch(folder / STATE_FILE, {"record": asdict(record), **state})
 
 
 def load_state(folder: Path) -> tuple[Record, dict[str, Any]]:
-    """The last saved state, or a fresh record and nothing."""
+    """Read the last saved state; return a fresh record and an empty state where there is none to read."""
     path = folder / STATE_FILE
     if not path.is_file():
         return Record(), {}
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return Record(**state.pop("record")), state
-    except Exception as error:  # whatever is wrong with it, training from the start is right
+    except Exception as error:  # after any error, training from the start is right
         logger.warning("%s cannot be read (%s): training starts from the beginning", path, type(error).__name__)
         return Record(), {}
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
-    """Seeds the global random numbers (dropout) of one step, so that nothing drawn before it matters."""
+    """Seed the global random numbers (dropout) of one step, so that nothing drawn before it matters."""
     value = int(np.random.SeedSequence([_STEP, seed, step, rank]).generate_state(1, np.uint64)[0])
     random.seed(value)
     torch.manual_seed(value % 2**63)
@@ -102,7 +102,7 @@ class StopRequest:
         self._before = {}
 
     def install(self) -> None:
-        """Sets the handlers, once more where a library has put its own over them."""
+        """Set the handlers, or set them again where a library has put its own over them."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):

@@ -14,7 +14,7 @@ from wsss.config import Optimizer
 def build_optimizer(
     settings: Optimizer, groups: Mapping[str, Iterable[nn.Parameter]], *, bias_multiplier: float = 1.0
 ) -> torch.optim.Optimizer:
-    """An optimiser whose groups keep their own base rate under `base_rate`.
+    """Build an optimiser whose groups keep their own base rate under `base_rate`.
 
     Args:
         settings: Kind, rates and decay.
@@ -39,12 +39,12 @@ def build_optimizer(
 
 
 def rate_factor(settings: Optimizer, step: int, steps: int) -> float:
-    """Factor on every base rate at a step counted from 0: (1 - step/steps)^power, after a linear warm-up."""
+    """Return the factor on base rates at a step counted from 0: (1 - step/steps)^power, after a linear warm-up."""
     warmup = min(1.0, (step + 1) / settings.warmup_steps) if settings.warmup_steps else 1.0
     return warmup * (1 - step / steps) ** settings.power
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Gives every group its base rate times the factor."""
+    """Give every group its base rate times the factor."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_rate"] * factor

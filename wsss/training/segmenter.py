@@ -1,4 +1,4 @@
-"""What is optimised of a standard segmentation network."""
+"""The loss of a standard segmentation network in training."""
 
 from __future__ import annotations
 

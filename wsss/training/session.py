@@ -1,4 +1,4 @@
-"""What happens around every training step: rates, random numbers, curves, progress, saved states, stopping."""
+"""The work around every training step: rates, random numbers, curves, progress, saved states, stopping."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Session(Callback):
     """Runs one training from the record's step on; Lightning calls its hooks.
 
     Args:
-        description: What is trained, for progress.
+        description: Name of the training, for progress.
         settings: Of the training.
         images: How many there are to train on.
         seed: Seed of the random numbers of every step.
@@ -85,10 +85,10 @@ class Session(Callback):
         set_up_worker_logs()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes over the saved state; Lightning would do it only at the borders of epochs."""
+        """Take over the saved state; Lightning would do it only at the borders of epochs."""
         self.stop.install()
         if self._state:
-            # a copy: processes that train together share the memory of what they were started with
+            # a copy: processes that train together share the memory of their arguments
             optimizer = copy.deepcopy(self._state["optimizer"])
             trainer.strategy.load_optimizer_state_dict({"optimizer_states": [optimizer]})
             if self._state.get("precision"):
@@ -99,7 +99,7 @@ class Session(Callback):
         self._saved = self._last = time.monotonic()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Rates and random numbers are functions of the step."""
+        """Set rates and random numbers, which are functions of the step."""
         step, module = self.record.step, _module(trainer)
         module.begin_step(step, self.steps)
         set_rates(trainer.optimizers[0], module.rate_factor())
@@ -108,7 +108,7 @@ class Session(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Counts the step; then whatever is due: a line of the curves, a state, a validation, the end."""
+        """Count the step; then do everything that is due: a line of the curves, a state, a validation, the end."""
         record = self.record
         record.step += 1
         self._add(outputs)
@@ -133,15 +133,15 @@ class Session(Callback):
         self._last = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Says how long it took."""
+        """Say how long it took."""
         self._end_progress(None)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Takes the progress bar off the terminal."""
+        """Take the progress bar off the terminal."""
         self._end_progress(type(exception))
 
     def validate(self, network: Network, device: torch.device, precision: Any) -> None:
-        """Measures now, unless that was done at this very step."""
+        """Measure now, unless that was done at this very step."""
         if self._validation is None or self.record.validated == self.record.step:
             return
         self.record.validation = self._validation(network, device, precision, self.raise_if_stopped)
@@ -153,7 +153,7 @@ class Session(Callback):
             self.record.rows[-1][metric] = value
 
     def raise_if_stopped(self, signal_name: str = "") -> None:
-        """Ends the stage when it was asked to; its state is on the disk by then."""
+        """End the stage when it was asked to stop; its state is on the disk by then."""
         if signal_name or self.stop.requested:
             raise Interrupted(
                 f"{self._description}: stopped by {signal_name or self.stop.requested} after step {self.record.step} "
@@ -171,7 +171,7 @@ class Session(Callback):
             self._progress = None
 
     def _asked_to_stop(self, trainer: Trainer) -> str:
-        """The same answer in every process, else one would wait for the others for ever."""
+        """Return the same answer in every process, else one would wait for the others for ever."""
         if trainer.world_size == 1:
             return self.stop.requested
         asked = trainer.strategy.reduce(
@@ -201,7 +201,7 @@ class Session(Callback):
                 timings[name] = timings.get(name, 0) + value
 
     def _flush_sums(self, trainer: Trainer) -> None:
-        """Moves the sums that are still on the device into the record."""
+        """Move the sums that are still on the device into the record."""
         for name, seconds in _module(trainer).take_timings().items():
             self.record.timings[name] = self.record.timings.get(name, 0.0) + seconds
         for name, value in self._sums.items():

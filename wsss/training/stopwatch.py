@@ -1,4 +1,4 @@
-"""How long parts of training steps take, on the device that does them."""
+"""The time that parts of training steps take, on the device that does them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, name: str, device: torch.device) -> Iterator[None]:
-        """Adds the time of the block; on a GPU that from the first to the last of its work there."""
+        """Add the time of the block; on a GPU, the time from the first to the last of its work there."""
         if device.type == "cuda":
             begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             begin.record()
@@ -31,7 +31,7 @@ class Stopwatch:
         self._add(name, time.perf_counter() - start)
 
     def take(self) -> dict[str, float]:
-        """What has been added since the last call."""
+        """Return the seconds added since the last call."""
         for name, begin, end in self._events:
             end.synchronize()
             self._add(name, begin.elapsed_time(end) / 1000)

@@ -27,13 +27,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a finished training measured.
+    """The numbers of a finished training.
 
     Attributes:
         rows: The curves.
         epochs: Numbers of every epoch beside the losses; empty where the training has none.
-        metrics: What depends on the training alone: equal trainings, equal numbers.
-        machine: What depends on the machine: times, memory, device.
+        metrics: Those that depend on the training alone: equal trainings, equal numbers.
+        machine: Those that depend on the machine: times, memory, device.
     """
 
     rows: list[dict[str, Any]]
@@ -52,7 +52,7 @@ def run_training(
     context: RunContext,
     folder: Path,
 ) -> TrainingResult:
-    """Trains the module's network in place, going on from the state in the folder where there is one.
+    """Train the module's network in place, going on from the state in the folder where there is one.
 
     Args:
         module: Network and losses.
@@ -99,7 +99,7 @@ def run_training(
 
 
 def _prepare(description: str, settings: Training, context: RunContext, images: int) -> tuple[str, list[int]]:
-    """Memory and threads for a training, and the devices for it, once it is known that it can run on them."""
+    """Set up memory and threads, check that the training can run, and return its devices."""
     keep_freed_memory()
     if context.threads > 0:
         torch.set_num_threads(context.threads)
@@ -123,7 +123,7 @@ def _fit(
     *,
     pin_memory: bool,
 ) -> None:
-    """Runs the steps that are left; errors of loader and training processes are turned back into ours."""
+    """Run the steps that are left; turn errors of loader and training processes back into ours."""
     batch_size = session.settings.batch_size
     sampler = StepSampler(len(data), batch_size, session.steps, seed=context.seed, start=session.record.step)
     loader = make_loader(data, sampler, workers=context.workers, pin_memory=pin_memory)
@@ -144,12 +144,12 @@ def _fit(
             raise Interrupted(last.removeprefix("wsss.errors.Interrupted: ")) from None
         raise
     if trainer.num_devices > 1:
-        # the processes that trained are gone; what they recorded is in their last state
+        # the processes that trained are gone; their record is in their last state
         session.record = load_state(session.folder)[0]
 
 
 def choose_device(context: RunContext) -> tuple[str, list[int]]:
-    """Lightning's accelerator and the indices of its devices.
+    """Choose Lightning's accelerator and the indices of its devices.
 
     Raises:
         InputError: If a GPU is asked for that is not there.
@@ -176,7 +176,7 @@ def make_trainer(
     *,
     unused_parameters: bool = False,
 ) -> Trainer:
-    """Lightning's trainer without any output of its own but in `folder`; the session does the rest."""
+    """Make Lightning's trainer, without any output of its own but in `folder`; the session does the rest."""
     parallel = "ddp_spawn_find_unused_parameters_true" if unused_parameters else "ddp_spawn"
     logs: list[Any] = []
     if importlib.util.find_spec("tensorboard"):
@@ -191,7 +191,7 @@ def make_trainer(
         max_epochs=1,
         max_steps=session.steps - session.record.step,
         benchmark=accelerator == "gpu",
-        # what a batch is normalised by does not depend on how many devices share it
+        # the statistics that normalise a batch must not depend on how many devices share it
         sync_batchnorm=len(devices) > 1,
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],

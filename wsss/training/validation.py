@@ -25,13 +25,13 @@ from wsss.training.module import to_input
 
 
 def batch_limits(settings: Training, context: RunContext) -> dict[str, int]:
-    """How much a validation may compute at once: as many images as inference, as many pixels as a training step."""
+    """Limit a validation: at once, as many images as inference and as many pixels as a training step."""
     pixels = settings.batch_size * settings.augmentation.crop_size**2
     return {"workers": context.workers, "batch_size": context.batch_size, "pixels": pixels}
 
 
 class Validation(ABC):
-    """Measures a network on a split; a subclass says what.
+    """Measures a network on a split; a subclass says by which numbers.
 
     Images are whole, at scale 1, not padded; batches hold images of one size.
 
@@ -69,7 +69,7 @@ class Validation(ABC):
         precision: Callable[[], AbstractContextManager[Any]],
         check: Callable[[], None],
     ) -> dict[str, Any]:
-        """The numbers, plain and JSON-able.
+        """Measure the network, and return plain, JSON-able numbers.
 
         Args:
             network: On the device; left in the mode that it was in.
@@ -102,11 +102,11 @@ class Validation(ABC):
 
     @abstractmethod
     def _ask(self, network: Network, images: Tensor) -> Tensor:
-        """What is measured, of images (N, 3, H, W) in [0, 1]."""
+        """Compute the output to measure, of images (N, 3, H, W) in [0, 1]."""
 
     @abstractmethod
     def _measure(self, outputs: Iterator[tuple[Tensor, dict[str, Tensor]]]) -> dict[str, Any]:
-        """The numbers, of what `_ask` gave of each batch."""
+        """Compute the numbers from the outputs of `_ask`, batch by batch."""
 
     def _describe(self) -> dict[str, Any]:
         return {"split": self._split, "images": len(self._data), "protocol": "whole images, scale 1, no flip, no CRF"}

@@ -1,8 +1,8 @@
 """The embedded data set: procedural pictures that pose the real difficulty of weak supervision.
 
 Each object has a small part whose pattern names the class and a large plain body in a material of its own. A classifier
-fires on the part; the body, drawn in a random material shared by all classes and by the clutter, is reached only by
-what belongs together: colour, texture, shading, borders.
+fires on the part. The body's material is random, from a pool that all classes and the clutter share. So only the
+signs of one object lead to the body: colour, texture, shading, borders.
 """
 
 from __future__ import annotations

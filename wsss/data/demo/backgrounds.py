@@ -118,7 +118,7 @@ def _sky(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def _hills(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Sky over one to three ridges that fade with distance, the nearest one wooded."""
+    """Draw sky over one to three ridges that fade with distance, the nearest one wooded."""
     picture = _sky(rng, shape)
     haze = picture[-1].mean(0)
     near = np.asarray(hsv(rng.uniform(0.2, 0.45), rng.uniform(0.2, 0.45), rng.uniform(0.2, 0.4)), np.float32)
@@ -158,7 +158,7 @@ def _hedge(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def _sea(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Sky over a band of sea, with surf where it meets the ground."""
+    """Draw sky over a band of sea, with surf where it meets the ground."""
     picture = _sky(rng, shape)
     line = int(shape[0] * rng.uniform(0.4, 0.65))
     blue: Colour = hsv(rng.uniform(0.48, 0.6), rng.uniform(0.4, 0.65), rng.uniform(0.45, 0.65))
@@ -188,7 +188,7 @@ _LEVEL = ("beach", "pavement", "planks", "water")  # grounds with a straight far
 
 
 def draw_setting(rng: np.random.Generator, shape: Shape, light: Light) -> Setting:
-    """Draws a background of (H, W) pixels, lit by the light of the picture."""
+    """Draw a background of (H, W) pixels in the light of the picture."""
     kinds = sorted(GROUNDS)
     kind = kinds[rng.integers(len(kinds))]
     height, width = shape
@@ -212,7 +212,7 @@ def draw_setting(rng: np.random.Generator, shape: Shape, light: Light) -> Settin
 
 
 def _slant(flat: np.ndarray, shape: Shape, tilt: float) -> np.ndarray:
-    """Views a flat texture at a slant: the farther up, the smaller and the softer.
+    """Show a flat texture at a slant: the farther up, the smaller and the softer.
 
     Args:
         flat: (H, W / tilt, 3) texture as seen from above.

@@ -20,7 +20,7 @@ def _fill(colour: Colour) -> tuple[int, int, int, int]:
 
 
 def _spots(rng: np.random.Generator, shape: Shape, horizon: int, count: int) -> np.ndarray:
-    """Places on the ground from far to near: (count, 3) of x, y and scale, at the size of the drawing."""
+    """Choose places on the ground, from far to near: (count, 3) of x, y and scale, at the size of the drawing."""
     height, width = shape
     near = np.sort(rng.random(count))
     y = horizon + 3 + near * (height - horizon)
@@ -81,7 +81,7 @@ def _pebbles(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, 
 
 
 def _lilies(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, horizon: int) -> None:
-    """Floating leaves with a notch, in loose groups."""
+    """Draw floating leaves with a notch, in loose groups."""
     base = hsv(rng.uniform(0.2, 0.36), rng.uniform(0.35, 0.6), rng.uniform(0.35, 0.6))
     for x, y, scale in _spots(rng, shape, horizon, int(rng.integers(2, 6))):
         for _ in range(int(rng.integers(1, 5))):
@@ -93,7 +93,7 @@ def _lilies(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, h
 
 
 def _flowers(rng: np.random.Generator, draw: ImageDraw.ImageDraw, shape: Shape, horizon: int) -> None:
-    """Blossoms in the vivid colours of the parts, so that a vivid colour is no proof of an object."""
+    """Draw blossoms in the vivid colours of the parts, so that a vivid colour is no proof of an object."""
     petal = hsv(rng.random(), rng.uniform(0.3, 0.9), rng.uniform(0.75, 1.0))
     heart = hsv(rng.uniform(0.08, 0.16), 0.85, 0.9)
     for x, y, scale in _spots(rng, shape, horizon, int(rng.integers(8, 26))):
@@ -119,7 +119,7 @@ SCATTERS: dict[str, tuple[Scatter, ...]] = {
 
 
 def scatter(rng: np.random.Generator, picture: np.ndarray, kind: str, horizon: int, rounds: int) -> None:
-    """Strews clutter that suits the ground over a picture, in place.
+    """Strew clutter that suits the ground over a picture, in place.
 
     Args:
         rng: Source of randomness.
@@ -136,7 +136,7 @@ def scatter(rng: np.random.Generator, picture: np.ndarray, kind: str, horizon: i
 
 
 def fringe(rng: np.random.Generator, picture: np.ndarray, kind: str) -> np.ndarray:
-    """Draws a few blades in front of everything, along the lower border, in place.
+    """Draw a few blades in front of everything, along the lower border, in place.
 
     Args:
         rng: Source of randomness.
@@ -167,13 +167,13 @@ def fringe(rng: np.random.Generator, picture: np.ndarray, kind: str) -> np.ndarr
 
 
 def _layer(shape: Shape) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """A clear drawing over a picture of (H, W) pixels."""
+    """Make a clear drawing over a picture of (H, W) pixels."""
     layer = Image.new("RGBA", (shape[1] * _FACTOR, shape[0] * _FACTOR), _CLEAR)
     return layer, ImageDraw.Draw(layer)
 
 
 def _blend(picture: np.ndarray, layer: Image.Image) -> np.ndarray:
-    """Lays a reduced drawing over the picture in place; returns its (H, W) coverage.
+    """Lay a reduced drawing over the picture in place, and return its (H, W) coverage.
 
     Clear pixels are black, so the mean over a block of pixels is the colour already multiplied by the coverage.
     """

@@ -35,9 +35,9 @@ def generate_demo(
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Writes the demo data set below `root`; does nothing where the same set is already complete.
+    """Write the demo data set below `root`; do nothing where the same set is already complete.
 
-    Written are `JPEGImages/ID.jpg`, `SegmentationClass/ID.png` (indexed, exact masks, no ignored pixels),
+    The files are `JPEGImages/ID.jpg`, `SegmentationClass/ID.png` (indexed, exact masks, no ignored pixels),
     `ImageSets/Segmentation/{train,val}.txt`, `classes.txt` (background first), `image_labels.txt` (an id and the names
     of its classes per line) and the stamp `demo.json`. The set is built in a folder beside `root` and renamed, so that
     nothing half-written ever stands under its name. Pictures depend on `seed`, split and number alone, so neither
@@ -78,7 +78,7 @@ def generate_demo(
 
 
 def _check_numbers(train_images: int, val_images: int, image_size: int, seed: int, workers: int) -> None:
-    """Raises InputError for a number that makes no set."""
+    """Raise InputError for a number that makes no set."""
     for name, value, least in (
         ("train_images", train_images, 1),
         ("val_images", val_images, 0),
@@ -91,7 +91,7 @@ def _check_numbers(train_images: int, val_images: int, image_size: int, seed: in
 
 
 def _is_complete(root: Path, stamp: dict[str, object]) -> bool:
-    """Whether `root` holds exactly the set of this stamp.
+    """Return whether `root` holds exactly the set of this stamp.
 
     Raises:
         InputError: If it holds anything else.
@@ -114,7 +114,7 @@ def _is_complete(root: Path, stamp: dict[str, object]) -> bool:
 
 
 def _tasks(stamp: dict[str, object]) -> list[tuple[str, str, int]]:
-    """(id, split, number) of every image."""
+    """List (id, split, number) of every image."""
     counts = {split: int(str(stamp[f"{split}_images"])) for split in SPLITS}
     return [(f"{split}_{number:04d}", split, number) for split in SPLITS for number in range(counts[split])]
 
@@ -125,7 +125,7 @@ def _write_set(
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Writes all files of the set below `work`."""
+    """Write all files of the set below `work`."""
     for folder in ("JPEGImages", "SegmentationClass", _LISTS):
         (work / folder).mkdir(parents=True)
     tasks = _tasks(stamp)
@@ -147,7 +147,7 @@ def _map(
     tasks: list[tuple[str, str, int]],
     workers: int,
 ) -> Iterator[list[str]]:
-    """Results in the order of the tasks, from this process or from a pool."""
+    """Yield the results in the order of the tasks, from this process or from a pool."""
     if workers < 2:
         yield from map(function, tasks)
         return
@@ -157,7 +157,7 @@ def _map(
 
 
 def _write_image(work: Path, seed: int, image_size: int, task: tuple[str, str, int]) -> list[str]:
-    """Draws and writes one image and its mask; returns the names of the classes in the mask."""
+    """Draw and write one image and its mask, and return the names of the classes in the mask."""
     identifier, split, number = task
     scene = draw_scene(seed, split, number, image_size)
     Image.fromarray(scene.image).save(work / "JPEGImages" / f"{identifier}.jpg", quality=95, subsampling=0)
@@ -168,7 +168,7 @@ def _write_image(work: Path, seed: int, image_size: int, task: tuple[str, str, i
 
 
 def _voc_palette() -> bytes:
-    """The 256 colours of PASCAL VOC: the bits of the index dealt to red, green and blue in turn."""
+    """Build the 256 colours of PASCAL VOC: the bits of the index go to red, green and blue in turn."""
     index = np.arange(256)
     colours = np.zeros((256, 3), np.uint8)
     for bit in range(8):
@@ -178,12 +178,12 @@ def _voc_palette() -> bytes:
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
-    """Writes text lines, each ended by a newline on every system."""
+    """Write lines of text; each ends in one newline character on every system."""
     path.write_bytes("".join(f"{line}\n" for line in lines).encode())
 
 
 def _move_into_place(work: Path, root: Path, stamp: dict[str, object]) -> None:
-    """Renames the finished folder; if another process was first with the same set, keeps that one."""
+    """Rename the finished folder, or keep the same set where another process was first."""
     if root.is_dir() and not any(root.iterdir()):
         root.rmdir()
     try:
@@ -194,7 +194,7 @@ def _move_into_place(work: Path, root: Path, stamp: dict[str, object]) -> None:
 
 
 def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
+    """Return the process's file mode mask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

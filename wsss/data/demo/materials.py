@@ -37,12 +37,12 @@ class Recipe:
     seed: int
 
     def render(self, shape: Shape) -> Texture:
-        """Renders a piece of (H, W) pixels; the same recipe and shape give the same piece."""
+        """Render a piece of (H, W) pixels; the same recipe and shape give the same piece."""
         return MATERIALS[self.kind](np.random.default_rng(self.seed), shape, self.colour)
 
 
 def draw_recipe(rng: np.random.Generator, avoid: np.ndarray | None = None, distance: float = 0.2) -> Recipe:
-    """Draws an instance of a random material.
+    """Draw an instance of a random material.
 
     Args:
         rng: Source of randomness.
@@ -60,7 +60,7 @@ def draw_recipe(rng: np.random.Generator, avoid: np.ndarray | None = None, dista
 
 
 def _draw_colour(rng: np.random.Generator, kind: str) -> Colour:
-    """Draws a colour that suits the material: (hue, saturation, value) ranges, or any hue where it could be dyed."""
+    """Draw a colour from the material's ranges of hue, saturation and value; dyed materials have any hue."""
     if kind in ("wool", "knitted", "leather", "woven", "painted"):
         return hsv(rng.random(), rng.uniform(0.12, 0.6), rng.uniform(0.3, 0.9))
     low, high, saturation, value = {
@@ -185,7 +185,7 @@ def _painted(rng: np.random.Generator, shape: Shape, colour: Colour) -> Texture:
 
 
 def cobbles(rng: np.random.Generator, shape: Shape, colour: Colour, spacing: float = 14.0) -> Texture:
-    """Rounded stones with dark joints: a ground, not in the pool of bodies."""
+    """Render rounded stones with dark joints: a ground, not in the pool of bodies."""
     index, border = cells(rng, shape, spacing, jitter=0.55)
     tones = rng.normal(0, 0.13, index.max() + 1).astype(np.float32)[index]
     joint = np.exp(-((border / 1.1) ** 2))

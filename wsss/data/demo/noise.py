@@ -23,7 +23,7 @@ def spectral_noise(
     angle: float = 0.0,
     finest: float = 1.0,
 ) -> np.ndarray:
-    """Noise with a power-law spectrum, zero mean and unit standard deviation.
+    """Make noise with a power-law spectrum, zero mean and unit standard deviation.
 
     Args:
         rng: Source of randomness.
@@ -51,7 +51,7 @@ def spectral_noise(
 
 
 def rotated_grid(shape: Shape, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel coordinates about the centre, turned by `angle` radians: two (H, W) arrays (along, across)."""
+    """Return pixel coordinates about the centre, turned by `angle` radians: two (H, W) arrays (along, across)."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     y, x = y - 0.5 * shape[0], x - 0.5 * shape[1]
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -59,7 +59,7 @@ def rotated_grid(shape: Shape, angle: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cells(rng: np.random.Generator, shape: Shape, spacing: float, jitter: float = 0.7) -> tuple[np.ndarray, np.ndarray]:
-    """Voronoi cells around the points of a jittered grid.
+    """Divide a field into Voronoi cells around the points of a jittered grid.
 
     Args:
         rng: Source of randomness.
@@ -82,7 +82,7 @@ def cells(rng: np.random.Generator, shape: Shape, spacing: float, jitter: float 
 
 
 def ramp(values: np.ndarray, colours: list[Colour]) -> np.ndarray:
-    """Maps a field to colours: 0 (and below) is the first colour, 1 (and above) the last.
+    """Map a field to colours: 0 (and below) is the first colour, 1 (and above) the last.
 
     Args:
         values: (H, W) field.
@@ -99,7 +99,7 @@ def ramp(values: np.ndarray, colours: list[Colour]) -> np.ndarray:
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """RGB of a colour given by hue (0..1, wraps), saturation and value."""
+    """Return the RGB of a colour given by hue (0..1, wraps), saturation and value."""
     sector = (hue % 1.0) * 6.0
     channels = []
     for offset in (5, 3, 1):
@@ -109,13 +109,13 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """The colour made darker (factor < 1) or lighter (factor > 1), kept within 0..1."""
+    """Make a colour darker (factor < 1) or lighter (factor > 1), kept within 0..1."""
     red, green, blue = (min(1.0, max(0.0, channel * factor)) for channel in colour)
     return red, green, blue
 
 
 def jitter_colour(rng: np.random.Generator, colour: Colour, amount: float) -> Colour:
-    """The colour with every channel, and all of them together, moved by up to about `amount`."""
+    """Move every channel of a colour, and all of them together, by up to about `amount`."""
     common = rng.normal(0, amount)
     red, green, blue = (float(np.clip(c + common + rng.normal(0, 0.4 * amount), 0, 1)) for c in colour)
     return red, green, blue

@@ -1,4 +1,4 @@
-"""What a figure is made of: closed outlines in a unit frame, x to the front, y downwards, about 2 long."""
+"""The closed outlines that make up a figure, in a unit frame: x to the front, y downwards, about 2 long."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Figure:
 def ellipse(
     x: float, y: float, rx: float, ry: float, power: float = 1.0, start: float = 0.0, stop: float = 2.0
 ) -> Outline:
-    """Outline of an ellipse, or of the sector between the angles start * pi and stop * pi.
+    """Return the outline of an ellipse, or of the sector between the angles start * pi and stop * pi.
 
     Args:
         x: Centre.
@@ -54,7 +54,7 @@ def ellipse(
 
 
 def smooth(*points: tuple[float, float]) -> Outline:
-    """Closed Catmull-Rom curve through the points."""
+    """Lay a closed Catmull-Rom curve through the points."""
     p1 = np.asarray(points, float)
     p0, p2, p3 = np.roll(p1, 1, 0), np.roll(p1, -1, 0), np.roll(p1, -2, 0)
     t = np.linspace(0, 1, 8, endpoint=False)[None, :, None]
@@ -64,7 +64,7 @@ def smooth(*points: tuple[float, float]) -> Outline:
 
 
 def stroke(points: list[tuple[float, float]], first: float, last: float) -> Outline:
-    """Outline of a thick line through the points whose width runs from `first` to `last`."""
+    """Return the outline of a thick line through the points; its width runs from `first` to `last`."""
     line = np.asarray(points, float)
     normal = np.gradient(line, axis=0) @ np.array([[0.0, 1.0], [-1.0, 0.0]])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)

@@ -18,23 +18,23 @@ _BLACK: Colour = (0.07, 0.06, 0.07)
 
 
 def _step(values: np.ndarray, sharpness: float = 4.0) -> np.ndarray:
-    """A soft step at zero, so that edges inside a pattern do not alias."""
+    """Step softly at zero, so that edges inside a pattern do not alias."""
     return 0.5 + 0.5 * np.tanh(sharpness * values)
 
 
 def _mix(weight: np.ndarray, first: np.ndarray | Colour, second: np.ndarray | Colour) -> np.ndarray:
-    """(H, W, 3): `second` where weight is 1, `first` where it is 0."""
+    """Mix colours, (H, W, 3): `second` where weight is 1, `first` where it is 0."""
     weight = weight[..., None]
     return np.asarray(first, np.float32) * (1 - weight) + np.asarray(second, np.float32) * weight
 
 
 def _disc(u: np.ndarray, v: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
-    """Soft mask of a disc."""
+    """Return the soft mask of a disc."""
     return _step(radius - np.hypot(u - x, v - y), 9.0)
 
 
 def _eye(colours: np.ndarray, u: np.ndarray, v: np.ndarray, x: float, y: float, radius: float) -> np.ndarray:
-    """Draws a white eye with a dark pupil on the colours."""
+    """Draw a white eye with a dark pupil on the colours."""
     colours = _mix(_disc(u, v, x, y, radius), colours, _WHITE)
     return _mix(_disc(u, v, x + 0.2 * radius, y, 0.55 * radius), colours, _BLACK)
 

@@ -58,14 +58,14 @@ class Pose:
     bend: float = 0.0
 
     def apply(self, outline: Outline) -> Outline:
-        """Moves (K, 2) points of the unit frame to pixels about the origin."""
+        """Move (K, 2) points of the unit frame to pixels about the origin."""
         bent = np.array(outline, float)
         bent[:, 1] += self.bend * (bent[:, 0] ** 2 - 0.3)
         return bent @ self.matrix.T
 
 
 def draw_pose(rng: np.random.Generator, size: float, tilt: float = 0.35) -> Pose:
-    """Draws a pose: mirrored or not, turned by up to `tilt` radians, stretched, sheared and bent a little.
+    """Draw a pose: mirrored or not, turned by up to `tilt` radians, and a little stretched, sheared and bent.
 
     Args:
         rng: Source of randomness.
@@ -81,7 +81,7 @@ def draw_pose(rng: np.random.Generator, size: float, tilt: float = 0.35) -> Pose
 
 
 def coverage(outlines: list[Outline], shape: Shape, lines: float = 0.0) -> np.ndarray:
-    """Anti-aliased coverage of filled outlines, or of lines of the given width.
+    """Compute the anti-aliased coverage of filled outlines, or of lines of the given width.
 
     Args:
         outlines: (K, 2) arrays of x, y in pixels.
@@ -104,7 +104,7 @@ def coverage(outlines: list[Outline], shape: Shape, lines: float = 0.0) -> np.nd
 
 
 def dome(alpha: np.ndarray, roundness: float = 0.75) -> np.ndarray:
-    """Height in pixels of a cushion over the covered area; (H, W)."""
+    """Return the height in pixels, (H, W), of a cushion over the covered area."""
     depth = distance_transform_edt(alpha > 0.5).astype(np.float32)
     radius = max(roundness * float(depth.max()), 1.0)
     rise = np.clip(depth / radius, 0, 1)
@@ -112,7 +112,7 @@ def dome(alpha: np.ndarray, roundness: float = 0.75) -> np.ndarray:
 
 
 def lit(albedo: np.ndarray, height: np.ndarray, light: Light, gloss: float = 0.0) -> np.ndarray:
-    """Lights a height field.
+    """Light a height field.
 
     Args:
         albedo: (H, W, 3) colours.
@@ -143,7 +143,7 @@ def render_figure(
     pattern: Pattern | None,
     light: Light,
 ) -> Sprite:
-    """Renders an object; without a pattern the part is plain body too (a thing of no class)."""
+    """Render an object; without a pattern its part is plain body too (a thing of no class)."""
     groups = {name: [pose.apply(o) for o in getattr(figure, name)] for name in ("limbs", "body", "part", "creases")}
     points = np.concatenate(groups["limbs"] + groups["body"] + groups["part"])
     origin = np.floor(points.min(0)) - _MARGIN
@@ -169,7 +169,7 @@ def render_figure(
 
 
 def _lit_material(texture: Texture, alphas: dict[str, np.ndarray], crease: np.ndarray, light: Light) -> np.ndarray:
-    """Body over limbs in one material: limbs are darker, and lie in the body's shade."""
+    """Light the body over its limbs in one material; limbs are darker and lie in the body's shade."""
     body = alphas["body"]
     relief = 0.45 * texture.relief
     front = lit(texture.albedo, dome(body) + relief - 0.8 * crease, light, texture.gloss)
@@ -182,7 +182,7 @@ def _lit_material(texture: Texture, alphas: dict[str, np.ndarray], crease: np.nd
 
 
 def _part_frame(figure: Figure, pose: Pose, origin: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates u, v of every pixel in the frame of the part's pattern; each (H, W)."""
+    """Return the coordinates u, v of every pixel in the frame of the part's pattern; each (H, W)."""
     centre = pose.apply(np.array([figure.centre]))[0] - origin
     inverse = np.linalg.inv(pose.matrix * figure.radius)
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
@@ -193,7 +193,7 @@ def _part_frame(figure: Figure, pose: Pose, origin: np.ndarray, shape: Shape) ->
 
 
 def paste(picture: np.ndarray, sprite: Sprite, top: int, left: int, light: Light) -> np.ndarray:
-    """Lays a sprite and its soft shadow over a picture, in place.
+    """Lay a sprite and its soft shadow over a picture, in place.
 
     Args:
         picture: (H, W, 3) colours, changed.
@@ -219,7 +219,7 @@ def paste(picture: np.ndarray, sprite: Sprite, top: int, left: int, light: Light
 
 
 def _fallen(alpha: np.ndarray, base: int, lean: float) -> np.ndarray:
-    """A silhouette as its shadow lies on the ground: flattened towards the row `base`, drawn aside by `lean`.
+    """Lay a silhouette on the ground as its shadow: flattened towards the row `base`, drawn aside by `lean`.
 
     Args:
         alpha: (H, W) coverage.
@@ -236,7 +236,7 @@ def _fallen(alpha: np.ndarray, base: int, lean: float) -> np.ndarray:
 
 
 def place(array: np.ndarray, shape: Shape, top: int, left: int) -> np.ndarray:
-    """Copies (h, w) or (h, w, 3) into zeros of (H, W), cutting what lies outside."""
+    """Copy (h, w) or (h, w, 3) into zeros of (H, W), and cut off the parts outside."""
     canvas = np.zeros((*shape, *array.shape[2:]), np.float32)
     row, column = max(top, 0), max(left, 0)
     bottom, right = min(top + array.shape[0], shape[0]), min(left + array.shape[1], shape[1])

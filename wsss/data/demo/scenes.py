@@ -62,7 +62,7 @@ class Scene:
 
 @dataclass
 class _Placed:
-    """An object while the scene is built: its sprite, its place, and what of it shows."""
+    """An object while the scene is built: its sprite, its place, and its visible pixels."""
 
     name: str
     recipe: Recipe
@@ -73,7 +73,7 @@ class _Placed:
 
 
 def draw_scene(seed: int, split: str, number: int, image_size: int = 160) -> Scene:
-    """Draws one picture; the same arguments give the same picture.
+    """Draw one picture; the same arguments give the same picture.
 
     Args:
         seed: Seed of the whole set.
@@ -108,7 +108,7 @@ def draw_scene(seed: int, split: str, number: int, image_size: int = 160) -> Sce
 
 
 def _draw_light(rng: np.random.Generator) -> Light:
-    """Draws sunny to overcast light from the upper left or right."""
+    """Draw sunny to overcast light from the upper left or right."""
     strength = rng.uniform(0.28, 0.66)
     direction = np.array([rng.choice([-1.0, 1.0]) * rng.uniform(0.2, 0.75), -rng.uniform(0.35, 0.75), 0.9])
     warmth = rng.uniform(0.0, 0.12)
@@ -123,7 +123,7 @@ def _draw_light(rng: np.random.Generator) -> Light:
 
 
 def _thing(rng: np.random.Generator) -> Figure:
-    """A stone, a log or a cushion: a body without a part."""
+    """Draw a stone, a log or a cushion: a body without a part."""
     shape = rng.integers(3)
     if shape == 0:
         angle = np.sort(rng.uniform(0, 2 * np.pi, 8))
@@ -137,7 +137,7 @@ def _thing(rng: np.random.Generator) -> Figure:
 
 
 def _paste_things(rng: np.random.Generator, picture: np.ndarray, horizon: int, light: Light) -> None:
-    """Lays stones, logs and cushions of the bodies' materials on the ground: the material alone is no object."""
+    """Lay stones, logs and cushions of the bodies' materials on the ground: the material alone is no object."""
     height, width = picture.shape[:2]
     count = int(rng.integers(0, 5))
     for base in np.sort(rng.uniform(horizon + 0.1 * height, height, count)):
@@ -150,7 +150,7 @@ def _paste_things(rng: np.random.Generator, picture: np.ndarray, horizon: int, l
 def _place_objects(
     rng: np.random.Generator, picture: np.ndarray, horizon: int, light: Light, number: int
 ) -> list[_Placed]:
-    """Draws the objects of a scene and finds places where enough of each stays visible.
+    """Draw the objects of a scene and find places where enough of each stays visible.
 
     The first object's class follows the picture's number, so that classes are balanced in every split.
     """
@@ -183,7 +183,7 @@ def _find_place(
     shape: Shape,
     base: float,
 ) -> None:
-    """Appends the object to `placed` at the first random place that keeps all objects recognisable, or drops it."""
+    """Append the object to `placed` at the first random place that keeps all recognisable, or drop it."""
     whole, whole_part = float((sprite.alpha > 0.5).sum()), float((sprite.part > 0.5).sum())
     tall, wide = sprite.alpha.shape
     for _ in range(_ATTEMPTS):
@@ -202,14 +202,14 @@ def _find_place(
 
 
 def _stays_visible(other: _Placed, covered: np.ndarray) -> bool:
-    """Whether enough of an object and of its part shows when `covered` lies in front of it."""
+    """Return whether enough of an object and of its part shows when `covered` lies in front of it."""
     whole, whole_part = (other.sprite.alpha > 0.5).sum(), (other.sprite.part > 0.5).sum()
     shows, part_shows = (other.covered & ~covered).sum(), (other.part & ~covered).sum()
     return bool(shows >= _VISIBLE_OBJECT * whole and part_shows >= _VISIBLE_PART * whole_part)
 
 
 def _photograph(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
-    """Gives the picture what a camera would: dappled light, vignette, tone, blur and noise. Returns uint8."""
+    """Add dappled light, vignette, tone, blur and noise, as a camera would; return uint8."""
     height, width = picture.shape[:2]
     dapple = spectral_noise(rng, (height, width), wavelength=80, exponent=2.6, finest=4)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)

@@ -1,7 +1,7 @@
 """Where data comes from: one module per source, all with the same three functions.
 
 `read(settings, workers=0) -> Listing` lists the images; `input_files(settings)` and `input_folders(settings)` name
-what it reads, by role, without opening anything (for the workflow, which watches them). No source opens a photograph.
+what it reads, by role, without opening it (for the workflow, which watches the files). No source opens a photograph.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SOURCES: dict[str, ModuleType] = {"demo": demo, "voc": voc, "folder": folder}
 
 
 def list_images(settings: AnyData, *, workers: int = 0) -> Listing:
-    """The images of a data set with their labels, masks and splits.
+    """List the images of a data set with their labels, masks and splits.
 
     Args:
         workers: Processes that make the demo where it is not there yet.
@@ -29,12 +29,12 @@ def list_images(settings: AnyData, *, workers: int = 0) -> Listing:
 
 
 def input_files(settings: AnyData) -> dict[str, Path]:
-    """The lists and tables that describe a data set, by role; they may be missing."""
+    """Name the lists and tables that describe a data set, by role; they may be missing."""
     return SOURCES[settings.name].input_files(settings)
 
 
 def input_folders(settings: AnyData) -> dict[str, Path]:
-    """The folders that hold its images, masks and annotations, by the setting to correct; they may be missing."""
+    """Name the folders of its images, masks and annotations, by the setting to correct; they may be missing."""
     return SOURCES[settings.name].input_folders(settings)
 
 

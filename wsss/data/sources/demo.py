@@ -14,7 +14,7 @@ from wsss.progress import Progress
 
 
 def read(settings: DemoData, *, workers: int = 0) -> Listing:
-    """Makes the images if they are not there, and lists them with their labels.
+    """Make the images if they are not there, and list them with their labels.
 
     Raises:
         InputError: If the folder holds something else.
@@ -26,7 +26,7 @@ def read(settings: DemoData, *, workers: int = 0) -> Listing:
         bars: list[Progress] = []
 
         def advance(done: int, total: int) -> None:
-            if not bars:  # nothing is shown where nothing is to be made
+            if not bars:  # shown only where images are to be made
                 bars.append(stack.enter_context(Progress("demo images", total)))
             bars[0].advance()
 
@@ -46,12 +46,12 @@ def read(settings: DemoData, *, workers: int = 0) -> Listing:
 
 
 def input_files(settings: DemoData) -> dict[str, Path]:
-    """None: the set follows from its settings."""
+    """Name no file: the set follows from its settings."""
     return {}
 
 
 def input_folders(settings: DemoData) -> dict[str, Path]:
-    """None: the set follows from its settings."""
+    """Name no folder: the set follows from its settings."""
     return {}
 
 

@@ -14,14 +14,14 @@ from wsss.errors import InputError
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png",)
 OWN_OUTPUT = "results"
-"""Below a folder of photographs, a run's own pictures are no photographs (whoever works inside the folder)."""
+"""A run inside the folder of photographs writes its pictures here: they are no photographs."""
 
 
 class ImageFolder:
     """The image files below a folder, at any depth, by id; hidden files and folders are left out.
 
-    An id is the path below the folder without suffix, in one spelling of equal Unicode. Where files differ in nothing
-    but the suffix, their ids keep it.
+    An id is the path below the folder without suffix, in one spelling of equal Unicode. Where files differ in the
+    suffix alone, their ids keep it.
 
     Args:
         folder: The folder.
@@ -59,7 +59,7 @@ class ImageFolder:
             self._by_name[_normal(name)] = image_id
 
     def find(self, name: str, where: str) -> str:
-        """The id of a file, named as people do: path below the folder, with or without suffix.
+        """Find the id of a file that people name by its path below the folder, with or without suffix.
 
         Args:
             where: File and line that name it, for messages.
@@ -83,7 +83,7 @@ class ImageFolder:
 def read_image_list(
     path: Path, setting: str, images: ImageFolder, keep: Callable[[str], bool] = lambda name: True
 ) -> dict[str, int]:
-    """The images of a list, one a line, blank lines left out.
+    """Read a list of images, one a line, blank lines left out.
 
     Args:
         keep: Which names count; the others may be of images that are not there.
@@ -109,7 +109,7 @@ def read_image_list(
 
 
 def check_disjoint(train: dict[str, int], val: dict[str, int], path: Path) -> None:
-    """Refuses an image of the val list that is also in train.
+    """Refuse an image of the val list that is also in train.
 
     Raises:
         InputError: Naming the first.
@@ -120,7 +120,7 @@ def check_disjoint(train: dict[str, int], val: dict[str, int], path: Path) -> No
 
 
 def read_lines(path: Path, setting: str) -> list[tuple[int, str]]:
-    """The lines of a text file that are not blank, with their numbers, without white space around them.
+    """Read the lines of a text file that are not blank, with their numbers, without white space around them.
 
     Raises:
         InputError: If the file is missing or not UTF-8.
@@ -131,7 +131,7 @@ def read_lines(path: Path, setting: str) -> list[tuple[int, str]]:
 
 
 def read_text(path: Path, setting: str) -> str:
-    """The text of a UTF-8 file, with or without byte order mark.
+    """Read a UTF-8 text file, with or without byte order mark.
 
     Raises:
         InputError: If the file is missing or not UTF-8.
@@ -147,7 +147,7 @@ def read_text(path: Path, setting: str) -> str:
 
 
 def existing_folder(path: Path, setting: str) -> Path:
-    """The path, if it is a folder.
+    """Return the path, if it is a folder.
 
     Raises:
         InputError: Otherwise.
@@ -159,7 +159,7 @@ def existing_folder(path: Path, setting: str) -> Path:
 
 
 def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> list[str]:
-    """Paths below the folder with `/`; links to folders are followed, each folder is entered once."""
+    """List the paths below the folder with `/`; follow links to folders, and enter each folder once."""
     found: list[str] = []
     seen = {folder.resolve()} | exclude
     for place, folders, files in os.walk(folder, followlinks=True):
@@ -179,7 +179,7 @@ def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> list[s
 
 
 def _stem(name: str) -> str:
-    """The name without the suffix of an image, if it has one."""
+    """Return the name without the suffix of an image, if it has one."""
     for suffix in IMAGE_SUFFIXES:
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
@@ -187,5 +187,5 @@ def _stem(name: str) -> str:
 
 
 def _normal(name: str) -> str:
-    """One spelling of equal Unicode: some systems store an accent apart from its letter."""
+    """Bring equal Unicode to one spelling: some systems store an accent apart from its letter."""
     return unicodedata.normalize("NFC", name)

@@ -26,7 +26,7 @@ COLUMNS = ("image", "label", "split")
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of the CSV: the line it ends in, and what it says."""
+    """A row of the CSV, and the line it ends in."""
 
     line: int
     labels: tuple[str, ...]
@@ -34,7 +34,7 @@ class _Row:
 
 
 def read(settings: FolderData, *, workers: int = 0) -> Listing:
-    """Lists the images with their labels.
+    """List the images with their labels.
 
     Raises:
         InputError: For anything that is missing, unknown or contradictory.
@@ -70,7 +70,7 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
 
 
 def input_files(settings: FolderData) -> dict[str, Path]:
-    """The files, beside images and masks, that `read` reads, by role; none is opened."""
+    """Name the files that `read` reads beside images and masks, by role; open none."""
     root = Path(settings.root)
     files = {"labels": root / settings.labels}
     if settings.val_list is not None:
@@ -79,13 +79,13 @@ def input_files(settings: FolderData) -> dict[str, Path]:
 
 
 def input_folders(settings: FolderData) -> dict[str, Path]:
-    """The folders of many files that `read` and the index look into, by setting."""
+    """Name the folders of many files that `read` and the index look into, by setting."""
     root = Path(settings.root)
     return {"root": root} | ({"masks": root / settings.masks} if settings.masks is not None else {})
 
 
 def _read_rows(path: Path, images: ImageFolder) -> dict[str, _Row]:
-    """The rows of the CSV by image id, in their order."""
+    """Read the rows of the CSV by image id, in their order."""
     rows: dict[str, _Row] = {}
     for line, fields in _parse(path):
         where = f"{path} line {line}"
@@ -104,7 +104,7 @@ def _read_rows(path: Path, images: ImageFolder) -> dict[str, _Row]:
 
 
 def _mend_missing_rows(settings: FolderData, missing: Sequence[str], rows: Mapping[str, _Row]) -> str:
-    """What to do about images without a row; where they are named like others, they are masks that nobody has named."""
+    """Say how to mend images without a row; those with the names of others are masks that no setting names."""
     folders = missing[0].split("/")[:-1]
     for depth in range(1, len(folders) + 1):
         folder = "/".join(folders[:depth])
@@ -114,7 +114,7 @@ def _mend_missing_rows(settings: FolderData, missing: Sequence[str], rows: Mappi
 
 
 def _parse(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Lines and fields of a CSV with a header, blank rows left out."""
+    """Yield the line and the fields of every row of a CSV with a header, blank rows left out."""
     reader = csv.reader(io.StringIO(read_text(path, "data.labels"), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -138,7 +138,7 @@ def _parse(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _classes(settings: FolderData, table: Path, rows: dict[str, _Row]) -> tuple[str, ...]:
-    """Class names from the settings, else those of the CSV, sorted."""
+    """Return the class names of the settings, else those of the CSV, sorted."""
     if settings.classes is not None:
         check_classes(settings.classes, "`data.classes`")
         return settings.classes
@@ -148,7 +148,7 @@ def _classes(settings: FolderData, table: Path, rows: dict[str, _Row]) -> tuple[
 
 
 def _split(settings: FolderData, root: Path, images: ImageFolder, rows: dict[str, _Row]) -> tuple[list[str], list[str]]:
-    """Ids of train and val, in the order of the CSV (val: of its list)."""
+    """Return the ids of train and val, in the order of the CSV (val: of its list)."""
     listed = [image_id for image_id, row in rows.items() if row.split == "val"]
     if settings.val_list is not None:
         path = root / settings.val_list
@@ -169,7 +169,7 @@ def _split(settings: FolderData, root: Path, images: ImageFolder, rows: dict[str
 
 
 def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> dict[str, Path]:
-    """Masks by the id of their image; images without one are left out."""
+    """Find masks by the id of their image; images without one are left out."""
     if settings.masks is None:
         return {}
     found = ImageFolder(root / settings.masks, "data.masks", suffixes=MASK_SUFFIXES)

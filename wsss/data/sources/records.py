@@ -1,4 +1,4 @@
-"""What every source of data returns, and the checks that all of them share."""
+"""The listing that every source of data returns, and the checks that all sources share."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def make_listing(
     labels: Mapping[str, Collection[int]] | None,
     label_source: str,
 ) -> Listing:
-    """A listing of the images in `splits` (id -> split).
+    """Make a listing of the images in `splits` (id -> split).
 
     Args:
         classes: Names without background.
@@ -99,7 +99,7 @@ def make_listing(
 
 
 def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[str]) -> dict[str, str]:
-    """The split of every image that is used (id -> split), train first, after `val_from_train` and `limit`.
+    """Choose the split of every used image (id -> split), train first, by `val_from_train` and `limit`.
 
     Whether an image is held out depends on its id alone, so other images can come and go. Where the share rounds to
     none or to all of them, one image is moved, so that neither split is empty.
@@ -118,7 +118,7 @@ def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[st
 
 
 def check_id(name: str, where: str) -> None:
-    """Refuses names that cannot name an image in an artifact.
+    """Refuse names that cannot name an image in an artifact.
 
     Raises:
         InputError: For absolute paths, `..`, empty parts, control characters, and names that are not Unicode.
@@ -135,7 +135,7 @@ def check_id(name: str, where: str) -> None:
 
 
 def check_nesting(image_ids: Collection[str]) -> None:
-    """Refuses an id that is also a folder of another, since an artifact has room for one of them.
+    """Refuse an id that is also a folder of another: an artifact has room for only one of them.
 
     Raises:
         InputError: Naming both.
@@ -151,7 +151,7 @@ def check_nesting(image_ids: Collection[str]) -> None:
 
 
 def check_classes(names: Sequence[str], where: str) -> None:
-    """Checks class names without background.
+    """Check class names without background.
 
     Raises:
         InputError: If there are none, too many, one twice, or one named `background`.
@@ -173,7 +173,7 @@ def check_classes(names: Sequence[str], where: str) -> None:
 
 
 def class_number(name: str, classes: Mapping[str, int], where: str) -> int:
-    """The number of a class, from 1 on.
+    """Return the number of a class, from 1 on.
 
     Raises:
         InputError: If there is no such class, naming the nearest.
@@ -184,7 +184,7 @@ def class_number(name: str, classes: Mapping[str, int], where: str) -> int:
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the candidate that was probably meant."""
+    """End a message about an unknown name with the candidate that was probably meant."""
     names = list(candidates)
     meant = did_you_mean(name, names)
     if meant:
@@ -193,16 +193,16 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """`: did you mean ...?` with the nearest candidate, empty where none is near."""
+    """Return `: did you mean ...?` with the nearest candidate, empty where none is near."""
     close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
     return f": did you mean `{close[0]}`?" if close else ""
 
 
 def relative(path: Path, root: Path) -> str:
-    """The path below the root with `/`; a path elsewhere is given in full."""
+    """Return the path below the root with `/`; give a path elsewhere in full."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.absolute().as_posix()
 
 
 def _position(image_id: str) -> float:
-    """A number in [0, 1) that an id has for good."""
+    """Give an id a number in [0, 1) that never changes."""
     return int.from_bytes(blake2b(image_id.encode(), digest_size=8).digest()) / 2**64

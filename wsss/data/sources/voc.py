@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012, and whatever has its folder layout."""
+"""PASCAL VOC 2012, and any data set in its folder layout."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ XML, MASKS = "xml", "masks"
 
 
 def read(settings: VocData, *, workers: int = 0) -> Listing:
-    """Lists the images with their labels.
+    """List the images with their labels.
 
     Raises:
         InputError: For anything that is missing, unknown or contradictory.
@@ -62,7 +62,7 @@ def read(settings: VocData, *, workers: int = 0) -> Listing:
 
 
 def input_files(settings: VocData) -> dict[str, Path]:
-    """The files, beside images, masks and annotations, that `read` reads, by role; none is opened."""
+    """Name the files that `read` reads beside images, masks and annotations, by role; open none."""
     root = Path(settings.root)
     files = {"train_list": root / settings.train_list}
     if settings.val_list is not None and not settings.val_from_train:
@@ -75,7 +75,7 @@ def input_files(settings: VocData) -> dict[str, Path]:
 
 
 def input_folders(settings: VocData) -> dict[str, Path]:
-    """The folders of many files that `read` and the index look into, by setting."""
+    """Name the folders of many files that `read` and the index look into, by setting."""
     root = Path(settings.root)
     folders = {"image_folder": root / settings.image_folder}
     if settings.mask_folder is not None:
@@ -86,7 +86,7 @@ def input_folders(settings: VocData) -> dict[str, Path]:
 
 
 def _read_lists(settings: VocData, root: Path, images: ImageFolder) -> dict[str, dict[str, int]]:
-    """Per split, the line of each image in its list; no val where images of train will take its place."""
+    """Read, per split, the line of each image in its list; no val where images of train will take its place."""
 
     def keep(name: str) -> bool:
         return settings.id_filter is None or fnmatchcase(name, settings.id_filter)
@@ -127,7 +127,7 @@ def _label_source(image_labels: str) -> str:
 def _read_labels(
     settings: VocData, root: Path, image_ids: Iterable[str], classes: tuple[str, ...]
 ) -> dict[str, set[int]] | None:
-    """Class numbers by id; None where they are to come from the masks."""
+    """Read class numbers by id; return None where they are to come from the masks."""
     numbers = {name: number for number, name in enumerate(classes, start=1)}
     if settings.image_labels == MASKS:
         return None
@@ -147,7 +147,7 @@ def _read_labels(
 
 
 def _read_annotation(path: Path, numbers: Mapping[str, int]) -> set[int]:
-    """Classes of the objects of an annotation, difficult ones included, parts of objects left out."""
+    """Read the classes of an annotation's objects, difficult ones included, parts of objects left out."""
     try:
         tree = ElementTree.parse(path)
     except FileNotFoundError:
@@ -159,7 +159,7 @@ def _read_annotation(path: Path, numbers: Mapping[str, int]) -> set[int]:
 
 
 def _read_table(path: Path) -> dict[str, tuple[int, list[str]]]:
-    """Line and class names by id; images that are in no list may be in the table."""
+    """Read line and class names by id; the table may hold images that are in no list."""
     table: dict[str, tuple[int, list[str]]] = {}
     for number, line in read_lines(path, "data.image_labels"):
         image_id, *names = line.split()
