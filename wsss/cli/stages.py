@@ -35,7 +35,7 @@ def _command(stage: Stage) -> Callable[..., None]:
 
 
 def _parameter(item: Input) -> inspect.Parameter:
-    optional = item.when is not None or item.source == "{label_set}"
+    optional = item.optional or item.when is not None
     option = typer.Option(metavar="FILE", help=item.help or _help(item))
     return inspect.Parameter(
         item.name,

@@ -24,12 +24,14 @@ class Input:
             the label set or model that this wildcard of the reading artifact names; or a function of that artifact.
         help: Text for the command line; empty names the stage.
         when: Whether the settings of the reading stage use it; None: always.
+        optional: Whether a stage can do without it although its settings do not say so.
     """
 
     name: str
     source: str | Callable[[Artifact], Artifact]
     help: str = ""
     when: Callable[[Any], bool] | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ STAGES: dict[str, Stage] = {
             path="{branch}segmenter/{label_set}/model.ckpt",
             settings="wsss.config.stages:TrainSegmenter",
             narrow=lambda own, artifact: own.model_copy(update={"label_sets": (artifact.label_set,)}),
-            inputs=(INDEX, Input("labels", "{label_set}", "Pseudo labels; none: the true masks.")),
+            inputs=(INDEX, Input("labels", "{label_set}", "Pseudo labels; none: the true masks.", optional=True)),
             asked=lambda config, models: [{"label_set": name} for name in config.stage("train_segmenter").label_sets],
             product="segmenter_{label_set}",
             words="network on {label_set}",
