@@ -58,3 +58,32 @@ rule segmenter_labels:
         "wsss segmenter_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
         " --index {input.index:q} --segmenter {input.segmenter:q} {params.saliency} --output {output.labels:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+
+
+# Any label set, refined by the colours of the photographs.
+rule refine_labels:
+    input:
+        index=upstream("refine_labels", "index"),
+        labels=upstream("refine_labels", "labels"),
+    output:
+        labels=ensure(artifact("refine_labels"), non_empty=True),
+    log:
+        log_of("refine_labels"),
+    benchmark:
+        benchmark_of("refine_labels")
+    conda:
+        "../../envs/wsss.yaml"
+    threads: network_threads()
+    resources:
+        gpu=gpus(),
+        mem_mb=4000,
+        code=digest_of("refine_labels"),
+        machine=MACHINE,
+    params:
+        settings=settings_of("refine_labels"),
+        code=code_of("refine_labels"),
+        identity=identity_of("refine_labels"),
+    shell:
+        "wsss refine_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
+        " --index {input.index:q} --labels {input.labels:q} --output {output.labels:q}"
+        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -36,3 +36,11 @@ def prediction_by_segmenter(settings: Mapping[str, Any]) -> str:
     limit = settings.get("saliency_threshold")
     masked = f", 255 where saliency > {limit} disagrees" if limit is not None else ""
     return f"predicted among the classes of the image-level labels{masked}"
+
+
+def refinement(settings: Mapping[str, Any]) -> str:
+    """How labels are refined by the colours of the photographs."""
+    name = {"crf": "the dense CRF", "pamr": "PAMR", "par": "PAR"}[str(settings.get("refinement"))]
+    kept = ", 255 stays" if settings.get("ignored") == "kept" else ""
+    sure = f", 255 where no class is sure by {settings['sure']}" if settings.get("sure") else ""
+    return f"refined by {name} with a trust of {settings.get('trust')} in each label{kept}{sure}"
