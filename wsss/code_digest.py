@@ -103,7 +103,7 @@ class _Source:
         self._paths: dict[str, Path | None] = {}
 
     def closure(self, *start: str) -> list[str]:
-        """List the modules that some modules lead to, themselves among them."""
+        """List some modules and all modules that they lead to."""
         found: set[str] = set()
         waiting = list(start)
         while waiting:
@@ -118,7 +118,7 @@ class _Source:
         return sorted(found)
 
     def resolve(self, module: str, name: str, seen: frozenset[Pair] = frozenset()) -> list[str]:
-        """The modules that hold what `from MODULE import NAME` gives; without a name, all that the module gives."""
+        """List the modules that `from MODULE import NAME` leads to; without a name, all that MODULE leads to."""
         path = self.path(module)
         if path is None or (module, name) in seen or (_left_out(module) and module != PACKAGE):
             return []
@@ -136,13 +136,13 @@ class _Source:
         return [module, *(found for pairs in exports.values() for pair in pairs for found in self.resolve(*pair, seen))]
 
     def path(self, module: str) -> Path | None:
-        """The file of a module, None when there is no such module in the package."""
+        """Return the file of a module; None if the package has no such module."""
         if module not in self._paths:
             self._paths[module] = _path(self.root, module)
         return self._paths[module]
 
     def module(self, name: str) -> _Module:
-        """What a module's source says."""
+        """Parse a module's source."""
         if name not in self._by_name:
             path = self.path(name)
             if path is None:
@@ -193,7 +193,10 @@ def _parse(source: str, name: str, *, is_package: bool) -> _Module:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All statements, in functions too; takes docstrings and imports for type checkers alone out of the tree."""
+    """Yield all statements, in functions too.
+
+    Removes docstrings and the imports for type checkers from the tree.
+    """
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -222,7 +225,7 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _entries(table: ast.Dict, package: str, *, bare: bool) -> Iterator[tuple[str, list[str]]]:
-    """Names and possible modules of a table for lazy imports.
+    """Yield names and possible modules of a table for lazy imports.
 
     A module is written `wsss.ops.cams`, or `.cams` below the package; in the package's own file (`bare`) also `cams`.
     """
@@ -249,7 +252,7 @@ def _defined(tree: ast.Module) -> list[str]:
 
 
 def _cache_version() -> str:
-    """What a cache must have been written by: this very file, and a Python that writes syntax trees alike."""
+    """Return the version of a cache: this very file, and Python's version, which decides how trees are written."""
     return f"{sys.version_info[:2]} {hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest()}"
 
 

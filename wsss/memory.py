@@ -10,7 +10,7 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep freed blocks for the next allocation instead of returning each to the system.
+    """Make glibc keep freed blocks for the next allocation instead of returning each to the system.
 
     Feature maps are tens of MB, above the size from which glibc asks the system for every block anew; the kernel
     then fills it with zeros, page by page, at every layer. Does nothing where the C library is another one.

@@ -26,7 +26,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 def map_in_processes(
     function: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int, what: str, in_flight: int = 0
 ) -> Iterator[_Result]:
-    """Yields `function(item)` for every item, in order, from `workers` processes; 0 works in this one.
+    """Yield `function(item)` for every item, in order, from `workers` processes; 0 works in this process.
 
     Where nothing else is said, about three items per worker are in flight, however many there are. An exception of the
     function is raised here. The processes start afresh (spawn), so they share no lock or open file with this one; each
@@ -66,7 +66,7 @@ def map_in_threads(
     in_flight: int,
     torch_threads: int | None = None,
 ) -> Iterator[_Result]:
-    """Yields `function(item)` for every item, in order, from threads; for work that releases the interpreter's lock.
+    """Yield `function(item)` for every item, in order, from threads; for work that releases the interpreter's lock.
 
     Args:
         function: Called in the threads.
@@ -85,7 +85,7 @@ def map_in_threads(
 
 @contextlib.contextmanager
 def _torch_threads(count: int | None) -> Iterator[Callable[[], None] | None]:
-    """What a new thread calls so that torch uses `count` threads in it."""
+    """Give the function that a new thread calls to let torch use `count` threads in it."""
     if count is None:
         yield None
         return
@@ -112,7 +112,7 @@ def _map_in_order(
 
 @contextlib.contextmanager
 def _single_threaded_children() -> Iterator[None]:
-    """Sets the variables that numerical libraries read when a child process loads them."""
+    """Set the variables that numerical libraries read when a child process loads them."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
@@ -129,7 +129,7 @@ _installed: Callable[[Any], Any] | None = None
 
 
 def _start_worker(function: Callable[[Any], Any]) -> None:
-    """In a worker: keeps the function; Ctrl-C is the parent's business, and no worker outlives the parent."""
+    """Prepare a worker: keep the function, leave Ctrl-C to the parent, and end when the parent ends."""
     global _installed  # noqa: PLW0603 - the one value that a worker process is for
     _installed = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -137,7 +137,7 @@ def _start_worker(function: Callable[[Any], Any]) -> None:
 
 
 def end_with_parent() -> None:
-    """In a worker process: ends it when its parent ends, even by a kill."""
+    """End this worker process when its parent ends, even by a kill."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()

@@ -53,7 +53,7 @@ class Progress:
             logger.info("%s: %d %s in %s", self.description, self._done, self.unit, format_seconds(seconds))
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Counts steps; `note` says something of the moment, e.g. the loss."""
+        """Count steps; `note` adds a detail, e.g. the loss."""
         self._done += steps
         if self._bar is not None:
             self._bar.update(self._task, advance=steps, note=note)
@@ -68,7 +68,7 @@ class Progress:
 
 
 def track(items: Iterable[T], description: str, total: int, *, unit: str = "images") -> Iterator[T]:
-    """Yields the items while showing progress."""
+    """Yield the items while showing progress."""
     with Progress(description, total, unit=unit) as progress:
         for item in items:
             yield item
@@ -76,7 +76,7 @@ def track(items: Iterable[T], description: str, total: int, *, unit: str = "imag
 
 
 def format_seconds(seconds: float) -> str:
-    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """Write seconds for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"

@@ -41,7 +41,7 @@ class StageState:
         self._finished = False
 
     def finish(self) -> None:
-        """Says that the output is written, so that the folder goes away at the end of the block."""
+        """Mark the output as written, so that the folder goes away at the end of the block."""
         self._finished = True
 
     def __enter__(self) -> StageState:
@@ -66,7 +66,7 @@ class StageState:
             self._lock = None
 
     def _acquire(self) -> int:
-        """Locks the folder; starts over when the folder was removed between opening and locking its lock file."""
+        """Lock the folder; start over if the folder was removed between opening and locking its lock file."""
         while True:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / "lock"

@@ -48,12 +48,12 @@ class ArtifactWriter:
             self.set_attribute(name, value)
 
     def set_attribute(self, name: str, value: Any) -> None:
-        """Sets a root attribute; what HDF5 has no type for becomes JSON."""
+        """Set a root attribute; values without a type in HDF5 become JSON."""
         plain = isinstance(value, str | int | float | bool)
         self._file.attrs[name] = value if plain else json.dumps(value)
 
     def write(self, kind: str, image_id: str, array: np.ndarray, **attributes: Any) -> None:
-        """Stores one array of one image.
+        """Store one array of one image.
 
         Raises:
             ValueError: If the image already has an array of this kind.
@@ -69,7 +69,7 @@ class ArtifactWriter:
         self._digest += _digest(name, array.tobytes(), array.shape, str(array.dtype))
 
     def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
-        """Stores an array, or a list of strings, that describes all images at once."""
+        """Store an array, or a list of strings, that describes all images at once."""
         if isinstance(values, list):
             data: Any = np.array(values, dtype=h5py.string_dtype())
             content = json.dumps(values).encode()
@@ -80,7 +80,7 @@ class ArtifactWriter:
         self._table_digest += _digest(f"{TABLES}/{name}", content, np.shape(data), "")
 
     def copy_from(self, path: Path) -> None:
-        """Takes over every image of another artifact (a shard of this one) without decoding it."""
+        """Take over every image of another artifact (a shard of this one) without decoding it."""
         with ArtifactReader(path) as shard:
             for kind in shard.kinds():
                 for image_id in shard.ids(kind):
@@ -131,7 +131,7 @@ class Kind(Mapping[str, np.ndarray]):
         return self._reader.has(self._kind, str(image_id))
 
     def attributes(self, image_id: str) -> dict[str, Any]:
-        """The attributes of one image's array."""
+        """Return the attributes of one image's array."""
         return self._reader.image_attributes(self._kind, image_id)
 
 
@@ -170,12 +170,12 @@ class ArtifactReader:
             return {name: _decode(value) for name, value in self.file.attrs.items()}
 
     def kinds(self) -> list[str]:
-        """The kinds of arrays that are there per image."""
+        """List the kinds of arrays that the artifact has per image."""
         with self._guarded("its list of kinds is"):
             return [name for name in self.file if name != TABLES]
 
     def ids(self, kind: str) -> list[str]:
-        """The image ids that have an array of this kind, sorted."""
+        """List the image ids that have an array of this kind, sorted."""
         if kind not in self._ids:
             if kind not in self.kinds():
                 raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
@@ -187,12 +187,12 @@ class ArtifactReader:
         return self._ids[kind]
 
     def has(self, kind: str, image_id: str) -> bool:
-        """Whether the image has an array of this kind."""
+        """Return whether the image has an array of this kind."""
         with self._guarded(f"its list of {kind} is"):
             return f"{kind}/{image_id}" in self.file
 
     def read(self, kind: str, image_id: str) -> np.ndarray:
-        """One array of one image.
+        """Read one array of one image.
 
         Raises:
             InputError: If it is not there, or its bytes are damaged.
@@ -202,7 +202,7 @@ class ArtifactReader:
         return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")[0]
 
     def image_attributes(self, kind: str, image_id: str) -> dict[str, Any]:
-        """The attributes of one image's array.
+        """Return the attributes of one image's array.
 
         Raises:
             InputError: If they are not there, or damaged.
@@ -218,7 +218,7 @@ class ArtifactReader:
                 raise OSError(str(error)) from None
 
     def table(self, name: str) -> np.ndarray:
-        """A table; strings come as an array of `str` objects."""
+        """Read a table; strings come as an array of `str` objects."""
         if not self.has(TABLES, name):
             raise InputError(f"{self.path}: holds no table {name}; {rebuild_hint(self.path)}")
         with self._guarded(f"its table {name} is"):
@@ -235,7 +235,7 @@ class ArtifactReader:
         self.close()
 
     def close(self) -> None:
-        """Closes the file of this process; it opens again when used again."""
+        """Close the file of this process; it opens again when used again."""
         if self._file is not None and self._process == os.getpid():
             self._file.close()
         self._file = None
@@ -269,7 +269,7 @@ class ArtifactReader:
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
-        """Says in one line what HDF5 could not read; its own errors name neither the file nor a remedy."""
+        """Say in one line what HDF5 could not read; its own errors name neither the file nor a remedy."""
         try:
             yield
         except (OSError, RuntimeError, ValueError) as error:
@@ -280,7 +280,7 @@ class ArtifactReader:
 
 
 def rebuild_hint(path: Path) -> str:
-    """How to mend a file: by the workflow where the workflow made it, else by giving another."""
+    """Say how to mend a file: by the workflow if that made it, else by giving another."""
     if "results" in path.parts:
         return f"delete it and build it again with `snakemake {path}`"
     return "replace it, or make it again"

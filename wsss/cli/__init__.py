@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def main() -> None:
-    """Entry point of `wsss`."""
+    """Run the command `wsss`."""
     from wsss.cli.app import app
 
     app(prog_name="wsss")

@@ -56,7 +56,7 @@ def predict(
     flip: Annotated[bool, typer.Option("--flip", help="Add the mirrored image.")] = False,
     crf: Annotated[bool, typer.Option("--crf", help="Refine by the dense CRF.")] = False,
 ) -> None:
-    """Segment photographs: PNG masks and overlays; or a whole split of a data set, as the rule does."""
+    """Segment photographs into PNG masks and overlays, or predict a whole split of a data set."""
     protocol = _protocol(call.settings, scales, flip=flip, crf=crf)
     if (index is None) == (not photos):
         raise typer.BadParameter("give photographs, or --index FILE for a split of a data set")
@@ -93,12 +93,12 @@ def report(
     output: Output,
     saliency: SaliencyFile = None,
 ) -> None:
-    """Write the page and the pictures of a run, of one or several branches."""
+    """Write the report of a run: a page and its pictures, over one or several branches."""
     call.run(index=index, evaluations=evaluation, saliency=saliency, output=output)
 
 
 def _protocol(settings: Protocol, scales: str, *, flip: bool, crf: bool) -> Protocol:
-    """The protocol of the settings with the options laid over it."""
+    """Return the protocol of the settings, with the options laid over it."""
     values = settings.model_dump(mode="json")
     if scales:
         values["scales"] = [_number(part) for part in scales.split(",")]

@@ -25,7 +25,7 @@ CHECKPOINTS = tuple(glob_of(name) for name, stage in STAGES.items() if stage.net
 
 
 def print_comparison(first: Path, second: Path) -> None:
-    """Prints how two runs differ, or two branches of runs (`results/RUN/VARIANT/seed0`).
+    """Print how two runs differ, or two branches of runs (`results/RUN/VARIANT/seed0`).
 
     Raises:
         InputError: If a folder is missing, or both have nothing in common to compare.
@@ -50,7 +50,7 @@ def print_comparison(first: Path, second: Path) -> None:
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """(setting, value, other value) of what differs; nested settings by dotted names."""
+    """Yield (setting, value, other value) of all settings that differ; nested settings have dotted names."""
     for key in dict.fromkeys((*first, *second)):
         one, other = first.get(key), second.get(key)
         if one == other:
@@ -63,7 +63,7 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator
 
 
 def _settings(folder: Path) -> dict[str, dict[str, Any]]:
-    """The settings of every artifact and checkpoint by its path below the folder."""
+    """Read the settings of every artifact and checkpoint, by its path below the folder."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.rglob("*.h5")):
         if not any(part.startswith(".") for part in path.relative_to(folder).parts):

@@ -29,7 +29,7 @@ class Terminated(KeyboardInterrupt):
 def guarded(
     log: Path | None = None, *, debug: bool = False, end: str = "the same command goes on from here"
 ) -> Iterator[None]:
-    """Runs a command so that a person sees one line of whatever goes wrong.
+    """Run a command; if it fails, show the person one line.
 
     Args:
         log: The log file, which is named where it holds more than the line.
@@ -61,7 +61,7 @@ def guarded(
 
 
 def _report(message: str, *, debug: bool, word: str = "error") -> int:
-    """Prints the line; the log file gets the traceback too."""
+    """Print the line; the log file gets the traceback too."""
     line = " ".join(f"{word}: {message}".removeprefix(": ").split())
     logger.error("%s", line, exc_info=True, extra={"log_only": not debug})
     if not debug:

@@ -66,7 +66,7 @@ class CountedKind:
 
 
 def inspect_artifact(path: Path, *, sample: int = 0) -> None:
-    """Prints attributes, kinds of arrays, class frequencies, coverage and sizes.
+    """Print attributes, kinds of arrays, class frequencies, coverage and sizes.
 
     Args:
         path: The artifact.
@@ -85,7 +85,7 @@ def inspect_artifact(path: Path, *, sample: int = 0) -> None:
 
 
 def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> CountedKind:
-    """Goes through the images of a kind."""
+    """Count over the images of a kind."""
     ids = reader.ids(kind)
     counted = CountedKind(images=len(ids))
     if sample and sample < len(ids):
@@ -115,7 +115,7 @@ def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> CountedKind:
 
 
 def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
-    """Writes all arrays that an artifact has of an image as PNG files.
+    """Write all arrays that an artifact holds of an image as PNG files.
 
     Label maps are indexed, with VOC's palette; saliency and CAMs grey, one file per class.
 

@@ -11,7 +11,7 @@ FILE_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 def set_up_logging(log: Path | None, *, debug: bool = False) -> None:
-    """Sends this package's messages to stderr, and everybody's, with times and tracebacks, to the log file.
+    """Send this package's messages to stderr, and all messages to the log file, with times and tracebacks.
 
     Args:
         log: The file, written anew; None writes none.
@@ -34,12 +34,12 @@ def set_up_logging(log: Path | None, *, debug: bool = False) -> None:
 
 
 def _for_the_person(record: logging.LogRecord) -> bool:
-    """Messages of this package, without those that say themselves that they are for the log file."""
+    """Let messages of this package through, except those marked for the log file."""
     return record.name.split(".")[0] == "wsss" and not getattr(record, "log_only", False)
 
 
 def limit_threads(threads: int) -> None:
-    """Tells numerical libraries, before they are loaded, how many threads they may use; 0 leaves their default."""
+    """Tell numerical libraries, before they are loaded, how many threads they may use; 0 leaves their default."""
     if threads > 0:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
             os.environ[name] = str(threads)

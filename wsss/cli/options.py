@@ -67,7 +67,7 @@ class StageCall:
     context: RunContext
 
     def run(self, **inputs: Any) -> None:
-        """Imports the stage's module and calls its function."""
+        """Import the stage's module and call its function."""
         function = getattr(import_module(f"wsss.stages.{self.stage}"), self.stage)
         function(self.settings, **inputs, context=self.context)
 
@@ -88,11 +88,11 @@ def _common(
     debug: DebugOption = False,
     parent: ParentOption = 0,
 ) -> None:
-    """The options of every stage; only its signature is used."""
+    """Declare the options of every stage; only the signature is used."""
 
 
 def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Makes a function a command of its own name, with the options of every stage added to its own.
+    """Make a function a command of its own name, with the options of every stage added.
 
     The function takes a `StageCall` first; it runs with messages, signals and errors taken care of.
     """
@@ -123,7 +123,7 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
 
 
 def named_paths(values: list[str]) -> dict[str, Path]:
-    """`NAME=FILE` options as a mapping.
+    """Read `NAME=FILE` options as a mapping.
 
     Raises:
         typer.BadParameter: If one has no name, or two have one.
@@ -140,7 +140,7 @@ def named_paths(values: list[str]) -> dict[str, Path]:
 
 
 def _settings(stage: str, text: str) -> Any:
-    """The settings of a stage from JSON text or a file of its section; nothing gives the defaults."""
+    """Read the settings of a stage from JSON text or from a file of its section; empty gives the defaults."""
     model = imported(STAGES[stage].settings)
     if not text.strip() or text.lstrip().startswith("{"):
         return parse_settings(model, text or None, where=stage)

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def end_with(pid: int) -> None:
-    """Watches a process, and this process's parent, and ends this one when either is gone.
+    """Watch a process and this process's parent; end this process when either is gone.
 
     Args:
         pid: The workflow's process; 1 and below (a container's outside) cannot be watched and are not.
@@ -30,7 +30,7 @@ def end_with(pid: int) -> None:
 
 
 def _identity(pid: int) -> psutil.Process | None:
-    """The process behind a number, which remembers its start, so that a number used again is not mistaken for it."""
+    """Return the process with this number; it remembers its start, so a reused number is not mistaken for it."""
     try:
         return psutil.Process(pid)
     except psutil.NoSuchProcess:

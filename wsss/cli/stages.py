@@ -22,7 +22,7 @@ def add_stages(app: typer.Typer, *, but: tuple[str, ...]) -> None:
 
 
 def _command(stage: Stage) -> Callable[..., None]:
-    """A function with the signature that the command line is made from."""
+    """Make a function whose signature the command line reads."""
 
     def run(call: StageCall, **paths: Any) -> None:
         call.run(**paths)

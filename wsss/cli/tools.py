@@ -15,7 +15,7 @@ from wsss.cli.options import Index
 def schema(
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; none: to stdout.")] = None,
 ) -> None:
-    """Prints the JSON schema of a config file, for editors that complete and check it."""
+    """Print the JSON schema of a config file, for editors that complete and check it."""
     from wsss.cli.schema import schema_text
 
     if output is None:
@@ -27,7 +27,10 @@ def schema(
 def check(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; a later one is laid over others.")],
 ) -> None:
-    """Says what is wrong with a config and where, also with YAML that Snakemake refuses without naming file or line."""
+    """Check a config, and say where it is wrong.
+
+    Also finds errors in YAML that Snakemake refuses without naming file or line.
+    """
     from wsss.config.files import read_configs
     from wsss.plan import checked_plan
 
@@ -41,7 +44,9 @@ def convert_weights(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
     output: Annotated[Path, typer.Option(metavar="FILE", help="The state dict to write, for backbone.weights.")],
 ) -> None:
-    """Makes a state dict of resnet38d from its published weights; backbone.weights takes either file.
+    """Convert published weights of resnet38d to a state dict.
+
+    You need not: `backbone.weights` takes either file.
 
     Understood are MXNet's file of the authors (ilsvrc-cls_rna-a1_cls1000_ep-0001.params; MXNet is not needed), and
     files of PyTorch with the names of AffinityNet, whole classifiers and released checkpoints of AuxSegNet among them.
@@ -57,7 +62,7 @@ def convert_weights(
 def summary(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run: results/RUN.")],
 ) -> None:
-    """Prints what a run measured and how long its stages took."""
+    """Print a run's scores and times."""
     from wsss.cli.summary import print_summary
 
     set_up_logging(None)
@@ -71,7 +76,7 @@ def inspect_file(
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="With --image: where they go.")] = Path(),
     sample: Annotated[int, typer.Option(min=0, help="Read only so many images; 0: all.")] = 0,
 ) -> None:
-    """Prints what is in an artifact: attributes, class frequencies, coverage, sizes."""
+    """Print the contents of an artifact: attributes, class frequencies, coverage, sizes."""
     set_up_logging(None)
     with guarded():
         from wsss.cli.inspect import inspect_artifact, write_layers
@@ -87,7 +92,7 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of a variant and seed in it.")],
     second: Annotated[Path, typer.Argument(metavar="RESULTS", help="Another one.")],
 ) -> None:
-    """Prints the settings in which two runs differ, and what they measured side by side."""
+    """Print the settings in which two runs differ, and their scores side by side."""
     set_up_logging(None)
     with guarded():
         from wsss.cli.compare import print_comparison
@@ -107,7 +112,7 @@ def export(
         str, typer.Option(metavar="link|copy|none", help="Of VOC and MMSegmentation: how photographs come along.")
     ] = "link",
 ) -> None:
-    """Takes labels and predictions out: indexed PNGs as VOC has them, COCO JSON, or a layout of MMSegmentation."""
+    """Export labels and predictions as VOC PNGs, COCO JSON, or a data set of MMSegmentation."""
     if form not in ("voc", "coco", "mmseg"):
         raise typer.BadParameter(f"--format takes voc, coco or mmseg, got {form!r}")
     if photographs not in ("link", "copy", "none"):
@@ -128,7 +133,7 @@ def import_labels(
     output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
     split: Annotated[str, typer.Option(help="train: labels to train on; val: predictions.")] = "train",
 ) -> None:
-    """Makes an artifact of label maps that another program wrote, to view, evaluate and train on."""
+    """Import label maps of another program, to view, evaluate and train on."""
     set_up_logging(None)
     with guarded():
         from wsss.exchange.imports import import_labels as run_import
@@ -145,7 +150,7 @@ def import_cams(
         bool, typer.Option("--trust-pickles", help="Open the files: pickles can run programs hidden in them.")
     ] = False,
 ) -> None:
-    """Makes an artifact of CAMs that PSA or IRN wrote (.npy dictionaries), to view, refine and evaluate.
+    """Import CAMs of PSA or IRN (.npy dictionaries), to view, refine and evaluate.
 
     A dictionary holds class -> map (classes from 0, without background), or `keys` with `cam` or `high_res`.
     """
@@ -167,7 +172,10 @@ def view(
     allow_host: Annotated[list[str], typer.Option(metavar="NAME", help="A further name of this machine.")] = [],  # noqa: B006
     browser: Annotated[bool, typer.Option("--browser", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Shows runs as a web page: stages, numbers, and every layer of every image; works while a run is going on."""
+    """Show runs as a web page: stages, numbers, and every layer of every image.
+
+    Works while a run is going on.
+    """
     set_up_logging(None)
     with guarded(end="the page is closed"):
         from wsss.viewer.serve import serve
@@ -182,7 +190,7 @@ def study(
     ],
     output: Annotated[Path, typer.Option(metavar="FOLDER", help="Holds the rows and the table: docs/studies/NAME.")],
 ) -> None:
-    """Keeps every finished variant and seed as a JSON file, and writes the table of each method of all of them."""
+    """Save every finished variant and seed as a JSON file, and write each method's table of them."""
     from wsss.cli.study import collect_rows
 
     set_up_logging(None)
@@ -194,7 +202,7 @@ def study(
 
 
 def add_tools(app: typer.Typer) -> None:
-    """Adds the commands of this file."""
+    """Add the commands of this file."""
     app.command("schema")(schema)
     app.command("check")(check)
     app.command("convert_weights")(convert_weights)

@@ -43,7 +43,7 @@ NO_MASKS = "no true masks: only what can be said without them"
 def describe(
     kind: str, split: str, masked: int, images: int, attributes: Mapping[str, Any], cams: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The protocol of one evaluated thing.
+    """Describe how one evaluated thing was made and judged.
 
     Args:
         kind: See `wsss.evaluation.tally.Key`.
@@ -67,7 +67,7 @@ def describe(
 
 
 def _asked_at(kind: str, stage: str, settings: Mapping[str, Any], cams: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The settings that say at which scales a network was asked: labels made from CAMs have those of the CAMs."""
+    """Return the settings that hold the scales of the network; labels made from CAMs have those of the CAMs."""
     if kind != "labels":
         return settings
     from_cams = stage in STAGES and any(item.name == "cams" for item in STAGES[stage].inputs)
@@ -100,7 +100,9 @@ def _how(kind: str, attributes: Mapping[str, Any], settings: Mapping[str, Any]) 
 
 
 def label_rule(stage: str, settings: Mapping[str, Any], *, saliency: bool = False) -> str:
-    """The rule that made labels, in words; empty for stages that say it by their name, and for what was imported.
+    """Return in words the rule that made labels.
+
+    Empty for a stage whose name says it already, and for imported labels.
 
     Args:
         stage: The stage that made them.
@@ -123,5 +125,5 @@ def _inference(parts: Mapping[str, Any]) -> str:
 
 
 def as_mapping(value: Any) -> dict[str, Any]:
-    """The value if it is a mapping, else an empty one."""
+    """Return the value if it is a mapping, else an empty one."""
     return dict(value) if isinstance(value, Mapping) else {}

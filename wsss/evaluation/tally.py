@@ -118,7 +118,7 @@ class Measured:
     rows: list[ImageRow] = field(default_factory=list)
 
     def add(self, key: Key, tally: Tally) -> None:
-        """Adds to the tally of one evaluated thing."""
+        """Add to the tally of one evaluated thing."""
         if key in self.tallies:
             self.tallies[key] += tally
         else:
@@ -126,7 +126,7 @@ class Measured:
 
 
 def measure(sources: Sources, images: list[tuple[str, str]]) -> Measured:
-    """Counts some images.
+    """Count some images.
 
     Args:
         images: Pairs of split and image id.

@@ -15,7 +15,7 @@ from wsss.exchange.sources import artifact_maps, true_maps
 def export_maps(
     artifacts: Sequence[Path], *, index: Path, output: Path, form: str, truth: str = "", photographs: str = "link"
 ) -> int:
-    """Writes label maps, one artifact per split.
+    """Write the label maps of artifacts, one artifact per split.
 
     Args:
         artifacts: Labels or predictions; each says its own split.

@@ -22,7 +22,7 @@ PROTOCOL = "imported"
 
 
 def import_labels(folder: Path, *, index: Path, output: Path, split: str = "train") -> int:
-    """Makes an artifact of label maps out of PNG files named `ID.png`.
+    """Make an artifact of label maps from PNG files named `ID.png`.
 
     Maps of `train` become labels that a network can be trained on, those of other splits predictions.
 
@@ -59,7 +59,7 @@ def import_labels(folder: Path, *, index: Path, output: Path, split: str = "trai
 
 
 def import_cams(folder: Path, *, index: Path, output: Path, trust: bool, split: str = "train") -> int:
-    """Makes an artifact of CAMs out of `ID.npy` files as AffinityNet (PSA) and IRN write them.
+    """Make an artifact of CAMs from the `ID.npy` files of AffinityNet (PSA) or IRN.
 
     A file holds a dictionary: class (from 0, without background) -> (h, w); or `keys`, with `cam` or `high_res`
     (K, h, w). Each plane is divided by its maximum; classes that the image-level labels do not name are left out.
@@ -120,7 +120,7 @@ def _attributes(stage: str, folder: Path, index: Path, dataset: Dataset, split: 
 
 
 def _planes(path: Path, dataset: Dataset) -> dict[int, np.ndarray]:
-    """Label value -> (h, w) float32."""
+    """Read a file: label value -> (h, w) float32."""
     try:
         content = np.load(path, allow_pickle=True)
         content = content.item() if isinstance(content, np.ndarray) and content.shape == () else content

@@ -36,7 +36,7 @@ class Artifact:
     round: int = 0
 
     def beside(self, stage: str, **wildcards: str | int) -> Artifact:
-        """The artifact of another stage in the same variant and seed."""
+        """Return the artifact of another stage in the same variant and seed."""
         return Artifact(stage, self.variant, self.seed, **wildcards)  # type: ignore[arg-type]
 
     @property
@@ -50,5 +50,5 @@ WILDCARDS = tuple(field.name for field in fields(Artifact) if field.name not in 
 
 
 def typed(values: Mapping[str, str | None]) -> dict[str, Any]:
-    """Wildcards as they stand in a path or name, without those that are not there, as fields of an artifact."""
+    """Turn wildcards, as text of a path or name, into fields of an artifact; absent ones are left out."""
     return {name: int(value) if name in ("seed", "round") else value for name, value in values.items() if value}

@@ -11,13 +11,13 @@ _MODEL = "{model}"
 
 
 def modules_of(artifact: Artifact) -> tuple[str, ...]:
-    """The modules with which a job begins, for the digest of its code."""
+    """Return the modules that a job starts from, for the digest of its code."""
     found = model(artifact.model)
     return _modules(artifact.stage, found.stage if found is not None else "")
 
 
 def all_modules() -> dict[str, tuple[str, ...]]:
-    """The same of all jobs that there can be, by their stage; of predictions also by the stage of the network."""
+    """Return the same for every possible job, by stage; predictions also by the stage of their network."""
     jobs: dict[str, tuple[str, ...]] = {}
     for name, stage in STAGES.items():
         if _MODEL in stage.code:

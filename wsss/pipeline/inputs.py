@@ -12,7 +12,7 @@ from wsss.pipeline.stages import STAGES
 
 
 def inputs_of(artifact: Artifact, settings: Any = None) -> dict[str, Artifact]:
-    """The artifacts that an artifact is made from, by the name of the input, in its own variant and seed.
+    """Return the artifacts that an artifact is made from, by input, in its own variant and seed.
 
     Args:
         artifact: What is made.
@@ -37,12 +37,12 @@ def _source(item: Input, artifact: Artifact) -> Artifact | None:
 
 
 def in_branch(artifact: Artifact) -> Artifact:
-    """The artifact as its stage has it: without variant and seed where it exists once per run."""
+    """Return the artifact as its stage has it: without variant and seed if it exists once per run."""
     return Artifact(artifact.stage) if STAGES[artifact.stage].per == "run" else artifact
 
 
 def makers_of(stage: str, name: str) -> tuple[str, ...]:
-    """The stages that may have written an input of a stage: its readers refuse the files of any other."""
+    """Return the stages that may have written an input of a stage; files of any other are refused."""
     item = next(item for item in STAGES[stage].inputs if item.name == name)
     if callable(item.source):
         # what a round reads may come from another stage in the first one

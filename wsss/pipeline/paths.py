@@ -16,29 +16,29 @@ IMPORTED = "imported"
 
 
 def pattern_of(stage: str, *, plain: bool) -> str:
-    """The paths of a stage's artifacts, with wildcards; a plain run has none of the branch."""
+    """Return the paths of a stage's artifacts, with wildcards; a plain run has no folders of the branch."""
     return STAGES[stage].path.replace("{branch}", "" if plain else BRANCH)
 
 
 def path_of(artifact: Artifact, *, plain: bool) -> str:
-    """The path of an artifact."""
+    """Return the path of an artifact."""
     values = {field.name: getattr(artifact, field.name) for field in fields(artifact)}
     return pattern_of(artifact.stage, plain=plain).format(**values)
 
 
 def record_of(stage: str, *, plain: bool) -> str:
-    """The path, with wildcards and without a suffix, of what is noted about a stage's jobs: logs and benchmarks."""
+    """Return the path of a stage's logs and benchmarks, with wildcards and without a suffix."""
     branch = "" if plain or STAGES[stage].per == "run" else BRANCH
     return branch + "-".join([stage, *(f"{{{name}}}" for name in STAGES[stage].wildcards)])
 
 
 def glob_of(stage: str) -> str:
-    """The shell pattern of a stage's paths below the folder of a branch."""
+    """Return the shell pattern of a stage's paths below the folder of a branch."""
     return re.sub(r"{\w+}", "*", STAGES[stage].path.removeprefix("{branch}"))
 
 
 def artifact_at(path: str) -> Artifact | None:
-    """The artifact that a path below `results/RUN/` belongs to; None where it is none of a stage."""
+    """Return the artifact at a path below `results/RUN/`; None if no stage writes there."""
     for stage in STAGES:
         match = None if path.startswith(f"{IMPORTED}/") else re.fullmatch(_expression(stage), path)
         if match:

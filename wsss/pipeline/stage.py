@@ -126,6 +126,6 @@ class Method:
 
 
 def imported(reference: str) -> Any:
-    """Import what an entry of the table names as `module:name`."""
+    """Import the object that an entry of the table names as `module:name`."""
     module, _, name = reference.partition(":")
     return getattr(import_module(module), name)

@@ -13,7 +13,7 @@ from wsss.plan.sources import missing_source
 
 
 def checked_plan(values: Mapping[str, Any], source: Path) -> Plan:
-    """The plan of a config.
+    """Check a config and return its plan.
 
     Args:
         values: What the config says.

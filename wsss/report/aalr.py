@@ -29,7 +29,7 @@ SMALLEST_TOP = 0.01
 
 
 def mask_charts(variants: Variants, width: int) -> list[tuple[str, str]]:
-    """Title and chart of all trainings that count such maps, of the first seed of each variant."""
+    """Draw the chart of every training that counts such masks, with its title; first seed of each variant."""
     charts = []
     for title, training in titled_trainings(variants):
         for words, chart in (
@@ -42,14 +42,14 @@ def mask_charts(variants: Variants, width: int) -> list[tuple[str, str]]:
 
 
 def quality_chart(training: TrainingCurves, width: int) -> str | None:
-    """Coverage and, where true masks were counted, precision and mIoU, before and after reassignment."""
+    """Draw coverage, and precision and mIoU where true masks were counted, before and after reassignment."""
     found = [(label, _points(training, name), color, dashed) for name, label, color, dashed in QUALITY]
     lines = [Line(label, points, color, dashed) for label, points, color, dashed in found if points]
     return _chart(training, lines, width, "labels that it learned from, percent") if lines else None
 
 
 def reassigned_chart(training: TrainingCurves, width: int) -> str | None:
-    """The share of labels that changed: of all, and of the classes that lost most."""
+    """Draw the share of labels that changed: of all, and of the classes that lost most."""
     total = _points(training, REASSIGNED)
     if not total:
         return None
@@ -76,7 +76,7 @@ def _chart(
 
 
 def _points(training: TrainingCurves, name: str) -> list[tuple[float, float]]:
-    """Place on the axis and value of every epoch that has one."""
+    """Return the place on the axis and the value of every epoch that has one."""
     return [(row["epoch"] / training.epochs[-1]["epoch"], row[name]) for row in training.epochs if name in row]
 
 

@@ -55,7 +55,7 @@ class Round:
 
 
 def round_of(labels: str) -> int | None:
-    """The round whose network is trained on a label set; None for labels that are of no round."""
+    """Return the round whose network is trained on a label set; None if it belongs to no round."""
     return _round(label_set(labels))
 
 
@@ -64,7 +64,7 @@ def _round(artifact: Artifact | None) -> int | None:
 
 
 def rounds_of(evaluation: Evaluation) -> list[Round]:
-    """The rounds of a branch in order; none where it has no network of AuxSegNet."""
+    """Return the rounds of a branch in order; empty if it has no network of AuxSegNet."""
     networks, segmenters = dict[int, Record](), dict[int, Record]()
     for item in sorted(evaluation.of_kind("predictions"), key=lambda item: item["split"] != "val"):
         checkpoint = model(str(item.get("model") or ""))
@@ -82,7 +82,10 @@ def rounds_of(evaluation: Evaluation) -> list[Round]:
 
 
 def rounds_chart(variants: Mapping[str, Sequence[Evaluation]], width: int) -> str | None:
-    """Scores over the rounds: of labels and network in a single variant, mIoU alone of several; None without rounds."""
+    """Draw the scores over the rounds; None without rounds.
+
+    One variant shows labels and network; several show mIoU alone.
+    """
     found = {variant: rounds_of(evaluations[0]) for variant, evaluations in variants.items()}
     found = {variant: rounds for variant, rounds in found.items() if rounds}
     if not found:
@@ -126,7 +129,7 @@ def _place(number: int, last: int) -> float:
 
 
 def rounds_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
-    """One row per variant and round: its labels, its saliency labels, the networks on them; empty without rounds."""
+    """Write one row per variant and round: labels, saliency labels, networks on them; empty without rounds."""
     heads = [label for _, label in (*LABELS, *SALIENCY, *NETWORKS)]
     rows = []
     for variant, evaluations in variants.items():
@@ -143,7 +146,7 @@ def rounds_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
 
 
 def rounds_gallery(dataset: Dataset, variants: Variants, saliency: Path | None, look: Look) -> Gallery | None:
-    """Training images with the saliency and the labels of every round, of the first variant that has updated any."""
+    """Draw training images with saliency and labels of every round, from the first variant that updated any."""
     for evaluations in variants.values():
         sets = [
             (item, path)

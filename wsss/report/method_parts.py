@@ -93,5 +93,5 @@ class MethodPart:
 
 @cache
 def method_parts() -> dict[str, MethodPart]:
-    """The parts of all methods, by the method's name, in the order of the table."""
+    """Return the parts of all methods, by the method's name, in the order of the table."""
     return {name: import_module(method.report).PART for name, method in METHODS.items() if method.report}

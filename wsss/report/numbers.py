@@ -14,7 +14,7 @@ from wsss.report.tables import class_table, comparison_table, confusion_table, n
 
 
 def numbers_page(evaluations: Sequence[Evaluation], palette: np.ndarray) -> str:
-    """One HTML file that needs nothing beside it: variants, rounds, all numbers with their protocols, classes.
+    """Write one HTML file that needs nothing beside it: variants, rounds, all numbers with protocols, classes.
 
     Args:
         evaluations: One per variant and seed.

@@ -50,7 +50,7 @@ class Page:
     artifacts: Mapping[str, Mapping[str, Any]]
 
     def html(self) -> str:
-        """The whole file."""
+        """Return the whole file."""
         sections = [(name, text, content) for name, text, content in self._sections() if content]
         links = "".join(f'<a href="#{name}">{escape(text)}</a>' for name, text, _ in sections)
         body = "".join(f'<section id="{name}">{content}</section>' for name, _, content in sections)
@@ -165,7 +165,7 @@ class Page:
         return gallery_section(gallery, names, self.palette, guide=split == next(iter(self.galleries)))
 
     def _methods(self) -> list[tuple[str, str, str]]:
-        """Anchor, title and content of each method's section; without content where the run has nothing of it."""
+        """Return anchor, title and content of each method's section; content is empty if the run lacks the method."""
         look = Look(self._first.content["data"]["class_names"], self.palette)
         return [
             (part.anchor, part.title, part.section(self._variants, self.galleries.get(method), look))
@@ -253,7 +253,7 @@ def _definitions() -> str:
 
 
 def _card(evaluations: Sequence[Evaluation], item: Record, metrics: Sequence[tuple[str, str]]) -> str:
-    """One evaluated thing with its main numbers, large, and its protocol."""
+    """Write a card of one evaluated thing: its main numbers, large, and its protocol."""
     numbers = []
     for metric, label in metrics:
         found = spread(evaluations, identity(item), metric)

@@ -38,7 +38,7 @@ GUIDE = (
 def gallery_section(
     gallery: Gallery, names: Sequence[str], palette: np.ndarray, *, guide: bool, heading: str = ""
 ) -> str:
-    """The samples of a split, with a legend.
+    """Write the section that shows the samples of a split, with a legend.
 
     Args:
         names: Class names, background first.
@@ -84,6 +84,6 @@ def _sample(sample: Sample, names: Sequence[str], palette: np.ndarray) -> str:
 
 
 def color_key(tone: str, text: str, *, hollow: bool = False) -> str:
-    """A square of a colour with what it stands for; `hollow` draws its outline only."""
+    """Write a square of a colour and what it stands for; `hollow` draws its outline only."""
     look = f"border:1.5px solid {tone}" if hollow else f"background:{tone}"
     return f'<span class="key"><i style="{look}"></i>{escape(text)}</span>'

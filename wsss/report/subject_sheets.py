@@ -47,7 +47,7 @@ class Subject:
 
 
 def subjects(dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]]) -> list[Subject]:
-    """All label sets and predictions of the first seed of every variant; what variants share is listed once."""
+    """List all label sets and predictions of the first seed of every variant; shared ones appear once."""
     found: list[Subject] = []
     seen: set[Path] = set()
     for variant, evaluations in variants.items():
@@ -67,7 +67,7 @@ def subjects(dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]]) -> 
 def subject_sheet(
     dataset: Dataset, subject: Subject, *, saliency: Path | None, count: int, palette: np.ndarray, longest: int
 ) -> Image.Image:
-    """The sheet of one label set or prediction: images from its worst to its best.
+    """Draw the sheet of one label set or prediction: images from its worst to its best.
 
     Args:
         saliency: Artifact of stage `saliency`, for labels that have no saliency of their own.
@@ -97,7 +97,7 @@ def subject_sheet(
 
 
 def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[PictureColumn]:
-    """Photograph, what the labels were made of, the labels themselves or the prediction, and the truth."""
+    """Return the columns: photograph, sources of the labels, labels or prediction, truth."""
     item, path = subject.item, subject.path
     columns = [PictureColumn("photograph", "photograph")]
     with ArtifactReader(path) as reader:

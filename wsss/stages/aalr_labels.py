@@ -42,7 +42,7 @@ def aalr_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Labels every training image among background and the classes that its image-level labels name.
+    """Label every training image with background and the classes that its image-level labels name.
 
     Args:
         settings: Whether the segmentation branch labels, or masks of the CAMs do; scales and CRF.
@@ -83,7 +83,7 @@ class _Labeller:
     device: torch.device
 
     def labels(self, ids: list[str]) -> Iterator[Arrays]:
-        """Every image with what is kept of it."""
+        """Yield every image with the arrays to keep of it."""
         if self.settings.source == "segmentation" and not self.settings.save_masks:
             yield from self._segmented(ids)
         elif self.settings.source == "segmentation":
@@ -121,7 +121,7 @@ class _Labeller:
                     yield image_id, {kind: _at_size(maps[place], size) for kind, maps in made.items()}
 
     def _masks(self, images: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
-        """Masks (N, H, W) uint8 before and after reassignment, by kind, both as the training makes them."""
+        """Make masks (N, H, W) uint8 before and after reassignment, by kind, as the training makes them."""
         settings: OnlineLabels = self.training.masks if self.settings.masks is None else self.settings.masks
         reassign: LabelReassign = self.training.label_reassign
         embedding = EMBEDDINGS[reassign.embedding]
@@ -146,7 +146,7 @@ class _Labeller:
 
 
 def _at_size(labels: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """(*size) uint8, each label taken at the nearest pixel."""
+    """Resize labels to (*size) uint8, by the nearest pixel."""
     if tuple(labels.shape) == size:
         return labels.cpu().numpy()
     resized = torch.nn.functional.interpolate(labels[None, None].float(), size, mode="nearest-exact")

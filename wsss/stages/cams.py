@@ -24,7 +24,7 @@ STRIDE = 4
 
 
 def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context: RunContext = RunContext()) -> None:
-    """Writes the CAMs of every training image, of its present classes only, divided by their maximum.
+    """Write the CAMs of every training image: present classes only, each divided by its maximum.
 
     Args:
         settings: Scales and flip.

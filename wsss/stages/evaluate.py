@@ -79,7 +79,7 @@ def evaluate(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Judges saliency, CAMs, label sets and predictions against the true masks, in one pass over the images.
+    """Judge saliency, CAMs, label sets and predictions against the true masks, in one pass over the images.
 
     Args:
         settings: Whether to scan thresholds.
@@ -145,7 +145,7 @@ def _open(
 
 
 def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:
-    """The readers by kind and name, in the order of the pipeline."""
+    """Return the readers by kind and name, in the order of the pipeline."""
     found: dict[tuple[str, str], ArtifactReader] = {}
     if sources.saliency is not None:
         found["saliency", "saliency"] = sources.saliency
@@ -157,7 +157,7 @@ def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:
 
 
 def _measure(sources: Sources, output: Path, context: RunContext) -> Measured:
-    """Counts all images that anything is known of; rows per image go to their table at once."""
+    """Count every image that any artifact covers; rows per image are written at once."""
     splits = set(sources.dataset.splits if sources.saliency is not None else ())
     splits |= {split for split, _ in sources.predictions.values()}
     if sources.cams is not None or sources.labels:

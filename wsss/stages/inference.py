@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 
 
 def resolve_device(context: RunContext) -> torch.device:
-    """The device to compute on; also sets up memory and threads for it.
+    """Return the device to compute on; also set up memory and threads for it.
 
     Raises:
         InputError: If a GPU is asked for and there is none.
@@ -48,12 +48,12 @@ PIXELS_PER_FORWARD = {"cpu": 800_000, "cuda": 40_000_000}
 
 
 def images_per_forward(images: Tensor) -> int:
-    """How many images of (N, 3, H, W) the device handles well at a time."""
+    """Return how many images of (N, 3, H, W) the device handles well at a time."""
     return max(1, PIXELS_PER_FORWARD[images.device.type] // (images.shape[2] * images.shape[3]))
 
 
 def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The same function, called with as many images (N, 3, H, W) at a time as the device handles well."""
+    """Split calls of a function into chunks of as many images (N, 3, H, W) as the device handles well."""
 
     def chunked(images: Tensor) -> Tensor:
         return torch.cat([compute(part) for part in images.split(images_per_forward(images))])
@@ -62,7 +62,7 @@ def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
 
 
 def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: int) -> list[list[str]]:
-    """Ids in batches whose images have one size as networks see them, so that nothing is padded.
+    """Group ids into batches of images of one size, so that nothing is padded; sizes are those networks see.
 
     The order is that of the ids, as far as sizes allow: a batch is closed when it is full.
 
@@ -86,7 +86,7 @@ def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: 
 
 
 def network_size(dataset: Dataset, image_id: str) -> tuple[int, int]:
-    """Height and width of an image as networks see it, without reading it."""
+    """Return height and width of an image as networks see it, without reading it."""
     return bounded_size(dataset.size(image_id), dataset.max_side)
 
 
@@ -108,7 +108,7 @@ class _Batches(TorchDataset[tuple[list[str], Tensor]]):
 def image_batches(
     dataset: Dataset, ids: Sequence[str], context: RunContext, device: torch.device
 ) -> Iterator[tuple[list[str], Tensor]]:
-    """Batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device, loaded ahead by worker processes."""
+    """Yield batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device; workers load ahead."""
     # half, because a mirrored image may go with each
     batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
     workers = min(context.workers, len(batches))
@@ -126,7 +126,7 @@ def image_batches(
 
 
 def image_label_tensor(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
-    """(N, C) float32 in {0, 1}: the image-level labels, without background."""
+    """Return the image-level labels, (N, C) float32 in {0, 1}, without background."""
     stacked = np.stack([dataset.image_labels(image_id) for image_id in ids])
     return torch.from_numpy(stacked.astype(np.float32)).to(device)
 
@@ -140,7 +140,7 @@ def map_beside_network(
     in_flight: int,
     holds_the_lock: bool,
 ) -> Iterator[_Result]:
-    """Yields `function(item)` for what a network gave of each image, in order, several at a time beside the network.
+    """Yield `function(item)` for the network's output of each image, in order, while the network goes on.
 
     On a GPU and without workers one after the other; else in threads with one core each.
 

@@ -38,7 +38,7 @@ class Labels(LabelSource, ABC):
         return labels
 
     def check(self) -> None:
-        """Looks for the first labelled pixel of a class: training on none would succeed and be worthless.
+        """Check that some label map holds a class; training on none would succeed and be worthless.
 
         Raises:
             InputError: If there is none in all label maps.
@@ -54,7 +54,7 @@ class Labels(LabelSource, ABC):
 
     @abstractmethod
     def _read(self, image_id: str) -> np.ndarray:
-        """The label map (H, W) as it is stored."""
+        """Read the label map (H, W) as it is stored."""
 
 
 class ArtifactLabels(Labels):
@@ -66,7 +66,7 @@ class ArtifactLabels(Labels):
         self.ids = dataset.ids("train")
 
     def check(self) -> None:
-        """Also looks whether they are of these classes and images."""
+        """Check also that the labels are of these classes and images."""
         names = self._reader.attributes.get("class_names")
         if names is not None and tuple(names) != self._dataset.class_names:
             raise InputError(f"{self._place}: was made for other classes than the index has; build it again")
@@ -81,7 +81,7 @@ class ArtifactLabels(Labels):
         self._reader.close()
 
     def saliency(self) -> LabelSource:
-        """The saliency labels (H, W) uint8 of the same artifact.
+        """Open the saliency labels (H, W) uint8 of the same artifact.
 
         Raises:
             InputError: If an image has none.

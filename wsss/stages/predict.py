@@ -31,7 +31,7 @@ def predict(
     protocol_name: str = "single",
     context: RunContext = RunContext(),
 ) -> None:
-    """Predicts a segmentation of every image of a split; image-level labels are not looked at.
+    """Predict a segmentation of every image of a split, without its image-level labels.
 
     Args:
         settings: Scales, flip, CRF.

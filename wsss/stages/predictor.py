@@ -16,7 +16,7 @@ from wsss.training.checkpoint import Checkpoint, load_weights, restore_model
 def load_segmentation_network(
     path: Path, device: torch.device, class_names: Sequence[str] | None = None
 ) -> tuple[SegmentationNetwork, tuple[str, ...]]:
-    """Load whatever segmentation network a checkpoint holds, ready on the device, and its class names.
+    """Load the segmentation network of a checkpoint, ready on the device, and its class names.
 
     Args:
         path: The checkpoint.

@@ -86,7 +86,7 @@ def report(
     saliency: Path | None = None,
     context: RunContext = RunContext(),
 ) -> None:
-    """Writes the page, and the figures in the folder `report` beside it.
+    """Write the page, and the figures in the folder `report` beside it.
 
     Args:
         settings: How many samples, which colours.
@@ -163,7 +163,7 @@ def _write_subject_sheets(
     saliency: Path | None,
     palette: np.ndarray,
 ) -> None:
-    """The sheets in a folder that is new, so that none of an earlier run stays."""
+    """Write the sheets into a new folder, so that none of an earlier run stays."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     temporary.mkdir()
     try:
@@ -213,7 +213,7 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
 
 
 def _artifacts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    """The root attributes of everything that was evaluated, by path relative to the evaluation."""
+    """Read the root attributes of every evaluated artifact, by path relative to the evaluation."""
     inputs = evaluation.content["inputs"]
     names = [(kind, "") for kind in ("index", "saliency", "cams") if inputs.get(kind)]
     names += [(kind, name) for kind in ("labels", "predictions") for name in inputs.get(kind, {})]

@@ -25,7 +25,7 @@ READ_AHEAD = 4
 
 
 def saliency(settings: Saliency, *, index: Path, output: Path, context: RunContext = RunContext()) -> None:
-    """Writes the saliency map of every image of every split.
+    """Write the saliency map of every image of every split.
 
     Args:
         settings: The source, and what belongs to it.
@@ -63,7 +63,7 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
 def _write(
     artifact: ImageArtifact, ids: Sequence[str], todo: Sequence[str], maps: Iterator[np.ndarray], curve: np.ndarray
 ) -> None:
-    """Writes maps with each of their values replaced by its place on the curve (256,) uint8."""
+    """Write maps, each value replaced by its entry in the curve (256,) uint8."""
     with Progress("saliency", len(ids), done=len(ids) - len(todo)) as progress:
         for image_id, saliency_map in zip(todo, maps, strict=True):
             if image_id not in artifact.done:
@@ -78,7 +78,7 @@ def _from_superpixels(settings: Saliency, dataset: Dataset, image_id: str) -> np
 
 
 def _from_network(network: SaliencyNetwork, dataset: Dataset, ids: Sequence[str]) -> Iterator[np.ndarray]:
-    """Maps in the order of the ids; photographs are read ahead, and results leave while the network goes on."""
+    """Yield maps in the order of the ids; photographs are read and results passed on while the network works."""
     images = map_in_threads(dataset.network_image, ids, workers=1, in_flight=READ_AHEAD)
     results = map_in_threads(network, images, workers=1, in_flight=READ_AHEAD)
     for image_id, values in zip(ids, results, strict=True):

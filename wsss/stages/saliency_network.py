@@ -53,7 +53,7 @@ class SaliencyNetwork:
         self._session = _start(_with_weights(session_class, self.weights), settings.model, self.weights, context)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """The saliency of one photograph.
+        """Compute the saliency of one photograph.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -92,7 +92,7 @@ def _start(session_class: type, model: str, weights: Path, context: RunContext) 
 
 
 def _session_class(model: str) -> Any:
-    """The class of rembg that prepares images for a network and reads its output."""
+    """Return the class of rembg that prepares images for a network and reads its output."""
     found = {session.name(): session for session in _rembg_sessions().sessions_class}
     sessions = {name: session for name, session in found.items() if name not in NOT_SALIENCY}
     if model not in sessions:
@@ -103,7 +103,7 @@ def _session_class(model: str) -> Any:
 
 
 def _rembg_sessions() -> ModuleType:
-    """The module `rembg.sessions`, loaded without running `rembg/__init__.py`.
+    """Load the module `rembg.sessions` without running `rembg/__init__.py`.
 
     That file imports pymatting, whose functions compile for 40 s the first time on a machine, for alpha matting, which
     saliency has no use for. The modules leave `sys.modules` again, so that a later `import rembg` is a whole one.
@@ -126,7 +126,7 @@ def _rembg_sessions() -> ModuleType:
 
 
 def _own_weights(session_class: Any, model: str) -> str:
-    """The file in rembg's cache, downloaded when it is not there yet."""
+    """Return the file in rembg's cache; download it if it is not there yet."""
     if model in CUSTOM_MODELS:
         raise InputError(f"saliency.model `{model}` needs saliency.weights, the path of its ONNX file")
     try:
@@ -139,7 +139,7 @@ def _own_weights(session_class: Any, model: str) -> str:
 
 
 def _with_weights(session_class: Any, weights: Path) -> type:
-    """The class with the weights of a file of any name, which keeps it from looking anywhere else."""
+    """Give the class a weights file of any name, so that it looks nowhere else."""
 
     def download_models(cls: type, *args: Any, **kwargs: Any) -> str:
         return str(weights)
@@ -148,7 +148,7 @@ def _with_weights(session_class: Any, weights: Path) -> type:
 
 
 def providers(device: str, available: list[str]) -> list[Any]:
-    """What onnxruntime is to run on, in order of preference."""
+    """Return the providers that onnxruntime is to run on, in order of preference."""
     kind, _, number = device.partition(":")
     if kind == "cpu":
         return ["CPUExecutionProvider"]

@@ -40,7 +40,7 @@ class _Fusion:
 
 
 def strongest_cam(reader: ArtifactReader, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The largest CAM (H, W) at the size of the photograph, and the label value of its class (H, W) uint8."""
+    """Return the largest CAM (H, W) at the photograph's size, and the label value of its class (H, W) uint8."""
     planes = reader.read("cams", image_id).astype(np.float32)
     values = reader["cams"].attributes(image_id)["classes"]
     return strongest_plane((resize_map(plane, size) for plane in planes), values.tolist(), size)
@@ -55,7 +55,7 @@ def seed_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Fuses CAMs and saliency of every training image into segmentation and saliency labels.
+    """Fuse CAMs and saliency of every training image into segmentation and saliency labels.
 
     Args:
         settings: The rule and its thresholds.

@@ -38,12 +38,12 @@ class Scores:
 
 
 def network_probabilities(network: SegmentationNetwork, images: Tensor, protocol: Protocol) -> Tensor:
-    """Probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], by the scales and flip of the protocol."""
+    """Compute probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], at the protocol's scales and flip."""
     return multi_scale_probabilities(in_chunks(network.segment), images, protocol.scales, protocol.flip)
 
 
 def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> Iterator[tuple[str, np.ndarray]]:
-    """Labels (H, W) uint8 at the size of each photograph.
+    """Turn scores into labels (H, W) uint8 at the size of each photograph.
 
     The CRF works on several images at a time beside the network: on the GPU where the probabilities are there, else in
     threads with one core each, and for `pydensecrf`, which holds the interpreter's lock, in processes.
@@ -81,14 +81,14 @@ def _as_arrays(item: Scores) -> Scores:
 
 
 def allowed_classes(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
-    """(N, K, 1, 1) float32: 1 for background and the classes that an image's labels name, else 0."""
+    """Return (N, K, 1, 1) float32: 1 for background and the classes that an image's labels name, else 0."""
     return functional.pad(image_label_tensor(dataset, ids, device), (1, 0), value=1)[:, :, None, None]
 
 
 def scores_of_batch(
     ids: list[str], images: Tensor, probabilities: Tensor, sizes: list[tuple[int, int]], with_image: bool
 ) -> Iterator[Scores]:
-    """The images of a batch one by one, where the batch is."""
+    """Yield the images of a batch one by one, on the batch's device."""
     photographs = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1) if with_image else None
     for i, (image_id, size) in enumerate(zip(ids, sizes, strict=True)):
         yield Scores(image_id, probabilities[i], None if photographs is None else photographs[i].contiguous(), size)

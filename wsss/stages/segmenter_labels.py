@@ -32,7 +32,7 @@ def segmenter_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Predicts the training images among the classes that their image-level labels name, masked by saliency.
+    """Predict the training images among the classes of their image-level labels, masked by saliency.
 
     Args:
         settings: Scales and flip of the prediction, and the saliency threshold.

@@ -33,7 +33,7 @@ def train_aalr(
     classifier: Path | None = None,
     context: RunContext = RunContext(),
 ) -> None:
-    """Trains classification alone, then classification and segmentation together.
+    """Train classification alone, then classification and segmentation together.
 
     Masks of training images are not read, unless `settings.measure_masks` asks how good the online masks are.
 
@@ -103,7 +103,7 @@ def _check(
 
 
 def _network(settings: TrainAalr, classifier: Path | None, dataset: Dataset, seed: int) -> AALR:
-    """The network from its backbone's weights, or those of a trained classifier; other layers drawn from the seed."""
+    """Build the network from its backbone's weights or a trained classifier's; the seed draws the other layers."""
     if classifier is None:
         return build_model(AALR, model_settings(settings), dataset.num_classes, seed=seed)
     stages = makers_of(STAGE, "classifier")

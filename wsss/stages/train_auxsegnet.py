@@ -30,7 +30,7 @@ def train_auxsegnet(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Trains classification, saliency and segmentation together, from weights that are there already.
+    """Train classification, saliency and segmentation together, from given weights.
 
     Args:
         settings: Of the stage.

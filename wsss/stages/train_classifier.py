@@ -22,7 +22,7 @@ STAGE = "train_classifier"
 def train_classifier(
     settings: TrainClassifier, *, index: Path, output: Path, context: RunContext = RunContext()
 ) -> None:
-    """Trains the network that the first CAMs come from.
+    """Train the network that the first CAMs come from.
 
     Args:
         settings: Of the stage.

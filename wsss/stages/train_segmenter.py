@@ -32,7 +32,7 @@ def train_segmenter(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Trains a segmentation network.
+    """Train a segmentation network.
 
     Args:
         settings: Of the stage.
@@ -70,7 +70,7 @@ def train_segmenter(
 
 
 def _check_batch(settings: TrainSegmenter, images: int) -> None:
-    """The head normalises over the batch, and the variance of a single image's pooled features is not defined."""
+    """Refuse batches of one image: over one image's pooled features, batch normalisation has no variance."""
     if min(settings.batch_size, images) < 2:
         raise InputError(
             f"train_segmenter trains its batch normalisation on at least two images at once, got batch_size "

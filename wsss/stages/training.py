@@ -37,7 +37,7 @@ def train_to_checkpoint(
     model_settings: Mapping[str, Any],
     attributes: Mapping[str, Any],
 ) -> None:
-    """Trains, going on from the state where there is one, and writes what came out; the state is done with then.
+    """Train, or go on from the saved state, and write the result; the state is removed then.
 
     Args:
         state: The stage's, entered; its output is the checkpoint, beside which metrics and curves come to lie.
@@ -77,7 +77,7 @@ def train_to_checkpoint(
 
 
 def _validation(kind: type[Validation], dataset: Dataset, settings: Training, context: RunContext) -> Validation | None:
-    """Nothing where the data set has no `val`, or no masks in it and they are what is compared with."""
+    """Return the validation; None if the data set has no `val`, or lacks the masks that it compares with."""
     if "val" not in dataset.splits or (kind.wants_masks and not dataset.has_masks("val")):
         return None
     return kind(dataset, "val", dataset.class_names, **batch_limits(settings, context))
@@ -96,7 +96,7 @@ class HasNetwork(Protocol):
 
 
 def model_settings(settings: HasNetwork) -> dict[str, Any]:
-    """Return what a network with a section of its own is built from: its backbone, and that section beside it."""
+    """Return the settings that a network is built from: its backbone and its own section."""
     return {"backbone": settings.backbone.model_dump(mode="json"), **settings.network.model_dump(mode="json")}
 
 
@@ -110,7 +110,7 @@ def network_from_checkpoint(
     stage: str,
     seed: int,
 ) -> NetworkType:
-    """Build a network with the weights of a checkpoint wherever these fit, and new layers drawn from the seed.
+    """Build a network with the weights of a checkpoint where they fit; the seed draws the new layers.
 
     Args:
         network: The class to build.

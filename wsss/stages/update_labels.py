@@ -34,7 +34,7 @@ def update_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Writes segmentation and saliency labels of every training image, from one forward pass at one scale.
+    """Write segmentation and saliency labels of every training image, from one forward pass at one scale.
 
     The CAMs are gathered by the network's affinity; the refined saliency is averaged with the original map, never with
     the labels of the round before, and smoothed by a CRF; both are fused as the seeds were.
@@ -116,7 +116,7 @@ def _refined(
     context: RunContext,
     device: torch.device,
 ) -> Iterator[_Refined]:
-    """Refined maps of the images, one by one, on the CPU; nothing else is computed by the network."""
+    """Yield the refined maps of the images, one by one, on the CPU; the network computes nothing else."""
     wanted = ["cams", *([network.saliency_output] if network.saliency_output else [])]
     if settings.refine_cams and "pairwise_affinity" in network.available:
         wanted.append("pairwise_affinity")
@@ -168,7 +168,7 @@ class _Finish:
         return item.image_id, arrays, item.classes
 
     def _saliency_label(self, item: _Refined, size: tuple[int, int]) -> np.ndarray:
-        """(H, W) uint8, soft, at the size of the photograph."""
+        """Make the soft saliency label, (H, W) uint8 at the size of the photograph."""
         if item.saliency is None:
             return item.original
         seen = (item.image.shape[0], item.image.shape[1])

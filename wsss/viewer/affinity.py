@@ -35,7 +35,7 @@ class Kin:
 
 
 def checkpoints(run: Run) -> list[dict[str, Any]]:
-    """The networks of AuxSegNet that a run has: `path` below its folder, `branch` and `round`."""
+    """List the AuxSegNet networks of a run: `path` below its folder, `branch` and `round`."""
     found = []
     for branch in ("", "*/seed*/"):
         for path in run.root.glob(f"{branch}{glob_of(STAGE)}"):
@@ -55,7 +55,7 @@ class Networks:
         self._made: tuple[tuple[Any, ...], Any] | None = None
 
     def kin(self, run: Run, checkpoint: str, image_id: str, point: tuple[float, float]) -> Kin:
-        """What is akin to a pixel.
+        """Return the affinities of one pixel.
 
         Args:
             run: The run.
@@ -104,7 +104,10 @@ class Networks:
 
 
 def _row(pairwise: Any, position: int) -> np.ndarray:
-    """(h, w) float32: one row of the matrix, gathered by a map that is 1 at the pixel, whatever form the matrix has."""
+    """Return one row of the matrix, (h, w) float32.
+
+    A map that is 1 at the pixel picks the row, so any form of the matrix will do.
+    """
     import torch
 
     height, width = pairwise.size

@@ -38,7 +38,7 @@ Share = Annotated[float, Query(ge=0, lt=1)]
 def make_app(
     folders: Sequence[Path], *, config: Path | None = None, listen: str = "127.0.0.1", hosts: Collection[str] = ()
 ) -> FastAPI:
-    """The application.
+    """Make the application.
 
     Args:
         folders: Folders of runs; the first one opens.
@@ -89,7 +89,7 @@ def _page() -> Response:
 
 
 def _said(_: Request, error: Exception) -> Response:
-    """What the user can mend, as one line."""
+    """Answer with an error that the user can mend, as one line."""
     return JSONResponse({"detail": str(error)}, status_code=404)
 
 
@@ -246,7 +246,7 @@ def _item(run: Run, query: Images, selection: Selection, image_id: str) -> dict[
 
 
 def _about_image(run: Run, query: Images, image_id: str) -> dict[str, Any]:
-    """Everything but the maps themselves: layers with their numbers, and the images before and after in the gallery."""
+    """Describe an image: its layers with their numbers, and its neighbours in the gallery. Sends no maps."""
     dataset, split = run.dataset(), run.split_of(image_id)
     height, width = dataset.size(image_id)
     truth = dataset.mask_path(image_id) is not None
@@ -297,7 +297,7 @@ def _about_networks(runs: dict[str, Run], networks: Networks) -> APIRouter:
 
 
 def _scaled(array: np.ndarray | None) -> dict[str, Any] | None:
-    """A map in 256 steps of its largest value, with that value and the share of the ten strongest positions."""
+    """Scale a map to 256 steps of its largest value; add that value and the share of the ten strongest pixels."""
     if array is None:
         return None
     top = float(array.max())

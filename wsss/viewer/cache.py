@@ -24,7 +24,7 @@ class Cache(Generic[T]):
         self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made where it is not known; two threads may both make it."""
+        """Return the value of a key, and make it where it is not known; two threads may both make it."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)

@@ -50,7 +50,7 @@ class Background:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="numbers")
 
     def ask(self, key: tuple[str, ...], ids: Sequence[str], count: Count) -> CountedImages:
-        """What is known; asking starts the counting or keeps it going.
+        """Return the numbers known so far, and start the counting or keep it going.
 
         Args:
             key: Names what is counted, versions of the files included.
@@ -66,7 +66,7 @@ class Background:
         return job
 
     def stop(self) -> None:
-        """Ends after the image at hand."""
+        """Stop after the current image."""
         with self._lock:
             for job in self._jobs.values():
                 job.asked = 0.0
@@ -88,7 +88,10 @@ class Background:
 def label_numbers(
     labels: np.ndarray, truth: np.ndarray | None, num_classes: int, ignore_index: int
 ) -> dict[str, float]:
-    """IoU (mean over the classes in the image), coverage and foreground of one label map, as `evaluate` counts them."""
+    """Return IoU, coverage and foreground of one label map, counted as `evaluate` does.
+
+    IoU is the mean over the classes in the image.
+    """
     pixels = np.bincount(labels.ravel(), minlength=256)
     total, ignored = max(labels.size, 1), int(pixels[ignore_index])
     found = {"coverage": 1 - ignored / total, "foreground": (labels.size - ignored - int(pixels[0])) / total}
@@ -100,12 +103,12 @@ def label_numbers(
 
 
 def change(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """The share of pixels whose label differs; nothing where the sizes do."""
+    """Return the share of pixels whose label differs; nothing for maps of different sizes."""
     return {"change": changed_share(first, second)} if first.shape == second.shape else {}
 
 
 def disagreement(maps: Sequence[np.ndarray], ignore_index: int) -> dict[str, float]:
-    """The share of pixels to which the maps give more than one label, 255 being none."""
+    """Return the share of pixels to which the maps give several labels; 255 is no label."""
     maps = [labels for labels in maps if labels.shape == maps[0].shape]
     if len(maps) < 2:
         return {}

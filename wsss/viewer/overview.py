@@ -14,7 +14,7 @@ _LEFT_OUT = ("confusion", "sweep", "settings")
 
 
 def overview(run: Run) -> dict[str, Any]:
-    """Data set, evaluated branches, and what is wrong with any of them."""
+    """Return the data set, the evaluated branches, and the errors found in them."""
     found: dict[str, Any] = {"name": run.name, "data": None, "branches": [], "problems": run.problems()}
     try:
         dataset = run.dataset()
@@ -39,7 +39,9 @@ def overview(run: Run) -> dict[str, Any]:
 
 
 def confusion(run: Run, branch: str, kind: str, name: str, split: str) -> dict[str, Any]:
-    """The confusion matrix of one evaluated thing, truth down, 255 last, with the names of its classes.
+    """Return the confusion matrix of one evaluated thing, and the names of its classes.
+
+    Rows are the truth, columns the labels; 255 comes last.
 
     Raises:
         InputError: If it was not evaluated.

@@ -69,7 +69,7 @@ class Pipeline:
         self.config = config if config is not None else find_config(run.root)
 
     def stages(self) -> dict[str, Any]:
-        """The strip: per stage its name, state and items; the config file and what is wrong with it."""
+        """Return every stage with name, state and items, and the config file with its error, if any."""
         plan, problem = self._read_plan()
         problems = self._run.problems()
         images = self._images()
@@ -104,7 +104,7 @@ class Pipeline:
             yield path_of(artifact, plain=plan.plain), _name(artifact)
 
     def _lying(self, stage: str) -> Iterator[tuple[str, str]]:
-        """What is there; where nothing is, the path stands for what is missing of a stage that every run has."""
+        """Yield the files of a stage, with names; if there are none, the missing path, for stages of every run."""
         root, found = self._run.root, set[str]()
         for branch in ("", "*/seed*/") if STAGES[stage].per != "run" else ("",):
             place = f"{branch}{glob_of(stage)}"
@@ -118,7 +118,7 @@ class Pipeline:
 
     @staticmethod
     def _states(root: Path, place: str) -> Iterator[Path]:
-        """The outputs of stages that are under way."""
+        """Find the outputs of unfinished stages, by their state folders."""
         folder, _, name = place.rpartition("/")
         for state in root.glob(f"{folder}/.{name}.state" if folder else f".{name}.state"):
             yield state.parent / state.name.removeprefix(".").removesuffix(".state")
@@ -155,7 +155,7 @@ class Pipeline:
         return f"snakemake {target} --configfile {shlex.quote(_relative(self.config))}"
 
     def _benchmark(self, stage: str, name: str) -> float | None:
-        """Seconds of the job that wrote a file."""
+        """Read how many seconds the job took that wrote a file."""
         artifact = artifact_at(name)
         if artifact is None:
             return None
@@ -174,7 +174,7 @@ class Pipeline:
             return 0
 
     def _working(self) -> set[Path]:
-        """The outputs that processes on this machine are writing: what their `--output` names."""
+        """Find the outputs that processes on this machine are writing, by their option `--output`."""
         looked, found = self._processes
         if time.monotonic() - looked > LOOK_AGAIN:
             found = set(_outputs())
@@ -193,7 +193,7 @@ def _outputs() -> Iterator[Path]:
 
 
 def find_config(root: Path) -> Path | None:
-    """The config file of a run: one whose `run`, or own name, is that of the folder."""
+    """Find the config file of a run: its `run`, or its file name, is the name of the folder."""
     name, project = root.resolve().name, root.resolve().parent.parent
     for folder in dict.fromkeys((Path.cwd(), project)):
         places = (folder, folder / "workflow/presets", folder / "configs")
@@ -212,14 +212,14 @@ def _relative(path: Path) -> str:
 
 
 def _name(artifact: Artifact) -> str:
-    """What tells an artifact from the others of its stage."""
+    """Name an artifact among the others of its stage."""
     wildcards = STAGES[artifact.stage].wildcards
     own = [f"round {artifact.round}" if name == "round" else str(getattr(artifact, name)) for name in wildcards]
     return " · ".join(part for part in (artifact.branch, ", ".join(own)) if part)
 
 
 def _state(items: list[StageItem]) -> State:
-    """Of a stage: running where any of it runs, done where all is."""
+    """Return the state of a stage: that of its least finished item, but running if any item runs."""
     states = {item.state for item in items}
     for state in ("running", "stopped", "missing"):
         if state in states:

@@ -22,7 +22,7 @@ _fingerprints: dict[tuple[Path, str], str] = {}
 
 
 def provenance(run: Run) -> list[dict[str, Any]]:
-    """One entry per artifact: path, attributes, settings, inputs with the file of the run that each is.
+    """Describe every artifact: path, attributes, settings, and inputs with the matching file of the run.
 
     An input `matches` a path of the run whose content it was made from, or None where the run holds no such content:
     a file outside the run, or one that was built again since.
@@ -74,14 +74,17 @@ def _entry(run: Run, path: Path, known: dict[str, str]) -> dict[str, Any]:
 
 
 def _ours(attributes: Mapping[str, Any], name: str) -> bool:
-    """Whether an input is what a stage wrote, not a file of the user's."""
+    """Return whether a stage wrote an input; else it is a file of the user's."""
     stage = STAGES.get(str(attributes.get("stage")))
     # what is evaluated is all of the run
     return stage is None or stage.per == "branch" or name in {item.name for item in stage.inputs}
 
 
 def _attributes(run: Run, path: Path) -> dict[str, Any]:
-    """What a file says of itself; a checkpoint only through the metrics beside it, as torch is not loaded for this."""
+    """Read the attributes of a file.
+
+    Those of a checkpoint are read from the metrics beside it, which needs no torch.
+    """
     if path.suffix == ".h5":
         return dict(run.shelf.attributes(path))
     if path.suffix == ".json":
@@ -93,7 +96,7 @@ def _attributes(run: Run, path: Path) -> dict[str, Any]:
 
 
 def _fingerprint(path: Path) -> str:
-    """The content's digest, hashed once per version of a file."""
+    """Return the digest of a file's content; each version of the file is hashed once."""
     if path.suffix == ".json":
         return ""
     key = path, version_of(path) or ""

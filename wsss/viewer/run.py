@@ -94,7 +94,7 @@ class Run:
     # -- what there is -------------------------------------------------------------------------------------------------
 
     def dataset(self) -> Dataset:
-        """The data set of the index.
+        """Open the data set of the index.
 
         Raises:
             InputError: If the index is not built yet, or damaged.
@@ -110,7 +110,7 @@ class Run:
             return self._dataset[1]
 
     def split_of(self, image_id: str) -> str:
-        """The split of an image.
+        """Return the split of an image.
 
         Raises:
             InputError: If the index has no such image.
@@ -121,15 +121,15 @@ class Run:
         return self._splits[image_id]
 
     def layers(self) -> list[Layer]:
-        """The layers of all artifacts, in the order of the pipeline."""
+        """List the layers of all artifacts, in the order of the pipeline."""
         return self._look()[0]
 
     def problems(self) -> dict[str, str]:
-        """Files that cannot be read, and why."""
+        """Return the files that cannot be read, each with the reason."""
         return self._look()[1]
 
     def layer(self, key: str) -> Layer:
-        """A layer by its key.
+        """Return a layer by its key.
 
         Raises:
             InputError: If there is none.
@@ -140,7 +140,7 @@ class Run:
         raise InputError(f"{self.root}: has no layer `{key}`")
 
     def evaluations(self) -> dict[str, Evaluation]:
-        """The evaluations by branch (folder of variant and seed, empty in a plain run)."""
+        """Read the evaluations by branch: the folder of variant and seed, empty in a plain run."""
         found: dict[str, Evaluation] = {}
         with self._lock:
             for path in [
@@ -168,14 +168,14 @@ class Run:
     # -- maps of an image ----------------------------------------------------------------------------------------------
 
     def version(self, key: str, split: str) -> str:
-        """The version of the file behind a layer; empty where there is none for this split."""
+        """Return the version of the file behind a layer; empty where this split has none."""
         if key in (PHOTOGRAPH, TRUTH):
             return version_of(self.root / "index.h5") or ""
         path = self.layer(key.removeprefix(ERROR)).file(split)
         return (version_of(path) or "") if path is not None else ""
 
     def array(self, key: str, image_id: str) -> tuple[np.ndarray | None, str, list[int]]:
-        """A map of an image, its kind, and the label values of its planes; None where the layer lacks the image."""
+        """Read a map of an image, its kind, and the label values of its planes; None if the layer lacks the image."""
         dataset, split = self.dataset(), self.split_of(image_id)
         if key == TRUTH:
             return dataset.mask(image_id), LABELS, []
@@ -192,7 +192,7 @@ class Run:
         return self.shelf.read(path, layer.array, image_id), layer.kind, classes
 
     def thumbnail(self, key: str, image_id: str, *, side: int, palette: str) -> bytes | None:
-        """A small picture of a layer (or of the photograph), as JPEG; None where the layer lacks the image."""
+        """Draw a small picture of a layer or of the photograph, as JPEG; None if the layer lacks the image."""
         version = self.version(key, self.split_of(image_id))
         return (
             self._thumbnails.get(
@@ -214,7 +214,7 @@ class Run:
     # -- numbers and order ---------------------------------------------------------------------------------------------
 
     def select(self, query: Query) -> Selection:
-        """The images of a query; numbers that are not known yet are counted in the background.
+        """Find the images of a query in order; missing numbers are counted in the background.
 
         Raises:
             InputError: If it names a split or a layer that is not there.
@@ -270,7 +270,7 @@ class Run:
         return Selection(ids, values, share, note)
 
     def measured(self, layer: Layer, split: str, *, wait: bool = True) -> tuple[Values, float]:
-        """IoU, coverage and foreground per image, and the share of images of which they are known.
+        """Return IoU, coverage and foreground per image, and the share of images that have them already.
 
         Args:
             layer: The layer.
@@ -297,7 +297,7 @@ class Run:
         return counted.values, counted.share
 
     def _evaluated(self, layer: Layer, split: str, path: Path) -> Values | None:
-        """The rows of the evaluation of exactly this file."""
+        """Return the rows of the evaluation, if it judged this very file."""
         fingerprint = self.shelf.attributes(path).get("fingerprint")
         kind, name, of_split = layer.numbers(split)
         known_as = kind if kind in ("saliency", "cams") else f"{'labels' if kind == 'label_saliency' else kind}/{name}"
@@ -309,7 +309,7 @@ class Run:
         return None
 
     def _compared(self, query: Query, split: str) -> CountedImages | None:
-        """Change between the two layers of a query, or disagreement of all layers of labels."""
+        """Count the change between the two layers of a query, or the disagreement of all label layers."""
         if query.sort == "change":
             chosen = [key.removeprefix(ERROR) for key in (query.layer, query.versus) if key]
             if len(chosen) < 2 or PHOTOGRAPH in chosen:
@@ -332,13 +332,13 @@ class Run:
         return numbers.change(*maps) if len(maps) == 2 else {}
 
     def close(self) -> None:
-        """Ends the counting and closes the files."""
+        """Stop the counting and close the files."""
         self.background.stop()
         self.shelf.close()
 
 
 def as_json(value: Any) -> Any:
-    """The same without what JSON has no word for."""
+    """Return the value in types that JSON knows; None for NaN and infinity."""
     if isinstance(value, dict):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):

@@ -20,7 +20,7 @@ _HEADERS = (
 
 
 def allowed_hosts(listen: str, extra: Collection[str] = ()) -> set[str]:
-    """The names by which the page may be called, in small letters.
+    """Return the names by which the page may be called, in lower case.
 
     Args:
         listen: The address that the server listens on.
@@ -45,7 +45,7 @@ class Guard:
         self._any_address = bool(self._hosts & {"0.0.0.0", "[::]"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Answer a request (ASGI), or refuse it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

@@ -21,7 +21,7 @@ def serve(
     hosts: Collection[str] = (),
     open_browser: bool = False,
 ) -> None:
-    """Serves the page of runs until it is stopped.
+    """Serve the page of runs until it is stopped.
 
     Args:
         folders: Folders of runs.

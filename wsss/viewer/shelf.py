@@ -19,7 +19,7 @@ MOST_OPEN = 64
 
 
 def version_of(path: Path) -> str | None:
-    """What changes when a file is replaced; None where there is none.
+    """Return a text that changes when the file is replaced; None if there is no file.
 
     Artifacts are renamed into place, so a new one has another inode: while the old one is open, its number is taken.
     """
@@ -46,7 +46,7 @@ class Shelf:
         self._lock = RLock()
 
     def attributes(self, path: Path) -> dict[str, Any]:
-        """Root attributes of an artifact.
+        """Return the root attributes of an artifact.
 
         Raises:
             InputError: If it is missing or damaged.
@@ -55,17 +55,17 @@ class Shelf:
             return book.attributes
 
     def kinds(self, path: Path) -> list[str]:
-        """The kinds of arrays that it holds per image."""
+        """Return the kinds of arrays that the artifact holds per image."""
         with self._book(path) as book:
             return book.kinds
 
     def has(self, path: Path, kind: str, image_id: str) -> bool:
-        """Whether it holds an array of this kind for an image."""
+        """Return whether the artifact holds an array of this kind for an image."""
         with self._book(path) as book:
             return book.reader.has(kind, image_id)
 
     def read(self, path: Path, kind: str, image_id: str) -> np.ndarray:
-        """One array of one image.
+        """Read one array of one image.
 
         Raises:
             InputError: If it is not there, or damaged.
@@ -74,12 +74,12 @@ class Shelf:
             return book.reader.read(kind, image_id)
 
     def classes(self, path: Path, kind: str, image_id: str) -> list[int]:
-        """The label values of the planes of one image's CAMs."""
+        """Return the label values of the planes of one image's CAMs."""
         with self._book(path) as book:
             return [int(value) for value in book.reader.image_attributes(kind, image_id)["classes"]]
 
     def close(self) -> None:
-        """Closes all files."""
+        """Close all files."""
         with self._lock:
             while self._books:
                 self._books.popitem()[1].reader.close()

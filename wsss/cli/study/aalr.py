@@ -23,7 +23,7 @@ SECONDS = {
 
 
 def part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
-    """The figures of a branch's network under `aalr`, with the settings behind them; empty without such a network.
+    """Return the figures of a branch's network under `aalr`, with its settings; empty without such a network.
 
     `network` (on `val`, where there is one) and `labels` (on `train`) are what `evaluate` found; `masks` is the last
     line of the training's `epochs.csv`; `seconds` are means over the steps of the joint phase.
@@ -51,7 +51,7 @@ def _judged(record: Record) -> dict[str, Any]:
 
 
 def _seconds(parts: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of a joint step, and those of its parts."""
+    """Return the seconds of a joint step, and of its parts."""
     steps = parts.get("joint_steps", 0)
     return {name: round(parts.get(key, 0.0) / steps, 4) for name, key in SECONDS.items()} if steps else {}
 

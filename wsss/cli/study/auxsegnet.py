@@ -14,7 +14,7 @@ from wsss.report.evaluations import Evaluation
 
 
 def part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
-    """The rounds of a branch, each figure with the settings that it was made with; empty without such a network."""
+    """Return the rounds of a branch, each figure with its settings; empty without a network of AuxSegNet."""
     rounds = [_round(item, plan, variant, seed) for item in rounds_of(evaluation)]
     if not rounds:
         return {}

@@ -10,7 +10,7 @@ from wsss.cli.study.table import FigureColumn, Row, Table
 
 
 def study_page(study: str, rows: Sequence[Row]) -> str:
-    """The page in Markdown.
+    """Write the page in Markdown.
 
     Args:
         study: Name of the run.
@@ -44,7 +44,7 @@ def _head(table: Table) -> list[str]:
 
 
 def _lines(table: Table, rows: Sequence[Row]) -> Iterator[str]:
-    """The lines of one variant, each over those of its seeds that have it."""
+    """Write the lines of one variant, each over the seeds that have it."""
     found = [(row, table.lines(row)) for row in rows]
     for name in sorted({name for _, lines in found for name in lines}, key=lambda name: (len(name), name)):
         members = [(row, lines[name]) for row, lines in found if name in lines]

@@ -11,7 +11,7 @@ from wsss.errors import InputError
 
 
 def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
-    """Settings, commit, time, and what it ran on.
+    """Return settings, commit, time and machine of a training.
 
     Args:
         checkpoint: Its network; `metrics.json` lies beside it.
@@ -41,7 +41,7 @@ def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
 
 
 def last_epoch(checkpoint: Path) -> dict[str, float | None]:
-    """The last line of the `epochs.csv` beside a checkpoint; empty where the training has none.
+    """Read the last line of the `epochs.csv` beside a checkpoint; empty if the training has none.
 
     Raises:
         InputError: If the file is damaged.
