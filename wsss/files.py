@@ -1,4 +1,4 @@
-"""Write files that are whole under their final name, or not there: text, bytes, JSON, CSV."""
+"""Write files whole or not at all: text, bytes, JSON, CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import numpy as np
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside the final one; at the end, flush the file to the disk and rename it.
 
-    An error in the block, or in the flush, leaves neither.
+    After an error in the block or in the flush, neither file is there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -71,7 +71,7 @@ def write_csv(
 
 
 class CsvWriter:
-    """Write a table row by row; it gets its final name when the block ends without an error.
+    """Writes a table row by row. The file gets its final name when the block ends without an error.
 
     Args:
         path: The file.

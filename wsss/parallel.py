@@ -1,4 +1,4 @@
-"""Work on many items at once with a bounded number in flight, in order, in threads or in processes."""
+"""Work on many items at once, in threads or in processes, in order, with few items in flight."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ def map_in_processes(
 ) -> Iterator[_Result]:
     """Yield `function(item)` for every item, in order, from `workers` processes; 0 works in this process.
 
-    Where nothing else is said, about three items per worker are in flight, however many there are. An exception of the
-    function is raised here. The processes start afresh (spawn), so they share no lock or open file with this one; each
-    has one numerical thread, leaves Ctrl-C to this process, and ends when this process does, even by a kill.
+    An exception of the function is raised here. The processes start afresh (spawn), so they share no lock or open file
+    with this one. Each has one numerical thread, leaves Ctrl-C to this process, and ends when this process does, even
+    by a kill.
 
     Args:
-        function: Picklable, as the items and results are; sent to each process once, so it may carry tables.
+        function: Picklable, like the items and results. It is sent to each process once, so it may carry tables.
         items: Read as they are needed.
-        workers: How many processes.
+        workers: Number of processes.
         what: The job's name, for the message when a worker dies.
-        in_flight: Items that may be begun, or finished and not yet taken, at a time; fewer where items are large.
+        in_flight: Most items at a time that are begun, or finished and not yet taken; choose few for large items. 0
+            takes about three per worker.
 
     Raises:
         InputError: If a worker was killed, as happens when memory runs out.
@@ -71,9 +72,9 @@ def map_in_threads(
     Args:
         function: Called in the threads.
         items: Read in this thread, as they are needed.
-        workers: How many threads.
-        in_flight: Items that may be begun, or finished and not yet taken, at a time.
-        torch_threads: How many threads torch may use within each of these; None leaves it.
+        workers: Number of threads.
+        in_flight: Most items at a time that are begun, or finished and not yet taken.
+        torch_threads: Threads that torch may use within each of these; None leaves its default.
     """
     with _torch_threads(torch_threads) as initializer:
         pool = ThreadPoolExecutor(workers, initializer=initializer)
@@ -94,7 +95,7 @@ def _torch_threads(count: int | None) -> Iterator[Callable[[], None] | None]:
     try:
         yield partial(torch.set_num_threads, count)
     finally:
-        # threads to come begin with the last setting of any thread: give them this thread's again
+        # new threads start with the last setting of any thread: set this thread's own again
         torch.set_num_threads(torch.get_num_threads())
 
 

@@ -1,4 +1,4 @@
-"""Progress for the person who waits: a bar on a terminal, else a line every ten seconds."""
+"""Show progress: a bar on a terminal, else a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ logger = logging.getLogger("wsss.progress")
 
 
 class Progress:
-    """Counts steps of one job and says how far it is and how long it will still take.
+    """Counts the steps of one job, and shows how many are done and how much time is left.
 
     Args:
-        description: What is being done, e.g. `cams`.
-        total: Steps in all.
-        done: Steps that an earlier, interrupted run has done already.
-        unit: What a step is, in the plural.
+        description: Name of the job, e.g. `cams`.
+        total: Number of steps.
+        done: Steps that an earlier, interrupted run has done.
+        unit: Name of the steps, in the plural.
     """
 
     def __init__(self, description: str, total: int, *, done: int = 0, unit: str = "images") -> None:

@@ -1,4 +1,4 @@
-"""The command line: one command per stage, named like the rules. Nothing here imports a stage before it runs."""
+"""The command line: one command per stage, named like its rule. A stage is imported only when it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is around every command: errors become one line and an exit code, signals a clean stop."""
+"""Guard every command: turn errors into one line and an exit code, and signals into a clean stop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived; libraries clean up after it as they do after Ctrl-C."""
+    """SIGTERM or SIGHUP arrived. Libraries clean up as they do after Ctrl-C."""
 
 
 @contextmanager
@@ -32,9 +32,9 @@ def guarded(
     """Run a command; if it fails, show the person one line.
 
     Args:
-        log: The log file, which is named where it holds more than the line.
-        debug: Whether tracebacks are shown.
-        end: What is said after Ctrl-C or SIGTERM.
+        log: The log file. The line names it if it holds more.
+        debug: Show tracebacks.
+        end: Text to print after Ctrl-C or SIGTERM.
 
     Raises:
         typer.Exit: With 1 after an error, 130 after Ctrl-C, 143 after SIGTERM.

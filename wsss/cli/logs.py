@@ -1,4 +1,4 @@
-"""Where messages go: everything to the log file, to the terminal only what the person in front of it needs."""
+"""Send all messages to the log file, and to the terminal only those that the person there needs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def set_up_logging(log: Path | None, *, debug: bool = False) -> None:
     """Send this package's messages to stderr, and all messages to the log file, with times and tracebacks.
 
     Args:
-        log: The file, written anew; None writes none.
-        debug: Whether details are shown on stderr too.
+        log: The file to write, in place of an old one; None writes none.
+        debug: Show details on stderr too.
     """
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
@@ -27,7 +27,7 @@ def set_up_logging(log: Path | None, *, debug: bool = False) -> None:
         file = logging.FileHandler(log, mode="w", encoding="utf-8")
         file.setFormatter(logging.Formatter(FILE_FORMAT))
         handlers.append(file)
-    # on the root before any library is imported: Lightning leaves the terminal alone where it finds handlers
+    # set up the root logger before any library is imported: Lightning prints nothing itself if it finds handlers
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.getLogger("wsss").setLevel(logging.DEBUG)
     logging.captureWarnings(True)

@@ -1,4 +1,4 @@
-"""The commands of the stages that need no options but those of the table: one per input, and the output."""
+"""Make the commands of stages whose options follow from the table: one per input, and the output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run came to, on the terminal: its numbers with their protocols, and the time of each stage."""
+"""Print a run's scores with their protocols, and the time of each stage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEASURES = {
     "labels": ("miou", "precision", "coverage"),
     "predictions": ("miou", "", ""),
 }
-"""Metrics under the columns mIoU, precision, coverage, of each kind of evaluated thing."""
+"""The metrics in the columns mIoU, precision and coverage, for each kind of evaluated thing."""
 
 
 def print_summary(results: Path) -> None:

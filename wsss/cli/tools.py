@@ -1,4 +1,4 @@
-"""Commands beside the stages: checking a config, looking at what came out, taking it in and out."""
+"""Commands beside the stages: check a config, look at results, export and import them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsss.cli.options import Index
 
 
 def schema(
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; none: to stdout.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; none: stdout.")] = None,
 ) -> None:
     """Print the JSON schema of a config file, for editors that complete and check it."""
     from wsss.cli.schema import schema_text
@@ -25,7 +25,7 @@ def schema(
 
 
 def check(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; a later one is laid over others.")],
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; later ones override earlier.")],
 ) -> None:
     """Check a config, and say where it is wrong.
 
@@ -48,8 +48,8 @@ def convert_weights(
 
     You need not: `backbone.weights` takes either file.
 
-    Understood are MXNet's file of the authors (ilsvrc-cls_rna-a1_cls1000_ep-0001.params; MXNet is not needed), and
-    files of PyTorch with the names of AffinityNet, whole classifiers and released checkpoints of AuxSegNet among them.
+    Reads the authors' MXNet file (ilsvrc-cls_rna-a1_cls1000_ep-0001.params) without MXNet. Reads PyTorch files with
+    AffinityNet's names of layers, also whole classifiers and released checkpoints of AuxSegNet.
     """
     set_up_logging(None)
     with guarded():
@@ -73,7 +73,7 @@ def summary(
 def inspect_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="An artifact.")],
     image: Annotated[str, typer.Option(metavar="ID", help="Write the layers of this image as PNG files.")] = "",
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="With --image: where they go.")] = Path(),
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="With --image: folder for the files.")] = Path(),
     sample: Annotated[int, typer.Option(min=0, help="Read only so many images; 0: all.")] = 0,
 ) -> None:
     """Print the contents of an artifact: attributes, class frequencies, coverage, sizes."""
@@ -89,8 +89,8 @@ def inspect_file(
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of a variant and seed in it.")],
-    second: Annotated[Path, typer.Argument(metavar="RESULTS", help="Another one.")],
+    first: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of one variant and seed.")],
+    second: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder to compare it with.")],
 ) -> None:
     """Print the settings in which two runs differ, and their scores side by side."""
     set_up_logging(None)
@@ -103,13 +103,13 @@ def compare(
 def export(
     artifacts: Annotated[list[Path], typer.Argument(metavar="FILE.h5...", help="Labels or predictions.")],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the files go.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")],
     form: Annotated[
         str, typer.Option("--format", metavar="voc|coco|mmseg", help="VOC PNGs, COCO JSON, MMSegmentation.")
     ] = "voc",
-    truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of a split, to validate on.")] = "",
+    truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of this split, to validate on.")] = "",
     photographs: Annotated[
-        str, typer.Option(metavar="link|copy|none", help="Of VOC and MMSegmentation: how photographs come along.")
+        str, typer.Option(metavar="link|copy|none", help="With voc and mmseg: link, copy or skip the photographs.")
     ] = "link",
 ) -> None:
     """Export labels and predictions as VOC PNGs, COCO JSON, or a data set of MMSegmentation."""
@@ -127,11 +127,11 @@ def export(
 
 def import_labels(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey, values are classes.")
+        Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey; values are classes.")
     ],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
-    split: Annotated[str, typer.Option(help="train: labels to train on; val: predictions.")] = "train",
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Artifact to write: results/RUN/imported/NAME.h5.")],
+    split: Annotated[str, typer.Option(help="train makes labels to train on, val predictions.")] = "train",
 ) -> None:
     """Import label maps of another program, to view, evaluate and train on."""
     set_up_logging(None)
@@ -144,8 +144,8 @@ def import_labels(
 def import_cams(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds ID.npy as PSA and IRN write them.")],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
-    split: Annotated[str, typer.Option(help="The images.")] = "train",
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Artifact to write: results/RUN/imported/NAME.h5.")],
+    split: Annotated[str, typer.Option(help="Split of the images: train or val.")] = "train",
     trust_pickles: Annotated[
         bool, typer.Option("--trust-pickles", help="Open the files: pickles can run programs hidden in them.")
     ] = False,
@@ -165,11 +165,11 @@ def import_cams(
 def view(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of runs: results/RUN.")],
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Config file of the first run; none: it is looked for.")
+        Path | None, typer.Option(metavar="FILE", help="Config file of the first run; none: search for it.")
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: every one of this machine.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it is taken, the next free one.")] = 8000,
-    allow_host: Annotated[list[str], typer.Option(metavar="NAME", help="A further name of this machine.")] = [],  # noqa: B006
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; if taken, the next free one.")] = 8000,
+    allow_host: Annotated[list[str], typer.Option(metavar="NAME", help="Allow another name of this machine.")] = [],  # noqa: B006
     browser: Annotated[bool, typer.Option("--browser", help="Open the page in the browser.")] = False,
 ) -> None:
     """Show runs as a web page: stages, numbers, and every layer of every image.
@@ -186,9 +186,9 @@ def view(
 def study(
     configs: Annotated[
         list[Path],
-        typer.Argument(metavar="CONFIG...", help="Config file of the study; a later one is laid over others."),
+        typer.Argument(metavar="CONFIG...", help="Config files of the study; later ones override earlier."),
     ],
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Holds the rows and the table: docs/studies/NAME.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for rows and tables: docs/studies/NAME.")],
 ) -> None:
     """Save every finished variant and seed as a JSON file, and write each method's table of them."""
     from wsss.cli.study import collect_rows

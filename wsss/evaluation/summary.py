@@ -1,4 +1,4 @@
-"""From tallies to scores: one record per evaluated thing, warnings, threshold scans."""
+"""Turn tallies into scores: one record per evaluated thing, warnings, threshold scans."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from wsss.ops.sweeps import CAM_THRESHOLDS, SALIENCY_THRESHOLDS, SeedSweep
 Record = dict[str, Any]
 
 SALIENCY_AT = (0.06, 0.5)
-"""Thresholds at which saliency is always judged: the released AuxSegNet's for labels, and the middle."""
+"""Thresholds that saliency is always judged at: the released AuxSegNet's for labels, and the middle."""
 CAM_STEP = 5
-"""Every fifth CAM threshold of the fine scan is part of the scan over two or three thresholds."""
+"""The scan over two or three thresholds takes every fifth CAM threshold of the fine scan."""
 BACKGROUND_CAMS = (None, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ENOUGH_COVERAGE, ENOUGH_RECALL = 0.7, 0.5
-"""What a point of the scan must reach before its foreground precision is looked at."""
+"""Scores that a point of the scan must reach to compete for the best foreground precision."""
 TOO_MANY = 0.2
-"""Share of images without foreground, or 255 everywhere, beyond which something is wrong."""
+"""Warn above this share of images without foreground, or of images that are 255 everywhere."""
 
 
 def record(key: Key, tally: Tally, attributes: Mapping[str, Any], cams: Mapping[str, Any] | None) -> Record:

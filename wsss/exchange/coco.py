@@ -19,7 +19,7 @@ def export_coco(maps: Sequence[LabelMaps], output: Path) -> int:
 
     Category ids are the label values. Background has no annotations.
 
-    Pixels labelled 255 are no category; they stand in the list `ignored`, which readers of COCO pass over.
+    Pixels labelled 255 are in the list `ignored`, which readers of COCO skip.
 
     Returns:
         How many label maps were written.

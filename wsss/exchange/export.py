@@ -1,4 +1,4 @@
-"""Label maps of artifacts and true masks, in the form that is asked for."""
+"""Export the label maps of artifacts, and true masks, in a form that other programs read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders that other programs train on: that of PASCAL VOC, and one for MMSegmentation."""
+"""Write folders that other programs train on: as PASCAL VOC has them, and for MMSegmentation."""
 
 from __future__ import annotations
 

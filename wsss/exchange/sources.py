@@ -1,4 +1,4 @@
-"""What is exported: label maps of a split, from an artifact or the true masks."""
+"""Sources of an export: label maps of a split, from an artifact or from the true masks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LabelMaps:
 
     Attributes:
         split: The split.
-        ids: The images that have one.
+        ids: The images that have a label map.
         reader: The artifact; None takes the true masks.
     """
 
@@ -44,7 +44,7 @@ def artifact_maps(path: Path, dataset: Dataset) -> LabelMaps:
     """Open the label maps of an artifact of labels or predictions.
 
     Raises:
-        InputError: If it holds none, is of other classes than the index, or has no image of it.
+        InputError: If the artifact holds no label maps, or its classes or images are not those of the index.
     """
     reader = ArtifactReader(path)
     if "segmentation" not in reader.kinds():
@@ -69,7 +69,7 @@ def true_maps(split: str, dataset: Dataset) -> LabelMaps:
     """Open the true masks of a split.
 
     Raises:
-        InputError: If no image of it has one.
+        InputError: If no image of the split has a mask.
     """
     ids = tuple(image_id for image_id in dataset.ids(split) if dataset.mask_path(image_id) is not None)
     if not ids:

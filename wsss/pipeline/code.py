@@ -1,4 +1,4 @@
-"""Which modules a job runs: a stage's own, and those that its table entry adds; the rest follows from their imports."""
+"""The modules that a job starts from: its stage's own, and those of its table entry. Imports lead to the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from wsss.pipeline.names import MODEL_STAGES, model
 from wsss.pipeline.stages import STAGES
 
 _MODEL = "{model}"
-"""In `Stage.code`: the module of the network that predicts."""
+"""In `Stage.code`, stands for the module of the network that predicts."""
 
 
 def modules_of(artifact: Artifact) -> tuple[str, ...]:

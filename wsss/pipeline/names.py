@@ -1,4 +1,4 @@
-"""Names of label sets and of models: which artifact each stands for, and what people call it."""
+"""Names of label sets and of models: the artifact that each stands for, and its name for people."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from wsss.pipeline.stage import Stage
 from wsss.pipeline.stages import METHODS, STAGES
 
 TRUE_MASKS = "masks"
-"""The label set that no stage makes: the true masks of the data set."""
+"""Name of the label set that no stage makes: the true masks of the data set."""
 _STEM = "{label_set}"
-"""Stands for the label set that another one is made from, in the name of that one."""
+"""In the name of a label set, stands for the label set that it is made from."""
 
 
 def stages_making(kind: str) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def label_words(name: str) -> str:
     parts = [(word, len(list(same))) for word, same in groupby(words[:-1])]
     if not parts:
         return f"{words[-1]} labels"
-    # labels of the first stage are meant where nothing else is said
+    # self-trained labels of the first stage's labels need no origin in their name
     origins = [] if chain[-1].stage == LABEL_STAGES[0] else words[-1:]
     first, *others = [(word, f" ({times} times)" if times > 1 else "") for word, times in parts]
     origins = [*(f"{word}{times}" for word, times in others), *origins]

@@ -1,4 +1,4 @@
-"""Paths of artifacts below `results/RUN/`: from an artifact to its path, and from a path back to the artifact."""
+"""Paths of artifacts below `results/RUN/`: turn an artifact into its path, and a path into its artifact."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from wsss.pipeline.artifact import BRANCH, Artifact, typed
 from wsss.pipeline.stages import STAGES
 
 BRANCH_PATTERN = r"(?:(?P<variant>[^/]+)/seed(?P<seed>\d+)/)?"
-"""The folders of variant and seed, in a path that may be of a plain run."""
+"""Regular expression of the folders of variant and seed, which a plain run does not have."""
 IMPORTED = "imported"
-"""Folder of what other programs made; no variant has this name."""
+"""Folder of imported artifacts; no variant may have this name."""
 
 
 def pattern_of(stage: str, *, plain: bool) -> str:

@@ -1,4 +1,4 @@
-"""How labels were made, in words, from the settings of the stage that made them: stands beside every number."""
+"""Describe in words how labels were made, from the settings of their stage. The text stands beside every number."""
 
 from __future__ import annotations
 

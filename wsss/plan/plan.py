@@ -1,4 +1,4 @@
-"""The artifacts that a config leads to, and which variant owns those that several have in common."""
+"""The artifacts that a config leads to, and the variant that owns each shared one."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from wsss.pipeline.paths import IMPORTED, path_of, pattern_of, record_of
 from wsss.pipeline.stages import STAGES
 
 UNNAMED_VARIANT = "base"
-"""Folder of the only variant of a run that has several seeds and names no variant."""
+"""Folder of the single variant of a run that has several seeds but no `variants`."""
 RESERVED = {"logs", "benchmarks", "report", IMPORTED}
 """Folders of a run beside those of its variants."""
 SPLITS = ("train", "val")
 
 
 class Plan:
-    """Everything about a run that follows from its config alone, without looking at any file.
+    """Everything about a run that follows from its config alone, without reading any other file.
 
-    A stage of a variant whose settings, and those of every stage above it, equal those of an earlier variant is that
-    variant's artifact: the earlier one owns it, and it is built once.
+    Two variants share an artifact if the settings of its stage, and of every stage above it, are equal. The earlier
+    variant owns it, and it is built once.
 
     Args:
         config: A checked config whose `run` is set.
@@ -52,7 +52,7 @@ class Plan:
         self._configs = {name: config.for_variant(name if config.variants else "") for name in self.variants}
         self._lineages: dict[Artifact, str] = {}
         self._check_names()
-        # the artifacts of a variant are the same for every seed, but for the seed
+        # all seeds of a variant have the same artifacts, so they are kept once, with seed 0
         self._members = {name: dict.fromkeys(self._needed(name)) for name in self.variants}
 
     # -- paths and settings --------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ class Plan:
         for name in WILDCARDS:
             of_this = [artifact for artifact in artifacts if name in STAGES[artifact.stage].wildcards]
             found[name] = [str(getattr(artifact, name)) for artifact in of_this]
-        # what is not evaluated may be predicted all the same
+        # a user may ask for predictions of any model and split, also of those that are not evaluated
         found["model"] = [product_of(artifact) for artifact in artifacts if artifact.stage in MODEL_STAGES]
         found["split"] = list(SPLITS)
         return {name: "|".join(map(re.escape, dict.fromkeys(values))) or "(?!)" for name, values in found.items()}
@@ -108,8 +108,8 @@ class Plan:
         Args:
             kind: `saliency`, `cams`, `labels` (by the names of the label sets) or `predictions`
                 (`val/segmenter_seeds--single`).
-            variant: Of the branch.
-            seed: Of the branch.
+            variant: Variant of the branch.
+            seed: Seed of the branch.
         """
         if kind == "labels":
             made = [item for stage in LABEL_STAGES for item in self.wanted(stage, variant, seed)]
@@ -131,7 +131,7 @@ class Plan:
         lineage = self._lineage(artifact)
         for variant in self.variants:
             candidate = replace(artifact, variant=variant)
-            # what no name in a config chooses, every variant could have
+            # every variant can have an artifact that its config need not ask for by name
             has = not stage.chosen or replace(candidate, seed=0) in self._members[variant]
             if has and self._lineage(candidate) == lineage:
                 return candidate

@@ -1,4 +1,4 @@
-"""What a run reads that no stage has written: lists, tables, weights, and folders of images and maps."""
+"""The user's own files that a run reads: lists, tables, weights, and folders of images and maps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
 
 WATCHED = (*IMAGE_SUFFIXES, ".xml")
-"""Endings of the files that count in a folder: images, maps and annotations; tables are looked at themselves."""
+"""Endings of the files that count in a folder: images, maps, annotations. Tables are inputs of their own."""
 
 
 def source_files(stage: str, settings: Settings) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""AuxSegNet's part of the report: its rounds side by side, as a chart, a table and a sheet of growing labels."""
+"""AuxSegNet's part of the report: its rounds as a chart, a table, and a contact sheet of growing labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wsss.report.tables import number_cell
 from wsss.store import ArtifactReader
 
 NETWORK, UPDATED, SEEDS = "train_auxsegnet", "update_labels", "seed_labels"
-"""The stages whose products belong to a round; the seeds are the labels of round 0."""
+"""The stages whose products belong to a round. The seeds are the labels of round 0."""
 
 LABELS = (
     ("precision", "precision"),
@@ -37,14 +37,14 @@ TONES = ("#2b62a3", "#c07012", "#4f6f52", "#8d3b72", "#5b6472", "#a8480f", "#1f7
 
 @dataclass(frozen=True)
 class Round:
-    """What was evaluated of one round; None for what it has not.
+    """The records of one round; None for a record that it lacks.
 
     Attributes:
-        number: The round; its labels are those that its network is trained on, the seeds in round 0.
+        number: The round. Its labels train its network; in round 0 these are the seeds.
         labels: Record of the segmentation labels.
         saliency: Record of the saliency labels.
-        network: Record of the prediction of its network, the first protocol.
-        segmenter: Record of the prediction of a segmenter that is trained on these labels alone, the first protocol.
+        network: Record of its network's prediction, by the first protocol.
+        segmenter: Record of the prediction of a segmenter trained on these labels alone, by the first protocol.
     """
 
     number: int
@@ -183,7 +183,7 @@ def _section(variants: Variants, gallery: Gallery | None, look: Look) -> str:
     if not table:
         return ""
     lead = (
-        "Each round trains the network of AuxSegNet on the labels of that round, from the weights of the round before. "
+        "Each round trains the network of AuxSegNet on its labels, starting from the weights of the round before. "
         "The network then makes the next labels: its affinity spreads the class activation maps, and its saliency is "
         "averaged with the original map. Labels are judged on train, the network on val, in percent."
     )

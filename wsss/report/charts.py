@@ -1,6 +1,6 @@
-"""Charts as SVG text: they stand in the page and, as files, in Snakemake's report.
+"""Draw charts as SVG text, for the page and, as files, for Snakemake's report.
 
-Every chart is drawn for a width in CSS pixels, so that its text has the same size on a phone and on a desk.
+Every chart is drawn for a width in CSS pixels, so its text has the same size on a phone and on a desk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ INK, MUTED, LINE, PAPER = "#1c2126", "#626b75", "#dfe3e8", "#ffffff"
 TRAIN, VAL, REFERENCE = "#c07012", "#2b62a3", "#9aa4af"
 WIDE, NARROW = 860, 358
 FEW = 10
-"""Points of a line that are always marked: one alone would not be seen."""
+"""Lines with at most so many points have them marked: a single point would not be seen."""
 _MARGIN = 28
 
 
@@ -25,11 +25,11 @@ class Bar:
 
     Attributes:
         label: Text before it.
-        value: In [0, 1], or None for what has no number.
-        color: Of the bar.
+        value: In [0, 1], or None if there is no number.
+        color: Its colour.
         note: Smaller text below the label.
-        values: Single runs behind a mean, drawn as dots.
-        hollow: Drawn as an outline: a reference.
+        values: The values of single runs behind a mean, drawn as dots.
+        hollow: Draw an outline only, for a reference.
     """
 
     label: str
@@ -147,14 +147,14 @@ def line_chart(
     """Draw lines over the unit square, with a legend above and marked places on the horizontal axis.
 
     Args:
-        lines: What is drawn.
-        width: Of the chart.
-        title: For those who cannot see it.
+        lines: The lines.
+        width: Width of the chart, in CSS pixels.
+        title: Text for those who cannot see the chart.
         x_label: Below the horizontal axis.
         marks: Places with a vertical line and a text.
         ticks: Places with the text below them; none takes 0, 0.2, ... 1.
         y_ticks: The same for the vertical axis; none takes 0, 20, ... 100 percent.
-        dots: Whether points are marked; None marks them where `ticks` are given: they are few then.
+        dots: Mark the points; None marks them if `ticks` are given, as there are few then.
     """
     dots = bool(ticks) if dots is None else dots
     left, right, below = 34, 10, 44
@@ -225,7 +225,7 @@ def _legend(lines: Sequence[Line], width: int) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of `heat_map`: column, row, value in [0, 1]; `mark` is a sign drawn into it."""
+    """One cell of `heat_map`: column, row, value in [0, 1], and `mark`, a sign drawn into it."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""The curves of every training of a run: loss and its parts over the epochs, and what validation said."""
+"""The curves of every training of a run: loss, its parts, and the validation score over the epochs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from wsss.report.evaluations import Evaluation
 
 CURVES = "curves.csv"
 VALIDATED = {"map": "validation mAP", "miou": "validation mIoU"}
-"""Columns that are shares; all others but those of `_PLACES` are losses."""
+"""Columns that hold shares. All others are losses, except those of `_PLACES`."""
 TONES = ("#4f6f52", "#8d3b72", "#1f7a8c", "#7a6a00", "#a8480f", "#5b6472")
 _PLACES = ("step", "epoch", "learning_rate")
 _MOST_POINTS = 60
-"""Points of a line; more are averaged, since single steps are noise."""
+"""Most points of a line. More are averaged, since single steps are noise."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class TrainingCurves:
     """One training.
 
     Attributes:
-        title: For people.
-        rows: Lines of its `curves.csv`; what is empty there is left out.
-        epochs: Lines of its `epochs.csv`, which trainings with AA&LR's losses have.
+        title: Its name for people.
+        rows: Lines of its `curves.csv`, without empty entries.
+        epochs: Lines of its `epochs.csv`, which only trainings with AA&LR's losses have.
     """
 
     title: str
@@ -42,8 +42,8 @@ class TrainingCurves:
 def trainings_of(evaluation: Evaluation) -> list[TrainingCurves]:
     """Read the trainings of one branch in the order of the pipeline, if their curves lie in its folder.
 
-    A training that belongs to another variant, because the two share it, has its curves there. Networks that the
-    evaluation does not know are of earlier settings, and left out.
+    A training shared with another variant has its curves in that variant's folder. Networks that the evaluation does
+    not know come from earlier settings; they are left out.
     """
     folder, known = evaluation.path.parent.parent, _known(evaluation)
     found = []
@@ -101,7 +101,7 @@ def curve_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> li
 def training_chart(training: TrainingCurves, width: int) -> str:
     """Draw loss, its parts, and the validation score of one training over its epochs.
 
-    The axis is of losses; the score is a share and has 1 at the top, whatever the losses reach.
+    The axis shows losses. The score is a share: 1 is always at the top.
     """
     names = [name for name in columns_of(training.rows) if name not in _PLACES]
     losses = [name for name in names if name not in VALIDATED]
@@ -113,7 +113,7 @@ def training_chart(training: TrainingCurves, width: int) -> str:
     for name in losses:
         color = TRAIN if name == "loss" else next(tones)
         label = "loss" if name == "loss" else f"part: {name.replace('_', ' ')}"
-        # a training with one kind of loss has it twice, as the sum and as its only part
+        # a training with a single loss has it in two columns: as the sum and as its only part
         if name == "loss" or len(losses) > 2:
             points = [(epoch / last, value / top) for epoch, value in averaged[name]]
             lines.append(Line(label, points, color, dashed=name != "loss"))

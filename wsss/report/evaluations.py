@@ -1,4 +1,4 @@
-"""What `evaluate` wrote, read back: records, artifacts, rows per image, and several branches side by side."""
+"""Read what `evaluate` wrote: records, artifacts, rows per image, and several branches side by side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Evaluation:
 
     Attributes:
         path: The file.
-        content: What it holds (see `wsss.stages.evaluate`).
+        content: Its content (see `wsss.stages.evaluate`).
     """
 
     path: Path
@@ -60,7 +60,7 @@ class Evaluation:
 
     @cached_property
     def per_image(self) -> dict[tuple[str, str, str], dict[str, dict[str, float]]]:
-        """(kind, name, split) -> image -> its numbers (`iou`, `coverage`, `foreground`, `change`, where known)."""
+        """(kind, name, split) -> image -> its numbers: `iou`, `coverage`, `foreground`, `change`, if known."""
         table: dict[tuple[str, str, str], dict[str, dict[str, float]]] = {}
         path = self.path.with_name("per_image.csv")
         if not path.is_file():
@@ -169,11 +169,11 @@ def method_of_record(record: Record) -> str:
 def final_prediction(evaluation: Evaluation, *, method: str | None = None) -> Record | None:
     """Return the last weakly supervised prediction in the order of the pipeline, on `val` if there is one.
 
-    Not the best one: choosing by the score on `val` would flatter it. Single-scale protocols come first.
+    The last, not the best: choosing by the score on `val` would flatter it. Single-scale protocols come first.
 
     Args:
-        evaluation: Of one branch.
-        method: The method that it must come of, `""` for none of them; None takes any.
+        evaluation: The evaluation of one branch.
+        method: The method that it must come from, `""` for no method; None takes any.
     """
     found = [item for item in evaluation.of_kind("predictions") if not is_reference(item)]
     found = [item for item in found if method is None or method_of_record(item) == method]

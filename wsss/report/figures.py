@@ -1,4 +1,4 @@
-"""The charts of a report, from evaluations: what is drawn, in which order and colour."""
+"""Choose the content, order and colours of the charts of a report, from evaluations."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def cam_chart(evaluation: Evaluation, width: int) -> str | None:
 def heat_maps(evaluation: Evaluation, width: int) -> tuple[list[str], str]:
     """Draw scores over saliency and CAM threshold at the run's background limit, and say that limit in words.
 
-    Nothing where nothing was scanned.
+    Empty without a scan.
     """
     limit, used = _rule_in_use(evaluation)
     path = evaluation.path.with_name("sweeps.csv")

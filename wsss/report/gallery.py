@@ -1,4 +1,4 @@
-"""Which images are shown, and which of their maps: samples from the worst to the best."""
+"""Choose the images to show and the maps of each: samples from the worst to the best."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class PictureColumn:
 
     Attributes:
         kind: `photograph`, `saliency`, `cams`, `truth`, or a kind of label maps in the artifact.
-        title: What stands below it.
-        reader: Where it comes from; None for photograph and truth.
+        title: Text below it.
+        reader: The artifact that holds it; None for photograph and truth.
         numbers: Image -> its numbers.
     """
 
@@ -38,7 +38,7 @@ class PictureColumn:
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture with what stands below it."""
+    """One picture with the text below it."""
 
     title: str
     note: str
@@ -51,7 +51,7 @@ class Sample:
 
     Attributes:
         classes: The label values that its image-level labels name.
-        shown: Those, and all that occur in its pictures, but for background and 255.
+        shown: Those, and all others that occur in its pictures, without background and 255.
     """
 
     image_id: str
@@ -65,7 +65,7 @@ class Gallery:
     """The samples of a split.
 
     Attributes:
-        order: What they are sorted by, in words.
+        order: The order of the samples, in words.
     """
 
     split: str
@@ -117,8 +117,8 @@ def draw_gallery(
     """Draw the samples, then close the readers of the columns.
 
     Args:
-        columns: What is drawn of each.
-        ranking: What the samples are sorted by, and its numbers per image.
+        columns: The pictures to draw of each.
+        ranking: The numbers to sort the samples by, as words and per image.
         count: How many samples.
         longest: Longest side of a picture, in pixels.
     """
@@ -134,7 +134,7 @@ def choose(numbers: tuple[str, Numbers], ids: Sequence[str], count: int) -> tupl
     """Choose images evenly from the worst to the best, both included, and say in words what they are sorted by.
 
     Args:
-        numbers: What the numbers belong to, and the numbers per image.
+        numbers: The owner of the numbers, in words, and the numbers per image.
     """
     what, per_image = numbers
     for key, words in (("iou", "IoU"), ("coverage", "coverage")):

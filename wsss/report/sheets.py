@@ -1,4 +1,4 @@
-"""Contact sheets: the samples of a gallery on one picture, for Snakemake's report and for a talk."""
+"""Draw contact sheets: the samples of a gallery in one picture, for Snakemake's report and for talks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INK, MUTED, PAPER, LINE = (28, 33, 38), (98, 107, 117), (255, 255, 255), (223, 2
 MARGIN, GAP = 36, 10
 CAPTION, FOOT = 34, 44
 PAPER_INCHES = (7.5, 10.9)
-"""What printers leave of A4 upright: a sheet that says its resolution prints within it."""
+"""The part of an upright A4 page that printers can print on."""
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -44,7 +44,7 @@ def contact_sheet(
 
     Args:
         heading: First line.
-        caption: What one sees and how to read it.
+        caption: Says what the pictures are and how to read them.
         cell: Width of a picture.
     """
     columns = max((len(sample.tiles) for sample in gallery.samples), default=1)
@@ -70,7 +70,7 @@ def one_page(gallery: Gallery, *, cell: int = 250) -> Gallery:
     """Keep as many samples as an upright A4 sheet holds, spread evenly from the first to the last."""
     columns = max((len(sample.tiles) for sample in gallery.samples), default=1)
     width = max(2 * MARGIN + columns * (cell + GAP) - GAP, 900)
-    # heading, caption and legend take about as much as this
+    # 220 pixels for heading, caption and legend
     room = width * PAPER_INCHES[1] / PAPER_INCHES[0] - 2 * MARGIN - 220
     most = max(1, int(room // (CAPTION + _cell_height(gallery, cell) + FOOT)))
     count = len(gallery.samples)

@@ -1,4 +1,4 @@
-"""A contact sheet for every label set and every network, on one page of paper each."""
+"""Draw a contact sheet for every label set and every network, on one page of paper each."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _METRICS = {
     "predictions": (("miou", "mIoU"),),
 }
 _READ = (
-    "Background is the photograph in dim grey, objects have the colour of their class, stripes are 255. Each number "
-    "below a picture is of that one image."
+    "Background is the photograph in dim grey, objects have the colour of their class, stripes are 255. Numbers below "
+    "a picture are of that one image."
 )
 
 
@@ -36,7 +36,7 @@ class Subject:
         heading: First line of the sheet.
         item: Its record.
         path: Its artifact.
-        evaluation: Of the branch that it belongs to.
+        evaluation: The evaluation of its branch.
     """
 
     name: str
@@ -70,8 +70,8 @@ def subject_sheet(
     """Draw the sheet of one label set or prediction: images from its worst to its best.
 
     Args:
-        saliency: Artifact of stage `saliency`, for labels that have no saliency of their own.
-        count: How many images at most.
+        saliency: Artifact of stage `saliency`, for labels without saliency of their own.
+        count: Most images.
         longest: Longest side of a picture, in pixels.
     """
     item = subject.item

@@ -1,4 +1,4 @@
-"""The tables of the page, as HTML: numbers with their protocols, classes, variants, what is taken for what."""
+"""Write the tables of the page in HTML: numbers with their protocols, classes, variants, confusions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SECTIONS: Sequence[tuple[str, tuple[str, ...], Columns]] = (
 )
 MAIN = ("miou", "iou_at_0.5")
 PLAIN = ("threshold", "mae")
-"""Metrics that are no shares and are printed as they are."""
+"""Metrics that are not shares; they are printed as they are."""
 
 
 def number_tables(evaluations: Sequence[Evaluation]) -> str:

@@ -1,4 +1,4 @@
-"""Small pictures of one image's maps, drawn over its photograph so that one sees what fits and what does not."""
+"""Draw small pictures of one image's maps over its photograph, to see where they fit it and where not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every stage shares: provenance, the stamp of its resumable state, and writing images with resume."""
+"""Shared by all stages: provenance, the stamp of the resumable state, and writing images with resume."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter
 
 SHARD_IMAGES = 32
-"""Images per shard of a stage that is under way: what can be lost when its process dies."""
+"""Images per shard of a running stage. A stage that is killed loses at most so many."""
 
 
 def fingerprint(path: str | Path) -> str:
@@ -63,14 +63,14 @@ def git_commit() -> str:
 
 
 class ImageArtifact:
-    """Writes an artifact image by image; when stopped, the same stage goes on with the images still missing.
+    """Writes an artifact image by image. An interrupted stage resumes with the missing images.
 
-    Finished images are kept in shards in the state folder, and become the artifact when the block ends.
+    Finished images are kept in shards in the state folder. They become the artifact when the block ends.
 
     Args:
         output: Final name of the artifact.
         stage: Name of the stage.
-        attributes: From `provenance`, with further ones of the stage's own.
+        attributes: From `provenance`, and further ones of the stage.
         shard_size: Images per shard.
     """
 

@@ -1,4 +1,4 @@
-"""Stage `index`: which images there are, with their classes, sizes and splits; the only stage that parses sources."""
+"""Stage `index`: list the images with their classes, sizes and splits. Only this stage parses sources."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         artifact.write_table("split", [record.split for record in records])
         artifact.write_table("sizes", np.array([scan.size for scan in scans], np.int32))
         artifact.write_table("labels", _multi_hot(listing, scans))
-        # attributes are not part of the fingerprint, so what other stages depend on stands here too
+        # the fingerprint leaves attributes out, so those that other stages depend on stand here too
         artifact.write_table("identity", [f"max_side {settings.max_side}", *listing.class_names])
         artifact.write_table("content", _bytes([scan.digest for scan in scans]))
         artifact.write_table("mask_content", _bytes([scan.mask_digest for scan in scans]))

@@ -1,4 +1,4 @@
-"""What stages that run a network over many images share: device, batches of one size, loading ahead."""
+"""Shared by stages that run a network over many images: device, batches of one size, loading ahead."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def resolve_device(context: RunContext) -> torch.device:
 
 
 PIXELS_PER_FORWARD = {"cpu": 800_000, "cuda": 40_000_000}
-"""Input pixels of one forward pass: small enough for a CPU's caches and for 4 GB, large enough to fill a GPU."""
+"""Most input pixels of one forward pass: few enough for a CPU's caches and for 4 GB, enough to fill a GPU."""
 
 
 def images_per_forward(images: Tensor) -> int:
@@ -64,13 +64,13 @@ def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
 def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: int) -> list[list[str]]:
     """Group ids into batches of images of one size, so that nothing is padded; sizes are those networks see.
 
-    The order is that of the ids, as far as sizes allow: a batch is closed when it is full.
+    Batches follow the order of the ids as far as sizes allow. A batch is closed when it is full.
 
     Args:
         dataset: Knows the sizes.
         ids: The images.
-        batch_size: Images per batch at most.
-        pixels: Pixels per batch at most (but for a single image): scores of all classes are kept for each.
+        batch_size: Most images per batch.
+        pixels: Most pixels per batch, except for a single image: the scores of all classes are kept for each pixel.
     """
     waiting: dict[tuple[int, int], list[str]] = defaultdict(list)
     result: list[list[str]] = []
@@ -91,7 +91,7 @@ def network_size(dataset: Dataset, image_id: str) -> tuple[int, int]:
 
 
 class _Batches(TorchDataset[tuple[list[str], Tensor]]):
-    """One item is a whole batch, stacked in the worker."""
+    """A data set of batches: each item is a whole batch, stacked in the worker."""
 
     def __init__(self, dataset: Dataset, batches: list[list[str]]) -> None:
         self._dataset, self._batches = dataset, batches
@@ -142,15 +142,16 @@ def map_beside_network(
 ) -> Iterator[_Result]:
     """Yield `function(item)` for the network's output of each image, in order, while the network goes on.
 
-    On a GPU and without workers one after the other; else in threads with one core each.
+    On a GPU, or without workers, items are computed one after the other. Else several are computed at a time, in
+    threads with one core each, or in processes.
 
     Args:
-        function: Picklable, as items and results are, where it holds the lock.
+        function: If it holds the lock, it, the items and the results must be picklable.
         items: Read as they are needed.
-        context: How many workers, and the device.
+        context: Number of workers, and the device.
         what: Name of the work, for messages.
-        in_flight: Items that may be begun, or finished and not yet taken, at a time.
-        holds_the_lock: Whether the function keeps the interpreter to itself, so that it needs processes.
+        in_flight: Most items at a time that are begun, or finished and not yet taken.
+        holds_the_lock: Whether the function holds the interpreter's lock, so that it needs processes.
     """
     if context.workers == 0 or resolve_device(context).type != "cpu":
         return map(function, items)

@@ -1,4 +1,4 @@
-"""Label maps to train on: read, checked, and handed to loader workers."""
+"""Read label maps to train on, check them, and hand them to loader workers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from wsss.store import ArtifactReader
 
 
 class Labels(LabelSource, ABC):
-    """Label maps of the training images; picklable to loader workers.
+    """Label maps of the training images; can be pickled to loader workers.
 
     Attributes:
-        ids: The training images that have one.
+        ids: The training images that have a label map.
     """
 
     ids: Sequence[str]
@@ -41,7 +41,7 @@ class Labels(LabelSource, ABC):
         """Check that some label map holds a class; training on none would succeed and be worthless.
 
         Raises:
-            InputError: If there is none in all label maps.
+            InputError: If no label map holds a class.
         """
         background = False
         for image_id in self.ids:
@@ -58,7 +58,7 @@ class Labels(LabelSource, ABC):
 
 
 class ArtifactLabels(Labels):
-    """From an artifact of a label stage; every training image must have them."""
+    """Label maps from an artifact of a label stage. Every training image must have one."""
 
     def __init__(self, path: Path, dataset: Dataset) -> None:
         super().__init__(dataset, str(path), "look at the CAMs, and lower the thresholds of the stage that made them")
@@ -77,7 +77,7 @@ class ArtifactLabels(Labels):
                 f"`{missing[0]}`; build it again from this index"
             )
         super().check()
-        # loader processes open it for themselves
+        # each loader process opens the file itself
         self._reader.close()
 
     def saliency(self) -> LabelSource:

@@ -1,4 +1,4 @@
-"""`wsss predict MODEL PHOTOS...`: masks and overlays of photographs outside any data set."""
+"""`wsss predict MODEL PHOTOS...`: write masks and overlays of photographs outside any data set."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ def predict_photos(
 ) -> list[Path]:
     """Write `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
 
-    A photograph that cannot be read does not keep the others from their masks: it is named at the end.
+    If a photograph cannot be read, the others still get their masks. It is named at the end.
 
     Args:
         model: Checkpoint of a network that predicts a segmentation.
-        photos: Files, and folders of which every photograph is taken.
+        photos: Files, and folders; every photograph of a folder is taken.
         output: Folder for the results; `masks/classes.txt` names the values.
-        protocol: Scales, flip, CRF; None asks once at the original scale.
-        max_side: Longest side that the network sees; results have the original size.
+        protocol: Scales, flip, CRF; None predicts once at the original scale.
+        max_side: Longest side that the network sees. Results have the original size.
 
     Returns:
         The masks, in the order of the photographs.
 
     Raises:
-        InputError: If a photograph is not there, or two have one name, or the checkpoint cannot be read; and, when the
-            others are done, if photographs could not be read (each is named in a message of its own).
+        InputError: If a photograph is missing, if two have the same name, or if the checkpoint cannot be read. Also,
+            after the others are done, if photographs could not be read (each is named in its own message).
     """
     protocol = protocol or Protocol()
     named = _names(photos)

@@ -1,4 +1,4 @@
-"""The segmentation network of a checkpoint, whichever kind it is."""
+"""Load the segmentation network of a checkpoint, of any kind."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def load_segmentation_network(
 
     Args:
         path: The checkpoint.
-        device: Where the network is to be.
-        class_names: What it must have been trained for, background first; None takes any.
+        device: The device for the network.
+        class_names: Classes that it must have been trained for, background first; None takes any.
 
     Raises:
-        InputError: If the file is missing, damaged, another kind of network, or of other classes.
+        InputError: If the file is missing or damaged, or holds another kind of network or other classes.
     """
     weights, info = load_weights(path, class_names=class_names)
     network = restore_model(path, _segmentation_class(path, info), weights, info)

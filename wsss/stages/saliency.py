@@ -1,4 +1,4 @@
-"""Stage `saliency`: one class-agnostic saliency map per image, from the source that the settings name."""
+"""Stage `saliency`: make one class-agnostic saliency map per image, from the source that the settings name."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from wsss.stages.saliency_network import SaliencyNetwork
 
 KIND = "saliency"
 READ_AHEAD = 4
-"""Photographs that wait, decoded, for the network."""
+"""Number of decoded photographs that wait for the network."""
 
 
 def saliency(settings: Saliency, *, index: Path, output: Path, context: RunContext = RunContext()) -> None:
     """Write the saliency map of every image of every split.
 
     Args:
-        settings: The source, and what belongs to it.
+        settings: The source, and its settings.
         index: Artifact of stage `index`.
         output: Artifact; kind `saliency`: (H, W) uint8 at the size of the photograph.
 
     Raises:
-        InputError: If an input is missing or damaged, or the source is not there or does not fit the images.
+        InputError: If an input is missing or damaged, or the source is missing or does not fit the images.
     """
     dataset = load_dataset(index)
     ids = [image_id for split in dataset.splits for image_id in dataset.ids(split)]
-    # sources come before the artifact: what they lack is said before anything is written
+    # open sources before the artifact, so that a missing file is reported before anything is written
     folder = SaliencyFolder(settings.folder, ids) if settings.source == "folder" and settings.folder else None
     network = SaliencyNetwork(settings, context) if settings.source == "rembg" else None
     inputs = {"index": index, "weights": network.weights if network is not None else None}
@@ -48,7 +48,7 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
     with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
         pending = artifact.pending(ids)
         if folder is not None:
-            # all of them on resume too: they are judged together
+            # on resume too, read all maps: they are checked together
             read = (folder.read(image_id, dataset.size(image_id)) for image_id in ids)
             _write(artifact, ids, ids, read, curve)
             folder.check_read()

@@ -1,4 +1,4 @@
-"""Saliency maps of the user's own, from a folder of grey images."""
+"""Read the user's own saliency maps, from a folder of grey images."""
 
 from __future__ import annotations
 

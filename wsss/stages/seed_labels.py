@@ -1,4 +1,4 @@
-"""Stage `seed_labels`: the first pseudo labels, from CAMs and saliency."""
+"""Stage `seed_labels`: make the first pseudo labels, from CAMs and saliency."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wsss.store import ArtifactReader
 
 
 class _Fusion:
-    """Makes the labels of one image; picklable, so that worker processes can share the images."""
+    """Makes the labels of one image; can be pickled, so that worker processes share the images."""
 
     def __init__(self, settings: SeedLabels, dataset: Dataset, cams: Path, saliency: Path | None) -> None:
         self._settings, self._dataset = settings, dataset

@@ -1,4 +1,4 @@
-"""Stage `segmenter_labels`: a network's predictions over its training images, as labels for the next network."""
+"""Stage `segmenter_labels`: predict the training images of a network, as labels for the next network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def segmenter_labels(
         index: Artifact of stage `index`.
         segmenter: Checkpoint of stage `train_segmenter`.
         saliency: Artifact of stage `saliency`; None masks nothing.
-        output: Artifact; kind `segmentation` (H, W) uint8, and `saliency` where given.
+        output: Artifact; kind `segmentation` (H, W) uint8, and `saliency` if it is given.
 
     Raises:
         InputError: If an input is missing, damaged, or of another set of classes.

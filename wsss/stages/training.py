@@ -1,4 +1,4 @@
-"""What stages that train a network share: the weights it goes on from, validation, the training, and what it leaves."""
+"""Shared by stages that train a network: the weights to start from, validation, training, and writing the result."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def train_to_checkpoint(
     """Train, or go on from the saved state, and write the result; the state is removed then.
 
     Args:
-        state: The stage's, entered; its output is the checkpoint, beside which metrics and curves come to lie.
+        state: State of the stage, entered. Its output is the checkpoint; metrics and curves are written beside it.
         module: Network and losses.
         data: Training images.
-        dataset: Holds the images to validate on; where it has none, nothing is validated.
-        stage: Name of the stage, for progress and in what is written.
-        settings: Of the training.
+        dataset: Holds the images to validate on; without any, nothing is validated.
+        stage: Name of the stage, for progress and for the files.
+        settings: Settings of the training.
         context: Seed and machine.
-        validation: What is measured on `val`.
-        model_settings: What the network was built from.
-        attributes: Where it came from (`wsss.stages.artifact.provenance`).
+        validation: Class of the validation on `val`.
+        model_settings: Settings that the network was built from.
+        attributes: Provenance of the checkpoint (`wsss.stages.artifact.provenance`).
 
     Raises:
         InputError: If an image cannot be read, or the loss is no number.
-        Interrupted: If the stage was asked to stop; the same call goes on.
+        Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     result = run_training(
         module,
@@ -84,7 +84,7 @@ def _validation(kind: type[Validation], dataset: Dataset, settings: Training, co
 
 
 class HasNetwork(Protocol):
-    """Settings of a stage that has a section for its network."""
+    """Settings of a stage with a section for its network."""
 
     @property
     def backbone(self) -> Backbone:
@@ -92,7 +92,7 @@ class HasNetwork(Protocol):
 
     @property
     def network(self) -> Settings:
-        """What is the network's own."""
+        """The section of the network."""
 
 
 def model_settings(settings: HasNetwork) -> dict[str, Any]:
@@ -113,13 +113,13 @@ def network_from_checkpoint(
     """Build a network with the weights of a checkpoint where they fit; the seed draws the new layers.
 
     Args:
-        network: The class to build.
-        settings: Of the stage.
-        checkpoint: To go on from; it may hold another kind of network.
-        stages: Those that may have made the checkpoint.
-        dataset: Whose classes it must have.
+        network: Class of the network.
+        settings: Settings of the stage.
+        checkpoint: Checkpoint to start from; it may hold another kind of network.
+        stages: Stages that may have made the checkpoint.
+        dataset: Data set whose classes the checkpoint must have.
         stage: Name of the stage, for messages.
-        seed: Of the new layers.
+        seed: Seed of the new layers.
 
     Raises:
         InputError: If the checkpoint cannot be read, or has another backbone.
@@ -130,7 +130,7 @@ def network_from_checkpoint(
         raise InputError(
             f"{stage}.backbone.name is `{own}`, but {checkpoint} has the backbone `{theirs}`; make them the same"
         )
-    # all of the backbone comes from the checkpoint: nothing is to be read or downloaded first
+    # the whole backbone comes from the checkpoint, so no pretrained weights are read or downloaded
     values = model_settings(settings)
     values["backbone"] |= {"weights": "none"}
     built = build_model(network, values, dataset.num_classes, seed=seed)
@@ -138,5 +138,5 @@ def network_from_checkpoint(
         new = built.start_from(weights)
     except ValueError as error:
         raise InputError(f"{checkpoint}: {error}; {stage}.backbone must be that of the checkpoint") from None
-    logger.info("%s: %d tensors start anew, all others from %s", stage, len(new), checkpoint)
+    logger.info("%s: %d tensors start anew, all others come from %s", stage, len(new), checkpoint)
     return built

@@ -1,4 +1,4 @@
-"""What the network of a round finds akin to a pixel: its row of the pairwise affinity, computed when asked for."""
+"""Affinities of one pixel: its row of a network's pairwise affinity, computed when asked for."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ STAGE = "train_auxsegnet"
 
 @dataclass(frozen=True)
 class Kin:
-    """Maps of one image at the resolution of the features.
+    """Affinities of one pixel, as maps at the resolution of the features.
 
     Attributes:
-        row: (h, w) float32, the shares that the pixel gathers from; they sum to 1 where rows are normalised. None
-            where the network has no pairwise affinity.
-        unary: (h, w) float32, the distribution that weighs all pixels alike; None where it has none.
-        position: Row and column of the pixel on that map.
+        row: (h, w) float32, the weight with which the pixel gathers from each other one; they sum to 1 if rows are
+            normalised. None if the network has no pairwise affinity.
+        unary: (h, w) float32, the same distribution for all pixels; None if the network has no unary affinity.
+        position: Row and column of the pixel on these maps.
     """
 
     row: np.ndarray | None
@@ -47,7 +47,7 @@ def checkpoints(run: Run) -> list[dict[str, Any]]:
 
 
 class Networks:
-    """Keeps one network, and what it said of one image; torch is imported when the first is asked for."""
+    """Keeps one network and its output for one image; torch is imported at the first request."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -59,7 +59,7 @@ class Networks:
 
         Args:
             run: The run.
-            checkpoint: Path of a network of `checkpoints`.
+            checkpoint: Path of a network, from `checkpoints`.
             image_id: The image.
             point: Row and column as shares of height and width, in [0, 1).
 

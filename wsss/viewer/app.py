@@ -1,4 +1,4 @@
-"""The server behind the page: every answer is read off the run's folder when it is asked for."""
+"""The server behind the page: it reads every answer from the run's folder when asked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from wsss.viewer.security import Guard, allowed_hosts
 STATIC = Path(__file__).parent / "static"
 PAGES = ("/", "/gallery", "/image", "/provenance")
 FOREVER = "private, max-age=31536000, immutable"
-"""For what is asked for with the version of its file."""
+"""Cache header of addresses that hold the version of their file."""
 THUMBNAIL_SIDES = (160, 240, 320, 480)
 Share = Annotated[float, Query(ge=0, lt=1)]
 
@@ -42,9 +42,9 @@ def make_app(
 
     Args:
         folders: Folders of runs; the first one opens.
-        config: Config file of the first run; None looks for it.
+        config: Config file of the first run; None searches for it.
         listen: Address that the server listens on.
-        hosts: Further names that the page may be called by.
+        hosts: Further host names that requests may use.
 
     Raises:
         InputError: If a folder is not there.
@@ -94,7 +94,7 @@ def _said(_: Request, error: Exception) -> Response:
 
 
 def _finder(runs: dict[str, Run]) -> Any:
-    # `async`: what does not wait needs no thread of its own, which costs more than the look-up, sixty times a page
+    # `async`, so that it runs without a thread: a thread costs more than the look-up, and a page asks sixty times
     async def find(run: str) -> Run:
         if run not in runs:
             raise HTTPException(404, f"no run `{run}`, only {', '.join(runs)}")

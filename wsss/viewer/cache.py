@@ -1,4 +1,4 @@
-"""Things that are costly to make, kept in memory up to a size."""
+"""Keep costly values in memory, up to a size."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class Cache(Generic[T]):
-    """Keeps what was used last.
+    """Keeps the values that were used last.
 
     Args:
-        most: Sum of sizes that is kept.
-        size: The size of a value.
+        most: Largest sum of sizes to keep.
+        size: Gives the size of a value.
     """
 
     def __init__(self, most: int, size: Callable[[T], int]) -> None:

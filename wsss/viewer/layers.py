@@ -1,4 +1,4 @@
-"""What can be drawn over a photograph: one layer per kind of array in an artifact of a run."""
+"""Layers to draw over a photograph: one per kind of array in an artifact of a run."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from wsss.report.evaluations import title
 from wsss.viewer.shelf import Shelf
 
 PHOTOGRAPH, TRUTH, ERROR = "photograph", "truth", "error:"
-"""Layers that no artifact holds; an error map is `error:` and the key of the labels that it judges."""
+"""Layers that no artifact holds; the key of an error map is `error:` and the key of the judged labels."""
 
 LABELS, SALIENCY, CAMS = "segmentation", "saliency", "cams"
 """Kinds of arrays."""
 
 SHOWN = (SALIENCY, CAMS, "labels", "predictions")
-"""What stages make that holds maps of images, in the order in which it is shown."""
+"""Kinds of artifacts that hold maps of images, in the order they are shown in."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Layer:
     """One kind of map that images have.
 
     Attributes:
-        key: Its name in addresses: the branch and what it is.
+        key: Its name in addresses: branch and kind.
         kind: How it is drawn: `segmentation`, `saliency` or `cams`.
-        array: Name of the arrays in the artifact: the kind, or that of further label maps.
-        title: For people.
-        branch: Folder of variant and seed; empty for what is shared or in a plain run.
-        evaluated: Kind and name under which `evaluate` knows it; of predictions the name without the split.
+        array: Name of the arrays in the artifact: the kind, or the name of further label maps.
+        title: Its name for people.
+        branch: Folder of variant and seed; empty for shared artifacts and in a plain run.
+        evaluated: Kind and name that `evaluate` gives it; for predictions the name without the split.
         files: The artifact of each split; `*` stands for all.
     """
 

@@ -1,4 +1,4 @@
-"""Numbers per image to sort and judge by: read off evaluations, else counted in the background."""
+"""Numbers per image, to sort by: read from evaluations, or else counted in the background."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsss.errors import InputError
 from wsss.ops.metrics import changed_share, class_scores, confusion_matrix, mean
 
 PATIENCE = 15.0
-"""Seconds after which counting stops when nobody asks any more; it goes on when somebody does."""
+"""Counting stops this many seconds after the last request; a new request resumes it."""
 
 Values = dict[str, dict[str, float]]
 Count = Callable[[str], dict[str, float]]
@@ -37,12 +37,12 @@ class CountedImages:
 
     @property
     def share(self) -> float:
-        """How much is done."""
+        """Share of images that are counted."""
         return len(self.values) / self.total if self.total else 1.0
 
 
 class Background:
-    """Counts in one thread beside the server, so that pages come at once and numbers follow."""
+    """Counts in one thread beside the server: pages appear at once, their numbers follow."""
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, ...], CountedImages] = {}
@@ -53,9 +53,9 @@ class Background:
         """Return the numbers known so far, and start the counting or keep it going.
 
         Args:
-            key: Names what is counted, versions of the files included.
+            key: Names the job, with the versions of its files.
             ids: The images.
-            count: Numbers of one image.
+            count: Returns the numbers of one image.
         """
         with self._lock:
             job = self._jobs.setdefault(key, CountedImages(len(ids)))

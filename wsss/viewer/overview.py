@@ -1,4 +1,4 @@
-"""The numbers of a run for the overview: what `evaluate` has measured, branch by branch."""
+"""The numbers of a run for the overview, from its evaluations, branch by branch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wsss.report.method_parts import method_parts
 from wsss.viewer.run import Run, as_json
 
 _LEFT_OUT = ("confusion", "sweep", "settings")
-"""Parts of a record that are long; the confusion matrix is asked for on its own."""
+"""Long parts of a record, left out; the page asks for the confusion matrix separately."""
 
 
 def overview(run: Run) -> dict[str, Any]:

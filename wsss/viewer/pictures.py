@@ -24,10 +24,10 @@ ERRORS = (
     ("undecided (255) where the truth is known", (178, 182, 188)),
     ("the truth is 255: not judged", (90, 92, 96)),
 )
-"""What the values of an error map mean, and their colours."""
+"""Meaning and colour of each value of an error map."""
 
 LARGEST = 2048
-"""Longest side of what is sent of one image."""
+"""Longest side of the pictures on the page of one image."""
 
 
 def error_map(labels: np.ndarray, truth: np.ndarray, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
@@ -38,7 +38,7 @@ def error_map(labels: np.ndarray, truth: np.ndarray, ignore_index: int = IGNORE_
         truth: (H, W) uint8.
 
     Returns:
-        (H, W) uint8, places in `ERRORS`.
+        (H, W) uint8, indices into `ERRORS`.
     """
     errors = np.full(labels.shape, 2, np.uint8)
     errors[(truth > 0) & (labels == 0)] = 3
@@ -62,7 +62,7 @@ def thumbnail(photograph: np.ndarray, array: np.ndarray | None, kind: str, class
 
     Args:
         photograph: (h, w, 3) uint8, already small.
-        array: What is drawn over it; None draws the photograph.
+        array: The map to draw over it; None draws the photograph.
         kind: `photograph`, `segmentation`, `saliency`, `cams` or `error`.
         classes: Label values of the planes of CAMs.
         palette: Name of a palette.
@@ -87,7 +87,8 @@ def thumbnail(photograph: np.ndarray, array: np.ndarray | None, kind: str, class
 def _draw_labels(photograph: np.ndarray, labels: np.ndarray, palette: str) -> Image.Image:
     """Draw labels much as `wsss.report.tiles.Tiles` does, but faster: a page has sixty pictures.
 
-    Background is the photograph in dim grey, objects have their class's colour and a light outline, 255 is striped.
+    Background is the photograph in dim grey. Objects have their class's colour and a light outline. 255 is striped.
+    One look-up per pixel finds its colour.
     """
     height, width = photograph.shape[:2]
     small = resize_labels(labels, (height, width))
@@ -106,7 +107,7 @@ def _blends(palette: str) -> np.ndarray:
     """Return the colour of every label (high byte) over every grey (low byte), (65536,) uint32 as in `_packed`."""
     colors = PALETTES[palette]().astype(np.float64) * 0.72
     colors[0] = 0
-    # 0.3 of the grey under colours, half of it elsewhere
+    # 0.3 of the grey under the colour of an object, half of it on background
     share = np.where(np.arange(256) == 0, 0.5, 0.3)
     return _packed((colors[:, None] + (share[:, None] * np.arange(256))[..., None]).clip(0, 255)).ravel()
 
@@ -138,7 +139,7 @@ def encode(picture: Image.Image, *, sharp: bool = True, quality: int = 92) -> by
     """Encode a picture as JPEG, which takes a fifth of the time of WebP.
 
     Args:
-        sharp: Whether colours keep their full resolution, as edges of labels need.
+        sharp: Keep the full resolution of colours, as edges of labels need.
         quality: From 0 to 100.
     """
     buffer = io.BytesIO()
@@ -148,7 +149,7 @@ def encode(picture: Image.Image, *, sharp: bool = True, quality: int = 92) -> by
 
 @dataclass(frozen=True)
 class RawMap:
-    """Values for the page of an image: gzipped uint8 planes, and what is needed to read them."""
+    """Values for the page of an image: gzipped uint8 planes, and the facts needed to read them."""
 
     content: bytes
     planes: int

@@ -1,4 +1,4 @@
-"""The stages of a run as a strip: done, running, stopped or missing, and the command that builds what is missing."""
+"""The stages of a run: done, running, stopped or missing, and the commands that build the missing artifacts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wsss.viewer.shelf import version_of
 
 State = Literal["done", "running", "stopped", "missing"]
 LOOK_AGAIN = 2.0
-"""Seconds after which processes are looked at again."""
+"""Look at the processes again after so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class StageItem:
 
     Attributes:
         path: Below the folder of the run.
-        name: What tells it from the others of its stage; empty where there is only one.
-        state: `stopped` has left a resumable state and no process on this machine works on it.
-        seconds: How long its stage took; None where that is not recorded.
+        name: Its name among the others of its stage; empty if it is the only one.
+        state: `stopped`: there is a resumable state, but no process on this machine works on it.
+        seconds: How long its stage took; None if that is not recorded.
         size: Bytes.
         changed: Time of the file, seconds since 1970.
-        command: Builds it.
-        progress: Share of images that are done, of a stage under way.
+        command: The command that builds it.
+        progress: Share of images that are done, while its stage runs.
         problem: Why it cannot be read.
     """
 
@@ -55,11 +55,11 @@ class StageItem:
 
 
 class Pipeline:
-    """Finds the stages of a run, by its config where that is known and else by what lies there.
+    """Finds the stages of a run from its config; without a config, from the files that exist.
 
     Args:
         run: The run.
-        config: Its config file; None looks for one beside the folder of results and in the working directory.
+        config: Its config file; None searches beside the folder of results and in the working directory.
     """
 
     def __init__(self, run: Run, config: Path | None = None) -> None:
@@ -109,7 +109,7 @@ class Pipeline:
         for branch in ("", "*/seed*/") if STAGES[stage].per != "run" else ("",):
             place = f"{branch}{glob_of(stage)}"
             names = (path.relative_to(root).as_posix() for path in (*root.glob(place), *self._states(root, place)))
-            # paths of two stages may look alike
+            # a pattern may match paths of another stage
             found |= {name for name in names if (artifact := artifact_at(name)) is not None and artifact.stage == stage}
         for name in sorted(found):
             yield name, name if len(found) > 1 else ""

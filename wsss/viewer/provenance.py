@@ -1,4 +1,4 @@
-"""Where every artifact of a run came from, and whether its inputs are still those that lie there."""
+"""Where every artifact of a run came from, and whether its inputs have changed since."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsss.viewer.run import Run, as_json
 from wsss.viewer.shelf import version_of
 
 _LISTED = tuple(dict.fromkeys(glob_of(stage) for stage in STAGES if not STAGES[stage].path.endswith(".html")))
-"""Where artifacts lie below the folder of a branch."""
+"""Paths of artifacts below the folder of a branch."""
 _ORDER = {stage: place for place, stage in enumerate(STAGES)}
 
 _fingerprints: dict[tuple[Path, str], str] = {}
@@ -24,8 +24,8 @@ _fingerprints: dict[tuple[Path, str], str] = {}
 def provenance(run: Run) -> list[dict[str, Any]]:
     """Describe every artifact: path, attributes, settings, and inputs with the matching file of the run.
 
-    An input `matches` a path of the run whose content it was made from, or None where the run holds no such content:
-    a file outside the run, or one that was built again since.
+    An input `matches` the file of the run that has its content. It is None if the run has no such file: the input lies
+    outside the run, or was built again since.
     """
     files = list(_files(run.root))
     known: dict[str, str] = {}
@@ -76,7 +76,7 @@ def _entry(run: Run, path: Path, known: dict[str, str]) -> dict[str, Any]:
 def _ours(attributes: Mapping[str, Any], name: str) -> bool:
     """Return whether a stage wrote an input; else it is a file of the user's."""
     stage = STAGES.get(str(attributes.get("stage")))
-    # what is evaluated is all of the run
+    # an evaluation reads artifacts of the run alone
     return stage is None or stage.per == "branch" or name in {item.name for item in stage.inputs}
 
 

@@ -1,4 +1,4 @@
-"""One run as the page sees it: its data set, layers, evaluations and numbers, as they are on the disk right now."""
+"""One run for the page: its data set, layers, evaluations and numbers, as they are on the disk now."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from wsss.viewer.pictures import error_map, thumbnail
 from wsss.viewer.shelf import Shelf, version_of
 
 LOOK_AGAIN = 1.0
-"""Seconds after which the folder is looked through again."""
+"""Search the folder again after so many seconds."""
 THUMBNAIL_BYTES, PHOTOGRAPH_BYTES = 96 << 20, 64 << 20
-"""Memory for finished thumbnails, and for small photographs that they are drawn over."""
+"""Memory for thumbnails, and for the small photographs below them."""
 MEASURED = ("iou", "coverage", "foreground")
 COMPARED = ("change", "disagreement")
 
@@ -38,12 +38,12 @@ class Query:
     """Which images of a run, and in which order.
 
     Attributes:
-        layer: Key of the layer that is looked at.
-        versus: Key of the layer that it is compared with; empty for none.
+        layer: Key of the layer to look at.
+        versus: Key of the layer to compare it with; empty for none.
         split: Name of a split; empty takes all.
         label: Label value that the image-level labels must name; 0 takes all images.
         text: Part of the id.
-        sort: What they are sorted by.
+        sort: The number to sort by.
         descending: From the largest to the smallest.
     """
 
@@ -62,7 +62,7 @@ class Selection:
 
     Attributes:
         values: Image -> its numbers.
-        share: How much of the numbers is known: 1 when the order is final.
+        share: Share of images whose number is known; 1 when the order is final.
         note: Why there are no numbers to sort by.
     """
 
@@ -73,7 +73,7 @@ class Selection:
 
 
 class Run:
-    """A folder of results; nothing is ever written to it.
+    """A folder of results; it is only read.
 
     Args:
         root: The folder, `results/RUN`.
@@ -208,7 +208,7 @@ class Run:
         if key == PHOTOGRAPH:
             return thumbnail(photograph, None, PHOTOGRAPH, [], palette)
         array, kind, classes = self.array(key, image_id)
-        # nothing is kept too: as no bytes
+        # no bytes stand for an image that the layer lacks; the cache keeps these too
         return b"" if array is None else thumbnail(photograph, array, kind, classes, palette)
 
     # -- numbers and order ---------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ class Run:
         """Find the images of a query in order; missing numbers are counted in the background.
 
         Raises:
-            InputError: If it names a split or a layer that is not there.
+            InputError: If the query names an unknown split or layer.
         """
         dataset = self.dataset()
         splits = [query.split] if query.split else dataset.splits
@@ -274,8 +274,8 @@ class Run:
 
         Args:
             layer: The layer.
-            split: The images.
-            wait: Whether they are counted where no evaluation knows them.
+            split: Split of the images.
+            wait: Count the numbers where no evaluation has them.
         """
         path = layer.file(split)
         if path is None:

@@ -1,4 +1,4 @@
-"""Artifacts that are open for reading; one that the pipeline has replaced meanwhile is opened anew."""
+"""Open artifacts, to read from. An artifact that the pipeline replaces meanwhile is opened again."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import numpy as np
 from wsss.store import ArtifactReader
 
 MOST_OPEN = 64
-"""Files that are kept open; the one that has not been used for longest is closed for the next."""
+"""Number of files to keep open; the one unused for longest is closed first."""
 
 
 def version_of(path: Path) -> str | None:
     """Return a text that changes when the file is replaced; None if there is no file.
 
-    Artifacts are renamed into place, so a new one has another inode: while the old one is open, its number is taken.
+    Artifacts are renamed into place. The new file has another inode, since the old one keeps its number while open.
     """
     try:
         status = path.stat()
@@ -39,7 +39,7 @@ class _Book:
 
 
 class Shelf:
-    """Reads artifacts for many threads; HDF5 lets only one of them in at a time anyway."""
+    """Reads artifacts for many threads, one at a time: HDF5 allows no more."""
 
     def __init__(self) -> None:
         self._books: OrderedDict[Path, _Book] = OrderedDict()
@@ -68,7 +68,7 @@ class Shelf:
         """Read one array of one image.
 
         Raises:
-            InputError: If it is not there, or damaged.
+            InputError: If the array is missing or damaged.
         """
         with self._book(path) as book:
             return book.reader.read(kind, image_id)

@@ -1,4 +1,4 @@
-"""The page of a study: a table for each method, made of the rows alone."""
+"""Write the page of a study: a table for each method, from the rows alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def study_page(study: str, rows: Sequence[Row]) -> str:
 
     Args:
         study: Name of the run.
-        rows: The newest of every variant and seed, in the order of the config.
+        rows: The newest row of every variant and seed, in the order of the config.
     """
     parts = [
         f"# {study}",

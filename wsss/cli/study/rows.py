@@ -1,4 +1,4 @@
-"""Finds the branches of a study that are finished, and writes what there is to keep of them."""
+"""Find the finished branches of a study, and write a row for each."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int
     """Write a JSON file for each finished branch (variant and seed) without one, and the page of all rows.
 
     Args:
-        configs: The config file of the study, or several, a later one laid over others; other seeds than they name are
-            found too.
+        configs: The config file of the study, or several, each laid over those before it. Seeds that they do not name
+            are found too.
         folder: Holds the rows and the page, `README.md`.
 
     Returns:
-        The rows that are new, and how many branches of the config's variants have none.
+        The new rows, and the number of branches of the config's variants without one.
 
     Raises:
-        InputError: If the config is wrong, something that was made is damaged, or no branch has one of the methods.
+        InputError: If the config is wrong, a file is damaged, or no branch has one of the methods.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plan = _plan(configs)

@@ -1,4 +1,4 @@
-"""What a training says of itself, for the row that it belongs to."""
+"""The facts of a training for its row."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
 
     Args:
         checkpoint: Its network; `metrics.json` lies beside it.
-        stage: That has trained it.
+        stage: The stage that trained it.
 
     Returns:
-        `training` and `training_settings`; times of its parts, where it has any, are `training.parts`.
+        `training` and `training_settings`. `training.parts` holds the times of its parts, if it has any.
 
     Raises:
         InputError: If the checkpoint is missing or damaged.
