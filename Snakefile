@@ -3,8 +3,7 @@
 #   snakemake                          run the demo (config.yaml)
 #   snakemake --configfile my.yaml     run your own config; config.yaml is not read
 #   snakemake -n                       list the jobs that would run, and why
-#   snakemake all_cams                 run up to one stage (`all_` and its name)
-#   snakemake labels                   run up to one kind of result: labels, models, predictions, ...
+#   snakemake all_cams                 run up to one stage (`all_`), or to a kind of result: labels, models, ...
 #
 # Find the options of every run in profiles/default, settings in config.yaml, presets in workflow/presets.
 
