@@ -87,7 +87,7 @@ class Plan:
         found["split"] = list(SPLITS)
         return {name: "|".join(map(re.escape, dict.fromkeys(values))) or "(?!)" for name, values in found.items()}
 
-    # -- what there is -------------------------------------------------------------------------------------------------
+    # -- artifacts -----------------------------------------------------------------------------------------------------
 
     def wanted(self, stage: str, variant: str | None = None, seed: int | None = None) -> list[Artifact]:
         """List the artifacts of a stage that the config leads to, each once, as its owner has it.

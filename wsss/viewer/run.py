@@ -91,7 +91,7 @@ class Run:
         self._thumbnails: Cache[bytes] = Cache(THUMBNAIL_BYTES, len)
         self._photographs: Cache[np.ndarray] = Cache(PHOTOGRAPH_BYTES, lambda array: array.nbytes)
 
-    # -- what there is -------------------------------------------------------------------------------------------------
+    # -- data set, layers, evaluations ---------------------------------------------------------------------------------
 
     def dataset(self) -> Dataset:
         """Open the data set of the index.
