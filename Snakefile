@@ -1,11 +1,11 @@
-# Weakly supervised semantic segmentation: photographs with image-level labels in, masks and a trained network out.
+# Weakly supervised semantic segmentation: train segmentation networks from photographs with image-level labels.
 #
-#   snakemake                          the demo (config.yaml)
-#   snakemake --configfile my.yaml     a run of your own; nothing of config.yaml enters it
-#   snakemake -n                       what would run, and why
-#   snakemake all_cams                 up to one stage (`all_`), or what stages make: labels, models, predictions, ...
+#   snakemake                          run the demo (config.yaml)
+#   snakemake --configfile my.yaml     run your own config; config.yaml is not read
+#   snakemake -n                       list the jobs that would run, and why
+#   snakemake all_cams                 run up to one stage (`all_`), or to a kind of result: labels, models, ...
 #
-# Options that every run needs are in profiles/default, settings in config.yaml, presets in workflow/presets.
+# Find the options of every run in profiles/default, settings in config.yaml, presets in workflow/presets.
 
 from snakemake.utils import min_version
 

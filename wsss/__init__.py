@@ -1,4 +1,4 @@
-"""Weakly supervised semantic segmentation: image-level labels in, pixel masks and a trained network out."""
+"""Weakly supervised semantic segmentation: train segmentation networks from image-level labels."""
 
 from __future__ import annotations
 

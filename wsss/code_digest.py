@@ -1,8 +1,8 @@
 """Digest the code that a stage runs: a stage is out of date when its code has changed.
 
-The modules are found without importing any: those that the stage begins with, and all that they import inside `wsss`,
-in functions too. A name that a package re-exports leads to the module that defines it, not to the whole package.
-Comments, docstrings and layout do not count. Modules that change no result are left out.
+A job's code is the modules that it starts from, and all that they import inside `wsss`, in functions too. They are
+found without importing any. A name that a package re-exports leads to the module that defines it, not to the whole
+package. Comments, docstrings and layout do not count. Modules that change no result are left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PACKAGE = "wsss"
 LEFT_OUT = (
     "wsss.cli",
     "wsss.code_digest",
-    "wsss.config",  # a stage's settings are compared themselves
+    "wsss.config",  # settings are compared by value
     "wsss.context",
     "wsss.errors",
     "wsss.pipeline",
@@ -28,22 +28,22 @@ LEFT_OUT = (
     "wsss.progress",
     "wsss.viewer",
 )
-"""Modules and packages that change no result; neither they nor what they import counts."""
+"""Modules and packages that change no result. They do not count, nor do their imports."""
 
 Pair = tuple[str, str]
-"""A module and a name in it; an empty name stands for the module as a whole."""
+"""A module and a name in it; an empty name means the whole module."""
 
 
 @dataclass
 class _Module:
-    """What a source file says about itself, whatever other files there are.
+    """The facts of one source file that do not depend on other files.
 
     Attributes:
-        digest: Of its code.
-        imports: What it imports.
-        exports: Names that it takes from elsewhere, with what they stand for.
-        tables: Entries of tables for lazy imports: a name, and the modules that may be meant.
-        defines: Names that it gives a value itself.
+        digest: Digest of its code.
+        imports: Modules and names that it imports.
+        exports: Names that it takes from other modules, with their sources.
+        tables: Entries of tables for lazy imports: a name, and its possible modules.
+        defines: Names that it defines itself.
     """
 
     digest: str
@@ -59,9 +59,9 @@ def code_digests(
     """Digest the code that each job uses.
 
     Args:
-        starts: Of each job the modules that it begins with (`wsss.pipeline.code`).
-        root: Folder of the package; None takes the one that is running.
-        cache: File that keeps what was found in each source, so that only changed ones are parsed again.
+        starts: The modules that each job starts from (`wsss.pipeline.code`).
+        root: Folder of the package; None takes the running one.
+        cache: File that keeps the facts of each source, so that only changed sources are parsed again.
 
     Returns:
         The digest of each job.
@@ -88,10 +88,10 @@ class _Source:
 
     Args:
         root: The folder.
-        known: What earlier runs found, by name and content.
+        known: Facts that earlier runs found, by name and content.
 
     Attributes:
-        modules: What this one found or took over, likewise.
+        modules: Facts that this run found or took over, likewise.
         parsed: Whether any source had to be parsed.
     """
 
@@ -103,7 +103,7 @@ class _Source:
         self._paths: dict[str, Path | None] = {}
 
     def closure(self, *start: str) -> list[str]:
-        """List the modules that some modules lead to, themselves among them."""
+        """List some modules and all modules that they lead to."""
         found: set[str] = set()
         waiting = list(start)
         while waiting:
@@ -118,7 +118,7 @@ class _Source:
         return sorted(found)
 
     def resolve(self, module: str, name: str, seen: frozenset[Pair] = frozenset()) -> list[str]:
-        """The modules that hold what `from MODULE import NAME` gives; without a name, all that the module gives."""
+        """List the modules that `from MODULE import NAME` leads to; without a name, all that MODULE leads to."""
         path = self.path(module)
         if path is None or (module, name) in seen or (_left_out(module) and module != PACKAGE):
             return []
@@ -132,17 +132,17 @@ class _Source:
         exports |= {key: [pair] for key, pair in content.exports.items()}
         if name in exports:
             return [target for pair in exports[name] for target in self.resolve(*pair, seen)]
-        # the package as a whole, by a name that cannot be followed
+        # the name cannot be followed, so the whole package counts
         return [module, *(found for pairs in exports.values() for pair in pairs for found in self.resolve(*pair, seen))]
 
     def path(self, module: str) -> Path | None:
-        """The file of a module, None when there is no such module in the package."""
+        """Return the file of a module; None if the package has no such module."""
         if module not in self._paths:
             self._paths[module] = _path(self.root, module)
         return self._paths[module]
 
     def module(self, name: str) -> _Module:
-        """What a module's source says."""
+        """Parse a module's source."""
         if name not in self._by_name:
             path = self.path(name)
             if path is None:
@@ -175,7 +175,7 @@ def _path(root: Path, module: str) -> Path | None:
 def _parse(source: str, name: str, *, is_package: bool) -> _Module:
     tree = ast.parse(source)
     package = name if is_package else name.rpartition(".")[0]
-    statements = list(_statements(tree))  # also takes out what does not count, so it comes before the digest
+    statements = list(_statements(tree))  # comes before the digest, since it also changes the tree
     module = _Module(hashlib.blake2b(ast.dump(tree).encode(), digest_size=16).hexdigest(), defines=_defined(tree))
     for node in statements:
         if isinstance(node, ast.Import):
@@ -193,7 +193,10 @@ def _parse(source: str, name: str, *, is_package: bool) -> _Module:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All statements, in functions too; takes docstrings and imports for type checkers alone out of the tree."""
+    """Yield all statements, in functions too.
+
+    Removes docstrings and the imports for type checkers from the tree.
+    """
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -222,7 +225,7 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _entries(table: ast.Dict, package: str, *, bare: bool) -> Iterator[tuple[str, list[str]]]:
-    """Names and possible modules of a table for lazy imports.
+    """Yield names and possible modules of a table for lazy imports.
 
     A module is written `wsss.ops.cams`, or `.cams` below the package; in the package's own file (`bare`) also `cams`.
     """
@@ -249,7 +252,7 @@ def _defined(tree: ast.Module) -> list[str]:
 
 
 def _cache_version() -> str:
-    """What a cache must have been written by: this very file, and a Python that writes syntax trees alike."""
+    """Return the version of a cache: this very file, and Python's version, which decides how trees are written."""
     return f"{sys.version_info[:2]} {hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest()}"
 
 
@@ -271,7 +274,7 @@ def _write_cache(path: Path, modules: dict[str, _Module]) -> None:
         temporary.write_text(json.dumps(content), encoding="utf-8")
         temporary.replace(path)
     except OSError:
-        return  # a folder that cannot be written costs a fraction of a second each time, nothing else
+        return  # without a cache, each run only takes a fraction of a second longer
 
 
 __all__ = ["LEFT_OUT", "code_digests", "code_modules"]

@@ -1,4 +1,4 @@
-"""What a stage is told about the run it belongs to, beside its settings and inputs."""
+"""The context of a stage beside its settings and inputs: names of the run, and the machine."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RunContext:
-    """Names that provenance records, and the machine's resources, none of which changes a result.
+    """Names that provenance records, and the machine's resources. None of these changes a result, except the seed.
 
     Attributes:
         run: Name of the run, the folder below `results/`.
         variant: Name of the variant, empty in a plain run.
         seed: Seed of everything random in the stage.
         code: Digest of the code that the stage uses (`wsss.code_digest`), empty outside a workflow.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`; `auto` takes a GPU where there is one.
-        workers: Processes that load data or work on images beside the main one; 0 works in the main process.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`; `auto` takes a GPU if there is one.
+        workers: Processes that load data or work on images beside the main one; 0: the main process does all.
         threads: Threads that numerical libraries may use; 0 leaves their default.
-        batch_size: Images per forward pass at inference. Training has its own, a setting.
+        batch_size: Images per forward pass at inference. Training has its own setting.
         devices: GPUs that one training uses.
         checkpoint_minutes: Minutes between resumable states of a training; 0 means after every step.
     """

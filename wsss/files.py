@@ -1,4 +1,4 @@
-"""Write files that are whole under their final name, or not there: text, bytes, JSON, CSV."""
+"""Write files whole or not at all: text, bytes, JSON, CSV."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import numpy as np
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside the final one; what lies there is flushed to the disk and renamed at the end.
+    """Give a temporary path beside the final one; at the end, flush the file to the disk and rename it.
 
-    An error in the block, or in the flush, leaves neither.
+    After an error in the block or in the flush, neither file is there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -57,7 +57,7 @@ def write_json(path: Path, content: Any, *, digits: int | None = None) -> None:
 def write_csv(
     path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = (), *, digits: int | None = None
 ) -> None:
-    """Write a table; what a row lacks stays empty.
+    """Write a table; missing values of a row stay empty.
 
     Args:
         path: The file.
@@ -71,7 +71,7 @@ def write_csv(
 
 
 class CsvWriter:
-    """Write a table row by row; it gets its final name when the block ends without an error.
+    """Writes a table row by row. The file gets its final name when the block ends without an error.
 
     Args:
         path: The file.
@@ -102,7 +102,7 @@ class CsvWriter:
 
 
 def plain(value: Any, digits: int | None = None) -> Any:
-    """Turn a value into types that JSON knows; NaN becomes None, floats are rounded where digits are given."""
+    """Turn a value into types that JSON knows; NaN becomes None, floats are rounded if digits are given."""
     if isinstance(value, Mapping):
         return {str(key): plain(item, digits) for key, item in value.items()}
     if isinstance(value, np.ndarray):

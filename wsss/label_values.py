@@ -1,7 +1,7 @@
-"""Values in label maps that are no class of an object."""
+"""Values in label maps that are not a class of objects."""
 
 from __future__ import annotations
 
 BACKGROUND = 0
 IGNORE_INDEX = 255
-"""A pixel that is neither learned from nor judged; it also stands for itself in the masks of VOC."""
+"""Ignored: the pixel is neither learned from nor judged. The masks of VOC use the same value."""

@@ -1,4 +1,4 @@
-"""How the C library hands out memory, which decides half of the time of convolutions on a CPU."""
+"""Set how the C library hands out memory, which takes half of the time of convolutions on a CPU."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep freed blocks for the next allocation instead of returning each to the system.
+    """Make glibc keep freed blocks for the next allocation instead of returning each to the system.
 
-    Feature maps are tens of MB, above the size from which glibc asks the system for every block anew; the kernel
-    then fills it with zeros, page by page, at every layer. Does nothing where the C library is another one.
+    Feature maps are tens of MB. For blocks of this size, glibc asks the system every time, and the kernel fills each
+    with zeros, page by page, at every layer. With another C library, this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

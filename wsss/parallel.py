@@ -1,4 +1,4 @@
-"""Work on many items at once with a bounded number in flight, in order, in threads or in processes."""
+"""Work on many items at once, in threads or in processes, in order, with few items in flight."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 def map_in_processes(
     function: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int, what: str, in_flight: int = 0
 ) -> Iterator[_Result]:
-    """Yields `function(item)` for every item, in order, from `workers` processes; 0 works in this one.
+    """Yield `function(item)` for every item, in order, from `workers` processes; 0 works in this process.
 
-    Where nothing else is said, about three items per worker are in flight, however many there are. An exception of the
-    function is raised here. The processes start afresh (spawn), so they share no lock or open file with this one; each
-    has one numerical thread, leaves Ctrl-C to this process, and ends when this process does, even by a kill.
+    An exception of the function is raised here. The processes start afresh (spawn), so they share no lock or open file
+    with this one. Each has one numerical thread, leaves Ctrl-C to this process, and ends when this process does, even
+    by a kill.
 
     Args:
-        function: Picklable, as the items and results are; sent to each process once, so it may carry tables.
+        function: Picklable, like the items and results. It is sent to each process once, so it may carry tables.
         items: Read as they are needed.
-        workers: How many processes.
+        workers: Number of processes.
         what: The job's name, for the message when a worker dies.
-        in_flight: Items that may be begun, or finished and not yet taken, at a time; fewer where items are large.
+        in_flight: Most items at a time that are begun, or finished and not yet taken; choose few for large items. 0
+            takes about three per worker.
 
     Raises:
         InputError: If a worker was killed, as happens when memory runs out.
@@ -66,14 +67,14 @@ def map_in_threads(
     in_flight: int,
     torch_threads: int | None = None,
 ) -> Iterator[_Result]:
-    """Yields `function(item)` for every item, in order, from threads; for work that releases the interpreter's lock.
+    """Yield `function(item)` for every item, in order, from threads; for work that releases the interpreter's lock.
 
     Args:
         function: Called in the threads.
         items: Read in this thread, as they are needed.
-        workers: How many threads.
-        in_flight: Items that may be begun, or finished and not yet taken, at a time.
-        torch_threads: How many threads torch may use within each of these; None leaves it.
+        workers: Number of threads.
+        in_flight: Most items at a time that are begun, or finished and not yet taken.
+        torch_threads: Threads that torch may use within each of these; None leaves its default.
     """
     with _torch_threads(torch_threads) as initializer:
         pool = ThreadPoolExecutor(workers, initializer=initializer)
@@ -85,7 +86,7 @@ def map_in_threads(
 
 @contextlib.contextmanager
 def _torch_threads(count: int | None) -> Iterator[Callable[[], None] | None]:
-    """What a new thread calls so that torch uses `count` threads in it."""
+    """Give the function that a new thread calls to let torch use `count` threads in it."""
     if count is None:
         yield None
         return
@@ -94,7 +95,7 @@ def _torch_threads(count: int | None) -> Iterator[Callable[[], None] | None]:
     try:
         yield partial(torch.set_num_threads, count)
     finally:
-        # threads to come begin with the last setting of any thread: give them this thread's again
+        # new threads start with the last setting of any thread: set this thread's own again
         torch.set_num_threads(torch.get_num_threads())
 
 
@@ -112,7 +113,7 @@ def _map_in_order(
 
 @contextlib.contextmanager
 def _single_threaded_children() -> Iterator[None]:
-    """Sets the variables that numerical libraries read when a child process loads them."""
+    """Set the variables that numerical libraries read when a child process loads them."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
@@ -129,7 +130,7 @@ _installed: Callable[[Any], Any] | None = None
 
 
 def _start_worker(function: Callable[[Any], Any]) -> None:
-    """In a worker: keeps the function; Ctrl-C is the parent's business, and no worker outlives the parent."""
+    """Prepare a worker: keep the function, leave Ctrl-C to the parent, and end when the parent ends."""
     global _installed  # noqa: PLW0603 - the one value that a worker process is for
     _installed = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -137,7 +138,7 @@ def _start_worker(function: Callable[[Any], Any]) -> None:
 
 
 def end_with_parent() -> None:
-    """In a worker process: ends it when its parent ends, even by a kill."""
+    """End this worker process when its parent ends, even by a kill."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Progress for the person who waits: a bar on a terminal, else a line every ten seconds."""
+"""Show progress: a bar on a terminal, else a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ logger = logging.getLogger("wsss.progress")
 
 
 class Progress:
-    """Counts steps of one job and says how far it is and how long it will still take.
+    """Counts the steps of one job, and shows how many are done and how much time is left.
 
     Args:
-        description: What is being done, e.g. `cams`.
-        total: Steps in all.
-        done: Steps that an earlier, interrupted run has done already.
-        unit: What a step is, in the plural.
+        description: Name of the job, e.g. `cams`.
+        total: Number of steps.
+        done: Steps that an earlier, interrupted run has done.
+        unit: Name of the steps, in the plural.
     """
 
     def __init__(self, description: str, total: int, *, done: int = 0, unit: str = "images") -> None:
@@ -53,7 +53,7 @@ class Progress:
             logger.info("%s: %d %s in %s", self.description, self._done, self.unit, format_seconds(seconds))
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Counts steps; `note` says something of the moment, e.g. the loss."""
+        """Count steps; `note` adds a detail, e.g. the loss."""
         self._done += steps
         if self._bar is not None:
             self._bar.update(self._task, advance=steps, note=note)
@@ -68,7 +68,7 @@ class Progress:
 
 
 def track(items: Iterable[T], description: str, total: int, *, unit: str = "images") -> Iterator[T]:
-    """Yields the items while showing progress."""
+    """Yield the items while showing progress."""
     with Progress(description, total, unit=unit) as progress:
         for item in items:
             yield item
@@ -76,7 +76,7 @@ def track(items: Iterable[T], description: str, total: int, *, unit: str = "imag
 
 
 def format_seconds(seconds: float) -> str:
-    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """Write seconds for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"

@@ -1,7 +1,7 @@
 """Resumable state of a stage: a hidden folder beside its output, stamped and locked.
 
-A stage that is stopped leaves the folder; the same stage with the same settings, inputs and code goes on from it;
-any other difference empties it. Snakemake does not know of the folder, so it survives when outputs are deleted.
+Interrupted stages resume from this folder if settings, inputs and code are the same. Any difference empties it.
+Snakemake does not know of the folder, so it survives when outputs are deleted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class StageState:
     """Holds the state folder of one output while the block runs.
 
     Args:
-        output: The artifact or checkpoint that the stage is to write.
-        stamp: Everything that the result depends on; state with another stamp is dropped.
+        output: The artifact or checkpoint that the stage writes.
+        stamp: Everything that the result depends on. State with another stamp is dropped.
 
     Attributes:
         folder: The folder, `.NAME.state` beside the output.
@@ -41,7 +41,7 @@ class StageState:
         self._finished = False
 
     def finish(self) -> None:
-        """Says that the output is written, so that the folder goes away at the end of the block."""
+        """Mark the output as written, so that the folder goes away at the end of the block."""
         self._finished = True
 
     def __enter__(self) -> StageState:
@@ -66,7 +66,7 @@ class StageState:
             self._lock = None
 
     def _acquire(self) -> int:
-        """Locks the folder; starts over when the folder was removed between opening and locking its lock file."""
+        """Lock the folder; start over if the folder was removed between opening and locking its lock file."""
         while True:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / "lock"

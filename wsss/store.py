@@ -1,8 +1,8 @@
-"""Artifacts: one HDF5 file per stage, one data set per image and kind, whole or absent. The only user of h5py.
+"""Artifacts: one HDF5 file per stage, one data set per image and kind, whole or absent. Only this module uses h5py.
 
 Layout: root attributes say where the file came from (see `ArtifactWriter`); `/KIND/IMAGE_ID` holds one array, with
-attributes of its own where a kind needs them (`cams`: the classes of its planes); `/tables/NAME` holds arrays that
-describe all images at once. Any HDF5 browser shows it; only gzip and shuffle, which every build can read, are used.
+its own attributes if the kind needs them (`cams`: the classes of its planes); `/tables/NAME` holds arrays that describe
+all images at once. Any HDF5 browser shows it: the filters are gzip and shuffle, which every build can read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ArtifactWriter:
     """Writes an artifact under a temporary name and gives it its final name when the block ends without an error.
 
     Args:
-        path: Final name; its folder is made.
+        path: Final name; its folder is made if needed.
         stage: Name of the stage that writes.
         attributes: Further root attributes; mappings and sequences are stored as JSON.
     """
@@ -48,12 +48,12 @@ class ArtifactWriter:
             self.set_attribute(name, value)
 
     def set_attribute(self, name: str, value: Any) -> None:
-        """Sets a root attribute; what HDF5 has no type for becomes JSON."""
+        """Set a root attribute; values without a type in HDF5 become JSON."""
         plain = isinstance(value, str | int | float | bool)
         self._file.attrs[name] = value if plain else json.dumps(value)
 
     def write(self, kind: str, image_id: str, array: np.ndarray, **attributes: Any) -> None:
-        """Stores one array of one image.
+        """Store one array of one image.
 
         Raises:
             ValueError: If the image already has an array of this kind.
@@ -69,7 +69,7 @@ class ArtifactWriter:
         self._digest += _digest(name, array.tobytes(), array.shape, str(array.dtype))
 
     def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
-        """Stores an array, or a list of strings, that describes all images at once."""
+        """Store an array, or a list of strings, that describes all images at once."""
         if isinstance(values, list):
             data: Any = np.array(values, dtype=h5py.string_dtype())
             content = json.dumps(values).encode()
@@ -80,7 +80,7 @@ class ArtifactWriter:
         self._table_digest += _digest(f"{TABLES}/{name}", content, np.shape(data), "")
 
     def copy_from(self, path: Path) -> None:
-        """Takes over every image of another artifact (a shard of this one) without decoding it."""
+        """Take over every image of another artifact (a shard of this one) without decoding it."""
         with ArtifactReader(path) as shard:
             for kind in shard.kinds():
                 for image_id in shard.ids(kind):
@@ -102,7 +102,7 @@ class ArtifactWriter:
             self._file.close()
             self._temporary.unlink(missing_ok=True)
             return
-        # sums, so that the order of writing does not matter and shards add up
+        # a sum, so that the order of writing does not matter and shards add up
         self._file.attrs["images_fingerprint"] = f"{self._digest % 2**128:032x}"
         self._file.attrs["fingerprint"] = f"{(self._digest + self._table_digest) % 2**128:032x}"
         self._file.flush()
@@ -113,7 +113,7 @@ class ArtifactWriter:
 
 
 class Kind(Mapping[str, np.ndarray]):
-    """The arrays of one kind, by image id; read when asked for."""
+    """The arrays of one kind, by image id. Each is read when asked for."""
 
     def __init__(self, reader: ArtifactReader, kind: str) -> None:
         self._reader, self._kind = reader, kind
@@ -131,22 +131,22 @@ class Kind(Mapping[str, np.ndarray]):
         return self._reader.has(self._kind, str(image_id))
 
     def attributes(self, image_id: str) -> dict[str, Any]:
-        """The attributes of one image's array."""
+        """Return the attributes of one image's array."""
         return self._reader.image_attributes(self._kind, image_id)
 
 
 class ArtifactReader:
     """Reads an artifact; `reader[kind][image_id]` is an array.
 
-    Opens when first used, and once more in every process that uses it (it can be pickled to loader workers).
+    The file opens at first use, in every process that uses it. The reader can be pickled to loader workers.
 
     Args:
         path: The file.
-        stage: What it must be, one name or several; None takes any artifact.
+        stage: Stages that may have written it, one name or several; None takes any.
 
     Raises:
-        InputError: On first use, if the file is missing, damaged, no artifact of ours, of another format version or
-            of another stage; the message names the file and the command that builds it.
+        InputError: On first use, if the file is missing, damaged, not an artifact of this package, or of another format
+            version or stage. The message names the file and the command that builds it.
     """
 
     def __init__(self, path: str | Path, stage: str | tuple[str, ...] | None = None) -> None:
@@ -158,24 +158,24 @@ class ArtifactReader:
 
     @property
     def file(self) -> h5py.File:
-        """The open file, of this process."""
+        """The file, opened by this process."""
         if self._file is None or self._process != os.getpid():
             self._file, self._process = self._open(), os.getpid()
         return self._file
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The root attributes; what was stored as JSON comes back as it was given."""
+        """The root attributes. Those stored as JSON come back as they were given."""
         with self._guarded("its attributes are"):
             return {name: _decode(value) for name, value in self.file.attrs.items()}
 
     def kinds(self) -> list[str]:
-        """The kinds of arrays that are there per image."""
+        """List the kinds of arrays that the artifact has per image."""
         with self._guarded("its list of kinds is"):
             return [name for name in self.file if name != TABLES]
 
     def ids(self, kind: str) -> list[str]:
-        """The image ids that have an array of this kind, sorted."""
+        """List the image ids that have an array of this kind, sorted."""
         if kind not in self._ids:
             if kind not in self.kinds():
                 raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
@@ -187,25 +187,25 @@ class ArtifactReader:
         return self._ids[kind]
 
     def has(self, kind: str, image_id: str) -> bool:
-        """Whether the image has an array of this kind."""
+        """Return whether the image has an array of this kind."""
         with self._guarded(f"its list of {kind} is"):
             return f"{kind}/{image_id}" in self.file
 
     def read(self, kind: str, image_id: str) -> np.ndarray:
-        """One array of one image.
+        """Read one array of one image.
 
         Raises:
-            InputError: If it is not there, or its bytes are damaged.
+            InputError: If the array is missing or damaged.
         """
         if not self.has(kind, image_id):
             raise InputError(f"{self.path}: no {kind} of image `{image_id}`; {rebuild_hint(self.path)}")
         return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")[0]
 
     def image_attributes(self, kind: str, image_id: str) -> dict[str, Any]:
-        """The attributes of one image's array.
+        """Return the attributes of one image's array.
 
         Raises:
-            InputError: If they are not there, or damaged.
+            InputError: If they are missing or damaged.
         """
         return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")[1]
 
@@ -214,11 +214,11 @@ class ArtifactReader:
             try:
                 dataset = self.file[name]
                 return dataset[()], dict(dataset.attrs)
-            except KeyError as error:  # a name whose link leads nowhere
+            except KeyError as error:  # the name is a broken link
                 raise OSError(str(error)) from None
 
     def table(self, name: str) -> np.ndarray:
-        """A table; strings come as an array of `str` objects."""
+        """Read a table; strings come as an array of `str` objects."""
         if not self.has(TABLES, name):
             raise InputError(f"{self.path}: holds no table {name}; {rebuild_hint(self.path)}")
         with self._guarded(f"its table {name} is"):
@@ -235,7 +235,7 @@ class ArtifactReader:
         self.close()
 
     def close(self) -> None:
-        """Closes the file of this process; it opens again when used again."""
+        """Close the file of this process; it opens again when used again."""
         if self._file is not None and self._process == os.getpid():
             self._file.close()
         self._file = None
@@ -247,7 +247,7 @@ class ArtifactReader:
         if not self.path.is_file():
             raise InputError(f"{self.path}: no such artifact; build it with `snakemake {self.path}`")
         try:
-            # no lock: a reader must never keep the pipeline from replacing the file
+            # no lock: a reader must not stop the pipeline from replacing the file
             file = h5py.File(self.path, "r", locking=False)
         except OSError as error:
             raise InputError(f"{self.path}: damaged or no HDF5 file ({error}); {rebuild_hint(self.path)}") from None
@@ -269,7 +269,7 @@ class ArtifactReader:
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
-        """Says in one line what HDF5 could not read; its own errors name neither the file nor a remedy."""
+        """Say in one line what HDF5 could not read; its own errors name neither the file nor a remedy."""
         try:
             yield
         except (OSError, RuntimeError, ValueError) as error:
@@ -280,7 +280,7 @@ class ArtifactReader:
 
 
 def rebuild_hint(path: Path) -> str:
-    """How to mend a file: by the workflow where the workflow made it, else by giving another."""
+    """Say how to mend a file: by the workflow if that made it, else by giving another."""
     if "results" in path.parts:
         return f"delete it and build it again with `snakemake {path}`"
     return "replace it, or make it again"

@@ -192,7 +192,7 @@ def test_figures_are_there_even_when_there_is_nothing_to_show(run, tmp_path):
 def test_a_run_without_masks_has_a_page(tmp_path):
     run = evaluated(tmp_path, masks=False)
     page = write(run)
-    assert "only what can be said without them" in page
+    assert "only numbers that need none" in page
     assert "by coverage of seed labels" in page
     assert "<span>truth</span>" not in page
     assert "nan" not in re.sub(r"<[^>]+>|base64,[^\"]+", " ", page).lower().split()

@@ -199,7 +199,7 @@ def test_a_click_asks_a_network_what_is_akin(page, served):
         page.locator(".stage canvas").click()
         page.wait_for_function("document.querySelectorAll('.stage canvas').length === 3")
         titles = page.locator(".stage figcaption").all_inner_texts()
-        assert titles == ["seed labels", "akin to the pixel, round 0", "unary affinity"]
+        assert titles == ["seed labels", "affinity of the pixel, round 0", "unary affinity"]
         assert pixels(page, 1) != pixels(page, 2)
         assert re.search(r"at=0\.\d+,0\.\d+", page.url)
         page.get_by_text("Leave the pixel").click()

@@ -1,4 +1,4 @@
-# AA&LR: one training, from image-level labels, that makes its masks on the way; on the classifier's weights if it says so.
+# Train AA&LR from image-level labels. It makes its masks on the way. `start: classifier` starts from that network.
 rule train_aalr:
     input:
         index=upstream("train_aalr", "index"),
@@ -29,7 +29,7 @@ rule train_aalr:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# The labels that this network gives its training images, for a segmenter and to be judged.
+# Label the training images with this network, to train a segmenter on and to judge.
 rule aalr_labels:
     input:
         index=upstream("aalr_labels", "index"),

@@ -1,4 +1,4 @@
-# The first pseudo labels, from CAMs and saliency: round 0 of AuxSegNet, whose rounds of training and updating follow.
+# Fuse CAMs and saliency into the first pseudo labels, round 0 of AuxSegNet. Rounds of training and updating follow.
 rule seed_labels:
     input:
         index=upstream("seed_labels", "index"),
@@ -28,7 +28,7 @@ rule seed_labels:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# The multi-task network of one round: round 0 goes on from the classifier's weights, each later one from the last's.
+# Train the multi-task network of one round, from the weights of the round before; round 0 takes the classifier's.
 rule train_auxsegnet:
     input:
         index=upstream("train_auxsegnet", "index"),
@@ -58,7 +58,7 @@ rule train_auxsegnet:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# The labels of a round, by the network of the round before; those of round 0 are the seeds.
+# Make the labels of a round with the network of the round before. The labels of round 0 are the seeds.
 rule update_labels:
     input:
         index=upstream("update_labels", "index"),

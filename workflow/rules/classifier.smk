@@ -1,4 +1,4 @@
-# The classification network, from image-level labels alone.
+# Train the classification network, from image-level labels alone.
 rule train_classifier:
     input:
         index=upstream("train_classifier", "index"),
@@ -27,7 +27,7 @@ rule train_classifier:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# Class activation maps over the training images.
+# Make class activation maps of the training images.
 rule cams:
     input:
         index=upstream("cams", "index"),

@@ -1,4 +1,4 @@
-"""Helpers of the rules, and nothing but helpers: the plan of the run, paths, settings, inputs, resources."""
+"""Helpers of the rules: the plan of the run, paths, settings, inputs, resources."""
 
 import os
 import re
@@ -18,14 +18,14 @@ from wsss.pipeline.names import stages_making
 from wsss.pipeline.stages import STAGES
 from wsss.plan import checked_plan, folder_fingerprint, source_files, source_folders
 
-# the rules' commands are those of the environment that runs Snakemake, whether or not it is activated
+# rules run the commands of the environment that runs Snakemake, even if it is not activated
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 )
 
 
 def read_plan(values, files):
-    """The plan of a config; whatever is wrong with it ends Snakemake with one line."""
+    """Return the plan of a config. An error in the config ends Snakemake with one line."""
     source = Path(files[-1]) if files else Path("config.yaml")
     if source.is_relative_to(Path.cwd()):
         source = source.relative_to(Path.cwd())
@@ -38,11 +38,11 @@ def read_plan(values, files):
 PLAN = read_plan(config, workflow.config_settings.configfiles)
 
 
-# -- what a job is ----------------------------------------------------------------------------------------------------
+# -- paths of a job ---------------------------------------------------------------------------------------------------
 
 
 def artifact_of(stage, wildcards):
-    """The artifact that a job writes."""
+    """Return the artifact that a job writes."""
     found = typed({name: str(value) for name, value in wildcards.items()})
     if STAGES[stage].per != "run":
         found = {"variant": PLAN.variants[0], "seed": PLAN.seeds[0], **found}
@@ -50,30 +50,30 @@ def artifact_of(stage, wildcards):
 
 
 def artifact(stage):
-    """The path that a stage writes to, with its wildcards."""
+    """Return the path that a stage writes to, with its wildcards."""
     return PLAN.pattern(stage)
 
 
 def figure(name):
-    """The path of a figure of the report."""
+    """Return the path of a figure of the report."""
     return f"{PLAN.root}/report/{name}"
 
 
 def log_of(stage):
-    """The path of a stage's log file."""
+    """Return the path of a stage's log file."""
     return PLAN.record("logs", stage, "log")
 
 
 def benchmark_of(stage):
-    """The path of the table that says how long a stage took."""
+    """Return the path of the table that says how long a stage took."""
     return PLAN.record("benchmarks", stage, "tsv")
 
 
-# -- what a job reads -------------------------------------------------------------------------------------------------
+# -- inputs of a job --------------------------------------------------------------------------------------------------
 
 
 def upstream(stage, name):
-    """Input function: the artifact that a stage calls by this name, at its owner; nothing where it uses none."""
+    """Input function: return the artifact of a stage's input, as its owner has it; empty if the stage uses none."""
 
     def find(wildcards):
         inputs = PLAN.inputs(artifact_of(stage, wildcards))
@@ -83,7 +83,7 @@ def upstream(stage, name):
 
 
 def of_branch(kind):
-    """Input function: all artifacts of a kind that the branch of a job uses."""
+    """Input function: return all artifacts of a kind that the branch of a job uses."""
 
     def find(wildcards):
         job = artifact_of("evaluate", wildcards)
@@ -95,12 +95,12 @@ def of_branch(kind):
 
 
 def all_of(stage):
-    """All artifacts of a stage that the config leads to, each at its owner."""
+    """Return all artifacts of a stage that the config leads to, as their owners have them."""
     return [PLAN.path(item) for item in PLAN.wanted(stage)]
 
 
 def sources(stage):
-    """Input function: lists, tables and weights of the user's own that a stage reads."""
+    """Input function: return the user's own lists, tables and weights that a stage reads."""
 
     def find(wildcards):
         settings = PLAN.settings(artifact_of(stage, wildcards))
@@ -109,11 +109,11 @@ def sources(stage):
     return find
 
 
-# -- what a job is told -----------------------------------------------------------------------------------------------
+# -- options of a job -------------------------------------------------------------------------------------------------
 
 
 def settings_of(stage):
-    """Params function: the settings that the stage's result depends on, as JSON."""
+    """Params function: return the settings that the stage's result depends on, as JSON."""
 
     def text(wildcards):
         return PLAN.settings(artifact_of(stage, wildcards)).canonical_json()
@@ -127,7 +127,7 @@ DIGESTS = code_digests(
 
 
 def digest_of(stage):
-    """Resources function: digest of the code that a job uses. As a resource, it tells a job what it is made with."""
+    """Resources function: digest the code that a job uses. As a resource, it never runs a job again."""
 
     def digest(wildcards):
         return DIGESTS[modules_of(artifact_of(stage, wildcards))]
@@ -136,9 +136,9 @@ def digest_of(stage):
 
 
 def code_of(stage):
-    """Params function: the same digest as a parameter, so that a stage runs again when its code has changed.
+    """Params function: return the same digest as a parameter, so that a stage runs again when its code has changed.
 
-    Where `rerun_on_code_change` is false, the digest that the artifact was made with stands in for it: no change.
+    If `rerun_on_code_change` is false, return the digest that the artifact was made with, so that nothing changes.
     """
     digest = digest_of(stage)
     if PLAN.config.rerun_on_code_change:
@@ -156,7 +156,7 @@ def code_of(stage):
 
 
 def identity_of(stage):
-    """Params function: which run, variant and seed a job belongs to, as options."""
+    """Params function: return the run, variant and seed of a job, as options."""
 
     def text(wildcards):
         job = artifact_of(stage, wildcards)
@@ -168,7 +168,7 @@ def identity_of(stage):
 
 @cache
 def fingerprint_of(stage):
-    """Digest of the folders of photographs, masks or maps that a stage reads: a replaced file is seen."""
+    """Digest the folders of photographs, masks or maps that a stage reads, so that a replaced file is noticed."""
     folders = source_folders(stage, PLAN.settings(Artifact(stage)))
     return " ".join(
         f"{setting}:{folder_fingerprint(folder)}" for setting, folder in folders.items()
@@ -176,7 +176,7 @@ def fingerprint_of(stage):
 
 
 def option(name):
-    """Params function: an input as an option, nothing where the stage uses none."""
+    """Params function: return an input as an option; empty if the stage uses none."""
 
     def text(wildcards, input):
         path = input.get(name)
@@ -186,7 +186,7 @@ def option(name):
 
 
 def repeated(name, files):
-    """Params function: each of the inputs `files` as an option `--NAME FILE`."""
+    """Params function: return each of the inputs `files` as an option `--NAME FILE`."""
 
     def text(wildcards, input):
         return " ".join(
@@ -197,7 +197,7 @@ def repeated(name, files):
 
 
 def named_options(name):
-    """Params function: inputs of one kind as `--KIND NAME=FILE` options."""
+    """Params function: return inputs of one kind as `--KIND NAME=FILE` options."""
 
     def text(wildcards, input):
         job = artifact_of("evaluate", wildcards)
@@ -210,11 +210,11 @@ def named_options(name):
     return text
 
 
-# -- what a job runs on -----------------------------------------------------------------------------------------------
+# -- resources of a job -----------------------------------------------------------------------------------------------
 
 
 def machine():
-    """The machine's side of a command. A resource, not a parameter: nothing in it makes a stage run again."""
+    """Return the machine's options of a command. They are a resource, so a change does not run a stage again."""
     runtime = PLAN.config.runtime
     return (
         f"--device {runtime.device} --workers {runtime.workers} --batch-size {runtime.batch_size}"
@@ -224,7 +224,7 @@ def machine():
 
 @cache
 def on_processor():
-    """Whether this machine's processor does the work of networks. On a cluster, nothing is known of its machines."""
+    """Return whether this machine's processor runs networks. On a cluster, only `device: cpu` says so."""
     if PLAN.config.runtime.device == "cpu":
         return True
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
@@ -232,24 +232,24 @@ def on_processor():
 
 
 def gpus(training=False):
-    """GPU slots of a job. The profile gives one slot in all, so that such jobs take turns."""
+    """Return the GPU slots of a job. The profile gives one slot in all, so that such jobs take turns."""
     runtime = PLAN.config.runtime
     return 0 if on_processor() else runtime.devices if training else 1
 
 
 def network_threads(share=1):
-    """Threads of a job that runs a network: a share of the cores, unless a GPU does the work.
+    """Return the threads of a job that runs a network: a share of the cores, unless a GPU does the work.
 
-    Trainings take all cores; shorter jobs start for seconds on a single one, so two of them go side by side.
+    Trainings take all cores. Shorter jobs spend seconds starting on a single core, so two of them run side by side.
     """
-    # on a cluster, Snakemake knows of no cores here
+    # on a cluster, Snakemake does not know the cores of the machine
     if not on_processor() or workflow.cores is None:
         return PLAN.config.runtime.workers + 1
     return max(1, round(share * workflow.cores))
 
 
 def worker_threads():
-    """Threads of a job whose worker processes do the work."""
+    """Return the threads of a job whose worker processes do the work."""
     return max(1, PLAN.config.runtime.workers)
 
 
@@ -257,7 +257,7 @@ MACHINE = machine()
 
 
 def where_to_look():
-    """What a person wants to know at the end."""
+    """Say where the results are, at the end of a run."""
     page = Path(PLAN.root, "report.html")
     return f"Results are in {PLAN.root}" + (
         f"; look at {page}" if page.is_file() else ""

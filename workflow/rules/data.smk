@@ -1,4 +1,4 @@
-# Photographs, lists and labels of any source, as one index; the only rule that reads them.
+# Read photographs, lists and labels of any source into one index. No other rule reads sources of a data set.
 rule index:
     input:
         sources=sources("index"),
@@ -26,7 +26,7 @@ rule index:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# One class-agnostic saliency map per image.
+# Make one class-agnostic saliency map per image.
 rule saliency:
     input:
         index=upstream("saliency", "index"),

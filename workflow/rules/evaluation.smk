@@ -1,4 +1,4 @@
-# What a network says of a split, by one protocol (scales, flip, CRF).
+# Predict a split with a network, by one protocol (scales, flip, CRF).
 rule predict:
     input:
         index=upstream("predict", "index"),
@@ -28,7 +28,7 @@ rule predict:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# Numbers about everything that a branch (variant and seed) uses, its own or shared.
+# Score everything that a branch (variant and seed) uses, its own or shared.
 rule evaluate:
     input:
         index=artifact("index"),
@@ -64,7 +64,7 @@ rule evaluate:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# The page and the pictures that show what came out, of all branches.
+# Write the report, a page and its pictures, over all branches.
 rule report:
     input:
         index=artifact("index"),
@@ -122,7 +122,7 @@ rule report:
             patterns=["{sheet}.jpg"],
             caption="../report/sheets.rst",
             category="Images",
-            subcategory="Rounds and methods",
+            subcategory="Labels and networks",
             labels={"sheet": "{sheet}"},
         ),
     log:

@@ -1,4 +1,4 @@
-# A standard segmentation network, fully supervised by the labels of one method, or by the true masks.
+# Train a standard segmentation network, fully supervised by one label set or by the true masks.
 rule train_segmenter:
     input:
         index=upstream("train_segmenter", "index"),
@@ -29,7 +29,7 @@ rule train_segmenter:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# What that network says of its own training images, as labels for the next one.
+# Predict that network's own training images, as labels for the next network.
 rule segmenter_labels:
     input:
         index=upstream("segmenter_labels", "index"),

@@ -1,5 +1,5 @@
-# Names to ask for in every config, whatever variants, seeds and label sets it has (a rule with wildcards is no target):
-# `all_` and a stage, `snakemake all_cams`, or what several stages make, `snakemake labels`.
+# Targets that every config has, with any variants, seeds and label sets (rules with wildcards cannot be targets).
+# Ask for one stage by `all_` and its name, `snakemake all_cams`, or for one kind of artifact, `snakemake labels`.
 for stage in STAGES:
 
     rule:

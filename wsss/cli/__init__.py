@@ -1,10 +1,10 @@
-"""The command line: one command per stage, named like the rules. Nothing here imports a stage before it runs."""
+"""The command line: one command per stage, named like its rule. A stage is imported only when it runs."""
 
 from __future__ import annotations
 
 
 def main() -> None:
-    """Entry point of `wsss`."""
+    """Run the command `wsss`."""
     from wsss.cli.app import app
 
     app(prog_name="wsss")

@@ -1,4 +1,4 @@
-"""`python -m wsss.cli`."""
+"""Run the command line by `python -m wsss.cli`."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from wsss.cli.tools import add_tools
 from wsss.config import Protocol
 
 app = typer.Typer(
-    help="Weakly supervised semantic segmentation: image-level labels in, pixel masks and a trained network out. "
-    "The whole pipeline runs with `snakemake`; each stage is also a command of its own.",
+    help="Train segmentation networks from image-level labels (weakly supervised semantic segmentation). "
+    "Run the whole pipeline with `snakemake`, or single stages with these commands.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,12 +25,12 @@ app = typer.Typer(
 )
 
 SaliencyFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Artifact of stage saliency.")]
-NamedLabels = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="A label set; may be repeated.")]
-NamedPredictions = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="Predictions; may be repeated.")]
+NamedLabels = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="A label set; repeat for more.")]
+NamedPredictions = Annotated[list[str], typer.Option(metavar="NAME=FILE", help="Predictions; repeat for more.")]
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
         typer.echo(f"wsss {__version__}")
         raise typer.Exit
@@ -44,19 +44,19 @@ def predict(
     call: StageCall,
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Checkpoint of a segmentation network.")],
     photos: Annotated[list[Path] | None, typer.Argument(metavar="PHOTOS", help="Files or folders.")] = None,
-    output: Annotated[Path, typer.Option(metavar="PATH", help="Folder; the artifact's file with --index.")] = Path(
+    output: Annotated[Path, typer.Option(metavar="PATH", help="Folder to write; with --index: file to write.")] = Path(
         "predictions"
     ),
     index: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Predict a split of this data set, not photographs.")
     ] = None,
     split: Annotated[str, typer.Option(help="With --index: train or val.")] = "val",
-    protocol_name: Annotated[str, typer.Option(help="With --index: the protocol's name, recorded.")] = "single",
+    protocol_name: Annotated[str, typer.Option(help="With --index: name of the protocol to record.")] = "single",
     scales: Annotated[str, typer.Option(metavar="S,S,...", help="Input scales, e.g. 0.5,1,1.5.")] = "",
     flip: Annotated[bool, typer.Option("--flip", help="Add the mirrored image.")] = False,
-    crf: Annotated[bool, typer.Option("--crf", help="Refine by the dense CRF.")] = False,
+    crf: Annotated[bool, typer.Option("--crf", help="Refine with the dense CRF.")] = False,
 ) -> None:
-    """Segment photographs: PNG masks and overlays; or a whole split of a data set, as the rule does."""
+    """Segment photographs into PNG masks and overlays, or predict a whole split of a data set."""
     protocol = _protocol(call.settings, scales, flip=flip, crf=crf)
     if (index is None) == (not photos):
         raise typer.BadParameter("give photographs, or --index FILE for a split of a data set")
@@ -89,16 +89,16 @@ def evaluate(
 def report(
     call: StageCall,
     index: Index,
-    evaluation: Annotated[list[Path], typer.Option(metavar="FILE", help="A metrics.json; may be repeated.")],
+    evaluation: Annotated[list[Path], typer.Option(metavar="FILE", help="A metrics.json; repeat for more.")],
     output: Output,
     saliency: SaliencyFile = None,
 ) -> None:
-    """Write the page and the pictures of a run, of one or several branches."""
+    """Write the report of a run: a page and its pictures, over one or several branches."""
     call.run(index=index, evaluations=evaluation, saliency=saliency, output=output)
 
 
 def _protocol(settings: Protocol, scales: str, *, flip: bool, crf: bool) -> Protocol:
-    """The protocol of the settings with the options laid over it."""
+    """Return the protocol of the settings, with the options laid over it."""
     values = settings.model_dump(mode="json")
     if scales:
         values["scales"] = [_number(part) for part in scales.split(",")]

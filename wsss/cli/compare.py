@@ -1,4 +1,4 @@
-"""Two runs side by side on the terminal: the settings that differ, and what they measured."""
+"""Print two runs side by side on the terminal: the settings that differ, and the scores."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from wsss.report.evaluations import Evaluation, identity, load_evaluation, title
 from wsss.store import ArtifactReader
 
 METRICS = ("miou", "precision", "coverage", "foreground_miou", "best_iou", "mae")
-"""What is compared, where an evaluated thing has it."""
+"""Metrics to compare, where an evaluated thing has them."""
 CHECKPOINTS = tuple(glob_of(name) for name, stage in STAGES.items() if stage.network)
-"""Where networks lie below the folder of a branch."""
+"""Paths of networks below the folder of a branch."""
 
 
 def print_comparison(first: Path, second: Path) -> None:
-    """Prints how two runs differ, or two branches of runs (`results/RUN/VARIANT/seed0`).
+    """Print how two runs differ, or two branches of runs (`results/RUN/VARIANT/seed0`).
 
     Raises:
-        InputError: If a folder is missing, or both have nothing in common to compare.
+        InputError: If a folder is missing, or the two have nothing in common.
     """
     for folder in (first, second):
         if not folder.is_dir():
@@ -50,7 +50,7 @@ def print_comparison(first: Path, second: Path) -> None:
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """(setting, value, other value) of what differs; nested settings by dotted names."""
+    """Yield (setting, value, other value) of all settings that differ; nested settings have dotted names."""
     for key in dict.fromkeys((*first, *second)):
         one, other = first.get(key), second.get(key)
         if one == other:
@@ -63,7 +63,7 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator
 
 
 def _settings(folder: Path) -> dict[str, dict[str, Any]]:
-    """The settings of every artifact and checkpoint by its path below the folder."""
+    """Read the settings of every artifact and checkpoint, by its path below the folder."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.rglob("*.h5")):
         if not any(part.startswith(".") for part in path.relative_to(folder).parts):

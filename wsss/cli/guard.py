@@ -1,4 +1,4 @@
-"""What is around every command: errors become one line and an exit code, signals a clean stop."""
+"""Guard every command: turn errors into one line and an exit code, and signals into a clean stop."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived; libraries clean up after it as they do after Ctrl-C."""
+    """SIGTERM or SIGHUP arrived. Libraries clean up as they do after Ctrl-C."""
 
 
 @contextmanager
 def guarded(
     log: Path | None = None, *, debug: bool = False, end: str = "the same command goes on from here"
 ) -> Iterator[None]:
-    """Runs a command so that a person sees one line of whatever goes wrong.
+    """Run a command; if it fails, show the person one line.
 
     Args:
-        log: The log file, which is named where it holds more than the line.
-        debug: Whether tracebacks are shown.
-        end: What is said after Ctrl-C or SIGTERM.
+        log: The log file. The line names it if it holds more.
+        debug: Show tracebacks.
+        end: Text to print after Ctrl-C or SIGTERM.
 
     Raises:
         typer.Exit: With 1 after an error, 130 after Ctrl-C, 143 after SIGTERM.
@@ -61,7 +61,7 @@ def guarded(
 
 
 def _report(message: str, *, debug: bool, word: str = "error") -> int:
-    """Prints the line; the log file gets the traceback too."""
+    """Print the line; the log file gets the traceback too."""
     line = " ".join(f"{word}: {message}".removeprefix(": ").split())
     logger.error("%s", line, exc_info=True, extra={"log_only": not debug})
     if not debug:

@@ -1,4 +1,4 @@
-"""What is in an artifact, on the terminal; its layers of one image as PNG files."""
+"""Print the contents of an artifact on the terminal; write its layers of one image as PNG files."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from wsss.progress import track
 from wsss.store import ArtifactReader
 
 LABEL_KINDS = ("segmentation", *MASKS)
-"""Arrays of label values; all others are soft."""
+"""Kinds of arrays that hold label values; all others are soft."""
 
 
 @dataclass
 class CountedKind:
-    """What was counted over the images of one kind.
+    """Counts over the images of one kind.
 
     Attributes:
-        images: How many there are.
-        looked_at: How many were read.
-        smallest: Smallest array, by its elements.
-        largest: Largest array.
-        pixels: (256,) of label values.
-        images_of: Images in which a label value occurs.
-        background_only: Images without one pixel of a class.
+        images: Number of images.
+        looked_at: Number of images read.
+        smallest: Shape of the smallest array, by its elements.
+        largest: Shape of the largest array.
+        pixels: (256,) pixels of each label value.
+        images_of: Images in which each label value occurs.
+        background_only: Images that hold background only.
         ignored_only: Images that are 255 everywhere.
-        total: Sum of all values, of soft maps.
+        total: Sum of all values, for soft maps.
         elements: Number of all values.
-        classes: Images that have a CAM of a class.
+        classes: Images that have a CAM of each class.
         empty: Images whose CAMs or saliency are 0 everywhere.
     """
 
@@ -66,14 +66,14 @@ class CountedKind:
 
 
 def inspect_artifact(path: Path, *, sample: int = 0) -> None:
-    """Prints attributes, kinds of arrays, class frequencies, coverage and sizes.
+    """Print attributes, kinds of arrays, class frequencies, coverage and sizes.
 
     Args:
         path: The artifact.
         sample: Read only so many images, evenly spaced; 0 reads all.
 
     Raises:
-        InputError: If it is missing or damaged.
+        InputError: If the file is missing or damaged.
     """
     console = Console(highlight=False)
     with ArtifactReader(path) as reader:
@@ -85,7 +85,7 @@ def inspect_artifact(path: Path, *, sample: int = 0) -> None:
 
 
 def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> CountedKind:
-    """Goes through the images of a kind."""
+    """Count over the images of a kind."""
     ids = reader.ids(kind)
     counted = CountedKind(images=len(ids))
     if sample and sample < len(ids):
@@ -115,9 +115,9 @@ def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> CountedKind:
 
 
 def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
-    """Writes all arrays that an artifact has of an image as PNG files.
+    """Write all arrays that an artifact holds of an image as PNG files.
 
-    Label maps are indexed, with VOC's palette; saliency and CAMs grey, one file per class.
+    Label maps are indexed, with VOC's palette. Saliency and CAMs are grey, CAMs one file per class.
 
     Returns:
         The files.

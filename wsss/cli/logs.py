@@ -1,4 +1,4 @@
-"""Where messages go: everything to the log file, to the terminal only what the person in front of it needs."""
+"""Send all messages to the log file, and to the terminal only those that the person there needs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ FILE_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 def set_up_logging(log: Path | None, *, debug: bool = False) -> None:
-    """Sends this package's messages to stderr, and everybody's, with times and tracebacks, to the log file.
+    """Send this package's messages to stderr, and all messages to the log file, with times and tracebacks.
 
     Args:
-        log: The file, written anew; None writes none.
-        debug: Whether details are shown on stderr too.
+        log: The file to write, in place of an old one; None writes none.
+        debug: Show details on stderr too.
     """
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))
@@ -27,19 +27,19 @@ def set_up_logging(log: Path | None, *, debug: bool = False) -> None:
         file = logging.FileHandler(log, mode="w", encoding="utf-8")
         file.setFormatter(logging.Formatter(FILE_FORMAT))
         handlers.append(file)
-    # on the root before any library is imported: Lightning leaves the terminal alone where it finds handlers
+    # set up the root logger before any library is imported: Lightning prints nothing itself if it finds handlers
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.getLogger("wsss").setLevel(logging.DEBUG)
     logging.captureWarnings(True)
 
 
 def _for_the_person(record: logging.LogRecord) -> bool:
-    """Messages of this package, without those that say themselves that they are for the log file."""
+    """Let messages of this package through, except those marked for the log file."""
     return record.name.split(".")[0] == "wsss" and not getattr(record, "log_only", False)
 
 
 def limit_threads(threads: int) -> None:
-    """Tells numerical libraries, before they are loaded, how many threads they may use; 0 leaves their default."""
+    """Tell numerical libraries, before they are loaded, how many threads they may use; 0 leaves their default."""
     if threads > 0:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
             os.environ[name] = str(threads)

@@ -1,4 +1,4 @@
-"""Options that every stage's command has, and the decorator that gives them to it."""
+"""Options of every stage's command, and the decorator that adds them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CodeOption = Annotated[str, typer.Option(help="Digest of the stage's code.", ric
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=MACHINE)]
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes beside this one.", rich_help_panel=MACHINE)]
 ThreadsOption = Annotated[
-    int, typer.Option(min=0, help="Threads of numerical libraries; 0 leaves it to them.", rich_help_panel=MACHINE)
+    int, typer.Option(min=0, help="Threads of numerical libraries; 0: their default.", rich_help_panel=MACHINE)
 ]
 BatchOption = Annotated[int, typer.Option(min=1, help="Images per forward pass.", rich_help_panel=MACHINE)]
 DevicesOption = Annotated[int, typer.Option(min=1, help="GPUs of one training.", rich_help_panel=MACHINE)]
@@ -44,7 +44,7 @@ CheckpointOption = Annotated[
     float, typer.Option(min=0, help="Minutes between resumable states of a training.", rich_help_panel=MACHINE)
 ]
 LogOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Takes all messages, tracebacks too.", rich_help_panel=MESSAGES)
+    Path | None, typer.Option(metavar="FILE", help="Log file: all messages and tracebacks.", rich_help_panel=MESSAGES)
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show details and tracebacks.", rich_help_panel=MESSAGES)]
 ParentOption = Annotated[int, typer.Option(hidden=True, help="End when this process is gone (rules pass their own).")]
@@ -57,9 +57,9 @@ class StageCall:
     """One call of a stage from the command line.
 
     Attributes:
-        stage: The command's name.
+        stage: Name of the stage and its command.
         settings: The stage's settings.
-        context: Names and machine.
+        context: Names of the run, and the machine's resources.
     """
 
     stage: str
@@ -67,7 +67,7 @@ class StageCall:
     context: RunContext
 
     def run(self, **inputs: Any) -> None:
-        """Imports the stage's module and calls its function."""
+        """Import the stage's module and call its function."""
         function = getattr(import_module(f"wsss.stages.{self.stage}"), self.stage)
         function(self.settings, **inputs, context=self.context)
 
@@ -88,13 +88,13 @@ def _common(
     debug: DebugOption = False,
     parent: ParentOption = 0,
 ) -> None:
-    """The options of every stage; only its signature is used."""
+    """Declare the options of every stage; only the signature is used."""
 
 
 def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Makes a function a command of its own name, with the options of every stage added to its own.
+    """Make a function a command of its own name, with the options of every stage added.
 
-    The function takes a `StageCall` first; it runs with messages, signals and errors taken care of.
+    The function takes a `StageCall` first. Around it, logging is set up and signals and errors are handled.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -123,10 +123,10 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
 
 
 def named_paths(values: list[str]) -> dict[str, Path]:
-    """`NAME=FILE` options as a mapping.
+    """Read `NAME=FILE` options as a mapping.
 
     Raises:
-        typer.BadParameter: If one has no name, or two have one.
+        typer.BadParameter: If an option has no name, or two have the same.
     """
     found: dict[str, Path] = {}
     for value in values:
@@ -140,7 +140,7 @@ def named_paths(values: list[str]) -> dict[str, Path]:
 
 
 def _settings(stage: str, text: str) -> Any:
-    """The settings of a stage from JSON text or a file of its section; nothing gives the defaults."""
+    """Read the settings of a stage from JSON text or from a file of its section; empty gives the defaults."""
     model = imported(STAGES[stage].settings)
     if not text.strip() or text.lstrip().startswith("{"):
         return parse_settings(model, text or None, where=stage)

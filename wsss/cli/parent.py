@@ -1,4 +1,4 @@
-"""A stage dies with the workflow that started it: killed without warning, Snakemake leaves its children running."""
+"""End a stage with the workflow that started it: a killed Snakemake leaves its children running."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import psutil
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 20.0
-"""Time between asking the stage to stop, so that it saves its state, and ending it."""
+"""Seconds from asking the stage to stop, so that it saves its state, to ending it by force."""
 
 logger = logging.getLogger(__name__)
 
 
 def end_with(pid: int) -> None:
-    """Watches a process, and this process's parent, and ends this one when either is gone.
+    """Watch a process and this process's parent; end this process when either is gone.
 
     Args:
-        pid: The workflow's process; 1 and below (a container's outside) cannot be watched and are not.
+        pid: The workflow's process. 1 and below (outside of a container) cannot be watched and are skipped.
     """
     if pid <= 1:
         return
@@ -30,7 +30,7 @@ def end_with(pid: int) -> None:
 
 
 def _identity(pid: int) -> psutil.Process | None:
-    """The process behind a number, which remembers its start, so that a number used again is not mistaken for it."""
+    """Return the process with this number; it remembers its start, so a reused number is not mistaken for it."""
     try:
         return psutil.Process(pid)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""The commands of the stages that need no options but those of the table: one per input, and the output."""
+"""Make the commands of stages whose options follow from the table: one per input, and the output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_stages(app: typer.Typer, *, but: tuple[str, ...]) -> None:
 
 
 def _command(stage: Stage) -> Callable[..., None]:
-    """A function with the signature that the command line is made from."""
+    """Make a function whose signature the command line reads."""
 
     def run(call: StageCall, **paths: Any) -> None:
         call.run(**paths)

@@ -1,4 +1,4 @@
-"""What a run came to, on the terminal: its numbers with their protocols, and the time of each stage."""
+"""Print a run's scores with their protocols, and the time of each stage."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MEASURES = {
     "labels": ("miou", "precision", "coverage"),
     "predictions": ("miou", "", ""),
 }
-"""Metrics under the columns mIoU, precision, coverage, of each kind of evaluated thing."""
+"""The metrics in the columns mIoU, precision and coverage, for each kind of evaluated thing."""
 
 
 def print_summary(results: Path) -> None:
-    """Prints the evaluation of every variant of a run, mean and deviation over seeds, then the times of its stages.
+    """Print the scores of every variant, mean and deviation over seeds, then the times of the stages.
 
     Args:
         results: Folder of the run.
@@ -101,7 +101,7 @@ def _job(path: Path, folder: Path) -> str:
 
 
 def _order(path: Path) -> tuple[str, int, str]:
-    """Branch by branch, shared stages first, each in the order of the pipeline."""
+    """Return the sort key: branch by branch, shared stages first, each in the order of the pipeline."""
     stage = path.name.removesuffix(".tsv").split("-")[0]
     stages = list(STAGES)
     branch = path.parent.as_posix()
@@ -109,7 +109,7 @@ def _order(path: Path) -> tuple[str, int, str]:
 
 
 def _benchmark(path: Path) -> tuple[float, float]:
-    """Seconds and largest memory in MB of a job's last run; memory 0 where it was too short to be looked at."""
+    """Read the seconds and the largest memory in MB of a job's last run; memory 0 if it was too short to measure."""
     with path.open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     if not rows:

@@ -1,4 +1,4 @@
-"""Commands beside the stages: checking a config, looking at what came out, taking it in and out."""
+"""Commands beside the stages: check a config, look at results, export and import them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from wsss.cli.options import Index
 
 
 def schema(
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; none: to stdout.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; none: stdout.")] = None,
 ) -> None:
-    """Prints the JSON schema of a config file, for editors that complete and check it."""
+    """Print the JSON schema of a config file, for editors that complete and check it."""
     from wsss.cli.schema import schema_text
 
     if output is None:
@@ -40,9 +40,12 @@ def settings(
 
 
 def check(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; a later one is laid over others.")],
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; later ones override earlier.")],
 ) -> None:
-    """Says what is wrong with a config and where, also with YAML that Snakemake refuses without naming file or line."""
+    """Check a config, and say where it is wrong.
+
+    Also finds errors in YAML that Snakemake refuses without naming file or line.
+    """
     from wsss.config.files import read_configs
     from wsss.plan import checked_plan
 
@@ -56,10 +59,12 @@ def convert_weights(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
     output: Annotated[Path, typer.Option(metavar="FILE", help="The state dict to write, for backbone.weights.")],
 ) -> None:
-    """Makes a state dict of resnet38d from its published weights; backbone.weights takes either file.
+    """Convert published weights of resnet38d to a state dict.
 
-    Understood are MXNet's file of the authors (ilsvrc-cls_rna-a1_cls1000_ep-0001.params; MXNet is not needed), and
-    files of PyTorch with the names of AffinityNet, whole classifiers and released checkpoints of AuxSegNet among them.
+    You need not: `backbone.weights` takes either file.
+
+    Reads the authors' MXNet file (ilsvrc-cls_rna-a1_cls1000_ep-0001.params) without MXNet. Reads PyTorch files with
+    AffinityNet's names of layers, also whole classifiers and released checkpoints of AuxSegNet.
     """
     set_up_logging(None)
     with guarded():
@@ -72,7 +77,7 @@ def convert_weights(
 def summary(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run: results/RUN.")],
 ) -> None:
-    """Prints what a run measured and how long its stages took."""
+    """Print a run's scores and times."""
     from wsss.cli.summary import print_summary
 
     set_up_logging(None)
@@ -102,10 +107,10 @@ def picture(
 def inspect_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="An artifact.")],
     image: Annotated[str, typer.Option(metavar="ID", help="Write the layers of this image as PNG files.")] = "",
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="With --image: where they go.")] = Path(),
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="With --image: folder for the files.")] = Path(),
     sample: Annotated[int, typer.Option(min=0, help="Read only so many images; 0: all.")] = 0,
 ) -> None:
-    """Prints what is in an artifact: attributes, class frequencies, coverage, sizes."""
+    """Print the contents of an artifact: attributes, class frequencies, coverage, sizes."""
     set_up_logging(None)
     with guarded():
         from wsss.cli.inspect import inspect_artifact, write_layers
@@ -118,10 +123,10 @@ def inspect_file(
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of a variant and seed in it.")],
-    second: Annotated[Path, typer.Argument(metavar="RESULTS", help="Another one.")],
+    first: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of one variant and seed.")],
+    second: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder to compare it with.")],
 ) -> None:
-    """Prints the settings in which two runs differ, and what they measured side by side."""
+    """Print the settings in which two runs differ, and their scores side by side."""
     set_up_logging(None)
     with guarded():
         from wsss.cli.compare import print_comparison
@@ -132,16 +137,16 @@ def compare(
 def export(
     artifacts: Annotated[list[Path], typer.Argument(metavar="FILE.h5...", help="Labels or predictions.")],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the files go.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")],
     form: Annotated[
         str, typer.Option("--format", metavar="voc|coco|mmseg", help="VOC PNGs, COCO JSON, MMSegmentation.")
     ] = "voc",
-    truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of a split, to validate on.")] = "",
+    truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of this split, to validate on.")] = "",
     photographs: Annotated[
-        str, typer.Option(metavar="link|copy|none", help="Of VOC and MMSegmentation: how photographs come along.")
+        str, typer.Option(metavar="link|copy|none", help="With voc and mmseg: link, copy or skip the photographs.")
     ] = "link",
 ) -> None:
-    """Takes labels and predictions out: indexed PNGs as VOC has them, COCO JSON, or a layout of MMSegmentation."""
+    """Export labels and predictions as VOC PNGs, COCO JSON, or a data set of MMSegmentation."""
     if form not in ("voc", "coco", "mmseg"):
         raise typer.BadParameter(f"--format takes voc, coco or mmseg, got {form!r}")
     if photographs not in ("link", "copy", "none"):
@@ -156,13 +161,13 @@ def export(
 
 def import_labels(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey, values are classes.")
+        Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey; values are classes.")
     ],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
-    split: Annotated[str, typer.Option(help="train: labels to train on; val: predictions.")] = "train",
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Artifact to write: results/RUN/imported/NAME.h5.")],
+    split: Annotated[str, typer.Option(help="train makes labels to train on, val predictions.")] = "train",
 ) -> None:
-    """Makes an artifact of label maps that another program wrote, to view, evaluate and train on."""
+    """Import label maps of another program, to view, evaluate and train on."""
     set_up_logging(None)
     with guarded():
         from wsss.exchange.imports import import_labels as run_import
@@ -173,13 +178,13 @@ def import_labels(
 def import_cams(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds ID.npy as PSA and IRN write them.")],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The artifact: results/RUN/imported/NAME.h5.")],
-    split: Annotated[str, typer.Option(help="The images.")] = "train",
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Artifact to write: results/RUN/imported/NAME.h5.")],
+    split: Annotated[str, typer.Option(help="Split of the images: train or val.")] = "train",
     trust_pickles: Annotated[
         bool, typer.Option("--trust-pickles", help="Open the files: pickles can run programs hidden in them.")
     ] = False,
 ) -> None:
-    """Makes an artifact of CAMs that PSA or IRN wrote (.npy dictionaries), to view, refine and evaluate.
+    """Import CAMs of PSA or IRN (.npy dictionaries), to view, refine and evaluate.
 
     A dictionary holds class -> map (classes from 0, without background), or `keys` with `cam` or `high_res`.
     """
@@ -194,14 +199,17 @@ def import_cams(
 def view(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of runs: results/RUN.")],
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Config file of the first run; none: it is looked for.")
+        Path | None, typer.Option(metavar="FILE", help="Config file of the first run; none: search for it.")
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: every one of this machine.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it is taken, the next free one.")] = 8000,
-    allow_host: Annotated[list[str], typer.Option(metavar="NAME", help="A further name of this machine.")] = [],  # noqa: B006
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; if taken, the next free one.")] = 8000,
+    allow_host: Annotated[list[str], typer.Option(metavar="NAME", help="Allow another name of this machine.")] = [],  # noqa: B006
     browser: Annotated[bool, typer.Option("--browser", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Shows runs as a web page: stages, numbers, and every layer of every image; works while a run is going on."""
+    """Show runs as a web page: stages, numbers, and every layer of every image.
+
+    Works while a run is going on.
+    """
     set_up_logging(None)
     with guarded(end="the page is closed"):
         from wsss.viewer.serve import serve
@@ -212,11 +220,11 @@ def view(
 def study(
     configs: Annotated[
         list[Path],
-        typer.Argument(metavar="CONFIG...", help="Config file of the study; a later one is laid over others."),
+        typer.Argument(metavar="CONFIG...", help="Config files of the study; later ones override earlier."),
     ],
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Holds the rows and the table: docs/studies/NAME.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for rows and tables: docs/studies/NAME.")],
 ) -> None:
-    """Keeps every finished variant and seed as a JSON file, and writes the table of each method of all of them."""
+    """Save every finished variant and seed as a JSON file, and write each method's table of them."""
     from wsss.cli.study import collect_rows
 
     set_up_logging(None)
@@ -228,7 +236,7 @@ def study(
 
 
 def add_tools(app: typer.Typer) -> None:
-    """Adds the commands of this file."""
+    """Add the commands of this file."""
     app.command("schema")(schema)
     app.command("settings")(settings)
     app.command("check")(check)

@@ -1,4 +1,4 @@
-"""What the stage `evaluate` is made of: counting per image, scores, protocols in words, tables (numpy only)."""
+"""The parts of the stage `evaluate`: counting per image, scores, protocols in words, tables. Uses numpy only."""
 
 FORMAT_VERSION = 1
 """Version of `metrics.json` (see `wsss.stages.evaluate`)."""

@@ -1,4 +1,4 @@
-"""How each number was made, in words: what stands beside it wherever it is printed."""
+"""Protocols: how each number was made, in words. They stand beside the numbers wherever these are printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFINITIONS = {
     "foreground_miou": "The mean over classes without background.",
     "background_iou": "TP / (TP + FP + FN) of background.",
     "precision": "Share of labelled pixels (not 255) that carry their true class, background included.",
-    "coverage": "Share of all pixels that are labelled (not 255), whatever the truth says of them.",
+    "coverage": "Share of all pixels that are labelled (not 255), also where the truth is 255.",
     "class_precision": "Mean over classes, background included, of TP / (TP + FP); a class that is never given is "
     "left out.",
     "class_recall": "Mean over classes, background included, of TP / (TP + FN); 255 is a miss.",
@@ -31,23 +31,23 @@ DEFINITIONS = {
     "{0, 1}.",
     "change": "Share of an image's pixels whose label differs from the label set before, changes from and to 255 "
     "included.",
-    "empty": "Share of images without one foreground pixel.",
+    "empty": "Share of images without a foreground pixel.",
     "ignored": "Share of images that are 255 everywhere.",
-    "absent": "Share of the (image, class) pairs named by the image-level labels without one pixel of that class.",
+    "absent": "Of all (image, class) pairs that the image-level labels name: share without a pixel of that class.",
 }
 
 TRUTH_RULE = "truth 255 left out"
-NO_MASKS = "no true masks: only what can be said without them"
+NO_MASKS = "no true masks: only numbers that need none"
 
 
 def describe(
     kind: str, split: str, masked: int, images: int, attributes: Mapping[str, Any], cams: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The protocol of one evaluated thing.
+    """Describe how one evaluated thing was made and judged.
 
     Args:
         kind: See `wsss.evaluation.tally.Key`.
-        masked: Images with a true mask, over which scores are taken.
+        masked: Number of images with a true mask. Scores are over these.
         attributes: Root attributes of the artifact.
         cams: Root attributes of the CAMs that labels were made from.
 
@@ -67,7 +67,7 @@ def describe(
 
 
 def _asked_at(kind: str, stage: str, settings: Mapping[str, Any], cams: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The settings that say at which scales a network was asked: labels made from CAMs have those of the CAMs."""
+    """Return the settings that hold the scales of the network; labels made from CAMs have those of the CAMs."""
     if kind != "labels":
         return settings
     from_cams = stage in STAGES and any(item.name == "cams" for item in STAGES[stage].inputs)
@@ -100,12 +100,14 @@ def _how(kind: str, attributes: Mapping[str, Any], settings: Mapping[str, Any]) 
 
 
 def label_rule(stage: str, settings: Mapping[str, Any], *, saliency: bool = False) -> str:
-    """The rule that made labels, in words; empty for stages that say it by their name, and for what was imported.
+    """Return in words the rule that made labels.
+
+    Empty for a stage whose name says it already, and for imported labels.
 
     Args:
-        stage: The stage that made them.
-        settings: Those that it made them with.
-        saliency: Whether saliency labels are meant, not the label maps beside them.
+        stage: The stage that made the labels.
+        settings: The stage's settings.
+        saliency: Describe the saliency labels instead of the label maps.
     """
     if stage not in STAGES or not settings:
         return ""
@@ -123,5 +125,5 @@ def _inference(parts: Mapping[str, Any]) -> str:
 
 
 def as_mapping(value: Any) -> dict[str, Any]:
-    """The value if it is a mapping, else an empty one."""
+    """Return the value if it is a mapping, else an empty one."""
     return dict(value) if isinstance(value, Mapping) else {}

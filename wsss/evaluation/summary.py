@@ -1,4 +1,4 @@
-"""From tallies to scores: one record per evaluated thing, warnings, threshold scans."""
+"""Turn tallies into scores: one record per evaluated thing, warnings, threshold scans."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from wsss.ops.sweeps import CAM_THRESHOLDS, SALIENCY_THRESHOLDS, SeedSweep
 Record = dict[str, Any]
 
 SALIENCY_AT = (0.06, 0.5)
-"""Thresholds at which saliency is always judged: the released AuxSegNet's for labels, and the middle."""
+"""Thresholds that saliency is always judged at: the released AuxSegNet's for labels, and the middle."""
 CAM_STEP = 5
-"""Every fifth CAM threshold of the fine scan is part of the scan over two or three thresholds."""
+"""The scan over two or three thresholds takes every fifth CAM threshold of the fine scan."""
 BACKGROUND_CAMS = (None, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ENOUGH_COVERAGE, ENOUGH_RECALL = 0.7, 0.5
-"""What a point of the scan must reach before its foreground precision is looked at."""
+"""Scores that a point of the scan must reach to compete for the best foreground precision."""
 TOO_MANY = 0.2
-"""Share of images without foreground, or 255 everywhere, beyond which something is wrong."""
+"""Warn above this share of images without foreground, or of images that are 255 everywhere."""
 
 
 def record(key: Key, tally: Tally, attributes: Mapping[str, Any], cams: Mapping[str, Any] | None) -> Record:
-    """The scores of one evaluated thing, with their protocol.
+    """Return the scores of one evaluated thing, with their protocol.
 
     Args:
         attributes: Root attributes of its artifact.
@@ -106,7 +106,10 @@ def _cams(tally: CamTally) -> Record:
 
 
 def scan_fusion(tally: CamTally) -> list[Record]:
-    """The fusion rule's scores over a grid of saliency, CAM and background-CAM thresholds, on the training masks."""
+    """Score the fusion rule over a grid of its three thresholds, on the training masks.
+
+    The thresholds are those of saliency, CAM and background CAM. Empty without masks.
+    """
     if not tally.masked:
         return []
     sweep = SeedSweep(tally.tables, tally.truth[:-1])
@@ -127,7 +130,7 @@ def scan_fusion(tally: CamTally) -> list[Record]:
 
 
 def scan_summary(points: list[Record]) -> Record | None:
-    """The best points of a scan; None for an empty one."""
+    """Return the best points of a scan; None for an empty scan."""
     if not points:
         return None
     useful = [p for p in points if p["coverage"] >= ENOUGH_COVERAGE and p["foreground_recall"] >= ENOUGH_RECALL]
@@ -148,7 +151,7 @@ def _classes(scores: ClassScores) -> dict[str, np.ndarray]:
 
 
 def warnings_of(records: list[Record]) -> list[str]:
-    """What looks broken: maps without foreground, label sets that decide nothing, classes that got lost."""
+    """Warn of maps without foreground, labels that are 255 everywhere, and images without a true mask."""
     found = []
     for item in records:
         what = f"{item['kind']} `{item['name']}` on {item['split']}" if item["kind"] != item["name"] else item["kind"]

@@ -11,7 +11,7 @@ from wsss.files import write_csv
 CLASS_SCORES = ("iou", "precision", "recall", "truth_share", "label_share", "images")
 THRESHOLDS = ("saliency_threshold", "cam_threshold", "background_cam_threshold")
 DIGITS = 6
-"""To which numbers are rounded: the seventh digit of a share of pixels says nothing."""
+"""Numbers are rounded to this many digits: the seventh digit of a share of pixels says nothing."""
 SCAN_SCORES = ("precision", "coverage", "miou", "foreground_precision", "foreground_recall")
 
 
@@ -25,7 +25,7 @@ def write_tables(
 
     Args:
         records: One per evaluated thing.
-        points: Of the scan over the thresholds of the seed labels.
+        points: One per point of the scan over the thresholds of the seed labels.
     """
     metrics = list(dict.fromkeys(name for item in records for name in item["metrics"]))
     head = ("kind", "name", "split", "images", "images_with_masks", "stage", "model", "protocol_name")

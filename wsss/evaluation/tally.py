@@ -1,4 +1,4 @@
-"""Counting, image by image: fixed-size tallies that add up over images and processes."""
+"""Count image by image: tallies of fixed size that add up over images and processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Kinds are `saliency`, `cams`, `labels`, `label_saliency` (the saliency labels of
 """
 
 SALIENT = 0.5
-"""The threshold for what is said of saliency maps one by one."""
+"""The threshold for the numbers of single saliency maps."""
 
 
 @dataclass
@@ -36,9 +36,9 @@ class Tally:
     """Counts over images; `+=` adds those of other images.
 
     Attributes:
-        images: Images looked at.
-        masked: Those of them that have a true mask.
-        empty: Those without any foreground (saliency: nothing salient; CAMs: zero everywhere).
+        images: Number of images.
+        masked: Images that have a true mask.
+        empty: Images without foreground (saliency: nothing salient; CAMs: zero everywhere).
     """
 
     images: int = 0
@@ -58,12 +58,12 @@ class Tally:
 
 @dataclass
 class SegmentationTally(Tally):
-    """Of label maps: the confusion matrix (C+2, C+2), and how image-level labels and label maps agree.
+    """Counts of label maps: the confusion matrix (C+2, C+2), and agreement with the image-level labels.
 
     Attributes:
         ignored: Images that are 255 everywhere.
         named: Pairs of an image and a class that its image-level labels name.
-        absent: Those of them without a pixel in the label map.
+        absent: Such pairs without a pixel of the class in the label map.
         images_of: (C+2,) images in which a label occurs.
     """
 
@@ -76,7 +76,7 @@ class SegmentationTally(Tally):
 
 @dataclass
 class SaliencyTally(Tally):
-    """Of saliency maps: levels of background, foreground and unknown (3, 256), and the sum of the images' errors."""
+    """Counts of saliency maps: levels of background, foreground and unknown (3, 256), and the summed errors."""
 
     histogram: np.ndarray = field(default_factory=lambda: np.zeros((3, 256), np.int64))
     error: float = 0.0
@@ -84,7 +84,7 @@ class SaliencyTally(Tally):
 
 @dataclass
 class CamTally(Tally):
-    """Of CAMs: the tables of `seed_counts` per class, and pixels per true class (C+2,)."""
+    """Counts of CAMs: the tables of `seed_counts` per class, and pixels per true class (C+2,)."""
 
     tables: dict[int, np.ndarray] = field(default_factory=dict)
     truth: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64))
@@ -92,7 +92,7 @@ class CamTally(Tally):
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything that is evaluated; can be pickled to worker processes.
+    """All artifacts to evaluate; can be pickled to worker processes.
 
     Attributes:
         labels: Label sets over `train`, in the order in which they were made.
@@ -118,7 +118,7 @@ class Measured:
     rows: list[ImageRow] = field(default_factory=list)
 
     def add(self, key: Key, tally: Tally) -> None:
-        """Adds to the tally of one evaluated thing."""
+        """Add to the tally of one evaluated thing."""
         if key in self.tallies:
             self.tallies[key] += tally
         else:
@@ -126,7 +126,7 @@ class Measured:
 
 
 def measure(sources: Sources, images: list[tuple[str, str]]) -> Measured:
-    """Counts some images.
+    """Count some images.
 
     Args:
         images: Pairs of split and image id.

@@ -1,1 +1,1 @@
-"""Label maps and CAMs out to other programs and in from them."""
+"""Export label maps to other programs; import label maps and CAMs from them."""

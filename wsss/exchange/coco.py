@@ -15,9 +15,11 @@ from wsss.progress import Progress
 
 
 def export_coco(maps: Sequence[LabelMaps], output: Path) -> int:
-    """Writes `instances_SPLIT.json`; category ids are the label values, background is what no annotation covers.
+    """Write `instances_SPLIT.json` for every split.
 
-    Pixels labelled 255 are no category; they stand in the list `ignored`, which readers of COCO pass over.
+    Category ids are the label values. Background has no annotations.
+
+    Pixels labelled 255 are in the list `ignored`, which readers of COCO skip.
 
     Returns:
         How many label maps were written.
@@ -60,7 +62,7 @@ def _content(part: LabelMaps) -> dict[str, Any]:
 
 
 def _encoded(mask: np.ndarray) -> dict[str, Any]:
-    """The run-length code, area and box of a mask."""
+    """Return the run-length code, area and box of a mask."""
     try:
         from pycocotools import mask as coco_mask
     except ModuleNotFoundError:

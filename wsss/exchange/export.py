@@ -1,4 +1,4 @@
-"""Label maps of artifacts and true masks, in the form that is asked for."""
+"""Export the label maps of artifacts, and true masks, in a form that other programs read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsss.exchange.sources import artifact_maps, true_maps
 def export_maps(
     artifacts: Sequence[Path], *, index: Path, output: Path, form: str, truth: str = "", photographs: str = "link"
 ) -> int:
-    """Writes label maps, one artifact per split.
+    """Write the label maps of artifacts, one artifact per split.
 
     Args:
         artifacts: Labels or predictions; each says its own split.

@@ -1,4 +1,4 @@
-"""Label maps and CAMs that others have made, as artifacts that stages, evaluation and viewer take."""
+"""Import label maps and CAMs of other programs as artifacts, for stages, evaluation and viewer."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PROTOCOL = "imported"
 
 
 def import_labels(folder: Path, *, index: Path, output: Path, split: str = "train") -> int:
-    """Makes an artifact of label maps out of PNG files named `ID.png`.
+    """Make an artifact of label maps from PNG files named `ID.png`.
 
-    Maps of `train` become labels that a network can be trained on, those of other splits predictions.
+    Maps of `train` become labels to train on. Maps of other splits become predictions.
 
     Args:
-        folder: Holds the files: indexed or grey PNGs whose values are the classes of the index, 255 left out.
+        folder: Holds the files: indexed or grey PNGs. Values are the classes of the index; 255 is ignored.
         index: Artifact of stage `index`.
-        output: The artifact; in `results/RUN/imported/` the viewer finds it.
-        split: The images.
+        output: The artifact; the viewer finds it in `results/RUN/imported/`.
+        split: Split of the images.
 
     Returns:
         How many images it holds.
@@ -40,7 +40,7 @@ def import_labels(folder: Path, *, index: Path, output: Path, split: str = "trai
     """
     dataset = load_dataset(index)
     files = _files(folder, dataset, split, ".png")
-    # labels of no method: the first stage that makes any stands for what others have made
+    # imported labels come from no stage; the first stage that makes labels stands in for one
     stage = LABEL_STAGES[0] if split == "train" else "predict"
     attributes = _attributes(stage, folder, index, dataset, split, output)
     with ArtifactWriter(output, stage=stage, attributes=attributes) as artifact:
@@ -59,7 +59,7 @@ def import_labels(folder: Path, *, index: Path, output: Path, split: str = "trai
 
 
 def import_cams(folder: Path, *, index: Path, output: Path, trust: bool, split: str = "train") -> int:
-    """Makes an artifact of CAMs out of `ID.npy` files as AffinityNet (PSA) and IRN write them.
+    """Make an artifact of CAMs from the `ID.npy` files of AffinityNet (PSA) or IRN.
 
     A file holds a dictionary: class (from 0, without background) -> (h, w); or `keys`, with `cam` or `high_res`
     (K, h, w). Each plane is divided by its maximum; classes that the image-level labels do not name are left out.
@@ -68,14 +68,14 @@ def import_cams(folder: Path, *, index: Path, output: Path, trust: bool, split: 
         folder: Holds the files.
         index: Artifact of stage `index`.
         output: The artifact.
-        trust: Whether to open them although they are pickles.
-        split: The images.
+        trust: Open the files although they are pickles.
+        split: Split of the images.
 
     Returns:
         How many images it holds.
 
     Raises:
-        InputError: If they are not trusted, or missing, or not understood.
+        InputError: If files are not trusted, missing, or not understood.
     """
     if not trust:
         raise InputError(
@@ -120,7 +120,7 @@ def _attributes(stage: str, folder: Path, index: Path, dataset: Dataset, split: 
 
 
 def _planes(path: Path, dataset: Dataset) -> dict[int, np.ndarray]:
-    """Label value -> (h, w) float32."""
+    """Read a file: label value -> (h, w) float32."""
     try:
         content = np.load(path, allow_pickle=True)
         content = content.item() if isinstance(content, np.ndarray) and content.shape == () else content

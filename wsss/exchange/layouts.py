@@ -1,4 +1,4 @@
-"""Folders that other programs train on: that of PASCAL VOC, and one for MMSegmentation."""
+"""Write folders that other programs train on: as PASCAL VOC has them, and for MMSegmentation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Photographs = Literal["link", "copy", "none"]
 
 
 def export_voc(maps: Sequence[LabelMaps], output: Path, photographs: Photographs = "link") -> int:
-    """Writes `VOCdevkit/VOC2012` below `output`: SegmentationClass, JPEGImages, lists, `classes.txt`.
+    """Write `VOCdevkit/VOC2012` below `output`: SegmentationClass, JPEGImages, lists, `classes.txt`.
 
     torchvision's `VOCSegmentation(output, year="2012", image_set="train")` reads it.
 
@@ -39,7 +39,9 @@ def export_voc(maps: Sequence[LabelMaps], output: Path, photographs: Photographs
 
 
 def export_mmseg(maps: Sequence[LabelMaps], output: Path, photographs: Photographs = "link") -> int:
-    """Writes `img_dir/SPLIT`, `ann_dir/SPLIT`, and `dataset.py`: a config of MMSegmentation 1.x for `BaseSegDataset`.
+    """Write `img_dir/SPLIT`, `ann_dir/SPLIT`, and `dataset.py`, a config of MMSegmentation 1.x.
+
+    The config is for `BaseSegDataset`.
 
     Returns:
         How many label maps were written.

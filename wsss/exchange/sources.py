@@ -1,4 +1,4 @@
-"""What is exported: label maps of a split, from an artifact or the true masks."""
+"""Sources of an export: label maps of a split, from an artifact or from the true masks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LabelMaps:
 
     Attributes:
         split: The split.
-        ids: The images that have one.
+        ids: The images that have a label map.
         reader: The artifact; None takes the true masks.
     """
 
@@ -41,10 +41,10 @@ class LabelMaps:
 
 
 def artifact_maps(path: Path, dataset: Dataset) -> LabelMaps:
-    """The label maps of an artifact of labels or predictions.
+    """Open the label maps of an artifact of labels or predictions.
 
     Raises:
-        InputError: If it holds none, is of other classes than the index, or has no image of it.
+        InputError: If the artifact holds no label maps, or its classes or images are not those of the index.
     """
     reader = ArtifactReader(path)
     if "segmentation" not in reader.kinds():
@@ -66,10 +66,10 @@ def artifact_maps(path: Path, dataset: Dataset) -> LabelMaps:
 
 
 def true_maps(split: str, dataset: Dataset) -> LabelMaps:
-    """The true masks of a split.
+    """Open the true masks of a split.
 
     Raises:
-        InputError: If no image of it has one.
+        InputError: If no image of the split has a mask.
     """
     ids = tuple(image_id for image_id in dataset.ids(split) if dataset.mask_path(image_id) is not None)
     if not ids:
@@ -78,13 +78,16 @@ def true_maps(split: str, dataset: Dataset) -> LabelMaps:
 
 
 def write_indexed(path: Path, labels: np.ndarray) -> None:
-    """Writes a label map (H, W) uint8 as an indexed PNG with VOC's palette: values are the classes."""
+    """Write a label map (H, W) uint8 as an indexed PNG with VOC's palette; the values are the classes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     indexed_picture(labels).save(path, "PNG")
 
 
 def write_photograph(path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:
-    """Puts a photograph as a JPEG there: a link or copy of a JPEG that is stored upright, else written anew."""
+    """Put a photograph there as a JPEG.
+
+    A JPEG that is stored upright is linked or copied; any other photograph is encoded anew.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     source = dataset.image_path(image_id).resolve()
     path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One artifact of a run: its stage, its branch, and what tells it from the stage's other artifacts."""
+"""One artifact of a run: its stage, its branch, and the wildcards that tell it from others of the stage."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 BRANCH = "{variant}/seed{seed}/"
-"""What `{branch}` in a stage's path stands for in a run of several variants or seeds; nothing in a plain run."""
+"""Replaces `{branch}` in a stage's path, in a run of several variants or seeds; a plain run has no such folders."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One artifact, named by its stage and by what tells it from the stage's other artifacts.
+    """One artifact, named by its stage, its branch and its wildcards.
 
     Attributes:
         stage: The stage that writes it.
         variant: Name of the variant; empty for stages that exist once per run.
         seed: Seed of the branch; 0 for stages that exist once per run.
-        label_set: Label set that a segmenter is trained on, or that further labels are made from.
+        label_set: Label set that trains a segmenter, or that further labels are made from.
         model: Name of the network that predicts.
-        split: Images that are predicted.
+        split: Split that is predicted.
         protocol: Name of the protocol of a prediction.
-        round: Round of a method that trains in rounds: of a network the one that it is trained in, of labels the one
-            that they are for.
+        round: Round of a method that trains in rounds. A network is trained in it; labels are made for it.
     """
 
     stage: str
@@ -36,7 +35,7 @@ class Artifact:
     round: int = 0
 
     def beside(self, stage: str, **wildcards: str | int) -> Artifact:
-        """The artifact of another stage in the same variant and seed."""
+        """Return the artifact of another stage in the same variant and seed."""
         return Artifact(stage, self.variant, self.seed, **wildcards)  # type: ignore[arg-type]
 
     @property
@@ -46,9 +45,9 @@ class Artifact:
 
 
 WILDCARDS = tuple(field.name for field in fields(Artifact) if field.name not in ("stage", "variant", "seed"))
-"""What may tell the artifacts of one stage and branch apart."""
+"""Wildcards that may tell the artifacts of one stage and branch apart."""
 
 
 def typed(values: Mapping[str, str | None]) -> dict[str, Any]:
-    """Wildcards as they stand in a path or name, without those that are not there, as fields of an artifact."""
+    """Turn wildcards, as text of a path or name, into fields of an artifact; absent ones are left out."""
     return {name: int(value) if name in ("seed", "round") else value for name, value in values.items() if value}

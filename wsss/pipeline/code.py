@@ -1,4 +1,4 @@
-"""Which modules a job runs: a stage's own, and those that its table entry adds; the rest follows from their imports."""
+"""The modules that a job starts from: its stage's own, and those of its table entry. Imports lead to the rest."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from wsss.pipeline.names import MODEL_STAGES, model
 from wsss.pipeline.stages import STAGES
 
 _MODEL = "{model}"
-"""In `Stage.code`: the module of the network that predicts."""
+"""In `Stage.code`, stands for the module of the network that predicts."""
 
 
 def modules_of(artifact: Artifact) -> tuple[str, ...]:
-    """The modules with which a job begins, for the digest of its code."""
+    """Return the modules that a job starts from, for the digest of its code."""
     found = model(artifact.model)
     return _modules(artifact.stage, found.stage if found is not None else "")
 
 
 def all_modules() -> dict[str, tuple[str, ...]]:
-    """The same of all jobs that there can be, by their stage; of predictions also by the stage of the network."""
+    """Return the same for every possible job, by stage; predictions also by the stage of their network."""
     jobs: dict[str, tuple[str, ...]] = {}
     for name, stage in STAGES.items():
         if _MODEL in stage.code:

@@ -1,4 +1,4 @@
-"""Which artifacts an artifact is made from."""
+"""Find the artifacts that an artifact is made from."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from wsss.pipeline.stages import STAGES
 
 
 def inputs_of(artifact: Artifact, settings: Any = None) -> dict[str, Artifact]:
-    """The artifacts that an artifact is made from, by the name of the input, in its own variant and seed.
+    """Return the artifacts that an artifact is made from, by input, in its own variant and seed.
 
     Args:
-        artifact: What is made.
-        settings: Of its stage; an input that they do not use is left out. None leaves none out.
+        artifact: The artifact to make.
+        settings: Settings of its stage; inputs that they do not use are left out. None keeps all inputs.
     """
     used = [
         item for item in STAGES[artifact.stage].inputs if settings is None or item.when is None or item.when(settings)
@@ -30,21 +30,21 @@ def _source(item: Input, artifact: Artifact) -> Artifact | None:
         return item.source(artifact)
     if item.source in ("{label_set}", "{model}"):
         named = label_set(artifact.label_set) if item.source == "{label_set}" else model(artifact.model)
-        # the true masks are no artifact
+        # the true masks are not an artifact
         return None if named is None else replace(named, variant=artifact.variant, seed=artifact.seed)
     shared = {name: getattr(artifact, name) for name in STAGES[item.source].wildcards}
     return in_branch(artifact.beside(item.source, **shared))
 
 
 def in_branch(artifact: Artifact) -> Artifact:
-    """The artifact as its stage has it: without variant and seed where it exists once per run."""
+    """Return the artifact as its stage has it: without variant and seed if it exists once per run."""
     return Artifact(artifact.stage) if STAGES[artifact.stage].per == "run" else artifact
 
 
 def makers_of(stage: str, name: str) -> tuple[str, ...]:
-    """The stages that may have written an input of a stage: its readers refuse the files of any other."""
+    """Return the stages that may have written an input of a stage; files of any other are refused."""
     item = next(item for item in STAGES[stage].inputs if item.name == name)
     if callable(item.source):
-        # what a round reads may come from another stage in the first one
+        # in the first round, an input may come from another stage
         return tuple(dict.fromkeys(item.source(Artifact(stage, round=number)).stage for number in (0, 1)))
     return {"{label_set}": LABEL_STAGES, "{model}": MODEL_STAGES}.get(item.source, (item.source,))

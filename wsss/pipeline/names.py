@@ -1,4 +1,4 @@
-"""Names of label sets and of models: which artifact each stands for, and what people call it."""
+"""Names of label sets and of models: the artifact that each stands for, and its name for people."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from wsss.pipeline.stage import Stage
 from wsss.pipeline.stages import METHODS, STAGES
 
 TRUE_MASKS = "masks"
-"""The label set that no stage makes: the true masks of the data set."""
+"""Name of the label set that no stage makes: the true masks of the data set."""
 _STEM = "{label_set}"
-"""Stands for the label set that another one is made from, in the name of that one."""
+"""In the name of a label set, stands for the label set that it is made from."""
 
 
 def stages_making(kind: str) -> tuple[str, ...]:
-    """The stages that write this kind, in the order of the pipeline."""
+    """List the stages that write this kind, in the order of the pipeline."""
     return tuple(name for name, stage in STAGES.items() if stage.makes == kind)
 
 
@@ -40,7 +40,7 @@ MASKS = {kind: words for stage in STAGES.values() for kind, words in stage.masks
 
 
 def label_set(name: str) -> Artifact | None:
-    """The artifact of a label set, without its branch; None for the true masks and for an unknown name.
+    """Return the artifact of a label set, without its branch; None for the true masks and for an unknown name.
 
     `auxsegnet_round1_self` gives `Artifact("segmenter_labels", label_set="auxsegnet_round1")`.
     """
@@ -49,12 +49,12 @@ def label_set(name: str) -> Artifact | None:
 
 
 def model(name: str) -> Artifact | None:
-    """The checkpoint of a model, without its branch; None for an unknown name."""
+    """Return the checkpoint of a model, without its branch; None for an unknown name."""
     return _parsed(name, MODEL_STAGES)
 
 
 def product_of(artifact: Artifact) -> str:
-    """The name of the label set or model that an artifact holds; empty for others."""
+    """Return the name of the label set or model that an artifact holds; empty for others."""
     return STAGES[artifact.stage].product.format(label_set=artifact.label_set, round=artifact.round)
 
 
@@ -68,7 +68,7 @@ def _parsed(name: str, stages: tuple[str, ...]) -> Artifact | None:
 
 
 def _pattern(stage: Stage) -> str:
-    """The regular expression of the names of what a stage makes."""
+    """Return the regular expression of the names of the label sets or models that a stage makes."""
     known = {"round": r"\d+"} | dict(stage.constraints)
     return re.sub(r"\\{(\w+)\\}", lambda name: f"(?P<{name[1]}>{known.get(name[1], '.+')})", re.escape(stage.product))
 
@@ -77,7 +77,7 @@ def _pattern(stage: Stage) -> str:
 
 
 def chain_of(name: str) -> Iterator[Artifact]:
-    """A label set, the one that it was made from, and so on; nothing for the true masks."""
+    """Yield a label set, the one that it was made from, and so on; nothing for the true masks."""
     found = label_set(name)
     if found is not None:
         yield found
@@ -85,13 +85,13 @@ def chain_of(name: str) -> Iterator[Artifact]:
 
 
 def base_of(name: str) -> str:
-    """The label set that a chain of labels made from labels starts with: `seeds` of `seeds_self_self`."""
+    """Return the label set that a chain of labels starts with: `seeds` for `seeds_self_self`."""
     *_, last = ["", *(product_of(artifact) for artifact in chain_of(name))]
     return last or name
 
 
 def method_of(name: str) -> str:
-    """The method that a label set or a model comes of; empty where it comes of none."""
+    """Return the method that a label set or a model comes from; empty for none."""
     found = model(name) or label_set(base_of(name))
     if found is None:
         return ""
@@ -99,7 +99,7 @@ def method_of(name: str) -> str:
 
 
 def method_order(name: str) -> int:
-    """The place of that method in the table, counted from 1; 0 where there is none."""
+    """Return the place of that method in the table, counted from 1; 0 for none."""
     return ("", *METHODS).index(method_of(name))
 
 
@@ -107,20 +107,20 @@ def method_order(name: str) -> int:
 
 
 def label_set_pattern() -> str:
-    """The regular expression of every name that may stand for a label set in a config."""
+    """Return the regular expression of every name that a config may use for a label set."""
     bases = [re.sub(r"\(\?P<\w+>", "(?:", _pattern(STAGES[stage])) for stage in _BASE_STAGES]
     return f"{TRUE_MASKS}|({'|'.join((*bases, *_aliases()))})({_SUFFIXES})*"
 
 
 def known_label_sets() -> str:
-    """All of these names for people, and what may be appended to them."""
+    """List all of these names for people, with the suffixes that they take."""
     names = [TRUE_MASKS, *(STAGES[stage].product.format(round=1) for stage in _BASE_STAGES), *_aliases()]
     listed = ", ".join(f"`{name}`" for name in names)
     return f"{listed}; to all but `{TRUE_MASKS}`, {' or '.join(f'`{s}`' for s in _SUFFIXES.split('|'))} may be appended"
 
 
 def resolved(name: str, config: Any) -> str:
-    """A label set's own name, where it begins with the alias of the last one: `auxsegnet_self` in a run of rounds."""
+    """Replace the alias of the last label set by its own name, e.g. in `auxsegnet_self` of a run of rounds."""
     for stage, alias in ((STAGES[found], STAGES[found].alias) for found in _BASE_STAGES):
         if alias and stage.last is not None and re.fullmatch(f"{re.escape(alias)}({_SUFFIXES})*", name):
             return stage.product.format(**stage.last(config)) + name.removeprefix(alias)
@@ -135,7 +135,7 @@ def _aliases() -> list[str]:
 
 
 def label_words(name: str) -> str:
-    """A label set for people: `seeds` is "seed labels", `seeds_self` "self-trained labels", and so on."""
+    """Name a label set for people: `seeds` is "seed labels", `seeds_self` "self-trained labels", and so on."""
     if name == TRUE_MASKS:
         return "true masks"
     chain = list(chain_of(name))
@@ -145,7 +145,7 @@ def label_words(name: str) -> str:
     parts = [(word, len(list(same))) for word, same in groupby(words[:-1])]
     if not parts:
         return f"{words[-1]} labels"
-    # labels of the first stage are meant where nothing else is said
+    # self-trained labels of the first stage's labels need no origin in their name
     origins = [] if chain[-1].stage == LABEL_STAGES[0] else words[-1:]
     first, *others = [(word, f" ({times} times)" if times > 1 else "") for word, times in parts]
     origins = [*(f"{word}{times}" for word, times in others), *origins]
@@ -153,7 +153,7 @@ def label_words(name: str) -> str:
 
 
 def model_words(name: str) -> str:
-    """A model for people: "network on seed labels", "AuxSegNet, round 1"."""
+    """Name a model for people: "network on seed labels", "AuxSegNet, round 1"."""
     found = model(name)
     if found is None:
         return name.replace("_", " ")

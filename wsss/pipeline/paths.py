@@ -1,4 +1,4 @@
-"""Paths of artifacts below `results/RUN/`: from an artifact to its path, and from a path back to the artifact."""
+"""Paths of artifacts below `results/RUN/`: turn an artifact into its path, and a path into its artifact."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from wsss.pipeline.artifact import BRANCH, Artifact, typed
 from wsss.pipeline.stages import STAGES
 
 BRANCH_PATTERN = r"(?:(?P<variant>[^/]+)/seed(?P<seed>\d+)/)?"
-"""The folders of variant and seed, in a path that may be of a plain run."""
+"""Regular expression of the folders of variant and seed, which a plain run does not have."""
 IMPORTED = "imported"
-"""Folder of what other programs made; no variant has this name."""
+"""Folder of imported artifacts; no variant may have this name."""
 
 
 def pattern_of(stage: str, *, plain: bool) -> str:
-    """The paths of a stage's artifacts, with wildcards; a plain run has none of the branch."""
+    """Return the paths of a stage's artifacts, with wildcards; a plain run has no folders of the branch."""
     return STAGES[stage].path.replace("{branch}", "" if plain else BRANCH)
 
 
 def path_of(artifact: Artifact, *, plain: bool) -> str:
-    """The path of an artifact."""
+    """Return the path of an artifact."""
     values = {field.name: getattr(artifact, field.name) for field in fields(artifact)}
     return pattern_of(artifact.stage, plain=plain).format(**values)
 
 
 def record_of(stage: str, *, plain: bool) -> str:
-    """The path, with wildcards and without a suffix, of what is noted about a stage's jobs: logs and benchmarks."""
+    """Return the path of a stage's logs and benchmarks, with wildcards and without a suffix."""
     branch = "" if plain or STAGES[stage].per == "run" else BRANCH
     return branch + "-".join([stage, *(f"{{{name}}}" for name in STAGES[stage].wildcards)])
 
 
 def glob_of(stage: str) -> str:
-    """The shell pattern of a stage's paths below the folder of a branch."""
+    """Return the shell pattern of a stage's paths below the folder of a branch."""
     return re.sub(r"{\w+}", "*", STAGES[stage].path.removeprefix("{branch}"))
 
 
 def artifact_at(path: str) -> Artifact | None:
-    """The artifact that a path below `results/RUN/` belongs to; None where it is none of a stage."""
+    """Return the artifact at a path below `results/RUN/`; None if no stage writes there."""
     for stage in STAGES:
         match = None if path.startswith(f"{IMPORTED}/") else re.fullmatch(_expression(stage), path)
         if match:

@@ -1,4 +1,4 @@
-"""How labels were made, in words, from the settings of the stage that made them: stands beside every number."""
+"""Describe in words how labels were made, from the settings of their stage. The text stands beside every number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def fusion_of_seeds(settings: Mapping[str, Any]) -> str:
-    """The rule that fuses CAMs and saliency, or that takes CAMs alone."""
+    """Describe the rule that fuses CAMs and saliency, or that takes CAMs alone."""
     cam, low = settings.get("cam_threshold"), settings.get("background_cam_threshold")
     if settings.get("rule") == "background_threshold":
         rest = "elsewhere" if low is None else f"where CAM ≤ {low}, 255 between"
@@ -20,19 +20,19 @@ def fusion_of_seeds(settings: Mapping[str, Any]) -> str:
 
 
 def fusion_of_update(settings: Mapping[str, Any]) -> str:
-    """The same rule on refined CAMs and refined saliency."""
+    """Describe the same rule on refined CAMs and refined saliency."""
     smoothed = " (smoothed by a binary CRF)" if settings.get("saliency_crf") else ""
     return f"refined CAMs and saliency{smoothed}: {fusion_of_seeds(settings)}"
 
 
 def updated_saliency(settings: Mapping[str, Any]) -> str:
-    """How the saliency labels of a round are made."""
+    """Describe how the saliency labels of a round are made."""
     crf = "smoothed by a binary CRF" if settings.get("saliency_crf") else "no CRF"
     return f"mean of the network's refined saliency and the original map, {crf}"
 
 
 def prediction_by_segmenter(settings: Mapping[str, Any]) -> str:
-    """How a segmentation network labels its training images."""
+    """Describe how a segmentation network labels its training images."""
     limit = settings.get("saliency_threshold")
     masked = f", 255 where saliency > {limit} disagrees" if limit is not None else ""
     return f"predicted among the classes of the image-level labels{masked}"

@@ -1,4 +1,4 @@
-"""What the table of stages says of a stage, of its inputs, and of a method."""
+"""Entries of the table of stages: a stage, its inputs, and a method."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ Wildcards = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Input:
-    """An artifact that a stage reads, by the name of the option that its command has for it.
+    """An artifact that a stage reads.
 
     Attributes:
-        name: Name of the option.
-        source: Where it comes from, in the same variant and seed: the name of a stage; `{label_set}` or `{model}` for
-            the label set or model that this wildcard of the reading artifact names; or a function of that artifact.
+        name: Its name, also that of the command's option.
+        source: Where it comes from, in the same variant and seed. Either the name of a stage; or `{label_set}` or
+            `{model}`, the label set or model that this wildcard of the reading artifact names; or a function of the
+            reading artifact.
         help: Text for the command line; empty names the stage.
-        when: Whether the settings of the reading stage use it; None: always.
+        when: Returns whether the settings of the reading stage use it; None: always.
         optional: Whether a stage can do without it although its settings do not say so.
     """
 
@@ -36,35 +37,36 @@ class Input:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: a rule, a command, a function and a module in `wsss.stages`, all of the same name.
+    """One stage: a rule, a command, and a module in `wsss.stages` with its function, all of the same name.
 
     Attributes:
         name: Its name.
         title: A word or two for people.
-        summary: What it does, verb first, for help and reference.
-        makes: Kind of what it writes; `labels` are trained on and judged, `models` predict.
-        path: Where it writes, below `results/RUN/`; `{branch}` stands for the folders of variant and seed.
+        summary: One sentence, verb first, for help and reference.
+        makes: Kind of its artifact; `labels` are trained on and judged, `models` predict.
+        path: Path of its artifact below `results/RUN/`; `{branch}` stands for the folders of variant and seed.
         settings: Class of its settings, as `module:name`.
-        section: Section of a config that holds them; empty: its own name.
-        section_settings: Class of that section, where it holds more than one artifact's settings; empty: `settings`.
-        narrow: The settings of one artifact out of the section's; None: all of them.
-        inputs: What it reads.
-        asked: The artifacts that a config asks for by name, given the names of all models whose predictions it
-            evaluates; all others are made because something reads them. An alias may stand for a label set.
-        method: The method that it belongs to; empty where methods share it.
+        section: Section of a config that holds them; empty: named like the stage.
+        section_settings: Class of that section, if it holds the settings of several artifacts; empty: `settings`.
+        narrow: Picks the settings of one artifact from the section's; None: all of them.
+        inputs: The artifacts that it reads.
+        asked: Returns the artifacts that a config asks for by name, given the names of all models whose predictions it
+            evaluates. All other artifacts are made because something reads them. An alias may stand for a label set.
+        method: The method that it belongs to; empty if methods share it.
         per: `run`: it exists once. `settings`: branches with equal settings share it. `branch`: each has its own.
         product: Name of the label set or model, with the wildcards of its path.
-        words: That name for people; of labels without the word "labels", of labels made from others an adjective.
-        rule: How its labels are made, in words, of the settings that they were made with.
-        saliency_rule: The same of saliency labels beside them.
-        constraints: Regular expressions of wildcards of which not every value has an artifact.
+        words: That name for people. For labels, leave out the word "labels"; for labels made from others, give an
+            adjective.
+        rule: Describes how labels were made, from their settings.
+        saliency_rule: The same for the saliency labels beside them.
+        constraints: Regular expressions of wildcards whose values are limited.
         alias: Short name of the last one of several label sets.
-        last: Wildcards of that last one.
-        if_missing: How to get a label set that a config does not lead to.
-        predicted: The models whose predictions a config evaluates; None: all that it trains.
+        last: Returns the wildcards of that last one.
+        if_missing: Tells how to get a label set that a config does not lead to.
+        predicted: Returns the models whose predictions a config evaluates; None: all that it trains.
         network: Class of the network that it trains, as `module:name`.
-        masks: Further label maps in its artifact, beside those of kind `segmentation`, in words.
-        code: Further modules that it runs; `{model}` stands for that of the network that predicts.
+        masks: Kinds of further label maps in its artifact, beside `segmentation`, with their names for people.
+        code: Further modules that it runs; `{model}` stands for the module of the network that predicts.
     """
 
     name: str
@@ -100,22 +102,22 @@ class Stage:
 
     @property
     def chosen(self) -> bool:
-        """Whether a config chooses its artifacts by names; of any other stage, every variant could have one."""
+        """Whether a config chooses its artifacts by name; every variant can have artifacts of any other stage."""
         return bool(self.wildcards or self.method)
 
 
 @dataclass(frozen=True)
 class Method:
-    """A method: an algorithm with stages of its own beside those that methods share.
+    """A method: an algorithm with stages of its own, beside the shared ones.
 
     Attributes:
         name: Its name in `methods` of a config.
         title: Its name in its paper.
-        summary: What it does, verb first.
-        settings: Class of the settings of the method as a whole, as `module:name`; their section has its name.
-        problem: Function that finds what is wrong with a config, as `module:name`.
+        summary: One sentence, verb first.
+        settings: Class of its settings as a whole, as `module:name`; the section of a config is named like it.
+        problem: Function that finds errors in a config, as `module:name`.
         report: Module with its part of the report.
-        study: Module with its part of the rows of a study.
+        study: Module with its part of a study's rows.
     """
 
     name: str
@@ -128,6 +130,6 @@ class Method:
 
 
 def imported(reference: str) -> Any:
-    """Import what an entry of the table names as `module:name`."""
+    """Import the object that an entry of the table names as `module:name`."""
     module, _, name = reference.partition(":")
     return getattr(import_module(module), name)

@@ -1,7 +1,7 @@
 """The one table of methods and stages.
 
-Plan, rules, commands, settings, evaluation, report, viewer and code digests follow from it. Add a stage by an entry
-here, a module `wsss/stages/NAME.py` with a function NAME, a class of settings, and a rule (docs/development.md).
+Plan, rules, commands, settings, evaluation, report, viewer and code digests follow from it. To add a stage, add an
+entry here, a module `wsss/stages/NAME.py` with a function NAME, a class of settings, and a rule (docs/development.md).
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ STAGES: dict[str, Stage] = {
                 Input("cams", "cams"),
                 Input("saliency", "saliency", when=lambda own: own.rule == "saliency"),
             ),
-            # a run that names nothing to train still has labels to look at
+            # a run that trains nothing still makes labels to look at
             asked=lambda config, models: [] if config.methods or config.stage("train_segmenter").label_sets else [{}],
             product="seeds",
             words="seed",
@@ -193,7 +193,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "aalr_labels",
             "AA&LR labels",
-            "Label the training images by the network of AA&LR.",
+            "Label the training images with the network of AA&LR.",
             makes="labels",
             path="{branch}aalr/labels.h5",
             settings="wsss.config.aalr:AalrLabels",
@@ -221,7 +221,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "segmenter_labels",
             "Self-labels",
-            "Label the training images by a segmentation network that was trained on other labels of them.",
+            "Label the training images with a segmentation network that was trained on other labels of them.",
             makes="labels",
             path="{branch}segmenter/{label_set}/labels.h5",
             settings="wsss.config.stages:SegmenterLabels",
@@ -251,7 +251,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "predict",
             "Predictions",
-            "Segment photographs: PNG masks and overlays; or a whole split of a data set, as the rule does.",
+            "Segment photographs into PNG masks and overlays, or predict a whole split of a data set.",
             makes="predictions",
             path="{branch}predictions/{split}/{model}--{protocol}.h5",
             settings="wsss.config.stages:Protocol",
@@ -274,7 +274,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "report",
             "Report",
-            "Write the page and the pictures of a run, of one or several branches.",
+            "Write the report of a run: a page and its pictures, over one or several branches.",
             makes="report",
             path="report.html",
             settings="wsss.config.stages:Report",

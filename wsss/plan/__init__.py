@@ -1,4 +1,4 @@
-"""Which artifacts a config leads to, where they lie, what they are made of, and who shares them."""
+"""The plan of a config: its artifacts, their paths, their inputs, and which variants share them."""
 
 from __future__ import annotations
 

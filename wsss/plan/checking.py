@@ -1,4 +1,4 @@
-"""A config checked as far as that goes before anything runs: its settings, its names, and the files that it needs."""
+"""Check a config before anything runs: its settings, its names, and the files that it needs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from wsss.plan.sources import missing_source
 
 
 def checked_plan(values: Mapping[str, Any], source: Path) -> Plan:
-    """The plan of a config.
+    """Check a config and return its plan.
 
     Args:
-        values: What the config says.
-        source: The file that says it, for messages; the run has its stem as its name where the config gives none.
+        values: The content of the config.
+        source: The config file, for messages. Its stem names the run if the config does not.
 
     Raises:
-        InputError: In one line, for a wrong setting or a file or folder that is not there.
+        InputError: In one line, for a wrong setting, or a missing file or folder.
     """
     try:
         plan = Plan(load_config({**values, "run": values.get("run") or source.stem}))

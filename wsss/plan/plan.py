@@ -1,4 +1,4 @@
-"""The artifacts that a config leads to, and which variant owns those that several have in common."""
+"""The artifacts that a config leads to, and the variant that owns each shared one."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from wsss.pipeline.paths import IMPORTED, path_of, pattern_of, record_of
 from wsss.pipeline.stages import STAGES
 
 UNNAMED_VARIANT = "base"
-"""Folder of the only variant of a run that has several seeds and names no variant."""
+"""Folder of the single variant of a run that has several seeds but no `variants`."""
 RESERVED = {"logs", "benchmarks", "report", IMPORTED}
 """Folders of a run beside those of its variants."""
 SPLITS = ("train", "val")
 
 
 class Plan:
-    """Everything about a run that follows from its config alone, without looking at any file.
+    """Everything about a run that follows from its config alone, without reading any other file.
 
-    A stage of a variant whose settings, and those of every stage above it, equal those of an earlier variant is that
-    variant's artifact: the earlier one owns it, and it is built once.
+    Two variants share an artifact if the settings of its stage, and of every stage above it, are equal. The earlier
+    variant owns it, and it is built once.
 
     Args:
         config: A checked config whose `run` is set.
@@ -52,45 +52,45 @@ class Plan:
         self._configs = {name: config.for_variant(name if config.variants else "") for name in self.variants}
         self._lineages: dict[Artifact, str] = {}
         self._check_names()
-        # the artifacts of a variant are the same for every seed, but for the seed
+        # all seeds of a variant have the same artifacts, so they are kept once, with seed 0
         self._members = {name: dict.fromkeys(self._needed(name)) for name in self.variants}
 
     # -- paths and settings --------------------------------------------------------------------------------------------
 
     def path(self, artifact: Artifact) -> str:
-        """The path of an artifact, from the working directory."""
+        """Return the path of an artifact, from the working directory."""
         return f"{self.root}/{path_of(artifact, plain=self.plain)}"
 
     def pattern(self, stage: str) -> str:
-        """The paths of all artifacts of a stage, with wildcards."""
+        """Return the paths of all artifacts of a stage, with wildcards."""
         return f"{self.root}/{pattern_of(stage, plain=self.plain)}"
 
     def record(self, folder: str, stage: str, suffix: str) -> str:
-        """The path, with wildcards, of what is noted about a stage's jobs: logs and benchmarks."""
+        """Return the path, with wildcards, of a stage's logs or benchmarks."""
         return f"{self.root}/{folder}/{record_of(stage, plain=self.plain)}.{suffix}"
 
     def settings(self, artifact: Artifact) -> Settings:
-        """The settings that an artifact depends on: its stage's, narrowed to what its wildcards choose."""
+        """Return the settings that an artifact depends on: its stage's, narrowed by the artifact's wildcards."""
         stage = STAGES[artifact.stage]
         settings = self._config(artifact).stage(artifact.stage)
         return settings if stage.narrow is None else stage.narrow(settings, artifact)
 
     def wildcards(self) -> dict[str, str]:
-        """What each wildcard in a path may stand for, as regular expressions."""
+        """Return the values that each wildcard in a path may take, as regular expressions."""
         found: dict[str, list[str]] = {"variant": [*self.variants], "seed": [str(seed) for seed in self.seeds]}
         artifacts = [artifact for members in self._members.values() for artifact in members]
         for name in WILDCARDS:
             of_this = [artifact for artifact in artifacts if name in STAGES[artifact.stage].wildcards]
             found[name] = [str(getattr(artifact, name)) for artifact in of_this]
-        # what is not evaluated may be predicted all the same
+        # a user may ask for predictions of any model and split, also of those that are not evaluated
         found["model"] = [product_of(artifact) for artifact in artifacts if artifact.stage in MODEL_STAGES]
         found["split"] = list(SPLITS)
         return {name: "|".join(map(re.escape, dict.fromkeys(values))) or "(?!)" for name, values in found.items()}
 
-    # -- what there is -------------------------------------------------------------------------------------------------
+    # -- artifacts -----------------------------------------------------------------------------------------------------
 
     def wanted(self, stage: str, variant: str | None = None, seed: int | None = None) -> list[Artifact]:
-        """The artifacts of a stage that the config leads to, each once and at its owner.
+        """List the artifacts of a stage that the config leads to, each once, as its owner has it.
 
         Args:
             stage: The stage.
@@ -103,13 +103,13 @@ class Plan:
         return list(dict.fromkeys(found))
 
     def used(self, kind: str, variant: str, seed: int) -> dict[str, Artifact]:
-        """The artifacts of a kind that a branch uses, its own or shared, by name, in the order of the pipeline.
+        """Return the artifacts of a kind that a branch uses, own or shared, by name, in the order of the pipeline.
 
         Args:
             kind: `saliency`, `cams`, `labels` (by the names of the label sets) or `predictions`
                 (`val/segmenter_seeds--single`).
-            variant: Of the branch.
-            seed: Of the branch.
+            variant: Variant of the branch.
+            seed: Seed of the branch.
         """
         if kind == "labels":
             made = [item for stage in LABEL_STAGES for item in self.wanted(stage, variant, seed)]
@@ -120,18 +120,18 @@ class Plan:
         return dict(zip([kind], self.wanted(kind, variant, seed), strict=False))
 
     def inputs(self, artifact: Artifact) -> dict[str, Artifact]:
-        """The artifacts that an artifact is made from, by the names of the inputs; each at its owner."""
+        """Return the artifacts that an artifact is made from, by the names of the inputs, as their owners have them."""
         return {name: self.owner(upstream) for name, upstream in self._upstream(artifact).items()}
 
     def owner(self, artifact: Artifact) -> Artifact:
-        """The artifact of the earliest variant that has the same one."""
+        """Return the artifact of the earliest variant that has the same one."""
         stage = STAGES[artifact.stage]
         if stage.per != "settings":
             return artifact
         lineage = self._lineage(artifact)
         for variant in self.variants:
             candidate = replace(artifact, variant=variant)
-            # what no name in a config chooses, every variant could have
+            # every variant can have an artifact that its config need not ask for by name
             has = not stage.chosen or replace(candidate, seed=0) in self._members[variant]
             if has and self._lineage(candidate) == lineage:
                 return candidate
@@ -140,7 +140,7 @@ class Plan:
     # -- how it follows from the config --------------------------------------------------------------------------------
 
     def _needed(self, variant: str) -> Iterator[Artifact]:
-        """What a variant's config asks for, each after all that it is made from; with the seed 0."""
+        """Yield the artifacts that a variant's config needs, each after its own inputs; all with seed 0."""
         seen: set[Artifact] = set()
 
         def with_inputs(artifact: Artifact) -> Iterator[Artifact]:
@@ -156,7 +156,10 @@ class Plan:
                 yield from with_inputs(artifact)
 
     def _asked(self, stage: str, variant: str, *, predicted: bool = False) -> list[Artifact]:
-        """The artifacts of a stage that a variant's config asks for by name, or those of them that are to predict."""
+        """List the artifacts of a stage that a variant's config asks for by name.
+
+        With `predicted`: those of them that are to predict.
+        """
         config, entry = self._configs[variant], STAGES[stage]
         if predicted and entry.predicted is not None:
             asked = entry.predicted(config)
@@ -171,12 +174,12 @@ class Plan:
         return list(dict.fromkeys(found))
 
     def _predicted(self, variant: str) -> list[str]:
-        """The models whose predictions a variant evaluates: a method's own before those trained on its labels."""
+        """List the models that a variant predicts with: a method's own network before those trained on its labels."""
         found = [artifact for stage in MODEL_STAGES for artifact in self._asked(stage, variant, predicted=True)]
         return [product_of(item) for item in sorted(found, key=_place_of_model)]
 
     def _of_branch(self, stage: str, variant: str, seed: int) -> Iterator[Artifact]:
-        """The artifacts of a stage that one variant and seed use, in the variant's own name."""
+        """Yield the artifacts of a stage that one variant and seed use, in the variant's own name."""
         for artifact in self._members[variant]:
             if artifact.stage == stage:
                 yield artifact if STAGES[stage].per == "run" else replace(artifact, seed=seed)
@@ -185,11 +188,11 @@ class Plan:
         return self._configs.get(artifact.variant, self.config)
 
     def _upstream(self, artifact: Artifact) -> dict[str, Artifact]:
-        """The artifacts that an artifact is made from, by the name of the input, in the artifact's own variant."""
+        """Return the artifacts that an artifact is made from, by the name of the input, in its own variant."""
         return inputs_of(artifact, self.settings(artifact))
 
     def _lineage(self, artifact: Artifact) -> str:
-        """A digest of everything that an artifact depends on: equal digests are one artifact."""
+        """Digest everything that an artifact depends on; artifacts with equal digests are the same."""
         if artifact not in self._lineages:
             above = {name: self._lineage(upstream) for name, upstream in self._upstream(artifact).items()}
             own = [getattr(artifact, field.name) for field in fields(artifact) if field.name != "variant"]
@@ -198,7 +201,7 @@ class Plan:
         return self._lineages[artifact]
 
     def _check_names(self) -> None:
-        """Refuses names of variants and protocols that would break the paths in which they stand."""
+        """Refuse names of variants and protocols that would break the paths they stand in."""
         for name in RESERVED & set(self.config.variants):
             raise InputError(f"`variants.{name}`: the run has a folder of this name; choose another")
         for config in self._configs.values():

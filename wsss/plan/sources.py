@@ -1,4 +1,4 @@
-"""What a run reads that no stage has written: lists, tables, weights, and folders of images and maps."""
+"""The user's own files that a run reads: lists, tables, weights, and folders of images and maps."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
 
 WATCHED = (*IMAGE_SUFFIXES, ".xml")
-"""Endings of the files that count in a folder: images, maps and annotations; tables are looked at themselves."""
+"""Endings of the files that count in a folder: images, maps, annotations. Tables are inputs of their own."""
 
 
 def source_files(stage: str, settings: Settings) -> dict[str, Path]:
-    """The single files that a stage reads, by the setting that names them; they may be missing."""
+    """Return the single files that a stage reads, by the setting that names them; they may be missing."""
     if stage == "index":
         return {f"data.{role}": path for role, path in input_files(settings).items()}  # type: ignore[arg-type]
     if isinstance(settings, Saliency) and settings.source == "rembg" and settings.weights is not None:
@@ -29,7 +29,7 @@ def source_files(stage: str, settings: Settings) -> dict[str, Path]:
 
 
 def source_folders(stage: str, settings: Settings) -> dict[str, Path]:
-    """The folders of many files that a stage reads, by the setting to correct; they may be missing."""
+    """Return the folders of many files that a stage reads, by the setting that names them; they may be missing."""
     if stage == "index":
         return {f"data.{name}": path for name, path in input_folders(settings).items()}  # type: ignore[arg-type]
     if isinstance(settings, Saliency) and settings.source == "folder" and settings.folder is not None:
@@ -38,7 +38,7 @@ def source_folders(stage: str, settings: Settings) -> dict[str, Path]:
 
 
 def missing_source(plan: Plan) -> str | None:
-    """One line about the first file or folder that a run needs and that is not there; None when all are."""
+    """Say in one line which file or folder a run lacks, the first one; None if it has all."""
     for artifact in (artifact for stage in STAGES for artifact in plan.wanted(stage)):
         settings = plan.settings(artifact)
         root = Path(getattr(settings, "root", "."))
@@ -54,7 +54,7 @@ def missing_source(plan: Plan) -> str | None:
 
 
 def folder_fingerprint(folder: Path) -> str:
-    """A digest of the names, sizes and times of the images below a folder: cheap, and changed by a replaced one."""
+    """Digest the names, sizes and times of the images below a folder: cheap, and changed by a replaced image."""
     digest = hashlib.blake2b(digest_size=16)
     for line in sorted(_entries(str(folder), "", {os.path.realpath(folder)})):
         digest.update(line.encode(errors="surrogateescape"))
@@ -62,7 +62,7 @@ def folder_fingerprint(folder: Path) -> str:
 
 
 def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
-    """One line per image; hidden ones are left out, and every folder is entered once."""
+    """Yield one line per image; skip hidden images, and enter every folder once."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or (not below and entry.name == OWN_OUTPUT):

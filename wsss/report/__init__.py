@@ -1,1 +1,1 @@
-"""What the stage `report` is made of: evaluations, samples, tiles, contact sheets, charts, the page (no torch)."""
+"""The parts of the stage `report`: evaluations, samples, tiles, contact sheets, charts, the page. Needs no torch."""

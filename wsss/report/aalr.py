@@ -1,4 +1,4 @@
-"""AA&LR's part of the report: the labels that its losses learned from, epoch by epoch, and what was reassigned."""
+"""AA&LR's part of the report: the labels that its losses learned from, and the reassigned ones, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ QUALITY = (
     ("reassigned_mask_miou_labelled", "mIoU, reassigned", VAL, True),
     ("mask_coverage", "coverage", REFERENCE, False),
 )
-"""Column of `epochs.csv`, what it is called, colour, and whether it is dashed."""
+"""Column of `epochs.csv`, its name on the chart, its colour, and whether its line is dashed."""
 REASSIGNED = "reassigned"
-"""The share of all labels; the columns of the classes have this and a space before the name."""
+"""The column for all labels; the columns of the classes are named by this, a space and the class."""
 MOST_CLASSES = 5
-"""Classes that get a line, those that lost most; more lines than colours cannot be told apart."""
+"""Number of classes that get a line: those that lost most. More lines than colours cannot be told apart."""
 SMALLEST_TOP = 0.01
-"""The axis of shares reaches at least this: no change at all is no reason to look closer."""
+"""The axis of shares reaches at least this, so that tiny changes do not fill the chart."""
 
 
 def mask_charts(variants: Variants, width: int) -> list[tuple[str, str]]:
-    """Title and chart of all trainings that count such maps, of the first seed of each variant."""
+    """Draw the chart of every training that counts such masks, with its title; first seed of each variant."""
     charts = []
     for title, training in titled_trainings(variants):
         for words, chart in (
@@ -42,14 +42,14 @@ def mask_charts(variants: Variants, width: int) -> list[tuple[str, str]]:
 
 
 def quality_chart(training: TrainingCurves, width: int) -> str | None:
-    """Coverage and, where true masks were counted, precision and mIoU, before and after reassignment."""
+    """Draw coverage, and precision and mIoU where true masks were counted, before and after reassignment."""
     found = [(label, _points(training, name), color, dashed) for name, label, color, dashed in QUALITY]
     lines = [Line(label, points, color, dashed) for label, points, color, dashed in found if points]
     return _chart(training, lines, width, "labels that it learned from, percent") if lines else None
 
 
 def reassigned_chart(training: TrainingCurves, width: int) -> str | None:
-    """The share of labels that changed: of all, and of the classes that lost most."""
+    """Draw the share of labels that changed: of all, and of the classes that lost most."""
     total = _points(training, REASSIGNED)
     if not total:
         return None
@@ -76,7 +76,7 @@ def _chart(
 
 
 def _points(training: TrainingCurves, name: str) -> list[tuple[float, float]]:
-    """Place on the axis and value of every epoch that has one."""
+    """Return the place on the axis and the value of every epoch that has one."""
     return [(row["epoch"] / training.epochs[-1]["epoch"], row[name]) for row in training.epochs if name in row]
 
 
@@ -85,9 +85,9 @@ def _section(variants: Variants, gallery: Gallery | None, look: Look) -> str:
     if not wide:
         return ""
     lead = (
-        "AA&LR learns from masks of its own CAMs, made anew at every step. Labels that lie closer to another class of "
-        "their image are given to that class. Counted over the crops of each epoch, in percent; precision and mIoU "
-        "only where measure_masks lets the training count true masks, from which it learns nothing."
+        "AA&LR makes masks from its own CAMs at every step, and learns from them. A label whose features lie closer to "
+        "another class of the image goes to that class. Numbers are in percent, over the crops of each epoch. "
+        "Precision and mIoU need measure_masks: the training then reads the true masks, to count and not to learn."
     )
     charts = "".join(
         f"<h3>{escape(name)}</h3>{for_both_widths(chart, small)}"
@@ -99,7 +99,7 @@ def _section(variants: Variants, gallery: Gallery | None, look: Look) -> str:
 def _picture(variants: Variants) -> str:
     charts = mask_charts(variants, WIDE)
     nothing = "No training of this run has losses that make or reassign labels."
-    note = "counted over the crops of an epoch; precision and mIoU where the training may count true masks"
+    note = "counted over the crops of an epoch; precision and mIoU need measure_masks"
     return picture(
         "Labels made on the way",
         [chart for _, chart in charts],

@@ -1,4 +1,4 @@
-"""AuxSegNet's part of the report: its rounds side by side, as a chart, a table and a sheet of growing labels."""
+"""AuxSegNet's part of the report: its rounds as a chart, a table, and a contact sheet of growing labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wsss.report.tables import number_cell
 from wsss.store import ArtifactReader
 
 NETWORK, UPDATED, SEEDS = "train_auxsegnet", "update_labels", "seed_labels"
-"""The stages whose products belong to a round; the seeds are the labels of round 0."""
+"""The stages whose products belong to a round. The seeds are the labels of round 0."""
 
 LABELS = (
     ("precision", "precision"),
@@ -37,14 +37,14 @@ TONES = ("#2b62a3", "#c07012", "#4f6f52", "#8d3b72", "#5b6472", "#a8480f", "#1f7
 
 @dataclass(frozen=True)
 class Round:
-    """What was evaluated of one round; None for what it has not.
+    """The records of one round; None for a record that it lacks.
 
     Attributes:
-        number: The round; its labels are those that its network is trained on, the seeds in round 0.
+        number: The round. Its labels train its network; in round 0 these are the seeds.
         labels: Record of the segmentation labels.
         saliency: Record of the saliency labels.
-        network: Record of the prediction of its network, the first protocol.
-        segmenter: Record of the prediction of a segmenter that is trained on these labels alone, the first protocol.
+        network: Record of its network's prediction, by the first protocol.
+        segmenter: Record of the prediction of a segmenter trained on these labels alone, by the first protocol.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Round:
 
 
 def round_of(labels: str) -> int | None:
-    """The round whose network is trained on a label set; None for labels that are of no round."""
+    """Return the round whose network is trained on a label set; None if it belongs to no round."""
     return _round(label_set(labels))
 
 
@@ -64,7 +64,7 @@ def _round(artifact: Artifact | None) -> int | None:
 
 
 def rounds_of(evaluation: Evaluation) -> list[Round]:
-    """The rounds of a branch in order; none where it has no network of AuxSegNet."""
+    """Return the rounds of a branch in order; empty if it has no network of AuxSegNet."""
     networks, segmenters = dict[int, Record](), dict[int, Record]()
     for item in sorted(evaluation.of_kind("predictions"), key=lambda item: item["split"] != "val"):
         checkpoint = model(str(item.get("model") or ""))
@@ -82,7 +82,10 @@ def rounds_of(evaluation: Evaluation) -> list[Round]:
 
 
 def rounds_chart(variants: Mapping[str, Sequence[Evaluation]], width: int) -> str | None:
-    """Scores over the rounds: of labels and network in a single variant, mIoU alone of several; None without rounds."""
+    """Draw the scores over the rounds; None without rounds.
+
+    One variant shows labels and network; several show mIoU alone.
+    """
     found = {variant: rounds_of(evaluations[0]) for variant, evaluations in variants.items()}
     found = {variant: rounds for variant, rounds in found.items() if rounds}
     if not found:
@@ -126,7 +129,7 @@ def _place(number: int, last: int) -> float:
 
 
 def rounds_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
-    """One row per variant and round: its labels, its saliency labels, the networks on them; empty without rounds."""
+    """Write one row per variant and round: labels, saliency labels, networks on them; empty without rounds."""
     heads = [label for _, label in (*LABELS, *SALIENCY, *NETWORKS)]
     rows = []
     for variant, evaluations in variants.items():
@@ -143,7 +146,7 @@ def rounds_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
 
 
 def rounds_gallery(dataset: Dataset, variants: Variants, saliency: Path | None, look: Look) -> Gallery | None:
-    """Training images with the saliency and the labels of every round, of the first variant that has updated any."""
+    """Draw training images with saliency and labels of every round, from the first variant that updated any."""
     for evaluations in variants.values():
         sets = [
             (item, path)
@@ -180,7 +183,7 @@ def _section(variants: Variants, gallery: Gallery | None, look: Look) -> str:
     if not table:
         return ""
     lead = (
-        "Each round trains the network of AuxSegNet on the labels of that round, from the weights of the round before. "
+        "Each round trains the network of AuxSegNet on its labels, starting from the weights of the round before. "
         "The network then makes the next labels: its affinity spreads the class activation maps, and its saliency is "
         "averaged with the original map. Labels are judged on train, the network on val, in percent."
     )

@@ -1,6 +1,6 @@
-"""Charts as SVG text: they stand in the page and, as files, in Snakemake's report.
+"""Draw charts as SVG text, for the page and, as files, for Snakemake's report.
 
-Every chart is drawn for a width in CSS pixels, so that its text has the same size on a phone and on a desk.
+Every chart is drawn for a width in CSS pixels, so its text has the same size on a phone and on a desk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ INK, MUTED, LINE, PAPER = "#1c2126", "#626b75", "#dfe3e8", "#ffffff"
 TRAIN, VAL, REFERENCE = "#c07012", "#2b62a3", "#9aa4af"
 WIDE, NARROW = 860, 358
 FEW = 10
-"""Points of a line that are always marked: one alone would not be seen."""
+"""Lines with at most so many points have them marked: a single point would not be seen."""
 _MARGIN = 28
 
 
@@ -25,11 +25,11 @@ class Bar:
 
     Attributes:
         label: Text before it.
-        value: In [0, 1], or None for what has no number.
-        color: Of the bar.
+        value: In [0, 1], or None if there is no number.
+        color: Its colour.
         note: Smaller text below the label.
-        values: Single runs behind a mean, drawn as dots.
-        hollow: Drawn as an outline: a reference.
+        values: The values of single runs behind a mean, drawn as dots.
+        hollow: Draw an outline only, for a reference.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Bar:
 
 
 def bar_chart(groups: Sequence[tuple[str, Sequence[Bar]]], *, width: int, title: str) -> str:
-    """Horizontal bars in groups, with the number behind each; all bars start at 0."""
+    """Draw horizontal bars in groups, with the number behind each; all bars start at 0."""
     narrow = width < 500
     bars = [bar for _, members in groups for bar in members]
     longest = max((max(7.3 * len(bar.label), 5.9 * len(bar.note)) for bar in bars), default=0)
@@ -101,7 +101,7 @@ def _grid(left: float, room: float, top: float, height: float) -> str:
 def grouped_bars(
     rows: Sequence[tuple[str, Sequence[float | None]]], series: Sequence[tuple[str, str]], *, width: int, title: str
 ) -> str:
-    """One row of thin bars per name, with a legend above.
+    """Draw one row of thin bars per name, with a legend above.
 
     Args:
         rows: Name, and a value in [0, 1] or None per series.
@@ -144,17 +144,17 @@ def line_chart(
     y_ticks: Sequence[tuple[float, str]] = (),
     dots: bool | None = None,
 ) -> str:
-    """Lines over the unit square, with a legend above and marked places on the horizontal axis.
+    """Draw lines over the unit square, with a legend above and marked places on the horizontal axis.
 
     Args:
-        lines: What is drawn.
-        width: Of the chart.
-        title: For those who cannot see it.
+        lines: The lines.
+        width: Width of the chart, in CSS pixels.
+        title: Text for those who cannot see the chart.
         x_label: Below the horizontal axis.
         marks: Places with a vertical line and a text.
         ticks: Places with the text below them; none takes 0, 0.2, ... 1.
         y_ticks: The same for the vertical axis; none takes 0, 20, ... 100 percent.
-        dots: Whether points are marked; None marks them where `ticks` are given: they are few then.
+        dots: Mark the points; None marks them if `ticks` are given, as there are few then.
     """
     dots = bool(ticks) if dots is None else dots
     left, right, below = 34, 10, 44
@@ -196,7 +196,7 @@ def line_chart(
 
 
 def _legend_places(lines: Sequence[Line], width: int) -> list[tuple[float, int]]:
-    """Where each entry of the legend stands: x, and the row counted from 0."""
+    """Place each entry of the legend: x, and the row counted from 0."""
     places, x, row = [], 0.0, 0
     for line in lines:
         needed = 46 + 7.4 * len(line.label)
@@ -225,7 +225,7 @@ def _legend(lines: Sequence[Line], width: int) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of `heat_map`: column, row, value in [0, 1]; `mark` is a sign drawn into it."""
+    """One cell of `heat_map`: column, row, value in [0, 1], and `mark`, a sign drawn into it."""
 
     x: float
     y: float
@@ -236,7 +236,7 @@ class Cell:
 def heat_map(
     cells: Sequence[Cell], *, width: int, title: str, x_label: str, y_label: str, color: str, note: str = ""
 ) -> str:
-    """A grid of cells, the darker the higher; the lowest and the highest number stand above it, with a note."""
+    """Draw a grid of cells, darker where higher. The lowest and highest number stand above it, with a note."""
     columns, rows = sorted({cell.x for cell in cells}), sorted({cell.y for cell in cells}, reverse=True)
     known = [cell.value for cell in cells if cell.value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
@@ -281,7 +281,10 @@ def heat_map(
 
 
 def picture(heading: str, charts: Sequence[str], *, note: str = "", headings: Sequence[str] = ()) -> str:
-    """Charts below one another as a picture of its own, with a heading, a note and a margin; each may have its own."""
+    """Put charts below one another in one picture with heading, note and margin.
+
+    Each chart may have a heading of its own.
+    """
     sizes = [_size(chart) for chart in charts]
     width = max((width for width, _ in sizes), default=WIDE) + 2 * _MARGIN
     y = 62.0 + (22 if note else 0)
@@ -303,12 +306,12 @@ def _size(svg: str) -> tuple[float, float]:
 
 
 def percent(value: float | None) -> str:
-    """`48.3`: a share in percent, without the sign."""
+    """Write a share in percent, without the sign: `48.3`."""
     return "–" if value is None else f"{100 * value:.1f}"
 
 
 def blend(color: str, share: float) -> str:
-    """The color laid over paper, from almost nothing (0) to full (1)."""
+    """Lay the colour over paper, from almost nothing (0) to full (1)."""
     strength = 0.06 + 0.94 * min(max(share, 0.0), 1.0)
     channels = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(255 + (channel - 255) * strength):02x}" for channel in channels)

@@ -1,4 +1,4 @@
-"""The curves of every training of a run: loss and its parts over the epochs, and what validation said."""
+"""The curves of every training of a run: loss, its parts, and the validation score over the epochs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from wsss.report.evaluations import Evaluation
 
 CURVES = "curves.csv"
 VALIDATED = {"map": "validation mAP", "miou": "validation mIoU"}
-"""Columns that are shares; all others but those of `_PLACES` are losses."""
+"""Columns that hold shares. All others are losses, except those of `_PLACES`."""
 TONES = ("#4f6f52", "#8d3b72", "#1f7a8c", "#7a6a00", "#a8480f", "#5b6472")
 _PLACES = ("step", "epoch", "learning_rate")
 _MOST_POINTS = 60
-"""Points of a line; more are averaged, since single steps are noise."""
+"""Most points of a line. More are averaged, since single steps are noise."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class TrainingCurves:
     """One training.
 
     Attributes:
-        title: For people.
-        rows: Lines of its `curves.csv`; what is empty there is left out.
-        epochs: Lines of its `epochs.csv`, which trainings with AA&LR's losses have.
+        title: Its name for people.
+        rows: Lines of its `curves.csv`, without empty entries.
+        epochs: Lines of its `epochs.csv`, which only trainings with AA&LR's losses have.
     """
 
     title: str
@@ -40,10 +40,10 @@ class TrainingCurves:
 
 
 def trainings_of(evaluation: Evaluation) -> list[TrainingCurves]:
-    """The trainings of one branch in the order of the pipeline, as far as their curves lie in its folder.
+    """Read the trainings of one branch in the order of the pipeline, if their curves lie in its folder.
 
-    A training that belongs to another variant, because the two share it, has its curves there. Networks that the
-    evaluation does not know are of earlier settings, and left out.
+    A training shared with another variant has its curves in that variant's folder. Networks that the evaluation does
+    not know come from earlier settings; they are left out.
     """
     folder, known = evaluation.path.parent.parent, _known(evaluation)
     found = []
@@ -60,12 +60,12 @@ def trainings_of(evaluation: Evaluation) -> list[TrainingCurves]:
 
 
 def _training(curves: Path, folder: Path, checkpoint: str) -> Artifact | None:
-    """The checkpoint that lies beside curves."""
+    """Return the checkpoint beside the curves."""
     return artifact_at(curves.with_name(checkpoint).relative_to(folder).as_posix())
 
 
 def _known(evaluation: Evaluation) -> set[Artifact]:
-    """The checkpoints behind what was evaluated: of predictions, and of label sets that a network made."""
+    """Return the checkpoints that made the evaluated predictions and label sets."""
     models = {model(str(item.get("model") or "")) for item in evaluation.of_kind("predictions")}
     labels = {label_set(item["name"]) for item in evaluation.of_kind("labels")}
     made_by = {source for item in labels if item is not None for source in inputs_of(item).values()}
@@ -87,21 +87,21 @@ def _read(path: Path) -> tuple[dict[str, float], ...]:
 
 
 def titled_trainings(variants: Mapping[str, Sequence[Evaluation]]) -> Iterator[tuple[str, TrainingCurves]]:
-    """Every training of the first seed of each variant, with a title that names the variant where there are several."""
+    """Yield every training of the first seed of each variant; titles name the variant if there are several."""
     for variant, evaluations in variants.items():
         for training in trainings_of(evaluations[0]):
             yield f"{variant}: {training.title}" if variant and len(variants) > 1 else training.title, training
 
 
 def curve_charts(variants: Mapping[str, Sequence[Evaluation]], width: int) -> list[tuple[str, str]]:
-    """Title and chart of every training, the first seed of each variant."""
+    """Draw the chart of every training, with its title; first seed of each variant."""
     return [(title, training_chart(training, width)) for title, training in titled_trainings(variants)]
 
 
 def training_chart(training: TrainingCurves, width: int) -> str:
-    """Loss, its parts, and the validated score of one training over its epochs.
+    """Draw loss, its parts, and the validation score of one training over its epochs.
 
-    The axis is of losses; the score is a share and has 1 at the top, whatever the losses reach.
+    The axis shows losses. The score is a share: 1 is always at the top.
     """
     names = [name for name in columns_of(training.rows) if name not in _PLACES]
     losses = [name for name in names if name not in VALIDATED]
@@ -113,7 +113,7 @@ def training_chart(training: TrainingCurves, width: int) -> str:
     for name in losses:
         color = TRAIN if name == "loss" else next(tones)
         label = "loss" if name == "loss" else f"part: {name.replace('_', ' ')}"
-        # a training with one kind of loss has it twice, as the sum and as its only part
+        # a training with a single loss has it in two columns: as the sum and as its only part
         if name == "loss" or len(losses) > 2:
             points = [(epoch / last, value / top) for epoch, value in averaged[name]]
             lines.append(Line(label, points, color, dashed=name != "loss"))
@@ -134,12 +134,12 @@ def training_chart(training: TrainingCurves, width: int) -> str:
 
 
 def columns_of(rows: Sequence[Mapping[str, float]]) -> list[str]:
-    """Names of all columns that some line has, in order."""
+    """List the names of all columns that any line has, in order."""
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _averaged(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
-    """(epoch, value), means over as many rows as leave few enough points."""
+    """Return points (epoch, value); means over several rows keep their number small."""
     known = [(row["epoch"], row[name]) for row in rows if name in row]
     size = -(-len(known) // _MOST_POINTS) or 1
     parts = [known[start : start + size] for start in range(0, len(known), size)]
@@ -147,13 +147,13 @@ def _averaged(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[floa
 
 
 def axis_limit(largest: float) -> tuple[float, float]:
-    """A round number that is not below it, and the fifth part of it as a step."""
+    """Return a round number that is at least this large, and a fifth of it as the step."""
     steps = (factor * 10.0**power for power in range(-6, 9) for factor in (1, 2, 5))
     step = next(step for step in steps if 5 * step >= largest)
     return 5 * step, step
 
 
 def epoch_ticks(last: float) -> list[tuple[float, str]]:
-    """Place and text of whole epochs on the axis, ten steps at most; of both ends where there is less than one."""
+    """Place whole epochs on the axis, in at most ten steps; both ends if there is less than one epoch."""
     epochs = range(0, int(last) + 1, -(-int(last) // 10)) if last >= 1 else (0, last)
     return [(epoch / last, f"{epoch:g}") for epoch in epochs]

@@ -1,4 +1,4 @@
-"""What `evaluate` wrote, read back: records, artifacts, rows per image, and several branches side by side."""
+"""Read what `evaluate` wrote: records, artifacts, rows per image, and several branches side by side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Evaluation:
 
     Attributes:
         path: The file.
-        content: What it holds (see `wsss.stages.evaluate`).
+        content: Its content (see `wsss.stages.evaluate`).
     """
 
     path: Path
@@ -48,11 +48,11 @@ class Evaluation:
         return list(self.content["evaluations"])
 
     def of_kind(self, *kinds: str) -> list[Record]:
-        """The records of some kinds."""
+        """Return the records of some kinds."""
         return [item for item in self.records if item["kind"] in kinds]
 
     def artifact(self, kind: str, name: str = "") -> Path | None:
-        """The file that was evaluated, or None where there was none."""
+        """Return the file that was evaluated, or None if there was none."""
         value = self.content["inputs"].get(kind)
         if isinstance(value, dict):
             value = value.get(name)
@@ -60,7 +60,7 @@ class Evaluation:
 
     @cached_property
     def per_image(self) -> dict[tuple[str, str, str], dict[str, dict[str, float]]]:
-        """(kind, name, split) -> image -> its numbers (`iou`, `coverage`, `foreground`, `change`, where known)."""
+        """(kind, name, split) -> image -> its numbers: `iou`, `coverage`, `foreground`, `change`, if known."""
         table: dict[tuple[str, str, str], dict[str, dict[str, float]]] = {}
         path = self.path.with_name("per_image.csv")
         if not path.is_file():
@@ -73,7 +73,7 @@ class Evaluation:
 
 
 def load_evaluation(path: Path) -> Evaluation:
-    """Reads one evaluation.
+    """Read one evaluation.
 
     Raises:
         InputError: If the file is missing, damaged, or of another version.
@@ -104,7 +104,7 @@ class Spread:
 
 
 def by_variant(evaluations: Sequence[Evaluation]) -> dict[str, list[Evaluation]]:
-    """The evaluations of each variant, seeds in order."""
+    """Group the evaluations by variant, seeds in order."""
     groups: dict[str, list[Evaluation]] = {}
     for item in evaluations:
         groups.setdefault(item.variant, []).append(item)
@@ -112,12 +112,12 @@ def by_variant(evaluations: Sequence[Evaluation]) -> dict[str, list[Evaluation]]
 
 
 def identity(record: Record) -> tuple[str, str, str]:
-    """What tells one evaluated thing from another of the same branch."""
+    """Return kind, name and split, which tell an evaluated thing from the others of its branch."""
     return record["kind"], record["name"], record["split"]
 
 
 def spread(evaluations: Sequence[Evaluation], of: tuple[str, str, str], metric: str) -> Spread | None:
-    """A metric of one evaluated thing over the seeds of a variant; None where no seed has it."""
+    """Return a metric of one evaluated thing over the seeds of a variant; None if no seed has it."""
     values = []
     for item in evaluations:
         for entry in item.records:
@@ -143,13 +143,16 @@ def title(record: Record) -> str:
 
 
 def is_reference(record: Record) -> bool:
-    """Whether a prediction is that of the fully supervised reference: a network trained on true masks."""
+    """Return whether a prediction is the fully supervised reference: its network saw the true masks."""
     found = model(str(record.get("model") or ""))
     return found is not None and found.label_set == TRUE_MASKS
 
 
 def uses(record: Record, name: str) -> bool:
-    """Whether labels were made from an input of this name, by the table of stages and the settings of their stage."""
+    """Return whether labels were made from an input of this name.
+
+    The table of stages and the settings of the labels' stage tell.
+    """
     stage = STAGES.get(str(record.get("stage")))
     found = [item for item in stage.inputs if item.name == name] if stage is not None else []
     if not found or not record.get("settings"):
@@ -159,18 +162,18 @@ def uses(record: Record, name: str) -> bool:
 
 
 def method_of_record(record: Record) -> str:
-    """The method that labels or a prediction come of; empty where they come of none."""
+    """Return the method that labels or a prediction come from; empty for none."""
     return method_of(str(record.get("model") or record["name"]))
 
 
 def final_prediction(evaluation: Evaluation, *, method: str | None = None) -> Record | None:
-    """The last weakly supervised prediction in the order of the pipeline, on `val` where there is one.
+    """Return the last weakly supervised prediction in the order of the pipeline, on `val` if there is one.
 
-    Not the best one: choosing by the score on `val` would flatter it. Single-scale protocols come first.
+    The last, not the best: choosing by the score on `val` would flatter it. Single-scale protocols come first.
 
     Args:
-        evaluation: Of one branch.
-        method: The method that it must come of, `""` for none of them; None takes any.
+        evaluation: The evaluation of one branch.
+        method: The method that it must come from, `""` for no method; None takes any.
     """
     found = [item for item in evaluation.of_kind("predictions") if not is_reference(item)]
     found = [item for item in found if method is None or method_of_record(item) == method]

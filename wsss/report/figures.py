@@ -1,4 +1,4 @@
-"""The charts of a report, from evaluations: what is drawn, in which order and colour."""
+"""Choose the content, order and colours of the charts of a report, from evaluations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAPS = (
 
 
 def pipeline_chart(variants: Mapping[str, Sequence[Evaluation]], width: int) -> str:
-    """The mIoU of CAMs, label sets and predictions, in the order of the pipeline; variants below one another."""
+    """Draw the mIoU of CAMs, label sets and predictions in the order of the pipeline, variant by variant."""
     groups: list[tuple[str, list[Bar]]] = []
     seen: dict[tuple[str, str, str], list[tuple[str, Record]]] = {}
     for variant, evaluations in variants.items():
@@ -60,7 +60,7 @@ def _bar(variants: Mapping[str, Sequence[Evaluation]], variant: str, item: Recor
 
 
 def class_chart(evaluation: Evaluation, width: int) -> str:
-    """IoU per class of the last label set and of the final prediction."""
+    """Draw the IoU per class of the last label set and of the final prediction."""
     class_names = evaluation.content["data"]["class_names"]
     columns = class_columns(evaluation)
     shown = [item for item in columns if item["kind"] != "cams" and not is_reference(item)] or columns[:1]
@@ -72,7 +72,7 @@ def class_chart(evaluation: Evaluation, width: int) -> str:
 
 
 def class_columns(evaluation: Evaluation) -> list[Record]:
-    """What the table of classes compares: CAMs, the last label set, the final prediction, the reference."""
+    """Return the columns of the table of classes: CAMs, last label set, final prediction, reference."""
     labels = evaluation.of_kind("labels")
     reference = [item for item in evaluation.of_kind("predictions") if is_reference(item)][:1]
     final = final_prediction(evaluation)
@@ -81,7 +81,7 @@ def class_columns(evaluation: Evaluation) -> list[Record]:
 
 
 def cam_chart(evaluation: Evaluation, width: int) -> str | None:
-    """mIoU, foreground precision and recall over the background threshold of the CAMs; None without masks."""
+    """Draw mIoU, foreground precision and recall over the background threshold of the CAMs; None without masks."""
     found = [item for item in evaluation.of_kind("cams") if item.get("sweep")]
     if not found:
         return None
@@ -100,9 +100,9 @@ def cam_chart(evaluation: Evaluation, width: int) -> str | None:
 
 
 def heat_maps(evaluation: Evaluation, width: int) -> tuple[list[str], str]:
-    """Scores over saliency and CAM threshold, at the background limit in use, and that limit in words.
+    """Draw scores over saliency and CAM threshold at the run's background limit, and say that limit in words.
 
-    Nothing where nothing was scanned.
+    Empty without a scan.
     """
     limit, used = _rule_in_use(evaluation)
     path = evaluation.path.with_name("sweeps.csv")
@@ -132,7 +132,7 @@ def _cell(row: Mapping[str, str], metric: str, best: Mapping[str, str], used: tu
 
 
 def _rule_in_use(evaluation: Evaluation) -> tuple[str, tuple[float, float] | None]:
-    """The background limit and the CAM and saliency thresholds of the run's own seed labels."""
+    """Return the background limit and the CAM and saliency thresholds of the run's seed labels."""
     for item in evaluation.of_kind("labels"):
         settings = item.get("settings") or {}
         if uses(item, "cams") and uses(item, "saliency"):

@@ -1,4 +1,4 @@
-"""Which images are shown, and which of their maps: samples from the worst to the best."""
+"""Choose the images to show and the maps of each: samples from the worst to the best."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class PictureColumn:
 
     Attributes:
         kind: `photograph`, `saliency`, `cams`, `truth`, or a kind of label maps in the artifact.
-        title: What stands below it.
-        reader: Where it comes from; None for photograph and truth.
+        title: Text below it.
+        reader: The artifact that holds it; None for photograph and truth.
         numbers: Image -> its numbers.
     """
 
@@ -38,7 +38,7 @@ class PictureColumn:
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture with what stands below it."""
+    """One picture with the text below it."""
 
     title: str
     note: str
@@ -51,7 +51,7 @@ class Sample:
 
     Attributes:
         classes: The label values that its image-level labels name.
-        shown: Those, and all that occur in its pictures, but for background and 255.
+        shown: Those, and all others that occur in its pictures, without background and 255.
     """
 
     image_id: str
@@ -65,7 +65,7 @@ class Gallery:
     """The samples of a split.
 
     Attributes:
-        order: What they are sorted by, in words.
+        order: The order of the samples, in words.
     """
 
     split: str
@@ -88,7 +88,7 @@ def make_gallery(
     palette: np.ndarray,
     longest: int,
 ) -> Gallery | None:
-    """Samples of a split, the first seed of each variant; None where there is nothing to show.
+    """Draw samples of a split, the first seed of each variant; None if there is nothing to show.
 
     Args:
         saliency: Artifact of stage `saliency`.
@@ -114,11 +114,11 @@ def draw_gallery(
     palette: np.ndarray,
     longest: int,
 ) -> Gallery:
-    """The samples, drawn; the readers of the columns are closed then.
+    """Draw the samples, then close the readers of the columns.
 
     Args:
-        columns: What is drawn of each.
-        ranking: What the samples are sorted by, and its numbers per image.
+        columns: The pictures to draw of each.
+        ranking: The numbers to sort the samples by, as words and per image.
         count: How many samples.
         longest: Longest side of a picture, in pixels.
     """
@@ -131,10 +131,10 @@ def draw_gallery(
 
 
 def choose(numbers: tuple[str, Numbers], ids: Sequence[str], count: int) -> tuple[list[str], str]:
-    """Images evenly spaced in the order of quality, the worst and the best among them, and that order in words.
+    """Choose images evenly from the worst to the best, both included, and say in words what they are sorted by.
 
     Args:
-        numbers: What the numbers belong to, and the numbers per image.
+        numbers: The owner of the numbers, in words, and the numbers per image.
     """
     what, per_image = numbers
     for key, words in (("iou", "IoU"), ("coverage", "coverage")):
@@ -146,7 +146,7 @@ def choose(numbers: tuple[str, Numbers], ids: Sequence[str], count: int) -> tupl
 
 
 def _ranking(evaluation: Evaluation, split: str) -> tuple[str, Numbers]:
-    """The numbers that samples are sorted by: the last label set's on `train`, the final prediction's elsewhere."""
+    """Return the numbers that sort the samples: of the last label set on `train`, else of the final prediction."""
     labels = evaluation.of_kind("labels") if split == "train" else []
     final = labels[-1] if labels else final_prediction(evaluation)
     if final is None or final["split"] != split:
@@ -170,7 +170,7 @@ def _columns(
 
 
 def artifacts_of(evaluation: Evaluation, split: str) -> list[tuple[Record, Path]]:
-    """CAMs, labels and predictions of one branch, with their files, as far as these are there."""
+    """Return CAMs, labels and predictions of one branch, each with its file, where the file exists."""
     found = []
     for item in evaluation.of_kind("cams", "labels", "predictions"):
         path = evaluation.artifact(item["kind"], item["name"])
@@ -182,7 +182,7 @@ def artifacts_of(evaluation: Evaluation, split: str) -> list[tuple[Record, Path]
 def _columns_of(
     evaluation: Evaluation, split: str, prefix: str, uses: Mapping[Path, int], seen: set[Path]
 ) -> list[PictureColumn]:
-    """One branch's columns; what branches share is shown once, without the name of a variant."""
+    """Return one branch's columns; what branches share is shown once, without the name of a variant."""
     columns = []
     for item, path in artifacts_of(evaluation, split):
         if path in seen:
@@ -197,7 +197,7 @@ def _columns_of(
 
 
 def further_masks(item: Record, path: Path, prefix: str = "") -> list[PictureColumn]:
-    """The label maps that a stage keeps beside its labels; drawn where the artifact has them."""
+    """Return a column for each further label map of the stage; it is drawn where the artifact has it."""
     stage = STAGES.get(str(item["stage"]))
     masks = stage.masks if stage is not None else {}
     return [PictureColumn(kind, prefix + words, ArtifactReader(path)) for kind, words in masks.items()]
@@ -220,7 +220,7 @@ def _sample(
 
 
 def _draw(tiles: Tiles, dataset: Dataset, image_id: str, column: PictureColumn) -> tuple[Image.Image | None, set[int]]:
-    """The picture of one column, and the label values in it."""
+    """Draw the picture of one column, and return the label values in it."""
     if column.kind == "photograph":
         return tiles.photograph(), set()
     if column.kind == "truth":

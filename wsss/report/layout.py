@@ -1,4 +1,4 @@
-"""How parts of the page stand beside and below one another."""
+"""Place parts of the page beside and below one another."""
 
 from __future__ import annotations
 

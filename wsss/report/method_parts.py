@@ -1,4 +1,4 @@
-"""The part that a method has in the report: a section of the page, a chart, and where it has them a table and a sheet.
+"""A method's part of the report: a section of the page and a chart; a table and a contact sheet if it has them.
 
 The module that the table of methods names (`Method.report`) holds it as `PART`.
 """
@@ -25,12 +25,12 @@ Variants = Mapping[str, Sequence[Evaluation]]
 
 @dataclass(frozen=True)
 class Look:
-    """What pictures are drawn with.
+    """Settings of pictures.
 
     Attributes:
-        class_names: Background first.
+        class_names: Names of the classes, background first.
         palette: (256, 3) uint8 colours of label values.
-        count: How many images.
+        count: Number of images.
         longest: Longest side of a picture, in pixels.
     """
 
@@ -48,8 +48,9 @@ class Sheet:
         file: Name of the file in the folder `report`.
         heading: First line.
         caption: How to read it.
-        gallery: Draws its samples of the first seeds, given the artifact of stage `saliency`; None: nothing to show.
-        nothing: What stands on it then.
+        gallery: Draws its samples of the first seeds, given the artifact of stage `saliency`. Gives None if there is
+            nothing to show.
+        nothing: Text of the sheet in that case.
     """
 
     file: str
@@ -65,14 +66,14 @@ class MethodPart:
 
     Attributes:
         anchor: Name of its section in addresses.
-        title: Of its section.
-        section: HTML of its section, given the samples of its sheet; empty where the run has nothing of the method.
+        title: Title of its section.
+        section: Writes its section in HTML, given the samples of its sheet; empty if the run lacks the method.
         file: Name of its chart in the folder `report`.
-        picture: The chart as SVG.
-        table: HTML of a table for the page of numbers; empty for none.
-        table_title: Of that table.
-        sheet: Its contact sheet, where it has one.
-        overview: What the viewer's overview shows of one branch, by name; plain types.
+        picture: Draws the chart as SVG.
+        table: Writes a table in HTML for the page of numbers; empty for none.
+        table_title: Title of that table.
+        sheet: Its contact sheet, if it has one.
+        overview: Returns the entries of one branch for the viewer's overview, by name, in plain types.
     """
 
     anchor: str
@@ -93,5 +94,5 @@ class MethodPart:
 
 @cache
 def method_parts() -> dict[str, MethodPart]:
-    """The parts of all methods, by the method's name, in the order of the table."""
+    """Return the parts of all methods, by the method's name, in the order of the table."""
     return {name: import_module(method.report).PART for name, method in METHODS.items() if method.report}

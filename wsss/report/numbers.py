@@ -1,4 +1,4 @@
-"""The tables of a run on a page of their own, to print."""
+"""Put the tables of a run on a page of their own, to print."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsss.report.tables import class_table, comparison_table, confusion_table, n
 
 
 def numbers_page(evaluations: Sequence[Evaluation], palette: np.ndarray) -> str:
-    """One HTML file that needs nothing beside it: variants, rounds, all numbers with their protocols, classes.
+    """Write one HTML file that needs nothing beside it: variants, rounds, all numbers with protocols, classes.
 
     Args:
         evaluations: One per variant and seed.
@@ -32,13 +32,13 @@ def numbers_page(evaluations: Sequence[Evaluation], palette: np.ndarray) -> str:
     ]
     sections += [
         ("IoU per class", class_table(first, palette)),
-        (f"What is taken for what by the {title(final)}" if final else "", confusion_table(first)),
+        (f"Confusions of the {title(final)}" if final else "", confusion_table(first)),
     ]
     body = "".join(f"<section><h2>{escape(name)}</h2>{table}</section>" for name, table in sections if table)
     run = escape(str(first.content.get("run") or "run"))
     lead = (
-        "In percent, except thresholds and MAE; below each row how it was made and judged. Means over seeds, ± their "
-        "sample standard deviation, where there are several."
+        "Numbers are in percent, except thresholds and MAE. The line below each row says how it was made and judged. "
+        "Several seeds give their mean ± sample standard deviation."
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -35,13 +35,13 @@ from wsss.report.tables import class_table, comparison_table, confusion_table, n
 
 @dataclass(frozen=True)
 class Page:
-    """What the page shows.
+    """The content of the page.
 
     Attributes:
         evaluations: One per variant and seed.
-        galleries: Of the splits, by name, and of the methods that have one.
+        galleries: One per split, by name, and one per method that has one.
         palette: (256, 3) uint8 colours of label values.
-        artifacts: Name -> root attributes of every artifact that was evaluated.
+        artifacts: Name -> root attributes of every evaluated artifact.
     """
 
     evaluations: Sequence[Evaluation]
@@ -50,7 +50,7 @@ class Page:
     artifacts: Mapping[str, Mapping[str, Any]]
 
     def html(self) -> str:
-        """The whole file."""
+        """Return the whole file."""
         sections = [(name, text, content) for name, text, content in self._sections() if content]
         links = "".join(f'<a href="#{name}">{escape(text)}</a>' for name, text, _ in sections)
         body = "".join(f'<section id="{name}">{content}</section>' for name, _, content in sections)
@@ -123,7 +123,7 @@ class Page:
         return '<div class="warnings">' + "".join(f"<p>{escape(text)}.</p>" for text in texts) + "</div>"
 
     def _comparison(self) -> str:
-        lead = "Each row is one variant; numbers are means over its seeds, ± the sample standard deviation, in percent."
+        lead = "Each row is one variant: means over its seeds, ± the sample standard deviation, in percent."
         return f'<h2>Variants</h2><p class="lead">{lead}</p>{comparison_table(self._variants)}'
 
     def _overview(self) -> str:
@@ -134,8 +134,8 @@ class Page:
             + color_key(REFERENCE, "fully supervised reference", hollow=True)
         )
         lead = (
-            "What each stage makes, in percent mIoU: how far the pseudo labels are from the truth on the images that "
-            "networks learn from, and how well the networks then do on images they have never seen."
+            "Compare the stages, in percent mIoU. CAMs and labels are judged on the training images, networks on "
+            "validation images that they have never seen."
         )
         text = f'<h3>mIoU through the pipeline</h3><p class="lead">{lead}</p><div class="legend">{keys}</div>'
         chart = both_widths(lambda width: figures.pipeline_chart(self._variants, width))
@@ -145,7 +145,7 @@ class Page:
     def _cards(self, evaluations: Sequence[Evaluation]) -> str:
         first = evaluations[0]
         cards = []
-        # each method ends in a label set and in a network of its own
+        # each method ends in its own label set and network
         for method in ("", *METHODS):
             for item in [item for item in first.of_kind("labels") if method_of_record(item) == method][-1:]:
                 metrics = (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU, 255 a miss"))
@@ -165,7 +165,7 @@ class Page:
         return gallery_section(gallery, names, self.palette, guide=split == next(iter(self.galleries)))
 
     def _methods(self) -> list[tuple[str, str, str]]:
-        """Anchor, title and content of each method's section; without content where the run has nothing of it."""
+        """Return anchor, title and content of each method's section; content is empty if the run lacks the method."""
         look = Look(self._first.content["data"]["class_names"], self.palette)
         return [
             (part.anchor, part.title, part.section(self._variants, self.galleries.get(method), look))
@@ -174,7 +174,8 @@ class Page:
 
     def _numbers(self) -> str:
         lead = (
-            "In percent, except thresholds and MAE; below each row how it was made and judged. Definitions are below."
+            "Numbers are in percent, except thresholds and MAE. The line below each row says how it was made and "
+            "judged. Definitions are below."
         )
         parts = [f'<h2>All numbers</h2><p class="lead">{lead}</p>']
         for variant, evaluations in self._variants.items():
@@ -189,10 +190,10 @@ class Page:
         final = final_prediction(self._first)
         if confusions and final is not None:
             lead = (
-                f"The largest confusions of the {title(final)} on {final['split']}: the share of a class's pixels that "
-                "goes to another class."
+                f"See which classes the {title(final)} takes for others on {final['split']}: the largest shares of a "
+                "class's pixels that go to another class."
             )
-            confusions = f'<h3>What is taken for what</h3><p class="lead">{escape(lead)}</p>{confusions}'
+            confusions = f'<h3>Confusions</h3><p class="lead">{escape(lead)}</p>{confusions}'
         lead = "IoU per class, in percent" + (f", of {self._branch_name()}." if len(self.evaluations) > 1 else ".")
         return f'<h2>Classes</h2><p class="lead">{escape(lead)}</p>{table}{confusions}' if table else ""
 
@@ -201,14 +202,14 @@ class Page:
             return ""
         curve = both_widths(lambda width: figures.cam_chart(self._first, width) or "")
         lead = (
-            "Read off the true masks of the training images, to see what thresholds could give at best. Thresholds "
-            "that are picked here have seen the masks: results with them are no longer weakly supervised."
+            "See how good the best thresholds would be, judged by the true masks of the training images. Do not copy "
+            "thresholds from here: they have seen the masks, and results with them are no longer weakly supervised."
         )
         if len(self.evaluations) > 1:
-            lead += f" Shown for {self._branch_name()}."
+            lead += f" Numbers are of {self._branch_name()}."
         alone = (
-            "A pixel is of its strongest class where the CAM is above the threshold, else background. A low threshold "
-            "finds more of the objects, a high one spills over less."
+            "Where the strongest CAM is above the threshold, the pixel gets its class, else background. A low "
+            "threshold finds more of the objects, a high one spills over less."
         )
         text = f'<h3>CAMs alone</h3><p class="lead">{alone}</p>'
         return f'<h2>Thresholds</h2><p class="lead">{lead}</p>{split(text, curve)}{self._heat_maps()}'
@@ -218,8 +219,8 @@ class Page:
         if not maps:
             return ""
         text = (
-            "Class where saliency and CAM are above their thresholds; background where saliency is not, and "
-            f"{limit}; 255 elsewhere. The darker, the higher; ● marks this run's thresholds, + the best value."
+            "A pixel gets its class where saliency and CAM are above their thresholds, background where saliency is "
+            f"not and {limit}, and 255 elsewhere. Darker is higher. ● marks this run's thresholds, + the best value."
         )
         grid = "".join(f'<div class="chart">{chart}</div>' for chart in maps)
         return f'<h3>CAMs and saliency</h3><p class="lead">{escape(text)}</p><div class="heats">{grid}</div>'
@@ -233,7 +234,7 @@ class Page:
             origin = f"{attributes.get('stage', '')}, {created}"
             summary = f'{escape(name)}<span class="muted">{escape(origin)}</span>'
             parts.append(f"<details><summary>{summary}</summary><pre>{text}</pre></details>")
-        lead = "Every artifact with its settings, commit and the fingerprints of its inputs."
+        lead = "Open an artifact to see its settings, its commit and the fingerprints of its inputs."
         if len(self.evaluations) > 1:
             lead += f" These are of {self._branch_name()}."
         return f'<h2>Where it came from</h2><p class="lead">{lead}</p>{"".join(parts)}'
@@ -253,7 +254,7 @@ def _definitions() -> str:
 
 
 def _card(evaluations: Sequence[Evaluation], item: Record, metrics: Sequence[tuple[str, str]]) -> str:
-    """One evaluated thing with its main numbers, large, and its protocol."""
+    """Write a card of one evaluated thing: its main numbers, large, and its protocol."""
     numbers = []
     for metric, label in metrics:
         found = spread(evaluations, identity(item), metric)

@@ -13,22 +13,22 @@ from wsss.report.tables import color
 from wsss.report.tiles import data_uri
 
 MANY_COLUMNS = 8
-"""Pictures of a sample beyond which they wrap."""
+"""A sample with more pictures than this wraps."""
 GUIDE = (
-    ("Saliency", "What stands out, whatever it is: white does, black does not. No class is known to it."),
+    ("Saliency", "White stands out, black does not. Saliency knows no classes."),
     (
         "CAMs",
-        "Where the classifier looks: the brighter a class's colour, the surer it is. It looks at the most telling part "
-        "of an object, seldom at the whole.",
+        "The colour of a class shows where the classifier looks: the brighter, the surer. It looks at the most telling "
+        "part of an object, seldom at the whole.",
     ),
     (
         "Labels, predictions, truth",
-        "Background is the photograph in dim grey, objects are in the colour of their class. Stripes are 255, left "
-        "out: in labels where the sources disagree, in truth along the borders of objects.",
+        "Background is the photograph in dim grey, objects have the colour of their class. Stripes are 255, left out: "
+        "in labels where the sources disagree, in truth along the borders of objects.",
     ),
     (
         "Numbers",
-        "IoU is the mean over the classes in this one image, background included; a pixel left out is a miss. "
+        "IoU is the mean over the classes in this one image, background included. A pixel left out is a miss. "
         "“Labelled” is the share of pixels that are not 255.",
     ),
 )
@@ -38,20 +38,20 @@ GUIDE = (
 def gallery_section(
     gallery: Gallery, names: Sequence[str], palette: np.ndarray, *, guide: bool, heading: str = ""
 ) -> str:
-    """The samples of a split, with a legend.
+    """Write the section that shows the samples of a split, with a legend.
 
     Args:
         names: Class names, background first.
         palette: (256, 3) uint8 colours of label values.
-        guide: Whether to say how to read the pictures.
-        heading: Stands above, a third-level one; empty takes the name of the split, as a heading of the page.
+        guide: Say how to read the pictures.
+        heading: A third-level heading; empty takes the name of the split, as a heading of the page.
     """
     split = gallery.split
     own = {"train": "Training images", "val": "Validation images"}.get(split, split)
     head = f"<h3>{escape(heading)}</h3>" if heading else f"<h2>{own}</h2>"
     lead = (
-        f"{len(gallery.samples)} images of {split}, {gallery.order}. The coloured names are the classes that the "
-        "image-level labels name. Choose a picture to enlarge it."
+        f"{len(gallery.samples)} images of {split}, {gallery.order}. Coloured names are the image-level labels. "
+        "Click a picture to enlarge it."
     )
     legend = '<span class="key"><i class="dimmed"></i>background</span>'
     legend += '<span class="key"><i class="striped"></i>255, left out</span>'
@@ -84,6 +84,6 @@ def _sample(sample: Sample, names: Sequence[str], palette: np.ndarray) -> str:
 
 
 def color_key(tone: str, text: str, *, hollow: bool = False) -> str:
-    """A square of a colour with what it stands for; `hollow` draws its outline only."""
+    """Write a square of a colour and what it stands for; `hollow` draws its outline only."""
     look = f"border:1.5px solid {tone}" if hollow else f"background:{tone}"
     return f'<span class="key"><i style="{look}"></i>{escape(text)}</span>'

@@ -1,4 +1,4 @@
-"""Contact sheets: the samples of a gallery on one picture, for Snakemake's report and for a talk."""
+"""Draw contact sheets: the samples of a gallery in one picture, for Snakemake's report and for talks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ INK, MUTED, PAPER, LINE = (28, 33, 38), (98, 107, 117), (255, 255, 255), (223, 2
 MARGIN, GAP = 36, 10
 CAPTION, FOOT = 34, 44
 PAPER_INCHES = (7.5, 10.9)
-"""What printers leave of A4 upright: a sheet that says its resolution prints within it."""
+"""The part of an upright A4 page that printers can print on."""
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @cache
 def font(size: int, *, bold: bool = False) -> Font:
-    """A font that has most of the world's letters (DejaVu, which matplotlib ships), else Pillow's own."""
+    """Load a font with most of the world's letters (DejaVu, which matplotlib ships), else Pillow's own."""
     spec = find_spec("matplotlib")
     if spec is not None and spec.origin is not None:
         name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
@@ -40,11 +40,11 @@ def font(size: int, *, bold: bool = False) -> Font:
 def contact_sheet(
     gallery: Gallery, class_names: Sequence[str], palette: np.ndarray, *, heading: str, caption: str, cell: int = 250
 ) -> Image.Image:
-    """All samples of a gallery, one row each, with a heading, what one sees, and a legend.
+    """Draw all samples of a gallery, one row each, with heading, caption and legend.
 
     Args:
         heading: First line.
-        caption: What one sees and how to read it.
+        caption: Says what the pictures are and how to read them.
         cell: Width of a picture.
     """
     columns = max((len(sample.tiles) for sample in gallery.samples), default=1)
@@ -67,10 +67,10 @@ def contact_sheet(
 
 
 def one_page(gallery: Gallery, *, cell: int = 250) -> Gallery:
-    """As many of the samples as a sheet that is A4 upright holds, spread evenly from the first to the last."""
+    """Keep as many samples as an upright A4 sheet holds, spread evenly from the first to the last."""
     columns = max((len(sample.tiles) for sample in gallery.samples), default=1)
     width = max(2 * MARGIN + columns * (cell + GAP) - GAP, 900)
-    # heading, caption and legend take about as much as this
+    # 220 pixels for heading, caption and legend
     room = width * PAPER_INCHES[1] / PAPER_INCHES[0] - 2 * MARGIN - 220
     most = max(1, int(room // (CAPTION + _cell_height(gallery, cell) + FOOT)))
     count = len(gallery.samples)
@@ -81,7 +81,7 @@ def one_page(gallery: Gallery, *, cell: int = 250) -> Gallery:
 
 
 def empty_sheet(heading: str, caption: str) -> Image.Image:
-    """A sheet that says why there is nothing to show."""
+    """Draw a sheet that says why there is nothing to show."""
     sheet = Image.new("RGB", (900, 160), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, MARGIN - 6), heading, INK, font(24, bold=True))
@@ -90,14 +90,14 @@ def empty_sheet(heading: str, caption: str) -> Image.Image:
 
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Writes a sheet as JPEG, whole or not at all, at a resolution with which it fits on paper."""
+    """Write a sheet as JPEG, whole or not at all, at a resolution that fits it on paper."""
     dots = max(side / inches for side, inches in zip(sheet.size, PAPER_INCHES, strict=True))
     with replacing(path) as temporary:
         sheet.save(temporary, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
 
 
 def _cell_height(gallery: Gallery, cell: int) -> int:
-    """A height that most of the photographs fit at full width; taller ones are scaled into it."""
+    """Return a height that most photographs fit at full width; taller ones are scaled into it."""
     ratios = [sample.tiles[0].image.height / sample.tiles[0].image.width for sample in gallery.samples if sample.tiles]
     return round(cell * min(max(float(np.median(ratios)), 0.6), 1.34)) if ratios else cell
 
@@ -145,7 +145,7 @@ def _wrapped(text: str, of: Font, room: int) -> list[str]:
 
 
 def _legend_rows(values: Sequence[int], class_names: Sequence[str], room: int) -> list[list[int]]:
-    """Label values in rows that fit; 0 stands for background and 255 for ignored, which every legend has."""
+    """Arrange label values in rows that fit. Every legend has 0 (background) and 255 (ignored)."""
     rows: list[list[int]] = [[]]
     used = 0.0
     for value in [BACKGROUND, *values, IGNORE_INDEX]:

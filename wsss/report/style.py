@@ -1,7 +1,7 @@
-"""How the page looks: one stylesheet for desk, phone and paper, and a little script for looking closely.
+"""The look of the page: one stylesheet for desk, phone and paper, and a small script that enlarges pictures.
 
-Text of a module, not a file beside it: the digest of the stage's code sees it, and nothing can be missing when the
-package is installed.
+Both are text in a module, not files beside it: so the digest of the stage's code sees them, and no installation can
+lack them.
 """
 
 from __future__ import annotations

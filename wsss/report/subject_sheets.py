@@ -1,4 +1,4 @@
-"""A contact sheet for every label set and every network, on one page of paper each."""
+"""Draw a contact sheet for every label set and every network, on one page of paper each."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _METRICS = {
     "predictions": (("miou", "mIoU"),),
 }
 _READ = (
-    "Background is the photograph in dim grey, objects have the colour of their class, stripes are 255. Each number "
-    "below a picture is of that one image."
+    "Background is the photograph in dim grey, objects have the colour of their class, stripes are 255. Numbers below "
+    "a picture are of that one image."
 )
 
 
@@ -36,7 +36,7 @@ class Subject:
         heading: First line of the sheet.
         item: Its record.
         path: Its artifact.
-        evaluation: Of the branch that it belongs to.
+        evaluation: The evaluation of its branch.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Subject:
 
 
 def subjects(dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]]) -> list[Subject]:
-    """All label sets and predictions of the first seed of every variant; what variants share is listed once."""
+    """List all label sets and predictions of the first seed of every variant; shared ones appear once."""
     found: list[Subject] = []
     seen: set[Path] = set()
     for variant, evaluations in variants.items():
@@ -67,11 +67,11 @@ def subjects(dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]]) -> 
 def subject_sheet(
     dataset: Dataset, subject: Subject, *, saliency: Path | None, count: int, palette: np.ndarray, longest: int
 ) -> Image.Image:
-    """The sheet of one label set or prediction: images from its worst to its best.
+    """Draw the sheet of one label set or prediction: images from its worst to its best.
 
     Args:
-        saliency: Artifact of stage `saliency`, for labels that have no saliency of their own.
-        count: How many images at most.
+        saliency: Artifact of stage `saliency`, for labels without saliency of their own.
+        count: Most images.
         longest: Longest side of a picture, in pixels.
     """
     item = subject.item
@@ -97,7 +97,7 @@ def subject_sheet(
 
 
 def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[PictureColumn]:
-    """Photograph, what the labels were made of, the labels themselves or the prediction, and the truth."""
+    """Return the columns: photograph, sources of the labels, labels or prediction, truth."""
     item, path = subject.item, subject.path
     columns = [PictureColumn("photograph", "photograph")]
     with ArtifactReader(path) as reader:

@@ -1,4 +1,4 @@
-"""The tables of the page, as HTML: numbers with their protocols, classes, variants, what is taken for what."""
+"""Write the tables of the page in HTML: numbers with their protocols, classes, variants, confusions."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ SECTIONS: Sequence[tuple[str, tuple[str, ...], Columns]] = (
 )
 MAIN = ("miou", "iou_at_0.5")
 PLAIN = ("threshold", "mae")
-"""Metrics that are no shares and are printed as they are."""
+"""Metrics that are not shares; they are printed as they are."""
 
 
 def number_tables(evaluations: Sequence[Evaluation]) -> str:
-    """All numbers of one variant, each row with its protocol below it; means over seeds where there are several."""
+    """Write all numbers of one variant, each row with its protocol; means over seeds if there are several."""
     parts = []
     first = evaluations[0]
     for heading, kinds, columns in SECTIONS:
@@ -90,7 +90,7 @@ def _number_row(evaluations: Sequence[Evaluation], item: Record, columns: Column
 
 
 def number_cell(evaluations: Sequence[Evaluation], item: Record | None, metric: str, label: str) -> str:
-    """A cell with a metric of one evaluated thing, mean and deviation over seeds; a dash where there is none."""
+    """Write a metric of one evaluated thing into a cell: mean and deviation over seeds; a dash if it has none."""
     found = spread(evaluations, identity(item), metric) if item is not None else None
     main = ' class="main"' if metric in MAIN else ""
     return f'<td{main} data-label="{escape(label)}">{_number(found, metric)}</td>'
@@ -106,13 +106,13 @@ def _number(found: Spread | None, metric: str) -> str:
 
 
 def _repeats_saliency(evaluation: Evaluation, item: Record) -> bool:
-    """Whether a label set's saliency is the saliency artifact, copied."""
+    """Return whether a label set's saliency is a copy of the saliency artifact."""
     same = [other["metrics"] for other in evaluation.of_kind("saliency") if other["split"] == item["split"]]
     return item["kind"] == "label_saliency" and item["metrics"] in same
 
 
 def comparison_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
-    """One row per variant: labels and predictions, mean and standard deviation over its seeds."""
+    """Write one row per variant: labels and predictions, mean and standard deviation over its seeds."""
     columns: dict[tuple[tuple[str, str, str], str], str] = {}
     for evaluations in variants.values():
         first = evaluations[0]
@@ -134,7 +134,7 @@ def comparison_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
 
 
 def class_table(evaluation: Evaluation, palette: np.ndarray) -> str:
-    """IoU per class as bars; empty without masks."""
+    """Draw the IoU per class as bars; empty without masks."""
     columns = class_columns(evaluation)
     if not columns:
         return ""
@@ -157,20 +157,20 @@ def _bar_cell(item: Record, value: float | None) -> str:
 
 
 def swatch(palette: np.ndarray, value: int) -> str:
-    """A small square in the colour of a class; background is what a dimmed photograph looks like."""
+    """Write a small square in the colour of a class; background looks like a dimmed photograph."""
     if value == 0:
         return '<span class="swatch dimmed"></span>'
     return f'<span class="swatch" style="background:{color(palette, value)}"></span>'
 
 
 def color(palette: np.ndarray, value: int) -> str:
-    """The colour of a label value for CSS."""
+    """Write the colour of a label value for CSS."""
     red, green, blue = (int(channel) for channel in palette[value])
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def confusion_table(evaluation: Evaluation, *, count: int = 8) -> str:
-    """The largest confusions of the final prediction, as shares of the true class; empty without masks."""
+    """List the largest confusions of the final prediction, as shares of the true class; empty without masks."""
     item = final_prediction(evaluation)
     if item is None or not item.get("confusion"):
         return ""

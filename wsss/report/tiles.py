@@ -1,4 +1,4 @@
-"""Small pictures of one image's maps, drawn over its photograph so that one sees what fits and what does not."""
+"""Draw small pictures of one image's maps over its photograph, to see where they fit it and where not."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Tiles:
         self._grey = np.asarray(self._photograph.convert("L"), np.float32)[..., None]
 
     def photograph(self) -> Image.Image:
-        """The photograph itself."""
+        """Draw the photograph itself."""
         return self._photograph
 
     def saliency(self, saliency: np.ndarray) -> Image.Image:
-        """A saliency map (H, W) uint8 in grey: white is salient."""
+        """Draw a saliency map (H, W) uint8 in grey: white is salient."""
         return Image.fromarray(saliency).resize(self.size, Image.Resampling.BILINEAR).convert("RGB")
 
     def labels(self, labels: np.ndarray) -> Image.Image:
-        """A label map (H, W) uint8: background shows the photograph dimmed, ignored pixels are striped."""
+        """Draw a label map (H, W) uint8: background is the photograph dimmed, ignored pixels are striped."""
         small = np.asarray(Image.fromarray(labels).resize(self.size, Image.Resampling.NEAREST))
         drawn = np.repeat(self._grey * _DIMMED, 3, axis=2)
         ignored = small == self._ignore_index
@@ -57,7 +57,7 @@ class Tiles:
         return _image(drawn)
 
     def cams(self, cams: np.ndarray, classes: list[int]) -> Image.Image:
-        """CAMs (P, h, w) in [0, 1] of present classes: each glows in the colour of its class."""
+        """Draw CAMs (P, h, w) in [0, 1] of present classes: each glows in the colour of its class."""
         drawn = np.repeat(self._grey * _DIMMED, 3, axis=2)
         if len(classes):
             planes = np.stack([self._resized(plane) for plane in cams.astype(np.float32)])
@@ -73,7 +73,7 @@ class Tiles:
 
 
 def _outline(labels: np.ndarray, ignore_index: int) -> np.ndarray:
-    """Pixels of objects that touch another label, (H, W) bool: a line of one pixel; towards stripes none is needed."""
+    """Find the pixels of objects that touch another label, (H, W) bool: a line of one pixel; none at stripes."""
     padded = np.pad(labels, 1, mode="edge")
     middle = padded[1:-1, 1:-1]
     neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
@@ -88,7 +88,7 @@ def _image(array: np.ndarray) -> Image.Image:
 
 
 def data_uri(image: Image.Image, *, quality: int = 80) -> str:
-    """The picture as text that can stand in a page."""
+    """Encode the picture as text that can stand in a page."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=quality, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

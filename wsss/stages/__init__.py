@@ -1,1 +1,1 @@
-"""The stages of the pipeline, one module and one function each, of the same name as their rule and command."""
+"""The stages of the pipeline: one module and one function each, named like the rule and the command."""

@@ -1,4 +1,4 @@
-"""Stage `aalr_labels`: pseudo labels of the training images, by the trained network of AA&LR."""
+"""Stage `aalr_labels`: label the training images with the trained network of AA&LR."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def aalr_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Labels every training image among background and the classes that its image-level labels name.
+    """Label every training image with background and the classes that its image-level labels name.
 
     Args:
-        settings: Whether the segmentation branch labels, or masks of the CAMs do; scales and CRF.
+        settings: Source of the labels (the segmentation branch, or masks of the CAMs), scales and CRF.
         index: Artifact of stage `index`.
         model: Checkpoint of stage `train_aalr`.
-        output: Artifact; kind `segmentation` (H, W) uint8. Masks of CAMs are 255 where they are not reliable; with
-            `settings.save_masks`, they are there as `masks`, and as `reassigned` with their labels reassigned by each
+        output: Artifact; kind `segmentation` (H, W) uint8. Masks of CAMs are 255 where they are not reliable. With
+            `settings.save_masks`, it also holds them as `masks`, and as `reassigned` after label reassignment by each
             image's own centroids.
 
     Raises:
@@ -74,7 +74,7 @@ def aalr_labels(
 
 @dataclass(frozen=True)
 class _Labeller:
-    """The network, and all that says how it labels."""
+    """Labels images with the network, by the settings of the stage and of the training."""
 
     network: AALR
     settings: AalrLabels
@@ -84,7 +84,7 @@ class _Labeller:
     device: torch.device
 
     def labels(self, ids: list[str]) -> Iterator[Arrays]:
-        """Every image with what is kept of it."""
+        """Yield every image with the arrays to keep of it."""
         if self.settings.source == "segmentation" and not self.settings.save_masks:
             yield from self._segmented(ids)
         elif self.settings.source == "segmentation":
@@ -122,11 +122,11 @@ class _Labeller:
                     yield image_id, {kind: _at_size(maps[place], size) for kind, maps in made.items()}
 
     def _masks(self, images: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
-        """Masks (N, H, W) uint8 before and after reassignment, by kind, both as the training makes them."""
+        """Make masks (N, H, W) uint8 before and after reassignment, by kind, as the training makes them."""
         settings: OnlineLabels = self.training.masks if self.settings.masks is None else self.settings.masks
         reassign: LabelReassign = self.training.label_reassign
         embedding = EMBEDDINGS[reassign.embedding]
-        # one pass for both
+        # one forward pass for masks and reassignment
         made = self.network(images, ("cams", embedding) if reassign.weight else ("cams",))
         cams = self.network.multi_scale_cams(images, settings.scales, made.cams)
         pixels = (images * 255).round().to(torch.uint8)
@@ -137,7 +137,7 @@ class _Labeller:
             getattr(made, embedding),
             labels,
             image_labels,
-            # what an image is given must not depend on the images beside it
+            # the labels of an image must not depend on the other images of its batch
             scope="image",
             margin=reassign.margin,
             temperature=reassign.temperature,
@@ -147,7 +147,7 @@ class _Labeller:
 
 
 def _at_size(labels: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """(*size) uint8, each label taken at the nearest pixel."""
+    """Resize labels to (*size) uint8, by the nearest pixel."""
     if tuple(labels.shape) == size:
         return labels.cpu().numpy()
     resized = torch.nn.functional.interpolate(labels[None, None].float(), size, mode="nearest-exact")

@@ -1,4 +1,4 @@
-"""What every stage shares: provenance, the stamp of its resumable state, and writing images with resume."""
+"""Shared by all stages: provenance, the stamp of the resumable state, and writing images with resume."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter
 
 SHARD_IMAGES = 32
-"""Images per shard of a stage that is under way: what can be lost when its process dies."""
+"""Images per shard of a running stage. A stage that is killed loses at most so many."""
 
 
 def fingerprint(path: str | Path) -> str:
-    """A short digest of a file's content; an artifact carries its own, other files are hashed."""
+    """Return a short digest of a file's content; an artifact carries its own, other files are hashed."""
     path = Path(path)
     if path.suffix == ".h5":
         with ArtifactReader(path) as reader:
@@ -34,7 +34,7 @@ def fingerprint(path: str | Path) -> str:
 def provenance(
     stage: str, settings: Settings | None, inputs: Mapping[str, Path | None], context: RunContext
 ) -> dict[str, Any]:
-    """The root attributes that say where an artifact came from, beside those that the writer adds itself."""
+    """Return the root attributes that say where an artifact came from, beside those that the writer adds."""
     return {
         "run": context.run,
         "variant": context.variant,
@@ -47,13 +47,13 @@ def provenance(
 
 
 def stamp(stage: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stage's resumable state depends on, out of its provenance."""
+    """Pick from the provenance everything that a stage's resumable state depends on."""
     return {"stage": stage, **{key: attributes[key] for key in ("settings", "inputs", "code", "seed")}}
 
 
 @cache
 def git_commit() -> str:
-    """The commit of the package's checkout (`-dirty` when it differs from it), empty when it is no checkout."""
+    """Return the commit of the package's checkout (`-dirty` if files differ from it); empty without a checkout."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return ""
@@ -63,14 +63,14 @@ def git_commit() -> str:
 
 
 class ImageArtifact:
-    """Writes an artifact image by image; when stopped, the same stage goes on with the images still missing.
+    """Writes an artifact image by image. An interrupted stage resumes with the missing images.
 
-    Finished images are kept in shards in the state folder, and become the artifact when the block ends.
+    Finished images are kept in shards in the state folder. They become the artifact when the block ends.
 
     Args:
         output: Final name of the artifact.
         stage: Name of the stage.
-        attributes: From `provenance`, with further ones of the stage's own.
+        attributes: From `provenance`, and further ones of the stage.
         shard_size: Images per shard.
     """
 
@@ -86,11 +86,11 @@ class ImageArtifact:
         self.done: set[str] = set()
 
     def pending(self, image_ids: Sequence[str]) -> list[str]:
-        """The images that are still to be done, in the order given."""
+        """Return the images that are still to be done, in the order given."""
         return [image_id for image_id in image_ids if image_id not in self.done]
 
     def write(self, image_id: str, arrays: Mapping[str, np.ndarray], **attributes: Any) -> None:
-        """Takes all arrays of one finished image, by kind; the attributes go to each of them."""
+        """Take all arrays of one finished image, by kind; the attributes go to each of them."""
         for kind, array in arrays.items():
             self._buffer.append((kind, image_id, array, attributes))
         self._buffered.add(image_id)
@@ -98,11 +98,11 @@ class ImageArtifact:
             self.flush()
 
     def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
-        """Takes a table, which is written with the artifact at the end (it is not part of the resumable state)."""
+        """Take a table; it is written with the artifact at the end and is no part of the resumable state."""
         self._tables[name] = values
 
     def flush(self) -> None:
-        """Makes everything taken so far safe against a kill."""
+        """Write everything taken so far to the disk, so that a kill cannot lose it."""
         if not self._buffered:
             return
         path = self._state.folder / f"shard-{len(self._shards()):06d}.h5"

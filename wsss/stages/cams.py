@@ -1,4 +1,4 @@
-"""Stage `cams`: class activation maps of the classifier over the training images."""
+"""Stage `cams`: make class activation maps of the training images with the classifier."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from wsss.stages.inference import image_batches, in_chunks, resolve_device
 from wsss.training.checkpoint import load_model
 
 STRIDE = 4
-"""Pixels of the image per pixel of a stored map: finer than any backbone's features, a sixteenth of the space."""
+"""Side of a stored pixel in image pixels: finer than any backbone's features, in a sixteenth of the space."""
 
 
 def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context: RunContext = RunContext()) -> None:
-    """Writes the CAMs of every training image, of its present classes only, divided by their maximum.
+    """Write the CAMs of every training image: present classes only, each divided by its maximum.
 
     Args:
         settings: Scales and flip.

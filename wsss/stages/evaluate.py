@@ -1,9 +1,9 @@
-"""Stage `evaluate`: numbers about everything that a run has made, each with its protocol.
+"""Stage `evaluate`: score everything that a run has made, each number with its protocol.
 
-The only stage that looks at the masks of weakly supervised classes. Beside `metrics.json` lie `summary.csv` (one row
-per evaluated thing), `per_class.csv`, `per_image.csv` and `sweeps.csv` (every point of the threshold scans).
+Only this stage reads the masks of weakly supervised classes. Beside `metrics.json` it writes `summary.csv` (one row per
+evaluated thing), `per_class.csv`, `per_image.csv` and `sweeps.csv` (every point of the threshold scans).
 
-`metrics.json` (shares are in [0, 1]; what cannot be said is null):
+`metrics.json` (shares are in [0, 1]; unknown numbers are null):
 
 - `format_version`, `stage`, `run`, `variant`, `seed`, `package_version`, `git_commit`, `code`, `created`, `settings`
 - `inputs`: `index`, `saliency`, `cams` (path or null), `labels`, `predictions` (name -> path), all relative to the
@@ -27,9 +27,9 @@ per evaluated thing), `per_class.csv`, `per_image.csv` and `sweeps.csv` (every p
     - `sweep` (cams): per background threshold `threshold`, `miou`, `precision`, `coverage`, `foreground_precision`,
       `foreground_recall`
 - `fusion_scan`: null or `points`, and the points `best_miou` and `best_foreground_precision` (among those with a
-  coverage of at least 0.7 and a foreground recall of at least 0.5; else null). Read off the masks of `train`: an upper
-  bound to compare with; thresholds chosen by it are no longer weakly supervised
-- `definitions`: metric -> what it is; `warnings`: sentences
+  coverage of at least 0.7 and a foreground recall of at least 0.5; else null). It sees the masks of `train`, so it is
+  an upper bound to compare with; thresholds chosen by it are no longer weakly supervised
+- `definitions`: metric -> its definition; `warnings`: sentences
 """
 
 from __future__ import annotations
@@ -79,15 +79,15 @@ def evaluate(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Judges saliency, CAMs, label sets and predictions against the true masks, in one pass over the images.
+    """Judge saliency, CAMs, label sets and predictions against the true masks, in one pass over the images.
 
     Args:
-        settings: Whether to scan thresholds.
+        settings: Whether to scan the thresholds.
         index: Artifact of stage `index`.
         saliency: Artifact of stage `saliency`, judged on every split.
         cams: Artifact of stage `cams`, judged on `train`.
-        labels: Label sets over `train` by name, in the order in which they were made (each is compared with the one
-            before it).
+        labels: Label sets over `train` by name, in the order in which they were made. Each is compared with the one
+            before it.
         predictions: Artifacts of stage `predict` by name; each says its own split.
         output: `metrics.json`; the tables are written beside it.
 
@@ -101,7 +101,7 @@ def evaluate(
     measured = _measure(sources, output, context)
     records = _records(sources, measured)
     points = scan_fusion(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []
-    # predictions of a split without images hold nothing
+    # leave out predictions of a split without images: they are empty
     used = {name: path for name, path in predictions.items() if name in sources.predictions}
     inputs = {"index": index, "saliency": saliency, "cams": cams, "labels": labels, "predictions": used}
     content = _header(settings, inputs, output, context)
@@ -145,7 +145,7 @@ def _open(
 
 
 def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:
-    """The readers by kind and name, in the order of the pipeline."""
+    """Return the readers by kind and name, in the order of the pipeline."""
     found: dict[tuple[str, str], ArtifactReader] = {}
     if sources.saliency is not None:
         found["saliency", "saliency"] = sources.saliency
@@ -157,7 +157,7 @@ def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:
 
 
 def _measure(sources: Sources, output: Path, context: RunContext) -> Measured:
-    """Counts all images that anything is known of; rows per image go to their table at once."""
+    """Count every image that any artifact covers; rows per image are written at once."""
     splits = set(sources.dataset.splits if sources.saliency is not None else ())
     splits |= {split for split, _ in sources.predictions.values()}
     if sources.cams is not None or sources.labels:

@@ -1,4 +1,4 @@
-"""Stage `index`: which images there are, with their classes, sizes and splits; the only stage that parses sources."""
+"""Stage `index`: list the images with their classes, sizes and splits. Only this stage parses sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsss.store import ArtifactWriter
 
 
 def index(settings: AnyData, *, output: str | Path, context: RunContext = RunContext()) -> None:
-    """Checks a data set and writes what all other stages know of it.
+    """Check a data set and write the index that all other stages read.
 
     Tables, in one order: ids, paths and mask_paths (relative to the attribute `root`; no mask is empty), sizes (N, 2)
     int32 (H, W), labels (N, C) uint8, split; content and mask_content (N, 16) uint8, hashes of the files, and identity,
@@ -45,14 +45,14 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         artifact.write_table("split", [record.split for record in records])
         artifact.write_table("sizes", np.array([scan.size for scan in scans], np.int32))
         artifact.write_table("labels", _multi_hot(listing, scans))
-        # attributes are not part of the fingerprint, so what other stages depend on stands here too
+        # the fingerprint leaves attributes out, so those that other stages depend on stand here too
         artifact.write_table("identity", [f"max_side {settings.max_side}", *listing.class_names])
         artifact.write_table("content", _bytes([scan.digest for scan in scans]))
         artifact.write_table("mask_content", _bytes([scan.mask_digest for scan in scans]))
 
 
 def _multi_hot(listing: Listing, scans: Sequence[Scan]) -> np.ndarray:
-    """(N, C) uint8; column c is class c + 1."""
+    """Return the labels as (N, C) uint8; column c is class c + 1."""
     labels = np.zeros((len(scans), len(listing.class_names) - 1), np.uint8)
     for row, record, scan in zip(labels, listing.records, scans, strict=True):
         present = scan.classes if record.labels is None else record.labels
@@ -61,5 +61,5 @@ def _multi_hot(listing: Listing, scans: Sequence[Scan]) -> np.ndarray:
 
 
 def _bytes(digests: Sequence[bytes]) -> np.ndarray:
-    """(N, 16) uint8."""
+    """Return digests as (N, 16) uint8."""
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)

@@ -1,4 +1,4 @@
-"""What stages that run a network over many images share: device, batches of one size, loading ahead."""
+"""Shared by stages that run a network over many images: device, batches of one size, loading ahead."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 
 
 def resolve_device(context: RunContext) -> torch.device:
-    """The device to compute on; also sets up memory and threads for it.
+    """Return the device to compute on; also set up memory and threads for it.
 
     Raises:
         InputError: If a GPU is asked for and there is none.
@@ -44,16 +44,16 @@ def resolve_device(context: RunContext) -> torch.device:
 
 
 PIXELS_PER_FORWARD = {"cpu": 800_000, "cuda": 40_000_000}
-"""Input pixels of one forward pass: small enough for a CPU's caches and for 4 GB, large enough to fill a GPU."""
+"""Most input pixels of one forward pass: few enough for a CPU's caches and for 4 GB, enough to fill a GPU."""
 
 
 def images_per_forward(images: Tensor) -> int:
-    """How many images of (N, 3, H, W) the device handles well at a time."""
+    """Return how many images of (N, 3, H, W) the device handles well at a time."""
     return max(1, PIXELS_PER_FORWARD[images.device.type] // (images.shape[2] * images.shape[3]))
 
 
 def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The same function, called with as many images (N, 3, H, W) at a time as the device handles well."""
+    """Split calls of a function into chunks of as many images (N, 3, H, W) as the device handles well."""
 
     def chunked(images: Tensor) -> Tensor:
         return torch.cat([compute(part) for part in images.split(images_per_forward(images))])
@@ -62,15 +62,15 @@ def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
 
 
 def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: int) -> list[list[str]]:
-    """Ids in batches whose images have one size as networks see them, so that nothing is padded.
+    """Group ids into batches of images of one size, so that nothing is padded; sizes are those networks see.
 
-    The order is that of the ids, as far as sizes allow: a batch is closed when it is full.
+    Batches follow the order of the ids as far as sizes allow. A batch is closed when it is full.
 
     Args:
         dataset: Knows the sizes.
         ids: The images.
-        batch_size: Images per batch at most.
-        pixels: Pixels per batch at most (but for a single image): scores of all classes are kept for each.
+        batch_size: Most images per batch.
+        pixels: Most pixels per batch, except for a single image: the scores of all classes are kept for each pixel.
     """
     waiting: dict[tuple[int, int], list[str]] = defaultdict(list)
     result: list[list[str]] = []
@@ -86,12 +86,12 @@ def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: 
 
 
 def network_size(dataset: Dataset, image_id: str) -> tuple[int, int]:
-    """Height and width of an image as networks see it, without reading it."""
+    """Return height and width of an image as networks see it, without reading it."""
     return bounded_size(dataset.size(image_id), dataset.max_side)
 
 
 class _Batches(TorchDataset[tuple[list[str], Tensor]]):
-    """One item is a whole batch, stacked in the worker."""
+    """A data set of batches: each item is a whole batch, stacked in the worker."""
 
     def __init__(self, dataset: Dataset, batches: list[list[str]]) -> None:
         self._dataset, self._batches = dataset, batches
@@ -108,7 +108,7 @@ class _Batches(TorchDataset[tuple[list[str], Tensor]]):
 def image_batches(
     dataset: Dataset, ids: Sequence[str], context: RunContext, device: torch.device
 ) -> Iterator[tuple[list[str], Tensor]]:
-    """Batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device, loaded ahead by worker processes."""
+    """Yield batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device; workers load ahead."""
     # half, because a mirrored image may go with each
     batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
     workers = min(context.workers, len(batches))
@@ -126,7 +126,7 @@ def image_batches(
 
 
 def image_label_tensor(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
-    """(N, C) float32 in {0, 1}: the image-level labels, without background."""
+    """Return the image-level labels, (N, C) float32 in {0, 1}, without background."""
     stacked = np.stack([dataset.image_labels(image_id) for image_id in ids])
     return torch.from_numpy(stacked.astype(np.float32)).to(device)
 
@@ -140,17 +140,18 @@ def map_beside_network(
     in_flight: int,
     holds_the_lock: bool,
 ) -> Iterator[_Result]:
-    """Yields `function(item)` for what a network gave of each image, in order, several at a time beside the network.
+    """Yield `function(item)` for the network's output of each image, in order, while the network goes on.
 
-    On a GPU and without workers one after the other; else in threads with one core each.
+    On a GPU, or without workers, items are computed one after the other. Else several are computed at a time, in
+    threads with one core each, or in processes.
 
     Args:
-        function: Picklable, as items and results are, where it holds the lock.
+        function: If it holds the lock, it, the items and the results must be picklable.
         items: Read as they are needed.
-        context: How many workers, and the device.
+        context: Number of workers, and the device.
         what: Name of the work, for messages.
-        in_flight: Items that may be begun, or finished and not yet taken, at a time.
-        holds_the_lock: Whether the function keeps the interpreter to itself, so that it needs processes.
+        in_flight: Most items at a time that are begun, or finished and not yet taken.
+        holds_the_lock: Whether the function holds the interpreter's lock, so that it needs processes.
     """
     if context.workers == 0 or resolve_device(context).type != "cpu":
         return map(function, items)

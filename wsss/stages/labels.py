@@ -1,4 +1,4 @@
-"""Label maps to train on: read, checked, and handed to loader workers."""
+"""Read label maps to train on, check them, and hand them to loader workers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from wsss.store import ArtifactReader
 
 
 class Labels(LabelSource, ABC):
-    """Label maps of the training images; picklable to loader workers.
+    """Label maps of the training images; can be pickled to loader workers.
 
     Attributes:
-        ids: The training images that have one.
+        ids: The training images that have a label map.
     """
 
     ids: Sequence[str]
@@ -38,10 +38,10 @@ class Labels(LabelSource, ABC):
         return labels
 
     def check(self) -> None:
-        """Looks for the first labelled pixel of a class: training on none would succeed and be worthless.
+        """Check that some label map holds a class; training on none would succeed and be worthless.
 
         Raises:
-            InputError: If there is none in all label maps.
+            InputError: If no label map holds a class.
         """
         background = False
         for image_id in self.ids:
@@ -54,11 +54,11 @@ class Labels(LabelSource, ABC):
 
     @abstractmethod
     def _read(self, image_id: str) -> np.ndarray:
-        """The label map (H, W) as it is stored."""
+        """Read the label map (H, W) as it is stored."""
 
 
 class ArtifactLabels(Labels):
-    """From an artifact of a label stage; every training image must have them."""
+    """Label maps from an artifact of a label stage. Every training image must have one."""
 
     def __init__(self, path: Path, dataset: Dataset) -> None:
         super().__init__(dataset, str(path), "look at the CAMs, and lower the thresholds of the stage that made them")
@@ -66,7 +66,7 @@ class ArtifactLabels(Labels):
         self.ids = dataset.ids("train")
 
     def check(self) -> None:
-        """Also looks whether they are of these classes and images."""
+        """Check also that the labels are of these classes and images."""
         names = self._reader.attributes.get("class_names")
         if names is not None and tuple(names) != self._dataset.class_names:
             raise InputError(f"{self._place}: was made for other classes than the index has; build it again")
@@ -77,11 +77,11 @@ class ArtifactLabels(Labels):
                 f"`{missing[0]}`; build it again from this index"
             )
         super().check()
-        # loader processes open it for themselves
+        # each loader process opens the file itself
         self._reader.close()
 
     def saliency(self) -> LabelSource:
-        """The saliency labels (H, W) uint8 of the same artifact.
+        """Open the saliency labels (H, W) uint8 of the same artifact.
 
         Raises:
             InputError: If an image has none.

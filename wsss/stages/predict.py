@@ -1,4 +1,4 @@
-"""Stage `predict`: what a segmentation network says of a whole split, by one protocol."""
+"""Stage `predict`: predict a whole split with a segmentation network, by one protocol."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def predict(
     protocol_name: str = "single",
     context: RunContext = RunContext(),
 ) -> None:
-    """Predicts a segmentation of every image of a split; image-level labels are not looked at.
+    """Predict a segmentation of every image of a split, without its image-level labels.
 
     Args:
         settings: Scales, flip, CRF.
         index: Artifact of stage `index`.
         model: Checkpoint of a stage that trains a segmentation network.
-        split: `train` or `val`; one without images gives an artifact without images, and a warning.
+        split: `train` or `val`. A split without images gives an empty artifact and a warning.
         output: Artifact; kind `segmentation`: (H, W) uint8, 0 background, at the size of the photograph.
-        protocol_name: Name of the protocol, recorded.
+        protocol_name: Name of the protocol to record.
 
     Raises:
         InputError: If an input is missing, damaged, or of another set of classes.

@@ -1,4 +1,4 @@
-"""`wsss predict MODEL PHOTOS...`: masks and overlays of photographs outside any data set."""
+"""`wsss predict MODEL PHOTOS...`: write masks and overlays of photographs outside any data set."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def predict_photos(
     max_side: int = 1024,
     context: RunContext = RunContext(),
 ) -> list[Path]:
-    """Writes `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
+    """Write `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
 
-    A photograph that cannot be read does not keep the others from their masks: it is named at the end.
+    If a photograph cannot be read, the others still get their masks. It is named at the end.
 
     Args:
         model: Checkpoint of a network that predicts a segmentation.
-        photos: Files, and folders of which every photograph is taken.
+        photos: Files, and folders; every photograph of a folder is taken.
         output: Folder for the results; `masks/classes.txt` names the values.
-        protocol: Scales, flip, CRF; None asks once at the original scale.
-        max_side: Longest side that the network sees; results have the original size.
+        protocol: Scales, flip, CRF; None predicts once at the original scale.
+        max_side: Longest side that the network sees. Results have the original size.
 
     Returns:
         The masks, in the order of the photographs.
 
     Raises:
-        InputError: If a photograph is not there, or two have one name, or the checkpoint cannot be read; and, when the
-            others are done, if photographs could not be read (each is named in a message of its own).
+        InputError: If a photograph is missing, if two have the same name, or if the checkpoint cannot be read. Also,
+            after the others are done, if photographs could not be read (each is named in its own message).
     """
     protocol = protocol or Protocol()
     named = _names(photos)
@@ -72,7 +72,7 @@ def predict_photos(
 
 
 def _raise_about(unreadable: Sequence[InputError], output: Path, written: int) -> None:
-    """Names each photograph that could not be read in a line, and fails if there is one."""
+    """Log a line for each photograph that could not be read, and fail if there is one."""
     for problem in unreadable:
         logger.error("%s", problem)
     if unreadable:
@@ -81,7 +81,7 @@ def _raise_about(unreadable: Sequence[InputError], output: Path, written: int) -
 
 
 def _names(photos: Iterable[Path]) -> dict[str, Path]:
-    """Photographs by the name of their results: their stem, or the path below the folder that was given."""
+    """Name the results of each photograph: by its stem, or by its path below the given folder."""
     named: dict[str, Path] = {}
     for given in photos:
         if not given.exists():
@@ -99,7 +99,7 @@ def _names(photos: Iterable[Path]) -> dict[str, Path]:
 
 
 def _readable(named: dict[str, Path], unreadable: list[InputError]) -> Iterator[tuple[str, np.ndarray]]:
-    """Photographs by name, each read while the network works on the one before; what is wrong with others is noted."""
+    """Yield photographs by name, read one ahead of the network; errors go to `unreadable`."""
     for name, image in map_in_threads(_read, named.items(), workers=1, in_flight=2):
         if isinstance(image, InputError):
             unreadable.append(image)
@@ -114,7 +114,7 @@ def _scores(
     max_side: int,
     device: torch.device,
 ) -> Iterator[Scores]:
-    """Probabilities photograph by photograph: their sizes differ."""
+    """Compute probabilities photograph by photograph: their sizes differ."""
     for name, image in photographs:
         small = resize_image(image, bounded_size(image.shape[:2], max_side))
         pixels = torch.from_numpy(small).to(device)
@@ -138,7 +138,7 @@ def _write(output: Path, name: str, photo: Path, labels: np.ndarray) -> Path:
 
 
 def _overlay(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The photograph with classes tinted and background dimmed a little: (H, W, 3) uint8."""
+    """Tint the classes of a photograph and dim its background a little: (H, W, 3) uint8."""
     tinted = (image.astype(np.uint16) * 2 + voc_palette()[labels].astype(np.uint16) * 3) // 5
     dimmed = image.astype(np.uint16) * 4 // 5
     return np.where((labels != 0)[..., None], tinted, dimmed).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The segmentation network of a checkpoint, whichever kind it is."""
+"""Load the segmentation network of a checkpoint, of any kind."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from wsss.training.checkpoint import Checkpoint, load_weights, restore_model
 def load_segmentation_network(
     path: Path, device: torch.device, class_names: Sequence[str] | None = None
 ) -> tuple[SegmentationNetwork, tuple[str, ...]]:
-    """Load whatever segmentation network a checkpoint holds, ready on the device, and its class names.
+    """Load the segmentation network of a checkpoint, ready on the device, and its class names.
 
     Args:
         path: The checkpoint.
-        device: Where the network is to be.
-        class_names: What it must have been trained for, background first; None takes any.
+        device: The device for the network.
+        class_names: Classes that it must have been trained for, background first; None takes any.
 
     Raises:
-        InputError: If the file is missing, damaged, another kind of network, or of other classes.
+        InputError: If the file is missing or damaged, or holds another kind of network or other classes.
     """
     weights, info = load_weights(path, class_names=class_names)
     network = restore_model(path, _segmentation_class(path, info), weights, info)

@@ -1,7 +1,7 @@
-"""Stage `report`: the page and the pictures that show what came out.
+"""Stage `report`: write the page and the pictures of a run.
 
-`report.html` needs nothing beside it. In the folder `report/` beside it lie, under these names always, for
-Snakemake's report and for talks:
+`report.html` needs nothing beside it. The folder `report/` beside it always holds these files, for Snakemake's report
+and for talks:
 
 - `contact_sheet.jpg`: training images with saliency, CAMs, label sets and truth, from the worst to the best
 - `predictions.jpg`: validation images with predictions and truth
@@ -11,7 +11,7 @@ Snakemake's report and for talks:
 - `curves.svg`: losses and validation of every training
 - `numbers.html`: all tables, for paper
 - `sheets/`: one contact sheet per label set and network, each of one page
-- what each method adds: a chart, and where it has one a contact sheet (`wsss.report.method_parts`)
+- a chart of each method, and its contact sheet if it has one (`wsss.report.method_parts`)
 """
 
 from __future__ import annotations
@@ -54,26 +54,26 @@ FIGURES = (
     "sheets",
     *(file for part in method_parts().values() for file in part.files),
 )
-"""Everything in the folder `report`; `sheets` is a folder itself."""
+"""All names in the folder `report`; `sheets` is a folder itself."""
 LONGEST = 400
 """Longest side of a picture on the page, in pixels."""
 SHEETS = {
     "train": (
         "contact_sheet.jpg",
         "Training images",
-        "Photograph, what the stages made of it, and the truth. Background is the photograph in dim grey, objects have "
-        "the colour of their class, stripes are 255: pixels that no network learns from (in truth, borders that are "
-        "not judged).",
+        "Photograph, saliency, CAMs, label sets, truth. Background is the photograph in dim grey, objects have the "
+        "colour of their class. Stripes are 255: no network learns from these pixels; in truth they are borders that "
+        "are not judged.",
     ),
     "val": (
         "predictions.jpg",
         "Validation images",
-        "Photograph, predictions of the trained networks, and the truth. Background is the photograph in dim grey, "
-        "objects have the colour of their class, stripes are borders that are not judged.",
+        "Photograph, predictions of the trained networks, truth. Background is the photograph in dim grey, objects "
+        "have the colour of their class, stripes are borders that are not judged.",
     ),
 }
 
-CURVES_NOTE = "losses as they fell, averaged over some steps each; scores on the validation images"
+CURVES_NOTE = "losses, averaged over a few steps each, and scores on the validation images"
 logger = logging.getLogger(__name__)
 
 
@@ -86,14 +86,14 @@ def report(
     saliency: Path | None = None,
     context: RunContext = RunContext(),
 ) -> None:
-    """Writes the page, and the figures in the folder `report` beside it.
+    """Write the page, and the figures in the folder `report` beside it.
 
     Args:
-        settings: How many samples, which colours.
+        settings: Number of samples, and colours.
         index: Artifact of stage `index`.
-        evaluations: `metrics.json` of every branch (variant and seed); all other artifacts are found by them.
+        evaluations: `metrics.json` of every branch (variant and seed). They name all other artifacts.
         output: `report.html`.
-        saliency: Artifact of stage `saliency`; None takes the one that was evaluated.
+        saliency: Artifact of stage `saliency`; None takes the evaluated one.
 
     Raises:
         InputError: If an evaluation or an artifact is missing or damaged.
@@ -163,7 +163,7 @@ def _write_subject_sheets(
     saliency: Path | None,
     palette: np.ndarray,
 ) -> None:
-    """The sheets in a folder that is new, so that none of an earlier run stays."""
+    """Write the sheets into a new folder, so that none of an earlier run stays."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     temporary.mkdir()
     try:
@@ -213,7 +213,7 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
 
 
 def _artifacts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    """The root attributes of everything that was evaluated, by path relative to the evaluation."""
+    """Read the root attributes of every evaluated artifact, by path relative to the evaluation."""
     inputs = evaluation.content["inputs"]
     names = [(kind, "") for kind in ("index", "saliency", "cams") if inputs.get(kind)]
     names += [(kind, name) for kind in ("labels", "predictions") for name in inputs.get(kind, {})]

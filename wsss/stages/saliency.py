@@ -1,4 +1,4 @@
-"""Stage `saliency`: one class-agnostic saliency map per image, from the source that the settings name."""
+"""Stage `saliency`: make one class-agnostic saliency map per image, from the source that the settings name."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from wsss.stages.saliency_network import SaliencyNetwork
 
 KIND = "saliency"
 READ_AHEAD = 4
-"""Photographs that wait, decoded, for the network."""
+"""Number of decoded photographs that wait for the network."""
 
 
 def saliency(settings: Saliency, *, index: Path, output: Path, context: RunContext = RunContext()) -> None:
-    """Writes the saliency map of every image of every split.
+    """Write the saliency map of every image of every split.
 
     Args:
-        settings: The source, and what belongs to it.
+        settings: The source, and its settings.
         index: Artifact of stage `index`.
         output: Artifact; kind `saliency`: (H, W) uint8 at the size of the photograph.
 
     Raises:
-        InputError: If an input is missing or damaged, or the source is not there or does not fit the images.
+        InputError: If an input is missing or damaged, or the source is missing or does not fit the images.
     """
     dataset = load_dataset(index)
     ids = [image_id for split in dataset.splits for image_id in dataset.ids(split)]
-    # sources come before the artifact: what they lack is said before anything is written
+    # open sources before the artifact, so that a missing file is reported before anything is written
     folder = SaliencyFolder(settings.folder, ids) if settings.source == "folder" and settings.folder else None
     network = SaliencyNetwork(settings, context) if settings.source == "rembg" else None
     inputs = {"index": index, "weights": network.weights if network is not None else None}
@@ -48,7 +48,7 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
     with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
         pending = artifact.pending(ids)
         if folder is not None:
-            # all of them on resume too: they are judged together
+            # on resume too, read all maps: they are checked together
             read = (folder.read(image_id, dataset.size(image_id)) for image_id in ids)
             _write(artifact, ids, ids, read, curve)
             folder.check_read()
@@ -63,7 +63,7 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
 def _write(
     artifact: ImageArtifact, ids: Sequence[str], todo: Sequence[str], maps: Iterator[np.ndarray], curve: np.ndarray
 ) -> None:
-    """Writes maps with each of their values replaced by its place on the curve (256,) uint8."""
+    """Write maps, each value replaced by its entry in the curve (256,) uint8."""
     with Progress("saliency", len(ids), done=len(ids) - len(todo)) as progress:
         for image_id, saliency_map in zip(todo, maps, strict=True):
             if image_id not in artifact.done:
@@ -78,7 +78,7 @@ def _from_superpixels(settings: Saliency, dataset: Dataset, image_id: str) -> np
 
 
 def _from_network(network: SaliencyNetwork, dataset: Dataset, ids: Sequence[str]) -> Iterator[np.ndarray]:
-    """Maps in the order of the ids; photographs are read ahead, and results leave while the network goes on."""
+    """Yield maps in the order of the ids; photographs are read and results passed on while the network works."""
     images = map_in_threads(dataset.network_image, ids, workers=1, in_flight=READ_AHEAD)
     results = map_in_threads(network, images, workers=1, in_flight=READ_AHEAD)
     for image_id, values in zip(ids, results, strict=True):

@@ -1,4 +1,4 @@
-"""Saliency maps of the user's own, from a folder of grey images."""
+"""Read the user's own saliency maps, from a folder of grey images."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class SaliencyFolder:
         self._seen = self._black = self._highest = 0
 
     def path(self, image_id: str) -> Path:
-        """Where the map of an image is."""
+        """Return the path of an image's map."""
         return self.folder / f"{image_id}{SUFFIX}"
 
     def fingerprint(self) -> str:
-        """A digest of the maps' names, sizes and times."""
+        """Return a digest of the maps' names, sizes and times."""
         digest = hashlib.blake2b(digest_size=16)
         for image_id in sorted(self._ids):
             status = self.path(image_id).stat()
@@ -54,7 +54,7 @@ class SaliencyFolder:
         return digest.hexdigest()
 
     def read(self, image_id: str, size: tuple[int, int]) -> np.ndarray:
-        """The map of an image.
+        """Read the map of an image.
 
         Args:
             size: Height and width of the image.
@@ -79,7 +79,7 @@ class SaliencyFolder:
         return saliency
 
     def check_read(self) -> None:
-        """Judges the maps read so far: all black is what a lost palette, or a scale of 0 to 1, looks like.
+        """Check that the maps read so far are not all black: a lost palette or a scale of 0 to 1 looks like that.
 
         Raises:
             InputError: If no map has a value above 1.

@@ -1,4 +1,4 @@
-"""Saliency by a pretrained network: the U2-Net, ISNet and BiRefNet families through the package rembg."""
+"""Compute saliency with a pretrained network: the U2-Net, ISNet and BiRefNet families of the package rembg."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from wsss.context import RunContext
 from wsss.errors import InputError
 
 NOT_SALIENCY = ("sam", "u2net_cloth_seg", "withoutbg", "atlascloud")
-"""What rembg offers besides: networks that want a prompt, parse clothes, or send the images to a server."""
+"""Further models of rembg, which are refused: they want a prompt, parse clothes, or send the images to a server."""
 CUSTOM_MODELS = ("u2net_custom", "dis_custom", "ben_custom")
-"""Networks of one's own, which rembg has no download for."""
+"""Models for the user's own networks, which rembg cannot download."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +31,15 @@ class SaliencyNetwork:
     """A saliency network that maps a photograph to a grey map of its size.
 
     Args:
-        settings: `model` names the network, `weights` its ONNX file; without a file rembg looks in its own cache
-            and downloads what is not there.
-        context: Its device and number of threads.
+        settings: `model` names the network, `weights` its ONNX file. Without a file, rembg looks in its own cache and
+            downloads a missing one.
+        context: Device and number of threads.
 
     Attributes:
         weights: The ONNX file.
 
     Raises:
-        InputError: If rembg is missing, the model unknown, or its weights missing, damaged or of another network.
+        InputError: If rembg is missing, the model is unknown, or its weights are missing, damaged or of another model.
     """
 
     def __init__(self, settings: Saliency, context: RunContext) -> None:
@@ -53,7 +53,7 @@ class SaliencyNetwork:
         self._session = _start(_with_weights(session_class, self.weights), settings.model, self.weights, context)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """The saliency of one photograph.
+        """Compute the saliency of one photograph.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -62,7 +62,7 @@ class SaliencyNetwork:
             (H, W) uint8; rembg stretches every map to 0..255.
         """
         try:
-            # a map without any contrast divides by zero while rembg stretches it, and comes out black
+            # rembg stretches each map; without contrast it divides by zero, and the map comes out black
             with np.errstate(invalid="ignore", divide="ignore"):
                 mask = self._session.predict(Image.fromarray(image))[0]
         except Exception as error:
@@ -79,11 +79,11 @@ def _start(session_class: type, model: str, weights: Path, context: RunContext) 
     options.intra_op_num_threads = context.threads or _available_cpus()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # threads that spin while they wait double the time as soon as another job shares the processors
+    # threads must not spin while they wait: that doubles the time if another job shares the processors
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     chosen = providers(context.device, onnxruntime.get_available_providers())
     try:
-        # rembg's classes for networks of one's own insist on a path, the others ignore it
+        # rembg's classes for the user's own networks insist on a path, the others ignore it
         return session_class(model, options, providers=chosen, model_path=str(weights))
     except Exception as error:
         if not _from_onnxruntime(error):
@@ -92,7 +92,7 @@ def _start(session_class: type, model: str, weights: Path, context: RunContext) 
 
 
 def _session_class(model: str) -> Any:
-    """The class of rembg that prepares images for a network and reads its output."""
+    """Return the class of rembg that prepares images for a network and reads its output."""
     found = {session.name(): session for session in _rembg_sessions().sessions_class}
     sessions = {name: session for name, session in found.items() if name not in NOT_SALIENCY}
     if model not in sessions:
@@ -103,12 +103,12 @@ def _session_class(model: str) -> Any:
 
 
 def _rembg_sessions() -> ModuleType:
-    """The module `rembg.sessions`, loaded without running `rembg/__init__.py`.
+    """Load the module `rembg.sessions` without running `rembg/__init__.py`.
 
-    That file imports pymatting, whose functions compile for 40 s the first time on a machine, for alpha matting, which
-    saliency has no use for. The modules leave `sys.modules` again, so that a later `import rembg` is a whole one.
+    That file imports pymatting for alpha matting, which saliency does not need and which compiles for 40 s the first
+    time on a machine. The modules leave `sys.modules` again, so that a later `import rembg` loads all of it.
     """
-    # onnxruntime reports file names of networks to its maker, from 1.29 on, and keeps an identifier in the home folder
+    # from 1.29 on, onnxruntime reports file names of networks to its maker, and keeps an identifier in the home folder
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if "rembg" in sys.modules:
         return importlib.import_module("rembg.sessions")
@@ -126,7 +126,7 @@ def _rembg_sessions() -> ModuleType:
 
 
 def _own_weights(session_class: Any, model: str) -> str:
-    """The file in rembg's cache, downloaded when it is not there yet."""
+    """Return the file in rembg's cache; download it if it is not there yet."""
     if model in CUSTOM_MODELS:
         raise InputError(f"saliency.model `{model}` needs saliency.weights, the path of its ONNX file")
     try:
@@ -139,7 +139,7 @@ def _own_weights(session_class: Any, model: str) -> str:
 
 
 def _with_weights(session_class: Any, weights: Path) -> type:
-    """The class with the weights of a file of any name, which keeps it from looking anywhere else."""
+    """Give the class a weights file of any name, so that it looks nowhere else."""
 
     def download_models(cls: type, *args: Any, **kwargs: Any) -> str:
         return str(weights)
@@ -148,12 +148,12 @@ def _with_weights(session_class: Any, weights: Path) -> type:
 
 
 def providers(device: str, available: list[str]) -> list[Any]:
-    """What onnxruntime is to run on, in order of preference."""
+    """Return the providers that onnxruntime is to run on, in order of preference."""
     kind, _, number = device.partition(":")
     if kind == "cpu":
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" in available:
-        # rembg expects plain names where it can
+        # rembg expects plain names of providers, so options come only where they are needed
         gpu = ("CUDAExecutionProvider", {"device_id": int(number)}) if number else "CUDAExecutionProvider"
         return [gpu, "CPUExecutionProvider"]
     if kind == "cuda":

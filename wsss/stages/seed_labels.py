@@ -1,4 +1,4 @@
-"""Stage `seed_labels`: the first pseudo labels, from CAMs and saliency."""
+"""Stage `seed_labels`: make the first pseudo labels, from CAMs and saliency."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wsss.store import ArtifactReader
 
 
 class _Fusion:
-    """Makes the labels of one image; picklable, so that worker processes can share the images."""
+    """Makes the labels of one image; can be pickled, so that worker processes share the images."""
 
     def __init__(self, settings: SeedLabels, dataset: Dataset, cams: Path, saliency: Path | None) -> None:
         self._settings, self._dataset = settings, dataset
@@ -40,7 +40,7 @@ class _Fusion:
 
 
 def strongest_cam(reader: ArtifactReader, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The largest CAM (H, W) at the size of the photograph, and the label value of its class (H, W) uint8."""
+    """Return the largest CAM (H, W) at the photograph's size, and the label value of its class (H, W) uint8."""
     planes = reader.read("cams", image_id).astype(np.float32)
     values = reader["cams"].attributes(image_id)["classes"]
     return strongest_plane((resize_map(plane, size) for plane in planes), values.tolist(), size)
@@ -55,7 +55,7 @@ def seed_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Fuses CAMs and saliency of every training image into segmentation and saliency labels.
+    """Fuse CAMs and saliency of every training image into segmentation and saliency labels.
 
     Args:
         settings: The rule and its thresholds.

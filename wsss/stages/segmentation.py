@@ -1,4 +1,4 @@
-"""Asking a segmentation network by a protocol: scales, flip, CRF; what all stages that segment share."""
+"""Segment images by a protocol (scales, flip, CRF). Shared by all stages that segment."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from wsss.stages.inference import image_label_tensor, in_chunks, map_beside_netw
 
 @dataclass(frozen=True)
 class Scores:
-    """Class probabilities of one image at the size that networks see, and what is needed to finish it.
+    """Class probabilities of one image at the size that networks see, with the data to finish it.
 
     Attributes:
         image_id: Name of the image.
-        probabilities: (K, h, w) float32, on the device of the network, or an array.
-        image: (h, w, 3) uint8 likewise, what the CRF looks at; None where there is no CRF.
+        probabilities: (K, h, w) float32, a tensor on the network's device, or an array.
+        image: (h, w, 3) uint8 likewise, for the CRF; None without a CRF.
         size: Height and width of the photograph.
     """
 
@@ -38,23 +38,23 @@ class Scores:
 
 
 def network_probabilities(network: SegmentationNetwork, images: Tensor, protocol: Protocol) -> Tensor:
-    """Probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], by the scales and flip of the protocol."""
+    """Compute probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], at the protocol's scales and flip."""
     return multi_scale_probabilities(in_chunks(network.segment), images, protocol.scales, protocol.flip)
 
 
 def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> Iterator[tuple[str, np.ndarray]]:
-    """Labels (H, W) uint8 at the size of each photograph.
+    """Turn scores into labels (H, W) uint8 at the size of each photograph.
 
-    The CRF works on several images at a time beside the network: on the GPU where the probabilities are there, else in
-    threads with one core each, and for `pydensecrf`, which holds the interpreter's lock, in processes.
+    The CRF works beside the network: on the GPU if the probabilities are there, else on several images at a time, in
+    threads with one core each. `pydensecrf` holds the interpreter's lock, so it works in processes.
     """
     if crf is None:
         for item in scores:
             yield item.image_id, labels_at_size(as_tensor(item.probabilities), item.size).cpu().numpy()
         return
     reference = crf.backend == "pydensecrf"
-    # an item is the scores of all classes, up to hundreds of MB: one in work for each worker and one waiting; and a
-    # tensor that is one of a batch would be sent to a process with the whole batch
+    # An item holds the scores of all classes, up to hundreds of MB: so keep one per worker and one waiting.
+    # Processes get arrays: a tensor that is a part of a batch would be sent with the whole batch.
     yield from map_beside_network(
         _Refinement(crf),
         map(_as_arrays, scores) if reference and context.workers else scores,
@@ -81,14 +81,14 @@ def _as_arrays(item: Scores) -> Scores:
 
 
 def allowed_classes(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
-    """(N, K, 1, 1) float32: 1 for background and the classes that an image's labels name, else 0."""
+    """Return (N, K, 1, 1) float32: 1 for background and the classes that an image's labels name, else 0."""
     return functional.pad(image_label_tensor(dataset, ids, device), (1, 0), value=1)[:, :, None, None]
 
 
 def scores_of_batch(
     ids: list[str], images: Tensor, probabilities: Tensor, sizes: list[tuple[int, int]], with_image: bool
 ) -> Iterator[Scores]:
-    """The images of a batch one by one, where the batch is."""
+    """Yield the images of a batch one by one, on the batch's device."""
     photographs = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1) if with_image else None
     for i, (image_id, size) in enumerate(zip(ids, sizes, strict=True)):
         yield Scores(image_id, probabilities[i], None if photographs is None else photographs[i].contiguous(), size)

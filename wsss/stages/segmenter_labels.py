@@ -1,4 +1,4 @@
-"""Stage `segmenter_labels`: a network's predictions over its training images, as labels for the next network."""
+"""Stage `segmenter_labels`: predict the training images of a network, as labels for the next network."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def segmenter_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Predicts the training images among the classes that their image-level labels name, masked by saliency.
+    """Predict the training images among the classes of their image-level labels, masked by saliency.
 
     Args:
         settings: Scales and flip of the prediction, and the saliency threshold.
         index: Artifact of stage `index`.
         segmenter: Checkpoint of stage `train_segmenter`.
         saliency: Artifact of stage `saliency`; None masks nothing.
-        output: Artifact; kind `segmentation` (H, W) uint8, and `saliency` where given.
+        output: Artifact; kind `segmentation` (H, W) uint8, and `saliency` if it is given.
 
     Raises:
         InputError: If an input is missing, damaged, or of another set of classes.

@@ -1,4 +1,4 @@
-"""Stage `train_aalr`: AA&LR's single-stage training, from image-level labels alone."""
+"""Stage `train_aalr`: train AA&LR in a single stage, from image-level labels alone."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def train_aalr(
     classifier: Path | None = None,
     context: RunContext = RunContext(),
 ) -> None:
-    """Trains classification alone, then classification and segmentation together.
+    """Train classification alone, then classification and segmentation together.
 
-    Masks of training images are not read, unless `settings.measure_masks` asks how good the online masks are.
+    Masks of training images are read only if `settings.measure_masks` asks how good the online masks are.
 
     Args:
-        settings: Of the stage.
+        settings: Settings of the stage.
         index: Artifact of stage `index`.
-        output: Checkpoint to write; `metrics.json`, `curves.csv` and `epochs.csv` come to lie beside it.
-        classifier: Checkpoint of stage `train_classifier`, where `settings.start` is `classifier`.
+        output: Checkpoint to write; `metrics.json`, `curves.csv` and `epochs.csv` are written beside it.
+        classifier: Checkpoint of stage `train_classifier`, if `settings.start` is `classifier`.
         context: Seed and machine.
 
     Raises:
         InputError: If an input is wrong.
-        Interrupted: If the stage was asked to stop; the same call goes on.
+        Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     output = Path(output)
     dataset = load_dataset(index)
@@ -103,7 +103,7 @@ def _check(
 
 
 def _network(settings: TrainAalr, classifier: Path | None, dataset: Dataset, seed: int) -> AALR:
-    """The network from its backbone's weights, or those of a trained classifier; other layers drawn from the seed."""
+    """Build the network from its backbone's weights or a trained classifier's; the seed draws the other layers."""
     if classifier is None:
         return build_model(AALR, model_settings(settings), dataset.num_classes, seed=seed)
     stages = makers_of(STAGE, "classifier")
@@ -111,7 +111,7 @@ def _network(settings: TrainAalr, classifier: Path | None, dataset: Dataset, see
 
 
 class _TrueMasks(LabelSource):
-    """The masks of the data set, to be counted; an image without one gets 255 everywhere."""
+    """The masks of the data set, to count with; an image without a mask gets 255 everywhere."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset

@@ -1,4 +1,4 @@
-"""Stage `train_auxsegnet`: the multi-task network of one round of AuxSegNet, on the labels of that round."""
+"""Stage `train_auxsegnet`: train the multi-task network of one round of AuxSegNet, on the labels of that round."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def train_auxsegnet(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Trains classification, saliency and segmentation together, from weights that are there already.
+    """Train classification, saliency and segmentation together, from given weights.
 
     Args:
-        settings: Of the stage.
+        settings: Settings of the stage.
         index: Artifact of stage `index`.
         labels: Artifact with the labels of the round (kinds `segmentation` and `saliency`) of the training images.
-        weights: Checkpoint to go on from: of `train_classifier` in round 0, of the last round in every later one.
-        output: Checkpoint to write; `metrics.json` and `curves.csv` come to lie beside it, with label
-            reassignment also `epochs.csv`.
+        weights: Checkpoint to start from: of `train_classifier` in round 0, of the round before in later ones.
+        output: Checkpoint to write; `metrics.json` and `curves.csv` are written beside it, and `epochs.csv` with label
+            reassignment.
         context: Seed and machine.
 
     Raises:
-        InputError: If an input is wrong; also if the labels hold nothing to learn from.
-        Interrupted: If the stage was asked to stop; the same call goes on.
+        InputError: If an input is wrong, or the labels hold nothing to learn from.
+        Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     dataset = load_dataset(index)
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)

@@ -1,4 +1,4 @@
-"""Stage `train_classifier`: a multi-label classification network, from image-level labels alone."""
+"""Stage `train_classifier`: train a multi-label classification network, from image-level labels alone."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ STAGE = "train_classifier"
 def train_classifier(
     settings: TrainClassifier, *, index: Path, output: Path, context: RunContext = RunContext()
 ) -> None:
-    """Trains the network that the first CAMs come from.
+    """Train the network that the first CAMs come from.
 
     Args:
-        settings: Of the stage.
+        settings: Settings of the stage.
         index: Artifact of stage `index`.
-        output: Checkpoint to write; `metrics.json` and `curves.csv` come to lie beside it.
+        output: Checkpoint to write; `metrics.json` and `curves.csv` are written beside it.
         context: Seed and machine.
 
     Raises:
         InputError: If an input is wrong.
-        Interrupted: If the stage was asked to stop; the same call goes on.
+        Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     dataset = load_dataset(index)
     attributes = provenance(

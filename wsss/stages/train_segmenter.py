@@ -1,4 +1,4 @@
-"""Stage `train_segmenter`: a standard segmentation network, fully supervised by pseudo labels or true masks."""
+"""Stage `train_segmenter`: train a standard segmentation network, supervised by pseudo labels or true masks."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def train_segmenter(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Trains a segmentation network.
+    """Train a segmentation network.
 
     Args:
-        settings: Of the stage.
+        settings: Settings of the stage.
         index: Artifact of stage `index`.
         labels: Artifact with label maps (kind `segmentation`) of the training images; None takes their true masks.
-        output: Checkpoint to write; `metrics.json` and `curves.csv` come to lie beside it.
+        output: Checkpoint to write; `metrics.json` and `curves.csv` are written beside it.
         context: Seed and machine.
 
     Raises:
-        InputError: If an input is wrong; also if the labels hold nothing to learn from.
-        Interrupted: If the stage was asked to stop; the same call goes on.
+        InputError: If an input is wrong, or the labels hold nothing to learn from.
+        Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     dataset = load_dataset(index)
     attributes = provenance(
@@ -70,7 +70,7 @@ def train_segmenter(
 
 
 def _check_batch(settings: TrainSegmenter, images: int) -> None:
-    """The head normalises over the batch, and the variance of a single image's pooled features is not defined."""
+    """Refuse batches of one image: over one image's pooled features, batch normalisation has no variance."""
     if min(settings.batch_size, images) < 2:
         raise InputError(
             f"train_segmenter trains its batch normalisation on at least two images at once, got batch_size "
@@ -79,7 +79,7 @@ def _check_batch(settings: TrainSegmenter, images: int) -> None:
 
 
 class _TrueMasks(Labels):
-    """The masks of the data set; images without one are left out."""
+    """The masks of the data set; images without a mask are left out."""
 
     def __init__(self, dataset: Dataset) -> None:
         super().__init__(dataset, str(dataset.root), "check that the masks are indexed by class")

@@ -1,4 +1,4 @@
-"""What stages that train a network share: the weights it goes on from, validation, the training, and what it leaves."""
+"""Shared by stages that train a network: the weights to start from, validation, training, and writing the result."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ def train_to_checkpoint(
     model_settings: Mapping[str, Any],
     attributes: Mapping[str, Any],
 ) -> None:
-    """Trains, going on from the state where there is one, and writes what came out; the state is done with then.
+    """Train, or go on from the saved state, and write the result; the state is removed then.
 
     Args:
-        state: The stage's, entered; its output is the checkpoint, beside which metrics and curves come to lie.
+        state: State of the stage, entered. Its output is the checkpoint; metrics and curves are written beside it.
         module: Network and losses.
         data: Training images.
-        dataset: Holds the images to validate on; where it has none, nothing is validated.
-        stage: Name of the stage, for progress and in what is written.
-        settings: Of the training.
+        dataset: Holds the images to validate on; without any, nothing is validated.
+        stage: Name of the stage, for progress and for the files.
+        settings: Settings of the training.
         context: Seed and machine.
-        validation: What is measured on `val`.
-        model_settings: What the network was built from.
-        attributes: Where it came from (`wsss.stages.artifact.provenance`).
+        validation: Class of the validation on `val`.
+        model_settings: Settings that the network was built from.
+        attributes: Provenance of the checkpoint (`wsss.stages.artifact.provenance`).
 
     Raises:
         InputError: If an image cannot be read, or the loss is no number.
-        Interrupted: If the stage was asked to stop; the same call goes on.
+        Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     result = run_training(
         module,
@@ -77,14 +77,14 @@ def train_to_checkpoint(
 
 
 def _validation(kind: type[Validation], dataset: Dataset, settings: Training, context: RunContext) -> Validation | None:
-    """Nothing where the data set has no `val`, or no masks in it and they are what is compared with."""
+    """Return the validation; None if the data set has no `val`, or lacks the masks that it compares with."""
     if "val" not in dataset.splits or (kind.wants_masks and not dataset.has_masks("val")):
         return None
     return kind(dataset, "val", dataset.class_names, **batch_limits(settings, context))
 
 
 class HasNetwork(Protocol):
-    """Settings of a stage that has a section for its network."""
+    """Settings of a stage with a section for its network."""
 
     @property
     def backbone(self) -> BackboneSettings:
@@ -92,11 +92,11 @@ class HasNetwork(Protocol):
 
     @property
     def network(self) -> Settings:
-        """What is the network's own."""
+        """The section of the network."""
 
 
 def model_settings(settings: HasNetwork) -> dict[str, Any]:
-    """Return what a network with a section of its own is built from: its backbone, and that section beside it."""
+    """Return the settings that a network is built from: its backbone and its own section."""
     return {"backbone": settings.backbone.model_dump(mode="json"), **settings.network.model_dump(mode="json")}
 
 
@@ -110,16 +110,16 @@ def network_from_checkpoint(
     stage: str,
     seed: int,
 ) -> NetworkType:
-    """Build a network with the weights of a checkpoint wherever these fit, and new layers drawn from the seed.
+    """Build a network with the weights of a checkpoint where they fit; the seed draws the new layers.
 
     Args:
-        network: The class to build.
-        settings: Of the stage.
-        checkpoint: To go on from; it may hold another kind of network.
-        stages: Those that may have made the checkpoint.
-        dataset: Whose classes it must have.
+        network: Class of the network.
+        settings: Settings of the stage.
+        checkpoint: Checkpoint to start from; it may hold another kind of network.
+        stages: Stages that may have made the checkpoint.
+        dataset: Data set whose classes the checkpoint must have.
         stage: Name of the stage, for messages.
-        seed: Of the new layers.
+        seed: Seed of the new layers.
 
     Raises:
         InputError: If the checkpoint cannot be read, or has another backbone.
@@ -130,7 +130,7 @@ def network_from_checkpoint(
         raise InputError(
             f"{stage}.backbone.name is `{own}`, but {checkpoint} has the backbone `{theirs}`; make them the same"
         )
-    # all of the backbone comes from the checkpoint: nothing is to be read or downloaded first
+    # the whole backbone comes from the checkpoint, so no pretrained weights are read or downloaded
     values = model_settings(settings)
     values["backbone"] |= {"weights": "none"}
     built = build_model(network, values, dataset.num_classes, seed=seed)
@@ -138,5 +138,5 @@ def network_from_checkpoint(
         new = built.start_from(weights)
     except ValueError as error:
         raise InputError(f"{checkpoint}: {error}; {stage}.backbone must be that of the checkpoint") from None
-    logger.info("%s: %d tensors start anew, all others from %s", stage, len(new), checkpoint)
+    logger.info("%s: %d tensors start anew, all others come from %s", stage, len(new), checkpoint)
     return built

@@ -1,4 +1,4 @@
-"""Stage `update_labels`: the labels of the next round of AuxSegNet, by the network of this one."""
+"""Stage `update_labels`: make the labels of the next round of AuxSegNet with the network of this round."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def update_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Writes segmentation and saliency labels of every training image, from one forward pass at one scale.
+    """Write segmentation and saliency labels of every training image, from one forward pass at one scale.
 
-    The CAMs are gathered by the network's affinity; the refined saliency is averaged with the original map, never with
-    the labels of the round before, and smoothed by a CRF; both are fused as the seeds were.
+    The network's affinity refines the CAMs. The refined saliency is averaged with the original map, never with the
+    labels of the round before, and smoothed by a CRF. Both are fused as the seeds were.
 
     Args:
         settings: Thresholds of the fusion, and the CRF.
@@ -79,12 +79,12 @@ def update_labels(
 
 @dataclass(frozen=True)
 class _Refined:
-    """What the network says of one image.
+    """The network's output for one image.
 
     Attributes:
         cams: (P, h, w) float32 of the present classes, refined.
         classes: (P,) uint8, their label values.
-        saliency: (h, w) float32 in [0, 1]; None where the network has no such branch.
+        saliency: (h, w) float32 in [0, 1]; None if the network has no such branch.
         original: (H', W') uint8, the original saliency map at the size of the photograph.
         image: (H, W, 3) uint8, the photograph as networks see it.
     """
@@ -116,7 +116,7 @@ def _refined(
     context: RunContext,
     device: torch.device,
 ) -> Iterator[_Refined]:
-    """Refined maps of the images, one by one, on the CPU; nothing else is computed by the network."""
+    """Yield the refined maps of the images, one by one, on the CPU; the network computes nothing else."""
     wanted = ["cams", *([network.saliency_output] if network.saliency_output else [])]
     if settings.refine_cams and "pairwise_affinity" in network.available:
         wanted.append("pairwise_affinity")
@@ -145,7 +145,7 @@ Finished = tuple[str, dict[str, np.ndarray], np.ndarray]
 
 
 class _Finish:
-    """Makes the labels of one image; picklable, for the CRF that needs processes of its own."""
+    """Makes the labels of one image; can be pickled, for the CRF that needs processes."""
 
     def __init__(self, settings: UpdateLabels, dataset: Dataset, device: torch.device) -> None:
         self._settings, self._dataset, self._device = settings, dataset, device
@@ -168,7 +168,7 @@ class _Finish:
         return item.image_id, arrays, item.classes
 
     def _saliency_label(self, item: _Refined, size: tuple[int, int]) -> np.ndarray:
-        """(H, W) uint8, soft, at the size of the photograph."""
+        """Make the soft saliency label, (H, W) uint8 at the size of the photograph."""
         if item.saliency is None:
             return item.original
         seen = (item.image.shape[0], item.image.shape[1])

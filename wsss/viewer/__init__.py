@@ -1,1 +1,1 @@
-"""The web page of a run: what its stages have made, to look at in a browser. A run's files are read, never written."""
+"""The web page of a run: look at the results of its stages in a browser. It reads a run's files and writes none."""

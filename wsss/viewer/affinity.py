@@ -1,4 +1,4 @@
-"""What the network of a round finds akin to a pixel: its row of the pairwise affinity, computed when asked for."""
+"""Affinities of one pixel: its row of a network's pairwise affinity, computed when asked for."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ STAGE = "train_auxsegnet"
 
 @dataclass(frozen=True)
 class Kin:
-    """Maps of one image at the resolution of the features.
+    """Affinities of one pixel, as maps at the resolution of the features.
 
     Attributes:
-        row: (h, w) float32, the shares that the pixel gathers from; they sum to 1 where rows are normalised. None
-            where the network has no pairwise affinity.
-        unary: (h, w) float32, the distribution that weighs all pixels alike; None where it has none.
-        position: Row and column of the pixel on that map.
+        row: (h, w) float32, the weight with which the pixel gathers from each other one; they sum to 1 if rows are
+            normalised. None if the network has no pairwise affinity.
+        unary: (h, w) float32, the same distribution for all pixels; None if the network has no unary affinity.
+        position: Row and column of the pixel on these maps.
     """
 
     row: np.ndarray | None
@@ -35,7 +35,7 @@ class Kin:
 
 
 def checkpoints(run: Run) -> list[dict[str, Any]]:
-    """The networks of AuxSegNet that a run has: `path` below its folder, `branch` and `round`."""
+    """List the AuxSegNet networks of a run: `path` below its folder, `branch` and `round`."""
     found = []
     for branch in ("", "*/seed*/"):
         for path in run.root.glob(f"{branch}{glob_of(STAGE)}"):
@@ -47,7 +47,7 @@ def checkpoints(run: Run) -> list[dict[str, Any]]:
 
 
 class Networks:
-    """Keeps one network, and what it said of one image; torch is imported when the first is asked for."""
+    """Keeps one network and its output for one image; torch is imported at the first request."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -55,11 +55,11 @@ class Networks:
         self._made: tuple[tuple[Any, ...], Any] | None = None
 
     def kin(self, run: Run, checkpoint: str, image_id: str, point: tuple[float, float]) -> Kin:
-        """What is akin to a pixel.
+        """Return the affinities of one pixel.
 
         Args:
             run: The run.
-            checkpoint: Path of a network of `checkpoints`.
+            checkpoint: Path of a network, from `checkpoints`.
             image_id: The image.
             point: Row and column as shares of height and width, in [0, 1).
 
@@ -104,7 +104,10 @@ class Networks:
 
 
 def _row(pairwise: Any, position: int) -> np.ndarray:
-    """(h, w) float32: one row of the matrix, gathered by a map that is 1 at the pixel, whatever form the matrix has."""
+    """Return one row of the matrix, (h, w) float32.
+
+    A map that is 1 at the pixel picks the row, so any form of the matrix will do.
+    """
     import torch
 
     height, width = pairwise.size

@@ -1,4 +1,4 @@
-"""The server behind the page: every answer is read off the run's folder when it is asked for."""
+"""The server behind the page: it reads every answer from the run's folder when asked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from wsss.viewer.security import Guard, allowed_hosts
 STATIC = Path(__file__).parent / "static"
 PAGES = ("/", "/gallery", "/image", "/provenance")
 FOREVER = "private, max-age=31536000, immutable"
-"""For what is asked for with the version of its file."""
+"""Cache header of addresses that hold the version of their file."""
 THUMBNAIL_SIDES = (160, 240, 320, 480)
 Share = Annotated[float, Query(ge=0, lt=1)]
 
@@ -38,13 +38,13 @@ Share = Annotated[float, Query(ge=0, lt=1)]
 def make_app(
     folders: Sequence[Path], *, config: Path | None = None, listen: str = "127.0.0.1", hosts: Collection[str] = ()
 ) -> FastAPI:
-    """The application.
+    """Make the application.
 
     Args:
         folders: Folders of runs; the first one opens.
-        config: Config file of the first run; None looks for it.
+        config: Config file of the first run; None searches for it.
         listen: Address that the server listens on.
-        hosts: Further names that the page may be called by.
+        hosts: Further host names that requests may use.
 
     Raises:
         InputError: If a folder is not there.
@@ -89,12 +89,12 @@ def _page() -> Response:
 
 
 def _said(_: Request, error: Exception) -> Response:
-    """What the user can mend, as one line."""
+    """Answer with an error that the user can mend, as one line."""
     return JSONResponse({"detail": str(error)}, status_code=404)
 
 
 def _finder(runs: dict[str, Run]) -> Any:
-    # `async`: what does not wait needs no thread of its own, which costs more than the look-up, sixty times a page
+    # `async`, so that it runs without a thread: a thread costs more than the look-up, and a page asks sixty times
     async def find(run: str) -> Run:
         if run not in runs:
             raise HTTPException(404, f"no run `{run}`, only {', '.join(runs)}")
@@ -246,7 +246,7 @@ def _item(run: Run, query: Images, selection: Selection, image_id: str) -> dict[
 
 
 def _about_image(run: Run, query: Images, image_id: str) -> dict[str, Any]:
-    """Everything but the maps themselves: layers with their numbers, and the images before and after in the gallery."""
+    """Describe an image: its layers with their numbers, and its neighbours in the gallery. Sends no maps."""
     dataset, split = run.dataset(), run.split_of(image_id)
     height, width = dataset.size(image_id)
     truth = dataset.mask_path(image_id) is not None
@@ -297,7 +297,7 @@ def _about_networks(runs: dict[str, Run], networks: Networks) -> APIRouter:
 
 
 def _scaled(array: np.ndarray | None) -> dict[str, Any] | None:
-    """A map in 256 steps of its largest value, with that value and the share of the ten strongest positions."""
+    """Scale a map to 256 steps of its largest value; add that value and the share of the ten strongest pixels."""
     if array is None:
         return None
     top = float(array.max())

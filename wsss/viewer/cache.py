@@ -1,4 +1,4 @@
-"""Things that are costly to make, kept in memory up to a size."""
+"""Keep costly values in memory, up to a size."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class Cache(Generic[T]):
-    """Keeps what was used last.
+    """Keeps the values that were used last.
 
     Args:
-        most: Sum of sizes that is kept.
-        size: The size of a value.
+        most: Largest sum of sizes to keep.
+        size: Gives the size of a value.
     """
 
     def __init__(self, most: int, size: Callable[[T], int]) -> None:
@@ -24,7 +24,7 @@ class Cache(Generic[T]):
         self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made where it is not known; two threads may both make it."""
+        """Return the value of a key, and make it where it is not known; two threads may both make it."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)

@@ -1,4 +1,4 @@
-"""What can be drawn over a photograph: one layer per kind of array in an artifact of a run."""
+"""Layers to draw over a photograph: one per kind of array in an artifact of a run."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from wsss.report.evaluations import title
 from wsss.viewer.shelf import Shelf
 
 PHOTOGRAPH, TRUTH, ERROR = "photograph", "truth", "error:"
-"""Layers that no artifact holds; an error map is `error:` and the key of the labels that it judges."""
+"""Layers that no artifact holds; the key of an error map is `error:` and the key of the judged labels."""
 
 LABELS, SALIENCY, CAMS = "segmentation", "saliency", "cams"
 """Kinds of arrays."""
 
 SHOWN = (SALIENCY, CAMS, "labels", "predictions")
-"""What stages make that holds maps of images, in the order in which it is shown."""
+"""Kinds of artifacts that hold maps of images, in the order they are shown in."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Layer:
     """One kind of map that images have.
 
     Attributes:
-        key: Its name in addresses: the branch and what it is.
+        key: Its name in addresses: branch and kind.
         kind: How it is drawn: `segmentation`, `saliency` or `cams`.
-        array: Name of the arrays in the artifact: the kind, or that of further label maps.
-        title: For people.
-        branch: Folder of variant and seed; empty for what is shared or in a plain run.
-        evaluated: Kind and name under which `evaluate` knows it; of predictions the name without the split.
+        array: Name of the arrays in the artifact: the kind, or the name of further label maps.
+        title: Its name for people.
+        branch: Folder of variant and seed; empty for shared artifacts and in a plain run.
+        evaluated: Kind and name that `evaluate` gives it; for predictions the name without the split.
         files: The artifact of each split; `*` stands for all.
     """
 
@@ -56,18 +56,18 @@ class Layer:
     files: tuple[tuple[str, Path], ...]
 
     def file(self, split: str) -> Path | None:
-        """The artifact that holds the images of a split."""
+        """Return the artifact that holds the images of a split."""
         files = dict(self.files)
         return files.get(split) or files.get("*")
 
     def numbers(self, split: str) -> tuple[str, str, str]:
-        """Kind, name and split under which its numbers stand in an evaluation."""
+        """Return the kind, name and split that the layer has in an evaluation."""
         kind, name = self.evaluated
         return kind, f"{split}/{name}" if kind == "predictions" else name, split
 
 
 def find_layers(root: Path, shelf: Shelf) -> tuple[list[Layer], dict[str, str]]:
-    """The layers of a run in the order of the pipeline, and what is wrong with files that cannot be read.
+    """Find the layers of a run in the order of the pipeline, and the files that cannot be read, with the reason.
 
     Args:
         root: Folder of the run.
@@ -93,7 +93,7 @@ def find_layers(root: Path, shelf: Shelf) -> tuple[list[Layer], dict[str, str]]:
 
 
 def _files(root: Path) -> Iterator[tuple[Path, Artifact | None]]:
-    """The files with maps of images, each with its artifact; None for those that were imported."""
+    """Find the files with maps of images, each with its artifact; None for imported files."""
     places = [glob_of(name) for name, stage in STAGES.items() if stage.makes in SHOWN]
     for folder in [root, *sorted(root.glob("*/seed*"))]:
         for path in dict.fromkeys(path for place in places for path in folder.glob(place)):
@@ -106,12 +106,12 @@ def _files(root: Path) -> Iterator[tuple[Path, Artifact | None]]:
 
 
 def _inside(path: Path, root: Path) -> bool:
-    """Whether a path leads to a file of the run: a link that leads out of it does not."""
+    """Return whether a path leads to a file of the run; a link may lead out of it."""
     return path.resolve().is_relative_to(root.resolve())
 
 
 def _place(path: Path, artifact: Artifact | None) -> tuple[object, ...]:
-    """The order of the pipeline within a branch; what is shared comes first, what was imported last of the shared."""
+    """Return the sort key: the order of the pipeline in each branch, shared layers first, imported last of these."""
     if artifact is None:
         return "", len(SHOWN), (), path.name
     labels = artifact.label_set if not artifact.model else getattr(model(artifact.model), "label_set", "")
@@ -128,7 +128,7 @@ def _place(path: Path, artifact: Artifact | None) -> tuple[object, ...]:
 
 
 def _round(artifact: Artifact) -> int:
-    """The round that labels or a prediction come of, also through labels that were made from them; 0 for none."""
+    """Return the round that labels or a prediction come from, also through labels of labels; 0 for none."""
     if artifact.model:
         checkpoint = model(artifact.model)
         return 0 if checkpoint is None else _round(checkpoint)

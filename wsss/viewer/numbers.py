@@ -1,4 +1,4 @@
-"""Numbers per image to sort and judge by: read off evaluations, else counted in the background."""
+"""Numbers per image, to sort by: read from evaluations, or else counted in the background."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsss.errors import InputError
 from wsss.ops.metrics import changed_share, class_scores, confusion_matrix, mean
 
 PATIENCE = 15.0
-"""Seconds after which counting stops when nobody asks any more; it goes on when somebody does."""
+"""Counting stops this many seconds after the last request; a new request resumes it."""
 
 Values = dict[str, dict[str, float]]
 Count = Callable[[str], dict[str, float]]
@@ -37,12 +37,12 @@ class CountedImages:
 
     @property
     def share(self) -> float:
-        """How much is done."""
+        """Share of images that are counted."""
         return len(self.values) / self.total if self.total else 1.0
 
 
 class Background:
-    """Counts in one thread beside the server, so that pages come at once and numbers follow."""
+    """Counts in one thread beside the server: pages appear at once, their numbers follow."""
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, ...], CountedImages] = {}
@@ -50,12 +50,12 @@ class Background:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="numbers")
 
     def ask(self, key: tuple[str, ...], ids: Sequence[str], count: Count) -> CountedImages:
-        """What is known; asking starts the counting or keeps it going.
+        """Return the numbers known so far, and start the counting or keep it going.
 
         Args:
-            key: Names what is counted, versions of the files included.
+            key: Names the job, with the versions of its files.
             ids: The images.
-            count: Numbers of one image.
+            count: Returns the numbers of one image.
         """
         with self._lock:
             job = self._jobs.setdefault(key, CountedImages(len(ids)))
@@ -66,7 +66,7 @@ class Background:
         return job
 
     def stop(self) -> None:
-        """Ends after the image at hand."""
+        """Stop after the current image."""
         with self._lock:
             for job in self._jobs.values():
                 job.asked = 0.0
@@ -88,7 +88,10 @@ class Background:
 def label_numbers(
     labels: np.ndarray, truth: np.ndarray | None, num_classes: int, ignore_index: int
 ) -> dict[str, float]:
-    """IoU (mean over the classes in the image), coverage and foreground of one label map, as `evaluate` counts them."""
+    """Return IoU, coverage and foreground of one label map, counted as `evaluate` does.
+
+    IoU is the mean over the classes in the image.
+    """
     pixels = np.bincount(labels.ravel(), minlength=256)
     total, ignored = max(labels.size, 1), int(pixels[ignore_index])
     found = {"coverage": 1 - ignored / total, "foreground": (labels.size - ignored - int(pixels[0])) / total}
@@ -100,12 +103,12 @@ def label_numbers(
 
 
 def change(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """The share of pixels whose label differs; nothing where the sizes do."""
+    """Return the share of pixels whose label differs; nothing for maps of different sizes."""
     return {"change": changed_share(first, second)} if first.shape == second.shape else {}
 
 
 def disagreement(maps: Sequence[np.ndarray], ignore_index: int) -> dict[str, float]:
-    """The share of pixels to which the maps give more than one label, 255 being none."""
+    """Return the share of pixels to which the maps give several labels; 255 is no label."""
     maps = [labels for labels in maps if labels.shape == maps[0].shape]
     if len(maps) < 2:
         return {}

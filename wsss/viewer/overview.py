@@ -1,4 +1,4 @@
-"""The numbers of a run for the overview: what `evaluate` has measured, branch by branch."""
+"""The numbers of a run for the overview, from its evaluations, branch by branch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from wsss.report.method_parts import method_parts
 from wsss.viewer.run import Run, as_json
 
 _LEFT_OUT = ("confusion", "sweep", "settings")
-"""Parts of a record that are long; the confusion matrix is asked for on its own."""
+"""Long parts of a record, left out; the page asks for the confusion matrix separately."""
 
 
 def overview(run: Run) -> dict[str, Any]:
-    """Data set, evaluated branches, and what is wrong with any of them."""
+    """Return the data set, the evaluated branches, and the errors found in them."""
     found: dict[str, Any] = {"name": run.name, "data": None, "branches": [], "problems": run.problems()}
     try:
         dataset = run.dataset()
@@ -39,7 +39,9 @@ def overview(run: Run) -> dict[str, Any]:
 
 
 def confusion(run: Run, branch: str, kind: str, name: str, split: str) -> dict[str, Any]:
-    """The confusion matrix of one evaluated thing, truth down, 255 last, with the names of its classes.
+    """Return the confusion matrix of one evaluated thing, and the names of its classes.
+
+    Rows are the truth, columns the labels; 255 comes last.
 
     Raises:
         InputError: If it was not evaluated.

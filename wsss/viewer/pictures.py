@@ -24,21 +24,21 @@ ERRORS = (
     ("undecided (255) where the truth is known", (178, 182, 188)),
     ("the truth is 255: not judged", (90, 92, 96)),
 )
-"""What the values of an error map mean, and their colours."""
+"""Meaning and colour of each value of an error map."""
 
 LARGEST = 2048
-"""Longest side of what is sent of one image."""
+"""Longest side of the pictures on the page of one image."""
 
 
 def error_map(labels: np.ndarray, truth: np.ndarray, ignore_index: int = IGNORE_INDEX) -> np.ndarray:
-    """Where labels are right, and how they are wrong where they are not.
+    """Compare labels with the truth: right, or which kind of error, at every pixel.
 
     Args:
         labels: (H, W) uint8.
         truth: (H, W) uint8.
 
     Returns:
-        (H, W) uint8, places in `ERRORS`.
+        (H, W) uint8, indices into `ERRORS`.
     """
     errors = np.full(labels.shape, 2, np.uint8)
     errors[(truth > 0) & (labels == 0)] = 3
@@ -51,18 +51,18 @@ def error_map(labels: np.ndarray, truth: np.ndarray, ignore_index: int = IGNORE_
 
 
 def error_palette() -> np.ndarray:
-    """(256, 3) uint8."""
+    """Return the colours of an error map, (256, 3) uint8."""
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(ERRORS)] = [color for _, color in ERRORS]
     return palette
 
 
 def thumbnail(photograph: np.ndarray, array: np.ndarray | None, kind: str, classes: list[int], palette: str) -> bytes:
-    """A small picture, as JPEG.
+    """Draw a small picture, as JPEG.
 
     Args:
         photograph: (h, w, 3) uint8, already small.
-        array: What is drawn over it; None draws the photograph.
+        array: The map to draw over it; None draws the photograph.
         kind: `photograph`, `segmentation`, `saliency`, `cams` or `error`.
         classes: Label values of the planes of CAMs.
         palette: Name of a palette.
@@ -85,9 +85,10 @@ def thumbnail(photograph: np.ndarray, array: np.ndarray | None, kind: str, class
 
 
 def _draw_labels(photograph: np.ndarray, labels: np.ndarray, palette: str) -> Image.Image:
-    """Labels much as `wsss.report.tiles.Tiles` draws them, by one look-up per pixel: a page has sixty pictures.
+    """Draw labels much as `wsss.report.tiles.Tiles` does, but faster: a page has sixty pictures.
 
-    Background is the photograph in dim grey, objects have their class's colour and a light outline, 255 is striped.
+    Background is the photograph in dim grey. Objects have their class's colour and a light outline. 255 is striped.
+    One look-up per pixel finds its colour.
     """
     height, width = photograph.shape[:2]
     small = resize_labels(labels, (height, width))
@@ -103,16 +104,16 @@ def _draw_labels(photograph: np.ndarray, labels: np.ndarray, palette: str) -> Im
 
 @lru_cache(maxsize=4)
 def _blends(palette: str) -> np.ndarray:
-    """(65536,) uint32: the colour, as `_packed` has it, of every label (high byte) over every grey (low byte)."""
+    """Return the colour of every label (high byte) over every grey (low byte), (65536,) uint32 as in `_packed`."""
     colors = PALETTES[palette]().astype(np.float64) * 0.72
     colors[0] = 0
-    # 0.3 of the grey under colours, half of it elsewhere
+    # 0.3 of the grey under the colour of an object, half of it on background
     share = np.where(np.arange(256) == 0, 0.5, 0.3)
     return _packed((colors[:, None] + (share[:, None] * np.arange(256))[..., None]).clip(0, 255)).ravel()
 
 
 def _packed(colors: np.ndarray) -> np.ndarray:
-    """(..., 3) colours as one number each, whose bytes are red, green, blue, and one that nobody reads."""
+    """Pack colours (..., 3) into one number each: bytes red, green, blue, and one unused."""
     whole = np.zeros((*colors.shape[:-1], 4), np.uint8)
     whole[..., :3] = colors
     return whole.view(np.uint32)[..., 0]
@@ -122,7 +123,7 @@ _stripes = lru_cache(maxsize=64)(stripes)
 
 
 def _outline(small: np.ndarray) -> np.ndarray:
-    """(h, w) bool: pixels of objects beside another label that is not 255."""
+    """Find the pixels of objects that touch another label, (h, w) bool; 255 does not count as one."""
     edge = np.zeros(small.shape, bool)
     down, right = (slice(1, None),), (slice(None), slice(1, None))
     up, left = (slice(None, -1),), (slice(None), slice(None, -1))
@@ -135,10 +136,10 @@ def _outline(small: np.ndarray) -> np.ndarray:
 
 
 def encode(picture: Image.Image, *, sharp: bool = True, quality: int = 92) -> bytes:
-    """The bytes of a picture as JPEG, which is made five times as fast as WebP.
+    """Encode a picture as JPEG, which takes a fifth of the time of WebP.
 
     Args:
-        sharp: Whether colours keep their full resolution, as edges of labels need.
+        sharp: Keep the full resolution of colours, as edges of labels need.
         quality: From 0 to 100.
     """
     buffer = io.BytesIO()
@@ -148,7 +149,7 @@ def encode(picture: Image.Image, *, sharp: bool = True, quality: int = 92) -> by
 
 @dataclass(frozen=True)
 class RawMap:
-    """Values for the page of an image: gzipped uint8 planes, and what is needed to read them."""
+    """Values for the page of an image: gzipped uint8 planes, and the facts needed to read them."""
 
     content: bytes
     planes: int
@@ -158,7 +159,7 @@ class RawMap:
 
 
 def raw_map(array: np.ndarray, kind: str, classes: list[int]) -> RawMap:
-    """A map as bytes: labels as they are, saliency and CAMs in 256 steps.
+    """Encode a map as bytes: labels as they are, saliency and CAMs in 256 steps.
 
     Args:
         array: (H, W) uint8 labels or saliency; (P, h, w) CAMs in [0, 1].

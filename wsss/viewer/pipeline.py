@@ -1,4 +1,4 @@
-"""The stages of a run as a strip: done, running, stopped or missing, and the command that builds what is missing."""
+"""The stages of a run: done, running, stopped or missing, and the commands that build the missing artifacts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wsss.viewer.shelf import version_of
 
 State = Literal["done", "running", "stopped", "missing"]
 LOOK_AGAIN = 2.0
-"""Seconds after which processes are looked at again."""
+"""Look at the processes again after so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class StageItem:
 
     Attributes:
         path: Below the folder of the run.
-        name: What tells it from the others of its stage; empty where there is only one.
-        state: `stopped` has left a resumable state and no process on this machine works on it.
-        seconds: How long its stage took; None where that is not recorded.
+        name: Its name among the others of its stage; empty if it is the only one.
+        state: `stopped`: there is a resumable state, but no process on this machine works on it.
+        seconds: How long its stage took; None if that is not recorded.
         size: Bytes.
         changed: Time of the file, seconds since 1970.
-        command: Builds it.
-        progress: Share of images that are done, of a stage under way.
+        command: The command that builds it.
+        progress: Share of images that are done, while its stage runs.
         problem: Why it cannot be read.
     """
 
@@ -55,11 +55,11 @@ class StageItem:
 
 
 class Pipeline:
-    """Finds the stages of a run, by its config where that is known and else by what lies there.
+    """Finds the stages of a run from its config; without a config, from the files that exist.
 
     Args:
         run: The run.
-        config: Its config file; None looks for one beside the folder of results and in the working directory.
+        config: Its config file; None searches beside the folder of results and in the working directory.
     """
 
     def __init__(self, run: Run, config: Path | None = None) -> None:
@@ -69,7 +69,7 @@ class Pipeline:
         self.config = config if config is not None else find_config(run.root)
 
     def stages(self) -> dict[str, Any]:
-        """The strip: per stage its name, state and items; the config file and what is wrong with it."""
+        """Return every stage with name, state and items, and the config file with its error, if any."""
         plan, problem = self._read_plan()
         problems = self._run.problems()
         images = self._images()
@@ -104,12 +104,12 @@ class Pipeline:
             yield path_of(artifact, plain=plan.plain), _name(artifact)
 
     def _lying(self, stage: str) -> Iterator[tuple[str, str]]:
-        """What is there; where nothing is, the path stands for what is missing of a stage that every run has."""
+        """Yield the files of a stage, with names; if there are none, the missing path, for stages of every run."""
         root, found = self._run.root, set[str]()
         for branch in ("", "*/seed*/") if STAGES[stage].per != "run" else ("",):
             place = f"{branch}{glob_of(stage)}"
             names = (path.relative_to(root).as_posix() for path in (*root.glob(place), *self._states(root, place)))
-            # paths of two stages may look alike
+            # a pattern may match paths of another stage
             found |= {name for name in names if (artifact := artifact_at(name)) is not None and artifact.stage == stage}
         for name in sorted(found):
             yield name, name if len(found) > 1 else ""
@@ -118,7 +118,7 @@ class Pipeline:
 
     @staticmethod
     def _states(root: Path, place: str) -> Iterator[Path]:
-        """The outputs of stages that are under way."""
+        """Find the outputs of unfinished stages, by their state folders."""
         folder, _, name = place.rpartition("/")
         for state in root.glob(f"{folder}/.{name}.state" if folder else f".{name}.state"):
             yield state.parent / state.name.removeprefix(".").removesuffix(".state")
@@ -155,7 +155,7 @@ class Pipeline:
         return f"snakemake {target} --configfile {shlex.quote(_relative(self.config))}"
 
     def _benchmark(self, stage: str, name: str) -> float | None:
-        """Seconds of the job that wrote a file."""
+        """Read how many seconds the job took that wrote a file."""
         artifact = artifact_at(name)
         if artifact is None:
             return None
@@ -174,7 +174,7 @@ class Pipeline:
             return 0
 
     def _working(self) -> set[Path]:
-        """The outputs that processes on this machine are writing: what their `--output` names."""
+        """Find the outputs that processes on this machine are writing, by their option `--output`."""
         looked, found = self._processes
         if time.monotonic() - looked > LOOK_AGAIN:
             found = set(_outputs())
@@ -193,7 +193,7 @@ def _outputs() -> Iterator[Path]:
 
 
 def find_config(root: Path) -> Path | None:
-    """The config file of a run: one whose `run`, or own name, is that of the folder."""
+    """Find the config file of a run: its `run`, or its file name, is the name of the folder."""
     name, project = root.resolve().name, root.resolve().parent.parent
     for folder in dict.fromkeys((Path.cwd(), project)):
         places = (folder, folder / "workflow/presets", folder / "configs")
@@ -212,14 +212,14 @@ def _relative(path: Path) -> str:
 
 
 def _name(artifact: Artifact) -> str:
-    """What tells an artifact from the others of its stage."""
+    """Name an artifact among the others of its stage."""
     wildcards = STAGES[artifact.stage].wildcards
     own = [f"round {artifact.round}" if name == "round" else str(getattr(artifact, name)) for name in wildcards]
     return " · ".join(part for part in (artifact.branch, ", ".join(own)) if part)
 
 
 def _state(items: list[StageItem]) -> State:
-    """Of a stage: running where any of it runs, done where all is."""
+    """Return the state of a stage: that of its least finished item, but running if any item runs."""
     states = {item.state for item in items}
     for state in ("running", "stopped", "missing"):
         if state in states:

@@ -1,4 +1,4 @@
-"""Where every artifact of a run came from, and whether its inputs are still those that lie there."""
+"""Where every artifact of a run came from, and whether its inputs have changed since."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from wsss.viewer.run import Run, as_json
 from wsss.viewer.shelf import version_of
 
 _LISTED = tuple(dict.fromkeys(glob_of(stage) for stage in STAGES if not STAGES[stage].path.endswith(".html")))
-"""Where artifacts lie below the folder of a branch."""
+"""Paths of artifacts below the folder of a branch."""
 _ORDER = {stage: place for place, stage in enumerate(STAGES)}
 
 _fingerprints: dict[tuple[Path, str], str] = {}
 
 
 def provenance(run: Run) -> list[dict[str, Any]]:
-    """One entry per artifact: path, attributes, settings, inputs with the file of the run that each is.
+    """Describe every artifact: path, attributes, settings, and inputs with the matching file of the run.
 
-    An input `matches` a path of the run whose content it was made from, or None where the run holds no such content:
-    a file outside the run, or one that was built again since.
+    An input `matches` the file of the run that has its content. It is None if the run has no such file: the input lies
+    outside the run, or was built again since.
     """
     files = list(_files(run.root))
     known: dict[str, str] = {}
@@ -74,14 +74,17 @@ def _entry(run: Run, path: Path, known: dict[str, str]) -> dict[str, Any]:
 
 
 def _ours(attributes: Mapping[str, Any], name: str) -> bool:
-    """Whether an input is what a stage wrote, not a file of the user's."""
+    """Return whether a stage wrote an input; else it is a file of the user's."""
     stage = STAGES.get(str(attributes.get("stage")))
-    # what is evaluated is all of the run
+    # an evaluation reads artifacts of the run alone
     return stage is None or stage.per == "branch" or name in {item.name for item in stage.inputs}
 
 
 def _attributes(run: Run, path: Path) -> dict[str, Any]:
-    """What a file says of itself; a checkpoint only through the metrics beside it, as torch is not loaded for this."""
+    """Read the attributes of a file.
+
+    Those of a checkpoint are read from the metrics beside it, which needs no torch.
+    """
     if path.suffix == ".h5":
         return dict(run.shelf.attributes(path))
     if path.suffix == ".json":
@@ -93,7 +96,7 @@ def _attributes(run: Run, path: Path) -> dict[str, Any]:
 
 
 def _fingerprint(path: Path) -> str:
-    """The content's digest, hashed once per version of a file."""
+    """Return the digest of a file's content; each version of the file is hashed once."""
     if path.suffix == ".json":
         return ""
     key = path, version_of(path) or ""

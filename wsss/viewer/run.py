@@ -1,4 +1,4 @@
-"""One run as the page sees it: its data set, layers, evaluations and numbers, as they are on the disk right now."""
+"""One run for the page: its data set, layers, evaluations and numbers, as they are on the disk now."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from wsss.viewer.pictures import error_map, thumbnail
 from wsss.viewer.shelf import Shelf, version_of
 
 LOOK_AGAIN = 1.0
-"""Seconds after which the folder is looked through again."""
+"""Search the folder again after so many seconds."""
 THUMBNAIL_BYTES, PHOTOGRAPH_BYTES = 96 << 20, 64 << 20
-"""Memory for finished thumbnails, and for small photographs that they are drawn over."""
+"""Memory for thumbnails, and for the small photographs below them."""
 MEASURED = ("iou", "coverage", "foreground")
 COMPARED = ("change", "disagreement")
 
@@ -38,12 +38,12 @@ class Query:
     """Which images of a run, and in which order.
 
     Attributes:
-        layer: Key of the layer that is looked at.
-        versus: Key of the layer that it is compared with; empty for none.
+        layer: Key of the layer to look at.
+        versus: Key of the layer to compare it with; empty for none.
         split: Name of a split; empty takes all.
         label: Label value that the image-level labels must name; 0 takes all images.
         text: Part of the id.
-        sort: What they are sorted by.
+        sort: The number to sort by.
         descending: From the largest to the smallest.
     """
 
@@ -62,7 +62,7 @@ class Selection:
 
     Attributes:
         values: Image -> its numbers.
-        share: How much of the numbers is known: 1 when the order is final.
+        share: Share of images whose number is known; 1 when the order is final.
         note: Why there are no numbers to sort by.
     """
 
@@ -73,7 +73,7 @@ class Selection:
 
 
 class Run:
-    """A folder of results; nothing is ever written to it.
+    """A folder of results; it is only read.
 
     Args:
         root: The folder, `results/RUN`.
@@ -91,10 +91,10 @@ class Run:
         self._thumbnails: Cache[bytes] = Cache(THUMBNAIL_BYTES, len)
         self._photographs: Cache[np.ndarray] = Cache(PHOTOGRAPH_BYTES, lambda array: array.nbytes)
 
-    # -- what there is -------------------------------------------------------------------------------------------------
+    # -- data set, layers, evaluations ---------------------------------------------------------------------------------
 
     def dataset(self) -> Dataset:
-        """The data set of the index.
+        """Open the data set of the index.
 
         Raises:
             InputError: If the index is not built yet, or damaged.
@@ -110,7 +110,7 @@ class Run:
             return self._dataset[1]
 
     def split_of(self, image_id: str) -> str:
-        """The split of an image.
+        """Return the split of an image.
 
         Raises:
             InputError: If the index has no such image.
@@ -121,15 +121,15 @@ class Run:
         return self._splits[image_id]
 
     def layers(self) -> list[Layer]:
-        """The layers of all artifacts, in the order of the pipeline."""
+        """List the layers of all artifacts, in the order of the pipeline."""
         return self._look()[0]
 
     def problems(self) -> dict[str, str]:
-        """Files that cannot be read, and why."""
+        """Return the files that cannot be read, each with the reason."""
         return self._look()[1]
 
     def layer(self, key: str) -> Layer:
-        """A layer by its key.
+        """Return a layer by its key.
 
         Raises:
             InputError: If there is none.
@@ -140,7 +140,7 @@ class Run:
         raise InputError(f"{self.root}: has no layer `{key}`")
 
     def evaluations(self) -> dict[str, Evaluation]:
-        """The evaluations by branch (folder of variant and seed, empty in a plain run)."""
+        """Read the evaluations by branch: the folder of variant and seed, empty in a plain run."""
         found: dict[str, Evaluation] = {}
         with self._lock:
             for path in [
@@ -168,14 +168,14 @@ class Run:
     # -- maps of an image ----------------------------------------------------------------------------------------------
 
     def version(self, key: str, split: str) -> str:
-        """The version of the file behind a layer; empty where there is none for this split."""
+        """Return the version of the file behind a layer; empty where this split has none."""
         if key in (PHOTOGRAPH, TRUTH):
             return version_of(self.root / "index.h5") or ""
         path = self.layer(key.removeprefix(ERROR)).file(split)
         return (version_of(path) or "") if path is not None else ""
 
     def array(self, key: str, image_id: str) -> tuple[np.ndarray | None, str, list[int]]:
-        """A map of an image, its kind, and the label values of its planes; None where the layer lacks the image."""
+        """Read a map of an image, its kind, and the label values of its planes; None if the layer lacks the image."""
         dataset, split = self.dataset(), self.split_of(image_id)
         if key == TRUTH:
             return dataset.mask(image_id), LABELS, []
@@ -192,7 +192,7 @@ class Run:
         return self.shelf.read(path, layer.array, image_id), layer.kind, classes
 
     def thumbnail(self, key: str, image_id: str, *, side: int, palette: str) -> bytes | None:
-        """A small picture of a layer (or of the photograph), as JPEG; None where the layer lacks the image."""
+        """Draw a small picture of a layer or of the photograph, as JPEG; None if the layer lacks the image."""
         version = self.version(key, self.split_of(image_id))
         return (
             self._thumbnails.get(
@@ -208,16 +208,16 @@ class Run:
         if key == PHOTOGRAPH:
             return thumbnail(photograph, None, PHOTOGRAPH, [], palette)
         array, kind, classes = self.array(key, image_id)
-        # nothing is kept too: as no bytes
+        # no bytes stand for an image that the layer lacks; the cache keeps these too
         return b"" if array is None else thumbnail(photograph, array, kind, classes, palette)
 
     # -- numbers and order ---------------------------------------------------------------------------------------------
 
     def select(self, query: Query) -> Selection:
-        """The images of a query; numbers that are not known yet are counted in the background.
+        """Find the images of a query in order; missing numbers are counted in the background.
 
         Raises:
-            InputError: If it names a split or a layer that is not there.
+            InputError: If the query names an unknown split or layer.
         """
         dataset = self.dataset()
         splits = [query.split] if query.split else dataset.splits
@@ -270,12 +270,12 @@ class Run:
         return Selection(ids, values, share, note)
 
     def measured(self, layer: Layer, split: str, *, wait: bool = True) -> tuple[Values, float]:
-        """IoU, coverage and foreground per image, and the share of images of which they are known.
+        """Return IoU, coverage and foreground per image, and the share of images that have them already.
 
         Args:
             layer: The layer.
-            split: The images.
-            wait: Whether they are counted where no evaluation knows them.
+            split: Split of the images.
+            wait: Count the numbers where no evaluation has them.
         """
         path = layer.file(split)
         if path is None:
@@ -297,7 +297,7 @@ class Run:
         return counted.values, counted.share
 
     def _evaluated(self, layer: Layer, split: str, path: Path) -> Values | None:
-        """The rows of the evaluation of exactly this file."""
+        """Return the rows of the evaluation, if it judged this very file."""
         fingerprint = self.shelf.attributes(path).get("fingerprint")
         kind, name, of_split = layer.numbers(split)
         known_as = kind if kind in ("saliency", "cams") else f"{'labels' if kind == 'label_saliency' else kind}/{name}"
@@ -309,7 +309,7 @@ class Run:
         return None
 
     def _compared(self, query: Query, split: str) -> CountedImages | None:
-        """Change between the two layers of a query, or disagreement of all layers of labels."""
+        """Count the change between the two layers of a query, or the disagreement of all label layers."""
         if query.sort == "change":
             chosen = [key.removeprefix(ERROR) for key in (query.layer, query.versus) if key]
             if len(chosen) < 2 or PHOTOGRAPH in chosen:
@@ -332,13 +332,13 @@ class Run:
         return numbers.change(*maps) if len(maps) == 2 else {}
 
     def close(self) -> None:
-        """Ends the counting and closes the files."""
+        """Stop the counting and close the files."""
         self.background.stop()
         self.shelf.close()
 
 
 def as_json(value: Any) -> Any:
-    """The same without what JSON has no word for."""
+    """Return the value in types that JSON knows; None for NaN and infinity."""
     if isinstance(value, dict):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):

@@ -1,4 +1,4 @@
-"""What stands between the page and the rest of the world: who may ask, and what a browser may do with the answer."""
+"""Security of the page: who may ask, and what a browser may do with the answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADERS = (
 
 
 def allowed_hosts(listen: str, extra: Collection[str] = ()) -> set[str]:
-    """The names by which the page may be called, in small letters.
+    """Return the names by which the page may be called, in lower case.
 
     Args:
         listen: The address that the server listens on.
@@ -31,12 +31,13 @@ def allowed_hosts(listen: str, extra: Collection[str] = ()) -> set[str]:
 
 
 class Guard:
-    """Answers only requests that read and that name an allowed host: a foreign page cannot point its name here.
+    """Answers only requests that read, and only under an allowed host name.
 
-    Where the server listens on every address, any bare address is allowed, since no name can be bound to it.
+    So a foreign page cannot read the answers by pointing its own name to this server. If the server listens on every
+    address, bare addresses are allowed too: no foreign name can stand for one.
 
     Args:
-        app: What is guarded.
+        app: The application to guard.
         hosts: From `allowed_hosts`.
     """
 
@@ -45,7 +46,7 @@ class Guard:
         self._any_address = bool(self._hosts & {"0.0.0.0", "[::]"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Answer a request (ASGI), or refuse it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Starts the server of the page."""
+"""Start the server of the page."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def serve(
     hosts: Collection[str] = (),
     open_browser: bool = False,
 ) -> None:
-    """Serves the page of runs until it is stopped.
+    """Serve the page of runs until it is stopped.
 
     Args:
         folders: Folders of runs.
-        config: Config file of the first one; None looks for it.
+        config: Config file of the first one; None searches for it.
         host: Address to listen on.
-        port: Port; where it is taken, the next free one. 0 takes any.
-        hosts: Further names that the page may be called by.
-        open_browser: Whether to open it.
+        port: Port; if it is taken, the next free one. 0 takes any.
+        hosts: Further host names that requests may use.
+        open_browser: Open the page in the browser.
 
     Raises:
-        InputError: If a folder is missing, the packages of the page are, or no port is free.
+        InputError: If a folder or a package of the page is missing, or no port is free.
     """
     try:
         import uvicorn
@@ -61,7 +61,7 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, number))
-            # so that the next server does not take the same one
+            # listen at once, so that another server does not take the same port
             bound.listen(128)
         except OSError as error:
             bound.close()

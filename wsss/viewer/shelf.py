@@ -1,4 +1,4 @@
-"""Artifacts that are open for reading; one that the pipeline has replaced meanwhile is opened anew."""
+"""Open artifacts, to read from. An artifact that the pipeline replaces meanwhile is opened again."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import numpy as np
 from wsss.store import ArtifactReader
 
 MOST_OPEN = 64
-"""Files that are kept open; the one that has not been used for longest is closed for the next."""
+"""Number of files to keep open; the one unused for longest is closed first."""
 
 
 def version_of(path: Path) -> str | None:
-    """What changes when a file is replaced; None where there is none.
+    """Return a text that changes when the file is replaced; None if there is no file.
 
-    Artifacts are renamed into place, so a new one has another inode: while the old one is open, its number is taken.
+    Artifacts are renamed into place. The new file has another inode, since the old one keeps its number while open.
     """
     try:
         status = path.stat()
@@ -39,14 +39,14 @@ class _Book:
 
 
 class Shelf:
-    """Reads artifacts for many threads; HDF5 lets only one of them in at a time anyway."""
+    """Reads artifacts for many threads, one at a time: HDF5 allows no more."""
 
     def __init__(self) -> None:
         self._books: OrderedDict[Path, _Book] = OrderedDict()
         self._lock = RLock()
 
     def attributes(self, path: Path) -> dict[str, Any]:
-        """Root attributes of an artifact.
+        """Return the root attributes of an artifact.
 
         Raises:
             InputError: If it is missing or damaged.
@@ -55,31 +55,31 @@ class Shelf:
             return book.attributes
 
     def kinds(self, path: Path) -> list[str]:
-        """The kinds of arrays that it holds per image."""
+        """Return the kinds of arrays that the artifact holds per image."""
         with self._book(path) as book:
             return book.kinds
 
     def has(self, path: Path, kind: str, image_id: str) -> bool:
-        """Whether it holds an array of this kind for an image."""
+        """Return whether the artifact holds an array of this kind for an image."""
         with self._book(path) as book:
             return book.reader.has(kind, image_id)
 
     def read(self, path: Path, kind: str, image_id: str) -> np.ndarray:
-        """One array of one image.
+        """Read one array of one image.
 
         Raises:
-            InputError: If it is not there, or damaged.
+            InputError: If the array is missing or damaged.
         """
         with self._book(path) as book:
             return book.reader.read(kind, image_id)
 
     def classes(self, path: Path, kind: str, image_id: str) -> list[int]:
-        """The label values of the planes of one image's CAMs."""
+        """Return the label values of the planes of one image's CAMs."""
         with self._book(path) as book:
             return [int(value) for value in book.reader.image_attributes(kind, image_id)["classes"]]
 
     def close(self) -> None:
-        """Closes all files."""
+        """Close all files."""
         with self._lock:
             while self._books:
                 self._books.popitem()[1].reader.close()

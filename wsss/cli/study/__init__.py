@@ -1,4 +1,4 @@
-"""Rows of a study: each finished branch of a run as a JSON file that stays, and the tables that are made of them."""
+"""Rows of a study: one lasting JSON file per finished branch of a run, and tables made from these files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row says of AA&LR: its network, its labels, the masks that it learned from, and what a step cost."""
+"""AA&LR's part of a row: its network, its labels, the masks that it learned from, and the time of a step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsss.plan import Plan
 from wsss.report.evaluations import Evaluation, Record
 
 AALR = "aalr"
-"""Name of its network, and of its label set."""
+"""Name of its network and of its label set."""
 SECONDS = {
     "joint_step": "joint_seconds",
     "extra_cams": "extra_cam_seconds",
@@ -23,13 +23,13 @@ SECONDS = {
 
 
 def part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
-    """The figures of a branch's network under `aalr`, with the settings behind them; empty without such a network.
+    """Return the figures of a branch's network under `aalr`, with its settings; empty without such a network.
 
-    `network` (on `val`, where there is one) and `labels` (on `train`) are what `evaluate` found; `masks` is the last
-    line of the training's `epochs.csv`; `seconds` are means over the steps of the joint phase.
+    `network` (on `val` if there is one) and `labels` (on `train`) come from the evaluation. `masks` is the last line of
+    the training's `epochs.csv`. `seconds` are means over the steps of the joint phase.
 
     Raises:
-        InputError: If something that the training left is missing or damaged.
+        InputError: If a file of the training is missing or damaged.
     """
     found = [item for item in evaluation.of_kind("predictions") if item.get("model") == AALR]
     if not found:
@@ -51,7 +51,7 @@ def _judged(record: Record) -> dict[str, Any]:
 
 
 def _seconds(parts: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of a joint step, and those of its parts."""
+    """Return the seconds of a joint step, and of its parts."""
     steps = parts.get("joint_steps", 0)
     return {name: round(parts.get(key, 0.0) / steps, 4) for name, key in SECONDS.items()} if steps else {}
 

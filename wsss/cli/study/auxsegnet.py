@@ -1,4 +1,4 @@
-"""What a row says of AuxSegNet: its rounds."""
+"""AuxSegNet's part of a row: its rounds."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from wsss.report.evaluations import Evaluation
 
 
 def part(plan: Plan, variant: str, seed: int, evaluation: Evaluation) -> dict[str, Any]:
-    """The rounds of a branch, each figure with the settings that it was made with; empty without such a network."""
+    """Return the rounds of a branch, each figure with its settings; empty without a network of AuxSegNet."""
     rounds = [_round(item, plan, variant, seed) for item in rounds_of(evaluation)]
     if not rounds:
         return {}
-    # a run of several seeds without variants has a folder of that kind, but no overrides
+    # a run of several seeds without variants has a variant's folder, but no overrides
     config = plan.config.for_variant(variant if variant in plan.config.variants else "")
     return {"auxsegnet": config.stage("auxsegnet").model_dump(mode="json"), "rounds": rounds}
 

@@ -1,4 +1,4 @@
-"""The modules that hold what a study keeps of each method."""
+"""Find the module of each method that makes its part of a study's rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wsss.pipeline.stages import METHODS
 def method_modules() -> dict[str, ModuleType]:
     """Import the module of each method that has one (`Method.study`), by the method's name.
 
-    Each has a function `part(plan, variant, seed, evaluation)` that gives the entries of a row, none where the branch
-    has nothing of the method, and a `TABLE` of them for the page.
+    Each has a function `part(plan, variant, seed, evaluation)` and a `TABLE`. The function returns the entries of a
+    row, none if the branch lacks the method. The table shows them on the page.
     """
     return {name: import_module(method.study) for name, method in METHODS.items() if method.study}

@@ -1,4 +1,4 @@
-"""The page of a study: a table for each method, made of the rows alone."""
+"""Write the page of a study: a table for each method, from the rows alone."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from wsss.cli.study.table import FigureColumn, Row, Table
 
 
 def study_page(study: str, rows: Sequence[Row]) -> str:
-    """The page in Markdown.
+    """Write the page in Markdown.
 
     Args:
         study: Name of the run.
-        rows: The newest of every variant and seed, in the order of the config.
+        rows: The newest row of every variant and seed, in the order of the config.
     """
     parts = [
         f"# {study}",
@@ -44,7 +44,7 @@ def _head(table: Table) -> list[str]:
 
 
 def _lines(table: Table, rows: Sequence[Row]) -> Iterator[str]:
-    """The lines of one variant, each over those of its seeds that have it."""
+    """Write the lines of one variant, each over the seeds that have it."""
     found = [(row, table.lines(row)) for row in rows]
     for name in sorted({name for _, lines in found for name in lines}, key=lambda name: (len(name), name)):
         members = [(row, lines[name]) for row, lines in found if name in lines]

@@ -1,4 +1,4 @@
-"""Finds the branches of a study that are finished, and writes what there is to keep of them."""
+"""Find the finished branches of a study, and write a row for each."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from wsss.report.evaluations import Evaluation, load_evaluation
 
 
 def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int]:
-    """Writes a JSON of every finished branch (variant and seed) that has none yet, and the page of all that are there.
+    """Write a JSON file for each finished branch (variant and seed) without one, and the page of all rows.
 
     Args:
-        configs: The config file of the study, or several, a later one laid over others; other seeds than they name are
-            found too.
+        configs: The config file of the study, or several, each laid over those before it. Seeds that they do not name
+            are found too.
         folder: Holds the rows and the page, `README.md`.
 
     Returns:
-        The rows that are new, and how many branches of the config's variants have none.
+        The new rows, and the number of branches of the config's variants without one.
 
     Raises:
-        InputError: If the config is wrong, something that was made is damaged, or no branch has one of the methods.
+        InputError: If the config is wrong, a file is damaged, or no branch has one of the methods.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plan = _plan(configs)
@@ -60,7 +60,7 @@ def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int
 
 
 def _plan(paths: Sequence[Path]) -> Plan:
-    """The plan of the configs with all seeds of which there are results."""
+    """Return the plan of the configs, with every seed that has results."""
     config = load_config(*paths)
     found = Path("results", config.run).glob("*/seed*")
     seeds = {int(name) for item in found if (name := item.name.removeprefix("seed")).isdecimal()}
@@ -68,7 +68,7 @@ def _plan(paths: Sequence[Path]) -> Plan:
 
 
 def _row(plan: Plan, place: int, variant: str, seed: int, evaluation: Evaluation) -> Row | None:
-    """All of one branch, of each method what it has; nothing of a branch without one."""
+    """Return the row of one branch, with the part of every method; None if no method has one."""
     parts: Row = {}
     for module in method_modules().values():
         parts |= module.part(plan, variant, seed, evaluation)
@@ -92,7 +92,7 @@ def _row(plan: Plan, place: int, variant: str, seed: int, evaluation: Evaluation
 
 
 def _machine() -> Row:
-    """The machine that collects, which is taken for the one that has trained."""
+    """Describe this machine; it is taken for the one that trained."""
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -103,13 +103,13 @@ def _machine() -> Row:
 
 
 def _digest(row: Row) -> str:
-    """Of all but what is about the collecting itself, so that a row is written once."""
+    """Digest a row without its place, machine and date, so that it is written once."""
     content = {key: value for key, value in row.items() if key not in ("place", "machine", "date")}
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
 def _newest(folder: Path) -> list[Row]:
-    """The newest row of every variant and seed, in the order of the config."""
+    """Read the newest row of every variant and seed, in the order of the config."""
     rows: dict[tuple[str, int], Row] = {}
     for path in folder.glob("*-seed*.json"):
         try:

@@ -1,4 +1,4 @@
-"""What a method's table on the page of a study consists of."""
+"""The parts of a method's table on the page of a study."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class FigureColumn:
     """A column of figures.
 
     Attributes:
-        heading: What it says above them.
-        keys: Where a line has its figure.
-        factor: What it is multiplied with.
-        digits: How many are shown after the point.
+        heading: Text above them.
+        keys: Path of the figure in a line.
+        factor: Factor to multiply it by.
+        digits: Digits to show after the point.
     """
 
     heading: str
@@ -31,11 +31,11 @@ class Table:
     """The table of a method.
 
     Attributes:
-        title: The method.
-        text: What one has to know to read it.
-        line_heading: Heading of the names of the lines of a variant; empty where it has a single line.
-        lines: The lines that a row gives, by name; none where it is not of this method.
-        columns: In order.
+        title: Title of the method.
+        text: How to read the table.
+        line_heading: Heading of the column that names the lines of a variant; empty if it has a single line.
+        lines: Returns the lines of a row, by name; none if the row lacks the method.
+        columns: Columns in order.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What a training says of itself, for the row that it belongs to."""
+"""The facts of a training for its row."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from wsss.errors import InputError
 
 
 def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
-    """Settings, commit, time, and what it ran on.
+    """Return settings, commit, time and machine of a training.
 
     Args:
         checkpoint: Its network; `metrics.json` lies beside it.
-        stage: That has trained it.
+        stage: The stage that trained it.
 
     Returns:
-        `training` and `training_settings`; times of its parts, where it has any, are `training.parts`.
+        `training` and `training_settings`. `training.parts` holds the times of its parts, if it has any.
 
     Raises:
         InputError: If the checkpoint is missing or damaged.
@@ -41,7 +41,7 @@ def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
 
 
 def last_epoch(checkpoint: Path) -> dict[str, float | None]:
-    """The last line of the `epochs.csv` beside a checkpoint; empty where the training has none.
+    """Read the last line of the `epochs.csv` beside a checkpoint; empty if the training has none.
 
     Raises:
         InputError: If the file is damaged.

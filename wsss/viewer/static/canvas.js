@@ -129,7 +129,7 @@ function paintCams(map, out, chosen) {
   }
 }
 
-// dark blue over red to light yellow, evenly brighter; never opaque: one sees what it lies on
+// dark blue over red to light yellow, evenly brighter; never opaque, so that the picture below shows
 const HEAT = [[20, 14, 60], [120, 28, 109], [212, 72, 66], [251, 155, 6], [252, 255, 164]];
 
 function paintHeat(map, out) {

@@ -41,7 +41,7 @@ export function matrix(counts, names) {
   const cell = size > 40 ? 10 : 20;
   const [left, up] = [92, 92];
   const [width, height] = [left + size * cell + 4, up + rows.length * cell + 4];
-  const says = h("p.quiet.small", {}, "Rows are the truth, columns what was given; darker is a larger share of the row. Point at a cell.");
+  const says = h("p.quiet.small", {}, "Rows are the truth, columns the labels given; darker is a larger share of the row. Point at a cell to read it.");
   const cells = rows.flatMap((row, down) => row.map((value, across) => {
     const share = sums[down] ? value / sums[down] : 0;
     const right = down === across;

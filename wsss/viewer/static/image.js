@@ -20,7 +20,7 @@ export async function imagePage({ go, remember, alive }) {
   let about = null;
   let picture = null;
   let maps = new Map(); // key -> values
-  let kin = null; // what is akin to the chosen pixel
+  let kin = null; // affinities of the chosen pixel
   let blinking = 0;
   let timer = null;
   let loading = 0;
@@ -127,7 +127,7 @@ export async function imagePage({ go, remember, alive }) {
     if (mode === "blink") parts.push(slider("Pause, ms", now.speed, (value) => { set({ speed: value }); }, 150, 2000, 50));
     if (about.networks.length) {
       const nets = about.networks.map((item) => [item.path, `${item.branch ? `${item.branch}, ` : ""}round ${item.round}`]);
-      parts.push(choice("Click: akin, by the network of", nets, now.net ?? nets.at(-1)[0], (value) => { set({ net: value }); askKin(); }, { name: "net" }));
+      parts.push(choice("Click for affinities, by the network of", nets, now.net ?? nets.at(-1)[0], (value) => { set({ net: value }); askKin(); }, { name: "net" }));
       if (now.at) parts.push(h("button", { type: "button", onclick: () => { set({ at: "" }); kin = null; drawAll(); } }, "Leave the pixel"));
     }
     more.replaceChildren(...parts);
@@ -191,7 +191,7 @@ export async function imagePage({ go, remember, alive }) {
       : [{ title: items.map((item) => item.layer.title).join(" + ") || "photograph", items }];
     if (kin) {
       const heat = (title, map) => ({ title, items: [{ layer: { kind: "heat", title }, map: { ...map, kind: "heat" }, opacity: 90 }], heat: map });
-      if (kin.row) found.push(heat(`akin to the pixel, ${kin.name}`, kin.row));
+      if (kin.row) found.push(heat(`affinity of the pixel, ${kin.name}`, kin.row));
       if (kin.unary) found.push(heat("unary affinity", kin.unary));
     }
     return found;
@@ -325,7 +325,7 @@ export async function imagePage({ go, remember, alive }) {
     if (canvases.length > 1) canvases.filter((other) => other !== entry).forEach(paintEntry);
     const rows = shownLayers().filter((item) => maps.has(item.key)).map((item) => h("div", {}, h("span", {}, item.layer.title), h("b", {}, says(item.layer, maps.get(item.key), x, y))));
     const row = Math.floor(y * about.size[0]), column = Math.floor(x * about.size[1]);
-    if (kin?.row) rows.push(h("div", {}, h("span", {}, "akin"), h("b", {}, ((valueAt(kin.row, x, y) / 255) * kin.row.largest).toPrecision(2))));
+    if (kin?.row) rows.push(h("div", {}, h("span", {}, "affinity"), h("b", {}, ((valueAt(kin.row, x, y) / 255) * kin.row.largest).toPrecision(2))));
     if (kin?.unary) rows.push(h("div", {}, h("span", {}, "unary"), h("b", {}, ((valueAt(kin.unary, x, y) / 255) * kin.unary.largest).toPrecision(2))));
     readout.replaceChildren(h("div.quiet", {}, `x ${column}, y ${row}`), ...rows);
     readout.hidden = false;
@@ -347,7 +347,7 @@ export async function imagePage({ go, remember, alive }) {
     return map.classes.map((value, plane) => h("span.pair", {}, swatch(value), `${names[value]} ${(valueAt(map, x, y, plane) / 255).toFixed(2)} `));
   }
 
-  // -- what is akin to a pixel -------------------------------------------------------------------------------------------
+  // -- affinities of a pixel ---------------------------------------------------------------------------------------------
 
   function choose(event, entry) {
     if (!about.networks.length || entry.pane.swipe) return;

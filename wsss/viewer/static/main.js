@@ -1,4 +1,4 @@
-// The pages, which of them is shown, and looking for what the pipeline has made meanwhile.
+// Show one of the pages, and look for new artifacts of the pipeline.
 
 import { address, failed, get, h, href, json, kept, paletteName, run, start } from "./dom.js";
 import { overviewPage } from "./overview.js";

@@ -41,7 +41,7 @@ function stageStrip(strip) {
     const bad = stage.items.some((item) => item.problem);
     const count = stage.items.length > 1 ? `${done.length} of ${stage.items.length}` : "";
     const word = bad ? "damaged" : STATES[stage.state];
-    // what is done and what waits is told by the mark beside the count
+    // the mark beside the count tells whether the items are done or wait
     const state = count && (word === "done" || word === "missing") ? count : [word, count].filter(Boolean).join(", ");
     const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false", title: [word, count].filter(Boolean).join(", ") },
       h("b", {}, stage.title),
@@ -163,7 +163,7 @@ function comparison(all) {
     const [name, split] = label.split("|");
     const first = found.get(columns[0]);
     const best = Math.max(...found.values());
-    // a difference in protocol (scales, flip, thresholds) may be all that there is to a difference in score
+    // scores may differ by protocol alone (scales, flip, thresholds)
     const differs = protocols.get(label).size > 1 ? h("small.quiet", { title: [...protocols.get(label)].join("\n") }, " made or judged differently") : null;
     return h("tr", {}, h("td", {}, name, differs), h("td.quiet", {}, split), columns.map((column, place) => {
       const value = found.get(column);

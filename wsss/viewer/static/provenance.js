@@ -9,7 +9,7 @@ export async function provenancePage() {
     title: "Provenance",
     element: h("section.page", {},
       h("h1", {}, "Where it came from"),
-      h("p.lead", {}, "Every artifact says which settings, code and inputs it was made with. An input whose content no longer lies in this run is marked: it was built again since, or came from elsewhere."),
+      h("p.lead", {}, "Open an artifact to see its settings, code and inputs. Marked inputs are no longer in this run: they were built again since, or came from elsewhere."),
       stale.length ? h("div.problem", {}, `${stale.length} artifact${stale.length === 1 ? " was" : "s were"} made from inputs that have changed since.`) : null,
       entries.map(item)),
   };
