@@ -12,8 +12,7 @@ import pytest
 import wsss
 
 ROOT = Path(wsss.__file__).parent
-FOLDERS = ("data", "ops", "losses", "models", "training")
-FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(ROOT.rglob("*.py"))
 PROPERTIES = {"property", "cached_property", "setter"}
 NO_VERBS = {
     *("The", "A", "An", "All", "Any", "Both", "Each", "Either", "Every", "Neither", "No", "None", "One", "Some", "Two"),

@@ -28,7 +28,7 @@ def settings(
     section: Annotated[str, typer.Argument(metavar="SECTION", help="One section; none: the list of them.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/settings.md.")] = False,
 ) -> None:
-    """Prints the settings of a section: names, values, defaults, and what they do."""
+    """Print the settings of a section: names, values, defaults, and what they do."""
     from wsss.cli.settings import print_settings, settings_page
 
     set_up_logging(None)

@@ -39,7 +39,7 @@ def prediction_by_segmenter(settings: Mapping[str, Any]) -> str:
 
 
 def refinement(settings: Mapping[str, Any]) -> str:
-    """How labels are refined by the colours of the photographs."""
+    """Say how labels are refined by the colours of the photographs."""
     name = {"crf": "the dense CRF", "pamr": "PAMR", "par": "PAR"}[str(settings.get("refinement"))]
     kept = ", 255 stays" if settings.get("ignored") == "kept" else ""
     sure = f", 255 where no class is sure by {settings['sure']}" if settings.get("sure") else ""

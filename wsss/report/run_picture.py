@@ -55,7 +55,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 
 def _training(evaluation: Evaluation) -> list[tuple[Record, Path]]:
-    """CAMs and all label sets that a stage makes without a further network."""
+    """Choose the CAMs and all label sets that are not made from others."""
     found = artifacts_of(evaluation, "train")
     return [
         (item, path)
@@ -66,7 +66,7 @@ def _training(evaluation: Evaluation) -> list[tuple[Record, Path]]:
 
 
 def _unseen(evaluation: Evaluation) -> list[tuple[Record, Path]]:
-    """The last prediction of every method."""
+    """Choose the last prediction of every method."""
     finals = [final_prediction(evaluation, method=method) for method in ("", *METHODS)]
     chosen = [item["name"] for item in finals if item is not None]
     return [(item, path) for item, path in artifacts_of(evaluation, "val") if item["name"] in chosen]
@@ -97,7 +97,7 @@ def _gallery(
 
 
 def _stacked(blocks: Sequence[tuple[str, Gallery]]) -> Image.Image:
-    """The blocks below each other: a heading, the names of the columns, one row per image."""
+    """Put the blocks below each other: a heading, the names of the columns, one row per image."""
     columns = max(len(sample.tiles) for _, gallery in blocks for sample in gallery.samples)
     heights = [[max(tile.image.height for tile in sample.tiles) for sample in gallery.samples] for _, gallery in blocks]
     height = sum(HEADING + WORDS + sum(rows) + GAP * len(rows) for rows in heights)
