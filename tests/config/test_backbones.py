@@ -177,3 +177,14 @@ def test_networks_built_without_it_take_the_distances_of_their_stride():
     assert network.settings.atrous_rates == (2, 3, 5)
     found = [m.dilation[0] for m in network.segmentation.modules() if getattr(m, "kernel_size", None) == (3, 3)]
     assert found == [2, 3, 5]
+
+
+def test_networks_that_segment_share_what_they_learn_by():
+    found = config()
+    rounds, aalr, segmenter = found.train_auxsegnet, found.train_aalr, found.train_segmenter
+    assert rounds.augmentation == aalr.augmentation == segmenter.augmentation
+    assert rounds.optimizer == segmenter.optimizer
+    assert rounds.batch_size == aalr.batch_size == segmenter.batch_size
+    own = {"momentum", "warmup_learning_rate", "bias_multiplier"}
+    assert aalr.optimizer.model_dump(exclude=own) == rounds.optimizer.model_dump(exclude=own)
+    assert aalr.epochs == found.train_classifier.epochs + rounds.epochs

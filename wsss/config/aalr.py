@@ -48,9 +48,10 @@ class AalrOptimizer(Optimizer):
     """
 
     learning_rate: float = Field(default=0.0002, gt=0)
-    """Learning rate of pretrained layers at the first step of the joint phase."""
+    """Learning rate of pretrained layers at the first step of the joint phase. RRM, by SGD: 0.0007."""
     warmup_learning_rate: float = Field(default=0.0002, gt=0)
-    """The same of the first phase, which trains classification alone."""
+    """Learning rate of pretrained layers at the first step of the first phase, which trains classification alone. RRM,
+    by SGD: 0.01."""
     bias_multiplier: float = Field(default=1.0, gt=0)
     """Factor on the learning rate of biases. RRM: 2."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
