@@ -15,7 +15,7 @@ from wsss.pipeline.stages import METHODS, STAGES
 ROOT = Path(wsss.__file__).parent
 TABLE = "pipeline/stages.py"
 FACES = ("models/__init__.py", "losses/__init__.py", "config/__init__.py")
-"""What a package offers to Python names its networks, losses and settings."""
+"""What a package offers to Python names its networks, losses and the settings of shared stages."""
 SHARED_SETTINGS = "config/stages.py"
 """Settings of the stages that methods share."""
 NAMES = (*METHODS, *(name for name in STAGES if "_" in name))

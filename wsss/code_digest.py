@@ -108,7 +108,8 @@ class _Source:
         waiting = list(start)
         while waiting:
             name = waiting.pop()
-            if name in found or _left_out(name):
+            # what a job begins with counts even where others leave it out
+            if name in found or (_left_out(name) and name not in start):
                 continue
             found.add(name)
             module = self.module(name)

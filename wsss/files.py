@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside the final one; at the end, flush the file to the disk and rename it.
 
-    After an error in the block or in the flush, neither file is there.
+    After an error in the block or in the flush, what lay there before is as it was, and the temporary file is gone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -48,7 +48,7 @@ def write_json(path: Path, content: Any, *, digits: int | None = None) -> None:
 
     Args:
         path: The file.
-        content: Mappings, sequences, arrays and plain values; NaN becomes null.
+        content: Mappings, sequences, arrays and plain values; NaN and infinity become null.
         digits: Digits after the point to which numbers are rounded; None rounds none.
     """
     write_text(path, _indented(plain(content, digits)) + "\n")
@@ -80,13 +80,16 @@ class CsvWriter:
     """
 
     def __init__(self, path: Path, columns: Iterable[str], *, digits: int | None = None) -> None:
-        self._replacing = replacing(path)
-        self._columns, self._digits = list(columns), digits
+        self._path, self._columns, self._digits = path, list(columns), digits
 
     def __enter__(self) -> CsvWriter:
-        self._handle = self._replacing.__enter__().open("w", encoding="utf-8", newline="")
-        self._writer = csv.DictWriter(self._handle, self._columns, extrasaction="ignore", lineterminator="\n")
-        self._writer.writeheader()
+        with ExitStack() as stack:
+            # closing the file may fail as well, on a full disk: then nothing is left of it
+            temporary = stack.enter_context(replacing(self._path))
+            handle = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+            self._writer = csv.DictWriter(handle, self._columns, extrasaction="ignore", lineterminator="\n")
+            self._writer.writeheader()
+            self._stack = stack.pop_all()
         return self
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -97,12 +100,11 @@ class CsvWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._handle.close()
-        self._replacing.__exit__(kind, error, trace)
+        self._stack.__exit__(kind, error, trace)
 
 
 def plain(value: Any, digits: int | None = None) -> Any:
-    """Turn a value into types that JSON knows; NaN becomes None, floats are rounded if digits are given."""
+    """Turn a value into types that JSON knows; NaN and infinity become None, floats are rounded if digits are given."""
     if isinstance(value, Mapping):
         return {str(key): plain(item, digits) for key, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -112,7 +114,7 @@ def plain(value: Any, digits: int | None = None) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
-        return None if math.isnan(value) else value if digits is None else round(value, digits)
+        return None if not math.isfinite(value) else value if digits is None else round(value, digits)
     return value
 
 

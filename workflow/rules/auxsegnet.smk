@@ -71,7 +71,7 @@ rule update_labels:
     benchmark:
         benchmark_of("update_labels")
     wildcard_constraints:
-        round="[1-9][0-9]*",
+        **STAGES["update_labels"].constraints,
     conda:
         "../../envs/wsss.yaml"
     threads: network_threads()

@@ -258,7 +258,7 @@ MACHINE = machine()
 
 def where_to_look():
     """Say where the results are, at the end of a run."""
-    page = Path(PLAN.root, "report.html")
+    page = Path(all_of("report")[0])
     return f"Results are in {PLAN.root}" + (
         f"; look at {page}" if page.is_file() else ""
     )

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from wsss.errors import InputError
-from wsss.pipeline.paths import glob_of
+from wsss.pipeline.paths import files_of, glob_of
 from wsss.pipeline.stages import STAGES
 from wsss.report.evaluations import Evaluation, identity, load_evaluation, title
 from wsss.store import ArtifactReader
@@ -81,7 +81,7 @@ def _settings(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _evaluations(folder: Path) -> dict[str, Evaluation]:
-    paths = sorted(folder.glob("evaluation/metrics.json")) or sorted(folder.glob("*/seed*/evaluation/metrics.json"))
+    paths = files_of(folder, "evaluate")
     return {path.parent.parent.relative_to(folder).as_posix(): load_evaluation(path) for path in paths}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wsss.data import load_dataset
 from wsss.errors import InputError
+from wsss.pipeline.paths import files_of
 from wsss.report.evaluations import load_evaluation
 from wsss.report.run_picture import draw_run, save_picture
 
@@ -24,12 +25,11 @@ def write_picture(results: Path, output: Path, *, images: int, palette: str) -> 
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; give the folder of a run, results/RUN")
-    places = ("evaluation/metrics.json", "*/seed*/evaluation/metrics.json")
-    path = next((path for place in places for path in sorted(results.glob(place))), None)
-    if path is None:
+    paths = files_of(results, "evaluate")
+    if not paths:
         raise InputError(f"{results}: nothing is evaluated yet; run `snakemake evaluations`")
-    evaluation = load_evaluation(path)
+    evaluation = load_evaluation(paths[0])
     index = evaluation.artifact("index")
     if index is None:
-        raise InputError(f"{path}: names no index; build it again with `snakemake {path}`")
+        raise InputError(f"{paths[0]}: names no index; build it again with `snakemake {paths[0]}`")
     save_picture(draw_run(load_dataset(index), evaluation, images=images, palette=palette), output)

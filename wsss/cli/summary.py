@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wsss.errors import InputError
+from wsss.pipeline.paths import files_of
 from wsss.pipeline.stages import STAGES
 from wsss.progress import format_seconds
 from wsss.report.evaluations import Evaluation, Record, by_variant, identity, load_evaluation, spread, title
@@ -35,7 +36,7 @@ def print_summary(results: Path) -> None:
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; give the folder of a run, results/RUN")
-    paths = sorted(results.glob("evaluation/metrics.json")) or sorted(results.glob("*/seed*/evaluation/metrics.json"))
+    paths = files_of(results, "evaluate")
     if not paths:
         raise InputError(f"{results}: nothing is evaluated yet; run `snakemake evaluations`")
     console = Console(highlight=False)

@@ -21,7 +21,9 @@ def schema(
     if output is None:
         typer.echo(schema_text(), nl=False)
     else:
-        output.write_text(schema_text(), encoding="utf-8")
+        from wsss.files import write_text
+
+        write_text(output, schema_text())
 
 
 def settings(

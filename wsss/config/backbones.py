@@ -12,6 +12,8 @@ from wsss.pipeline.names import stages_making
 
 (CLASSIFIER,) = stages_making("classifiers")
 """Section of the training whose weights others go on from."""
+SAME = ("name", "freeze_batch_norm")
+"""What must be alike for weights to fit: folded batch normalisation leaves other tensors."""
 
 
 def inherit_backbones(values: Mapping[str, Any], trainings: Mapping[str, type[Training]]) -> dict[str, Any]:
@@ -24,13 +26,13 @@ def inherit_backbones(values: Mapping[str, Any], trainings: Mapping[str, type[Tr
         trainings: Sections that have a backbone, with their models.
 
     Raises:
-        ValueError: If a training that goes on from the classifier names another network.
+        ValueError: If a training that goes on from the classifier has another network.
     """
     inherited = dict(values)
     shared = values.get("backbone", {})
     if not _is_valid(shared):
         return inherited
-    classifier = {"name": BackboneSettings().name, **shared, **_own(values.get(CLASSIFIER, {}))}["name"]
+    classifier = BackboneSettings().model_dump() | {**shared, **_own(values.get(CLASSIFIER, {}))}
     for section, model in trainings.items():
         given = values.get(section, {})
         if not isinstance(given, Mapping) or not isinstance(given.get("backbone", {}), Mapping):
@@ -38,8 +40,8 @@ def inherit_backbones(values: Mapping[str, Any], trainings: Mapping[str, type[Tr
         own = _own(given)
         backbone = {**shared, **own}
         if model.starts_from_classifier(given):
-            _check_name(section, own, classifier)
-            backbone |= {"name": classifier, "weights": own.get("weights", "auto")}
+            _check_same(section, own, classifier)
+            backbone |= {key: classifier[key] for key in SAME} | {"weights": own.get("weights", "auto")}
         inherited[section] = {**given, "backbone": backbone}
     return inherited
 
@@ -59,9 +61,10 @@ def _own(section: Any) -> Mapping[str, Any]:
     return backbone if isinstance(backbone, Mapping) else {}
 
 
-def _check_name(section: str, own: Mapping[str, Any], classifier: Any) -> None:
-    if own.get("name", classifier) != classifier:
-        raise ValueError(
-            f"{section}.backbone.name is `{own['name']}`, but {section} goes on from the classifier, whose network is "
-            f"`{classifier}`: leave the name out here, or set `backbone.name` or `{CLASSIFIER}.backbone.name`"
-        )
+def _check_same(section: str, own: Mapping[str, Any], classifier: Mapping[str, Any]) -> None:
+    for key in SAME:
+        if own.get(key, classifier[key]) != classifier[key]:
+            raise ValueError(
+                f"{section}.backbone.{key} is `{own[key]}`, but {section} goes on from the classifier, which has "
+                f"`{classifier[key]}`: leave it out here, or set `backbone.{key}` or `{CLASSIFIER}.backbone.{key}`"
+            )

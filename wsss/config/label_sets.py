@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from wsss.pipeline.names import base_of, known_label_sets, label_set, label_set_pattern, method_of, product_of, resolved
+from wsss.pipeline.names import (
+    base_of,
+    known_label_sets,
+    label_set,
+    label_set_names,
+    label_set_pattern,
+    method_of,
+    product_of,
+    resolved,
+)
 from wsss.pipeline.stages import STAGES
 
 
@@ -19,22 +29,36 @@ def _listed(names: object) -> object:
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if not re.fullmatch(label_set_pattern(), name):
-            raise ValueError(f"unknown label set `{name}`: use {known_label_sets()}")
+            raise ValueError(f"unknown label set `{name}`{_near(name)}: use {known_label_sets()}")
     return names
 
 
-LabelSets = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_known)]
+def _near(name: str) -> str:
+    close = difflib.get_close_matches(name, label_set_names(), n=1, cutoff=0.6)
+    return f", did you mean `{close[0]}`?" if close else ""
+
+
+_ONE = {"type": "string", "pattern": f"^({label_set_pattern()})$"}
+LabelSets = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    AfterValidator(_known),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": _ONE}, _ONE]}),
+]
 """Names of label sets; a single one may stand without brackets."""
 
 
-def problem_of_label_set(name: str, config: Any) -> str:
+def problem_of_label_set(name: str, section: str, config: Any) -> str:
     """Say why a config does not lead to a label set; empty where it does.
 
     Args:
         name: The label set, as the config names it.
+        section: The stage that reads it.
         config: The config.
     """
     own = resolved(name, config)
+    if label_set(own) is None and not any(item.optional for item in STAGES[section].inputs):
+        return f", which no stage makes, so {section} cannot read it: name a label set that a stage makes"
     method = method_of(own)
     if method and method not in config.methods:
         return f": add `{method}` to `methods`"

@@ -15,8 +15,8 @@ class BackboneSettings(Settings):
     """The feature extractor of a network, and how much of it is trained."""
 
     name: str = "tf_efficientnet_lite0"
-    """A torchvision ResNet (`resnet50`), `resnet38d` (the network of AuxSegNet and AffinityNet), or the name of any
-    timm model that can return features."""
+    """A torchvision ResNet (`resnet50`), `resnet38d` (the network of AuxSegNet and AffinityNet), or the name of a
+    ResNet, EfficientNet or ConvNeXt of timm."""
     weights: str = "auto"
     """`auto`: weights packaged with EfficientNet-Lite0, else the library's ImageNet download. `none`: random weights.
     Else the path of a state dict, which fits one network: whoever names another names its weights too. For `resnet38d`,

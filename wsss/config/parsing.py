@@ -5,13 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Sequence
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from wsss.errors import InputError
-
-_DATA_NAMES = ("demo", "voc", "folder")
 
 
 def parse_settings(model: Any, value: Any, *, source: str = "", where: str = "") -> Any:
@@ -52,9 +50,7 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     location = [str(part) for part in first["loc"]]
-    # the tag that tells the data sets apart is part of pydantic's location, but no key that the user wrote
-    shown = [part for i, part in enumerate(location) if not (i == 1 and location[0] == "data" and part in _DATA_NAMES)]
-    key = ".".join(([where] if where else []) + shown)
+    key = ".".join(([where] if where else []) + _written(model, location))
     kind = first["type"]
     if kind == "extra_forbidden":
         section = _section(model, location[:-1])
@@ -65,7 +61,8 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
     if kind == "union_tag_invalid":
         return f"`{key}.name` must be one of {first['ctx']['expected_tags']}, got {first['ctx']['tag']!r}"
     if kind == "union_tag_not_found":
-        return f"`{key}.name` is missing: say which data set (demo, voc, folder)"
+        listed = ", ".join(_tagged(_annotation(model, location)))
+        return f"`{key}.name` is missing: say which ({listed})"
     text = first["msg"].removeprefix("Value error, ")
     text = text[0].lower() + text[1:]
     value = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
@@ -73,17 +70,46 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
     return f"{place}{text}{value if 'got' not in text else ''}{more}"
 
 
-def _section(model: Any, location: list[str]) -> type[BaseModel] | None:
-    """Return the model that a location points into, through unions told apart by tag and through mappings."""
+def _written(model: Any, location: list[str]) -> list[str]:
+    """Return the keys of a location that a person wrote: pydantic adds the tag that tells models of a union apart."""
+    written: list[str] = []
+    for place, part in enumerate(location):
+        if part not in _tagged(_annotation(model, location[:place])):
+            written.append(part)
+    return written
+
+
+def _annotation(model: Any, location: list[str]) -> Any:
+    """Return what stands at a location: a model, a union told apart by tag, or whatever else; None for nothing."""
+    if not location:
+        return model
+    if part := _tagged(model).get(location[0]):
+        return _annotation(part, location[1:])
     if isinstance(model, type) and issubclass(model, BaseModel):
-        if not location:
-            return model
         field = model.model_fields.get(location[0])
-        return _section(field.annotation, location[1:]) if field else None
+        return _annotation(field.annotation, location[1:]) if field else None
     if get_origin(model) is dict:
-        return _section(get_args(model)[1], location[1:])
-    members = [member for member in get_args(model) if isinstance(member, type) and issubclass(member, BaseModel)]
-    tags = {str(member.model_fields["name"].default): member for member in members if "name" in member.model_fields}
-    if location and location[0] in tags:
-        return _section(tags[location[0]], location[1:])
-    return _section(members[0], location) if len(members) == 1 else None
+        return _annotation(get_args(model)[1], location[1:])
+    members = _members(model)
+    return _annotation(members[0], location) if len(members) == 1 else None
+
+
+def _section(model: Any, location: list[str]) -> type[BaseModel] | None:
+    """Return the model that a location points into."""
+    found = _annotation(model, location)
+    if isinstance(found, type) and issubclass(found, BaseModel):
+        return found
+    members = _members(found)
+    return members[0] if len(members) == 1 else None
+
+
+def _tagged(annotation: Any) -> dict[str, type[BaseModel]]:
+    """Return the models of a union by the names that tell them apart; empty for all else."""
+    named = [member for member in _members(annotation) if "name" in member.model_fields]
+    return {str(member.model_fields["name"].default): member for member in named} if len(named) > 1 else {}
+
+
+def _members(annotation: Any) -> list[type[BaseModel]]:
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    return [member for member in get_args(annotation) if isinstance(member, type) and issubclass(member, BaseModel)]

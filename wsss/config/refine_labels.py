@@ -17,10 +17,10 @@ class RefineLabels(Settings):
 
     label_sets: LabelSets = ()
     """Label sets to refine although no network is trained on the refined ones. Those named with `_refined` in
-    `train_segmenter.label_sets` are refined without being named here."""
+    `train_segmenter.label_sets` are refined without being named here. The true masks (`masks`) cannot be refined."""
     refinement: Literal["crf", "pamr", "par"] = "crf"
     """What refines: `crf`, the dense CRF; `pamr` or `par`, means of close pixels, which cost less."""
-    trust: float = Field(default=0.9, gt=0, lt=1)
+    trust: float = Field(default=0.9, gt=0.5, lt=1)
     """Probability, before the refinement, that a labelled pixel has its label. The other classes of the image share the
     rest."""
     ignored: Literal["decided", "kept"] = "decided"
@@ -34,3 +34,9 @@ class RefineLabels(Settings):
     """Pixel-adaptive mask refinement, where `refinement` is `pamr`."""
     par: Par = Par()
     """Pixel-adaptive refinement with positions, where `refinement` is `par`."""
+
+    def used(self) -> RefineLabels:
+        """Return the settings that labels depend on: those of refinements that are not chosen take their defaults."""
+        fields = type(self).model_fields
+        unused = {name: fields[name].default for name in ("crf", "pamr", "par") if name != self.refinement}
+        return self.model_copy(update={"label_sets": (), **unused})

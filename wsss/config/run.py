@@ -56,6 +56,13 @@ class Runtime(Settings):
     """Minutes between resumable states of a training. 0 writes one after every step."""
 
 
+def _plain(value: Any) -> Any:
+    """Turn settings made in Python, also within mappings, into mappings."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return {key: _plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
 class RunSettings(Settings):
     """What a run has beside the sections of its stages and methods."""
 
@@ -84,7 +91,7 @@ class RunSettings(Settings):
         if not isinstance(values, Mapping):
             return handler(values)
         # settings made in Python are complete, so they inherit nothing
-        given = {key: value.model_dump() if isinstance(value, BaseModel) else value for key, value in values.items()}
+        given = {key: _plain(value) for key, value in values.items()}
         config = handler(inherit_backbones(given, TRAININGS))
         config._trainings = {name: given[name] for name in TRAININGS if name in given}
         return config
@@ -124,7 +131,7 @@ class RunSettings(Settings):
                 raise ValueError(problem)
         for section in SECTIONS:
             for name in getattr(getattr(self, section), "label_sets", ()):
-                if problem := problem_of_label_set(name, self):
+                if problem := problem_of_label_set(name, section, self):
                     raise ValueError(f"{section}.label_sets names `{name}`{problem}")
         return self
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from wsss.data.images import read_image, read_mask
-from wsss.data.sources.records import SPLITS, did_you_mean
+from wsss.data.sources.records import did_you_mean
 from wsss.errors import InputError
+from wsss.pipeline.artifact import SPLITS
 from wsss.store import ArtifactReader
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
 
 DEFINITIONS = {
@@ -111,8 +112,8 @@ def label_rule(stage: str, settings: Mapping[str, Any], *, saliency: bool = Fals
     """
     if stage not in STAGES or not settings:
         return ""
-    rule = STAGES[stage].saliency_rule if saliency else STAGES[stage].rule
-    return rule(settings) if rule is not None else ""
+    how = STAGES[stage].how_saliency if saliency else STAGES[stage].how
+    return str(imported(how)(settings)) if how else ""
 
 
 def _inference(parts: Mapping[str, Any]) -> str:

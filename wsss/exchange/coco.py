@@ -11,6 +11,7 @@ import numpy as np
 
 from wsss.errors import InputError
 from wsss.exchange.sources import LabelMaps
+from wsss.files import write_text
 from wsss.progress import Progress
 
 
@@ -27,10 +28,9 @@ def export_coco(maps: Sequence[LabelMaps], output: Path) -> int:
     Raises:
         InputError: If pycocotools is not installed.
     """
-    output.mkdir(parents=True, exist_ok=True)
     for part in maps:
         content = _content(part)
-        (output / f"instances_{part.split}.json").write_text(json.dumps(content), encoding="utf-8")
+        write_text(output / f"instances_{part.split}.json", json.dumps(content))
     return sum(len(part.ids) for part in maps)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from wsss.exchange.sources import LabelMaps, write_indexed, write_photograph
+from wsss.files import write_text
 from wsss.ops.palette import voc_palette
 from wsss.progress import Progress
 
@@ -23,7 +24,6 @@ def export_voc(maps: Sequence[LabelMaps], output: Path, photographs: Photographs
     """
     root = output / "VOCdevkit/VOC2012"
     lists = root / "ImageSets/Segmentation"
-    lists.mkdir(parents=True, exist_ok=True)
     for part in maps:
         with Progress(f"export {part.split}", len(part.ids)) as progress:
             for image_id, labels in part:
@@ -32,9 +32,9 @@ def export_voc(maps: Sequence[LabelMaps], output: Path, photographs: Photographs
                     path = root / "JPEGImages" / f"{image_id}.jpg"
                     write_photograph(path, part.dataset, image_id, link=photographs == "link")
                 progress.advance()
-        (lists / f"{part.split}.txt").write_text("".join(f"{image_id}\n" for image_id in part.ids), encoding="utf-8")
+        write_text(lists / f"{part.split}.txt", "".join(f"{image_id}\n" for image_id in part.ids))
     names = maps[0].dataset.class_names
-    (root / "classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    write_text(root / "classes.txt", "".join(f"{name}\n" for name in names))
     return sum(len(part.ids) for part in maps)
 
 
@@ -54,7 +54,7 @@ def export_mmseg(maps: Sequence[LabelMaps], output: Path, photographs: Photograp
                     path = output / "img_dir" / part.split / f"{image_id}.jpg"
                     write_photograph(path, part.dataset, image_id, link=photographs == "link")
                 progress.advance()
-    (output / "dataset.py").write_text(_mmseg_config(maps), encoding="utf-8")
+    write_text(output / "dataset.py", _mmseg_config(maps))
     return sum(len(part.ids) for part in maps)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+SPLITS = ("train", "val")
+"""The splits of a data set."""
 BRANCH = "{variant}/seed{seed}/"
 """Replaces `{branch}` in a stage's path, in a run of several variants or seeds; a plain run has no such folders."""
 

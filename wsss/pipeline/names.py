@@ -112,10 +112,14 @@ def label_set_pattern() -> str:
     return f"{TRUE_MASKS}|({'|'.join((*bases, *_aliases()))})({_SUFFIXES})*"
 
 
+def label_set_names() -> list[str]:
+    """List the names that label sets begin with; of several the first and the alias."""
+    return [TRUE_MASKS, *(STAGES[stage].product.format(round=1) for stage in _BASE_STAGES), *_aliases()]
+
+
 def known_label_sets() -> str:
     """List all of these names for people, with the suffixes that they take."""
-    names = [TRUE_MASKS, *(STAGES[stage].product.format(round=1) for stage in _BASE_STAGES), *_aliases()]
-    listed = ", ".join(f"`{name}`" for name in names)
+    listed = ", ".join(f"`{name}`" for name in label_set_names())
     return f"{listed}; to all but `{TRUE_MASKS}`, {' or '.join(f'`{s}`' for s in _SUFFIXES.split('|'))} may be appended"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 
 from wsss.pipeline.artifact import BRANCH, Artifact, typed
 from wsss.pipeline.stages import STAGES
@@ -52,3 +53,9 @@ def _expression(stage: str) -> str:
     path = re.escape(STAGES[stage].path.removeprefix("{branch}"))
     path = re.sub(r"\\{(\w+)\\}", lambda name: f"(?P<{name[1]}>{known.get(name[1], '[^/]+')})", path)
     return (BRANCH_PATTERN if "{branch}" in STAGES[stage].path else "") + path
+
+
+def files_of(root: Path, stage: str) -> list[Path]:
+    """List the files of a stage below the folder of a run: those of a plain run, or of all variants and seeds."""
+    found = sorted(root.glob(glob_of(stage)))
+    return found if STAGES[stage].per == "run" else [*found, *sorted(root.glob(f"*/seed*/{glob_of(stage)}"))]

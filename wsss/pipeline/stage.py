@@ -57,8 +57,8 @@ class Stage:
         product: Name of the label set or model, with the wildcards of its path.
         words: That name for people. For labels, leave out the word "labels"; for labels made from others, give an
             adjective.
-        rule: Describes how labels were made, from their settings.
-        saliency_rule: The same for the saliency labels beside them.
+        how: Function that says in words how its labels are made, of their settings, as `module:name`.
+        how_saliency: The same of saliency labels beside them.
         constraints: Regular expressions of wildcards whose values are limited.
         alias: Short name of the last one of several label sets.
         last: Returns the wildcards of that last one.
@@ -84,8 +84,8 @@ class Stage:
     per: Literal["run", "settings", "branch"] = "settings"
     product: str = ""
     words: str = ""
-    rule: Callable[[Mapping[str, Any]], str] | None = None
-    saliency_rule: Callable[[Mapping[str, Any]], str] | None = None
+    how: str = ""
+    how_saliency: str = ""
     constraints: Mapping[str, str] = field(default_factory=dict)
     alias: str = ""
     last: Callable[[Any], Wildcards] | None = None
@@ -101,7 +101,7 @@ class Stage:
         return tuple(name for name in re.findall(r"{(\w+)}", self.path) if name != "branch")
 
     @property
-    def chosen(self) -> bool:
+    def asked_by_name(self) -> bool:
         """Whether a config chooses its artifacts by name; every variant can have artifacts of any other stage."""
         return bool(self.wildcards or self.method)
 

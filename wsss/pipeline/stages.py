@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
 
-from wsss.pipeline import rules
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.stage import Input, Method, Stage, Wildcards
 
@@ -134,7 +133,7 @@ STAGES: dict[str, Stage] = {
             asked=lambda config, models: [] if config.methods or config.stage("train_segmenter").label_sets else [{}],
             product="seeds",
             words="seed",
-            rule=rules.fusion_of_seeds,
+            how="wsss.evaluation.label_rules:fusion_of_seeds",
         ),
         Stage(
             "train_auxsegnet",
@@ -169,8 +168,8 @@ STAGES: dict[str, Stage] = {
             method="auxsegnet",
             product="auxsegnet_round{round}",
             words="round {round}",
-            rule=rules.fusion_of_update,
-            saliency_rule=rules.updated_saliency,
+            how="wsss.evaluation.label_rules:fusion_of_update",
+            how_saliency="wsss.evaluation.label_rules:updated_saliency",
             constraints={"round": "[1-9][0-9]*"},
             alias="auxsegnet",
             last=lambda config: {"round": max(config.stage("auxsegnet").label_rounds, default=1)},
@@ -232,7 +231,7 @@ STAGES: dict[str, Stage] = {
             ),
             product="{label_set}_self",
             words="self-trained",
-            rule=rules.prediction_by_segmenter,
+            how="wsss.evaluation.label_rules:prediction_by_segmenter",
         ),
         Stage(
             "refine_labels",
@@ -241,12 +240,12 @@ STAGES: dict[str, Stage] = {
             makes="labels",
             path="{branch}refined/{label_set}/labels.h5",
             settings="wsss.config.refine_labels:RefineLabels",
-            narrow=lambda own, artifact: own.model_copy(update={"label_sets": ()}),
+            narrow=lambda own, artifact: own.used(),
             inputs=(INDEX, Input("labels", "{label_set}", "Labels to refine.")),
             asked=lambda config, models: [{"label_set": name} for name in config.stage("refine_labels").label_sets],
             product="{label_set}_refined",
             words="refined",
-            rule=rules.refinement,
+            how="wsss.evaluation.label_rules:refinement",
         ),
         Stage(
             "predict",
@@ -270,6 +269,7 @@ STAGES: dict[str, Stage] = {
             settings="wsss.config.stages:Evaluate",
             asked=lambda config, models: [{}],
             per="branch",
+            code=("wsss.evaluation.label_rules",),
         ),
         Stage(
             "report",
@@ -280,7 +280,12 @@ STAGES: dict[str, Stage] = {
             settings="wsss.config.stages:Report",
             asked=lambda config, models: [{}],
             per="run",
-            code=tuple(method.report for method in METHODS.values() if method.report),
+            # names and titles of the table stand in it
+            code=(
+                "wsss.pipeline.stages",
+                "wsss.pipeline.names",
+                *(method.report for method in METHODS.values() if method.report),
+            ),
         ),
     )
 }

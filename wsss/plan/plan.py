@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 
 from wsss.config import Config, Settings
 from wsss.errors import InputError
-from wsss.pipeline.artifact import WILDCARDS, Artifact
+from wsss.pipeline.artifact import SPLITS, WILDCARDS, Artifact
 from wsss.pipeline.inputs import in_branch, inputs_of
 from wsss.pipeline.names import (
     LABEL_STAGES,
@@ -26,7 +26,6 @@ UNNAMED_VARIANT = "base"
 """Folder of the single variant of a run that has several seeds but no `variants`."""
 RESERVED = {"logs", "benchmarks", "report", IMPORTED}
 """Folders of a run beside those of its variants."""
-SPLITS = ("train", "val")
 
 
 class Plan:
@@ -132,7 +131,7 @@ class Plan:
         for variant in self.variants:
             candidate = replace(artifact, variant=variant)
             # every variant can have an artifact that its config need not ask for by name
-            has = not stage.chosen or replace(candidate, seed=0) in self._members[variant]
+            has = not stage.asked_by_name or replace(candidate, seed=0) in self._members[variant]
             if has and self._lineage(candidate) == lineage:
                 return candidate
         return artifact

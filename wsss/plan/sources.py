@@ -24,7 +24,8 @@ def source_files(stage: str, settings: Settings) -> dict[str, Path]:
     if isinstance(settings, Saliency) and settings.source == "rembg" and settings.weights is not None:
         return {"saliency.weights": Path(settings.weights)}
     if isinstance(settings, Training) and settings.backbone.weights not in ("auto", "none"):
-        return {f"{stage}.backbone.weights": Path(settings.backbone.weights)}
+        # it may have come from either
+        return {f"backbone.weights` or `{stage}.backbone.weights": Path(settings.backbone.weights)}
     return {}
 
 

@@ -85,8 +85,9 @@ def _section(variants: Variants, gallery: Gallery | None, look: Look) -> str:
     if not wide:
         return ""
     lead = (
-        "AA&LR makes masks from its own CAMs at every step, and learns from them. A label whose features lie closer to "
-        "another class of the image goes to that class. Numbers are in percent, over the crops of each epoch. "
+        "The losses of AA&LR learn from masks of the network's own CAMs, made anew at every step, or from the labels "
+        "of a round. A label whose features lie closer to another class of the image goes to that class. Numbers are "
+        "in percent, over the crops of each epoch. "
         "Precision and mIoU need measure_masks: the training then reads the true masks, to count and not to learn."
     )
     charts = "".join(

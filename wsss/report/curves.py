@@ -69,7 +69,7 @@ def _known(evaluation: Evaluation) -> set[Artifact]:
     models = {model(str(item.get("model") or "")) for item in evaluation.of_kind("predictions")}
     labels = {label_set(item["name"]) for item in evaluation.of_kind("labels")}
     made_by = {source for item in labels if item is not None for source in inputs_of(item).values()}
-    shared = {Artifact(name) for name, stage in STAGES.items() if stage.network and not stage.chosen}
+    shared = {Artifact(name) for name, stage in STAGES.items() if stage.network and not stage.asked_by_name}
     return {item for item in (*models, *made_by, *shared) if item is not None}
 
 

@@ -90,7 +90,7 @@ class ArtifactLabels(Labels):
         if missing:
             raise InputError(
                 f"{self._place}: {len(missing)} of {len(self.ids)} training images have no saliency labels, the first "
-                f"is `{missing[0]}`; make them by a rule that uses saliency"
+                f"is `{missing[0]}`; let the stage that makes them use saliency (its setting `rule`)"
             )
         self._reader.close()
         return self._reader["saliency"]

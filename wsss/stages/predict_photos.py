@@ -14,6 +14,7 @@ from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data.images import bounded_size, read_image, resize_image
 from wsss.errors import InputError
+from wsss.files import replacing
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.palette import indexed_picture, voc_palette
 from wsss.parallel import map_in_threads
@@ -145,7 +146,5 @@ def _overlay(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp{path.suffix}")
-    picture.save(temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        picture.save(temporary, Image.registered_extensions()[path.suffix])

@@ -26,7 +26,9 @@ STAGE = "refine_labels"
 def refine_labels(
     settings: RefineLabels, *, index: Path, labels: Path, output: Path, context: RunContext = RunContext()
 ) -> None:
-    """Refine the labels of every training image, among background and the classes that its image-level labels name.
+    """Refine the labels of every training image.
+
+    A pixel becomes background, a class that the image-level labels name, or one that the labels hold.
 
     Args:
         settings: What refines, and how far labels are trusted.

@@ -89,7 +89,7 @@ def _check(
     settings: TrainAalr, classifier: Path | None, dataset: Dataset, ids: Sequence[str], context: RunContext
 ) -> None:
     if settings.start == "classifier" and classifier is None:
-        raise InputError("train_aalr.start is `classifier`: pass --classifier FILE, its checkpoint")
+        raise InputError("train_aalr.start is `classifier`: pass --classifier FILE, the classifier's checkpoint")
     first = settings.warmup * steps_per_epoch(len(ids), settings.batch_size)
     if settings.max_steps is not None and settings.max_steps <= first:
         raise InputError(

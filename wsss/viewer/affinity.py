@@ -75,7 +75,7 @@ class Networks:
             return Kin(found, unary, (row, column))
 
     def _output(self, run: Run, path: Path, image_id: str) -> tuple[Any, np.ndarray | None, tuple[int, int]]:
-        key = (path, version_of(path), image_id, version_of(run.root / "index.h5"))
+        key = (path, version_of(path), image_id, version_of(run.index))
         if self._made is None or self._made[0] != key:
             import torch
 

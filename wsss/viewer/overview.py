@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wsss.errors import InputError
+from wsss.pipeline.paths import glob_of
 from wsss.report.evaluations import Evaluation, Record, final_prediction, is_reference, title
 from wsss.report.method_parts import method_parts
 from wsss.viewer.run import Run, as_json
@@ -28,11 +29,11 @@ def overview(run: Run) -> dict[str, Any]:
             "masks": masks,
         }
     except InputError as error:
-        found["problems"] = {**found["problems"], "index.h5": str(error)}
+        found["problems"] = {**found["problems"], run.index.name: str(error)}
     try:
         evaluations = run.evaluations()
     except InputError as error:
-        found["problems"] = {**found["problems"], "evaluation/metrics.json": str(error)}
+        found["problems"] = {**found["problems"], glob_of("evaluate"): str(error)}
         evaluations = {}
     found["branches"] = [_branch(branch, evaluation) for branch, evaluation in evaluations.items()]
     return as_json(found)

@@ -100,7 +100,7 @@ class Pipeline:
         return self._plan[1], ""
 
     def _planned(self, plan: Plan, stage: str) -> Iterator[tuple[str, str]]:
-        for artifact in plan.wanted(stage) or ([Artifact("report")] if stage == "report" else []):
+        for artifact in plan.wanted(stage):
             yield path_of(artifact, plain=plan.plain), _name(artifact)
 
     def _lying(self, stage: str) -> Iterator[tuple[str, str]]:
@@ -113,7 +113,7 @@ class Pipeline:
             found |= {name for name in names if (artifact := artifact_at(name)) is not None and artifact.stage == stage}
         for name in sorted(found):
             yield name, name if len(found) > 1 else ""
-        if not found and not STAGES[stage].chosen:
+        if not found and not STAGES[stage].asked_by_name:
             yield path_of(Artifact(stage), plain=True), ""
 
     @staticmethod

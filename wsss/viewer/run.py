@@ -15,6 +15,8 @@ import numpy as np
 from wsss.data import Dataset, load_dataset
 from wsss.data.images import read_image
 from wsss.errors import InputError
+from wsss.pipeline.artifact import Artifact
+from wsss.pipeline.paths import files_of, path_of
 from wsss.report.evaluations import Evaluation, load_evaluation
 from wsss.viewer import numbers
 from wsss.viewer.cache import Cache
@@ -93,13 +95,18 @@ class Run:
 
     # -- data set, layers, evaluations ---------------------------------------------------------------------------------
 
+    @property
+    def index(self) -> Path:
+        """The file of the index."""
+        return self.root / path_of(Artifact("index"), plain=True)
+
     def dataset(self) -> Dataset:
         """Open the data set of the index.
 
         Raises:
             InputError: If the index is not built yet, or damaged.
         """
-        path = self.root / "index.h5"
+        path = self.index
         with self._lock:
             version = version_of(path)
             if version is None or version != self._dataset[0] or self._dataset[1] is None:
@@ -143,10 +150,7 @@ class Run:
         """Read the evaluations by branch: the folder of variant and seed, empty in a plain run."""
         found: dict[str, Evaluation] = {}
         with self._lock:
-            for path in [
-                self.root / "evaluation/metrics.json",
-                *sorted(self.root.glob("*/seed*/evaluation/metrics.json")),
-            ]:
+            for path in files_of(self.root, "evaluate"):
                 version = version_of(path)
                 if version is None:
                     continue
@@ -170,7 +174,7 @@ class Run:
     def version(self, key: str, split: str) -> str:
         """Return the version of the file behind a layer; empty where this split has none."""
         if key in (PHOTOGRAPH, TRUTH):
-            return version_of(self.root / "index.h5") or ""
+            return version_of(self.index) or ""
         path = self.layer(key.removeprefix(ERROR)).file(split)
         return (version_of(path) or "") if path is not None else ""
 

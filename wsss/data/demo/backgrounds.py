@@ -14,7 +14,7 @@ from wsss.data.demo.render import Light, lit
 
 
 @dataclass(frozen=True)
-class Setting:
+class Surroundings:
     """A background before clutter and objects.
 
     Attributes:
@@ -187,7 +187,7 @@ BACKDROPS: dict[str, tuple[Callable[[np.random.Generator, Shape], np.ndarray], .
 _LEVEL = ("beach", "pavement", "planks", "water")  # grounds with a straight far edge
 
 
-def draw_setting(rng: np.random.Generator, shape: Shape, light: Light) -> Setting:
+def draw_setting(rng: np.random.Generator, shape: Shape, light: Light) -> Surroundings:
     """Draw a background of (H, W) pixels in the light of the picture."""
     kinds = sorted(GROUNDS)
     kind = kinds[rng.integers(len(kinds))]
@@ -198,7 +198,7 @@ def draw_setting(rng: np.random.Generator, shape: Shape, light: Light) -> Settin
     flat = lit(texture.albedo, texture.relief, light, 0.4 * texture.gloss)
     ground = _slant(flat, (height - horizon, width), tilt)
     if not horizon:
-        return Setting(kind, ground, 0)
+        return Surroundings(kind, ground, 0)
     choices = BACKDROPS[kind]
     backdrop = choices[rng.integers(len(choices))](rng, (horizon + 6, width)).astype(np.float32)
     backdrop = gaussian_filter(backdrop * rng.uniform(0.85, 1.05), (1.0, 1.0, 0))
@@ -208,7 +208,7 @@ def draw_setting(rng: np.random.Generator, shape: Shape, light: Light) -> Settin
     picture = np.zeros((height, width, 3), np.float32)
     picture[: horizon + 6] = backdrop
     lower = np.concatenate([np.repeat(ground[:1], horizon, 0), ground])
-    return Setting(kind, picture * (1 - cover) + lower * cover, horizon)
+    return Surroundings(kind, picture * (1 - cover) + lower * cover, horizon)
 
 
 def _slant(flat: np.ndarray, shape: Shape, tilt: float) -> np.ndarray:

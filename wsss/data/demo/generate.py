@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from wsss.data.demo.scenes import OBJECT_CLASSES, SPLITS, draw_scene
+from wsss.data.demo.scenes import OBJECT_CLASSES, draw_scene
 from wsss.errors import InputError
+from wsss.pipeline.artifact import SPLITS
 
 CLASS_NAMES = ("background", *OBJECT_CLASSES)
 VERSION = 2  # of the pictures: raise it with any change that moves a pixel

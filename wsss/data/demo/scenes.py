@@ -15,9 +15,9 @@ from wsss.data.demo.noise import Shape, spectral_noise
 from wsss.data.demo.outlines import Figure, ellipse, smooth
 from wsss.data.demo.parts import PATTERNS
 from wsss.data.demo.render import Light, Sprite, draw_pose, paste, place, render_figure
+from wsss.pipeline.artifact import SPLITS
 
 OBJECT_CLASSES = tuple(sorted(FIGURES))
-SPLITS = ("train", "val")
 
 # Largest half length of an object in parts of the picture's side, by the number of objects.
 _SIZES = {1: (0.35, 0.48), 2: (0.28, 0.38), 3: (0.24, 0.32), 4: (0.2, 0.27)}

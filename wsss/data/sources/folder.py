@@ -17,8 +17,9 @@ from wsss.data.sources.files import (
     read_image_list,
     read_text,
 )
-from wsss.data.sources.records import SPLITS, Listing, check_classes, choose_splits, class_number, make_listing
+from wsss.data.sources.records import Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
+from wsss.pipeline.artifact import SPLITS
 
 logger = logging.getLogger(__name__)
 COLUMNS = ("image", "label", "split")

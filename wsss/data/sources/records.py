@@ -14,7 +14,6 @@ from wsss.errors import InputError
 
 MAX_CLASSES = 254
 BACKGROUND = "background"
-SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ function sections(all, remember, again) {
   found.push(headline(branch));
   found.push(h("div.two-columns", {},
     h("div.panel", {}, h("h2", {}, "mIoU through the pipeline"), h("p.quiet.small", {}, "Labels on train, 255 counted as a miss; predictions on their split. Choose a bar to see its classes."), bars(pipelineBars(branch, (record) => { remember({ record: key(record) }); again(); document.getElementById("classes")?.scrollIntoView({ behavior: "smooth" }); }))),
-    branch.rounds.length ? h("div.panel", {}, h("h2", {}, "Over the rounds"), lines(roundLines(branch))) : h("div.panel", {}, h("h2", {}, "In numbers"), labelsTable(branch))));
+    branch.rounds?.length ? h("div.panel", {}, h("h2", {}, "Over the rounds"), lines(roundLines(branch))) : h("div.panel", {}, h("h2", {}, "In numbers"), labelsTable(branch))));
   const others = comparison(all);
   if (others) found.push(others);
   found.push(classes(branch, remember, again));
