@@ -16,7 +16,7 @@ def test_a_network_of_another_stage_or_other_classes_is_refused(networks: Networ
     output = tmp_path / "cams.h5"
     with pytest.raises(InputError, match="train_segmenter"):
         cams(Cams(), index=networks.index, classifier=networks.segmenter, output=output)
-    with pytest.raises(InputError, match=r"predicts no segmentation; .* segmenter or auxsegnet or aalr$"):
+    with pytest.raises(InputError, match=r"predicts no segmentation; .* auxsegnet or aalr or segmenter$"):
         predict(Protocol(), index=networks.index, model=networks.classifier, split="val", output=output)
     other = tmp_path / "other.h5"
     index(VocData(root=str(networks.photos)), output=other)
