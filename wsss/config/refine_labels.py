@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from wsss.config.base import Settings
 from wsss.config.label_sets import LabelSets
 from wsss.config.online_labels import Pamr, Par
 from wsss.config.stages import Crf
+from wsss.pipeline.names import TRUE_MASKS
 
 
 class RefineLabels(Settings):
@@ -34,3 +35,10 @@ class RefineLabels(Settings):
     """Pixel-adaptive mask refinement, where `refinement` is `pamr`."""
     par: Par = Par()
     """Pixel-adaptive refinement with positions, where `refinement` is `par`."""
+
+    @field_validator("label_sets")
+    @classmethod
+    def _are_made(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if TRUE_MASKS in names:
+            raise ValueError(f"`{TRUE_MASKS}` are the true masks, which nothing refines; name label sets that are made")
+        return names
