@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from pydantic.fields import FieldInfo
 
-from wsss.cli.settings import settings_page
 from wsss.config import Config, Settings
 from wsss.config.listing import GROUP, Setting, sections
 from wsss.config.run import SECTIONS
-
-PROJECT = Path(__file__).parents[2]
 
 
 def groups(annotation: Any) -> list[type[Settings]]:
@@ -102,8 +98,3 @@ def test_data_sets_are_told_apart():
     assert [name for name in names if name.startswith("name")] == ["name: demo", "name: voc", "name: folder"]
     roots = [item.default for item in sections()["data"].settings if item.name == "root"]
     assert roots == ["data/demo", "required", "required"]
-
-
-def test_the_page_of_settings_is_up_to_date():
-    stored = (PROJECT / "docs/settings.md").read_text(encoding="utf-8")
-    assert stored == settings_page(), "run: wsss settings --markdown > docs/settings.md"

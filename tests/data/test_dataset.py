@@ -9,7 +9,7 @@ from PIL import Image
 
 import wsss.data
 from tests.helpers import CLASSES, make_folder, make_voc
-from wsss.config import DemoData, FolderData, VocData
+from wsss.config import FolderData, VocData
 from wsss.data import Dataset, load_dataset
 from wsss.errors import InputError
 from wsss.stages.index import index
@@ -117,23 +117,6 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(InputError, match="written by stage cams; pass the file of stage index"):
         load_dataset(tmp_path / "cams.h5")
-
-
-def test_demo_is_made_when_it_is_not_there(tmp_path: Path) -> None:
-    root = tmp_path / "sets/demo"
-    settings = DemoData(root=str(root), train_images=3, val_images=2, image_size=64)
-    index(settings, output=tmp_path / "index.h5")
-    dataset = load_dataset(tmp_path / "index.h5")
-    assert dataset.name == "demo"
-    assert [len(dataset.ids(split)) for split in ("train", "val")] == [3, 2]
-    assert dataset.num_classes >= 6
-    assert dataset.has_masks("train")
-    written = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    index(settings, output=tmp_path / "again.h5")
-    assert written == {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    assert load_dataset(tmp_path / "again.h5").fingerprint == dataset.fingerprint
-    with pytest.raises(InputError, match=r"^data \(demo\): .*holds something other"):
-        index(settings.model_copy(update={"seed": 1}), output=tmp_path / "other.h5")
 
 
 def test_package_exports() -> None:

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.released_auxsegnet import iccv_forward
+from tests.models.small_auxsegnet import SMALL, build, rows
 from wsss import config
 from wsss.errors import InputError
 from wsss.models import AuxSegNet, AuxSegNetOutput, Classifier
 from wsss.models.auxsegnet import OUTPUTS
-from wsss.models.dual_affinity import CrossTaskFusion, FeatureContext, UnaryAffinity
 from wsss.ops.affinity import BlockedAffinity, DenseAffinity
 
-SMALL = config.BackboneSettings(name="tf_efficientnet_lite0", weights="none", output_stride=16, frozen_stages=2)
 LADDER: dict[str, dict[str, Any]] = {
     "segmentation": {"classification": False, "saliency": False, "affinity": "off"},
     "classification": {"saliency": False, "affinity": "off"},
@@ -32,25 +31,8 @@ LADDER: dict[str, dict[str, Any]] = {
 }
 
 
-def build(**settings: Any) -> AuxSegNet:
-    torch.manual_seed(0)
-    # large weights in the affinities: a matrix near uniform would hide what is wrong
-    network = AuxSegNet(SMALL, 3, **{"channels": 8, "atrous_rates": (1, 2, 3), **settings}).eval()
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if any(part in name for part in (".query.", ".key.", "unary.score", "fusion")):
-                parameter.mul_(4)
-            if ".stem.0" in name:
-                parameter.mul_(20)
-    return network
-
-
 def photographs() -> Tensor:
     return torch.rand(2, 3, 65, 96, generator=torch.Generator().manual_seed(5))
-
-
-def rows(values: Tensor) -> Tensor:
-    return values.flatten(2).mT
 
 
 def count(module: nn.Module | None) -> int:
@@ -229,33 +211,6 @@ def test_cams_cost_one_more_run_of_the_classifier_and_are_not_computed_in_traini
     assert sizes == [1, 6]
 
 
-def test_unary_affinity_is_one_distribution_over_the_pixels() -> None:
-    torch.manual_seed(0)
-    features = torch.randn(2, 4, 3, 5)
-    module = UnaryAffinity(4)
-    scores = torch.einsum("c,nchw->nhw", module.score.weight[0, :, 0, 0], features)
-    expected = scores.flatten(1).exp() / scores.flatten(1).exp().sum(1, keepdim=True)
-    assert torch.allclose(module(features).flatten(1), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("value", ["shared", "separate"])
-@pytest.mark.parametrize(("pairwise", "unary"), [(True, True), (True, False), (False, True)])
-def test_features_gain_what_both_affinities_gather(pairwise: bool, unary: bool, value: str) -> None:
-    torch.manual_seed(0)
-    features, matrix = torch.randn(2, 4, 2, 3), torch.rand(2, 6, 6)
-    vector = torch.rand(2, 1, 2, 3)
-    module = FeatureContext(4, pairwise=pairwise, unary=unary, unary_value=value)
-    expected = torch.zeros(2, 6, 4)
-    if pairwise:
-        expected = expected + matrix @ rows(module.value(features))
-    if unary:
-        source = module.unary_value if value == "separate" else module.value
-        expected = expected + torch.einsum("np,npc->nc", vector.flatten(1), rows(source(features)))[:, None]
-    expected = features + module.output(expected.mT.reshape(2, 4, 2, 3))
-    found = module(features, DenseAffinity(matrix, (2, 3)) if pairwise else None, vector if unary else None)
-    assert torch.allclose(found, expected, atol=1e-5)
-
-
 def refined(network: AuxSegNet) -> tuple[AuxSegNetOutput, Tensor, Tensor]:
     output = network(photographs())
     unary = output.unary_affinity if output.unary_affinity is not None else torch.zeros(2, 1, 5, 6)
@@ -344,21 +299,6 @@ def test_branches_can_be_normalised() -> None:
     ]
     features = network.segmentation.stem[:2](network.backbone(photographs()))
     assert torch.allclose(features.mean((0, 2, 3)), torch.zeros(8), atol=1e-5)
-
-
-def test_identity_leaves_predictions_alone() -> None:
-    """With all weight on segmentation and its affinity the identity, refined equals initial."""
-    network = build(unary_affinity=False)
-    fusion = network.pairwise_fusion
-    assert isinstance(fusion, CrossTaskFusion)
-    assert fusion.mix.bias is not None
-    with torch.no_grad():
-        fusion.mix.weight.zero_()
-        fusion.mix.bias.copy_(torch.tensor([200.0, -200.0]))
-    eye = DenseAffinity(torch.eye(6)[None], (2, 3))
-    other = DenseAffinity(torch.rand(1, 6, 6), (2, 3))
-    values = torch.randn(1, 4, 2, 3)
-    assert torch.equal(fusion(eye, other).apply(values), values)
 
 
 def parameter_names(network: AuxSegNet, group: list[nn.Parameter]) -> Iterator[str]:

@@ -6,36 +6,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from tests.ops.affinities import POSITIONS, SIZE, fused, inputs
 from wsss.ops import affinity as blocks
 from wsss.ops.affinity import Affinity, BlockedAffinity, DenseAffinity, pairwise_affinity
-from wsss.ops.affinity_fusion import FusionWeights, cross_task_affinity, cross_task_unary
-from wsss.ops.cams import refine_cams
-
-SIZE = (5, 7)
-POSITIONS = 35
-
-
-def inputs(seed: int = 0, images: int = 2) -> dict[str, Tensor]:
-    """Everything that a fused affinity is made of, and values to gather; leaves of the graph."""
-    random = torch.Generator().manual_seed(seed)
-
-    def draw(*shape: int, scale: float = 1.0) -> Tensor:
-        return (scale * torch.randn(*shape, generator=random)).requires_grad_()
-
-    features = {f"{task}_{kind}": draw(images, 6, *SIZE) for task in ("a", "b") for kind in ("query", "key")}
-    weights = {"kernel": draw(2, 2, 3, 3, scale=20), "mix": draw(2, 2, 1, 1), "bias": draw(2)}
-    return {**features, **weights, "values": draw(images, 4, *SIZE)}
-
-
-def fused(given: dict[str, Tensor], dense_positions: int, *, normalize_rows: bool = False, **pairwise: Any) -> Affinity:
-    pair = [
-        pairwise_affinity(given[f"{t}_query"], given[f"{t}_key"], dense_positions=dense_positions, **pairwise)
-        for t in ("a", "b")
-    ]
-    weights = FusionWeights(given["kernel"], given["mix"], given["bias"])
-    return cross_task_affinity(*pair, weights, normalize_rows=normalize_rows)
+from wsss.ops.affinity_fusion import FusionWeights, cross_task_affinity
 
 
 def gathered(given: dict[str, Tensor], affinity: Affinity) -> Tensor:
@@ -127,57 +102,6 @@ def test_rows_sum_to_one_and_constants_stay(dense_positions: int) -> None:
         assert torch.allclose(affinity.apply(constant), constant, atol=1e-4)
     # fused rows do not sum to 1: the weights differ from key to key
     assert (fused(given, dense_positions).dense().sum(-1) - 1).abs().max() > 1e-3
-
-
-def test_one_task_with_all_the_weight_is_that_task() -> None:
-    given = inputs()
-    given["mix"] = torch.zeros(2, 2, 1, 1)
-    given["bias"] = torch.tensor([200.0, -200.0])
-    segmentation = pairwise_affinity(given["a_query"], given["a_key"]).dense()
-    assert torch.allclose(fused(given, POSITIONS).dense(), segmentation)
-    given["bias"] = torch.tensor([0.0, 0.0])
-    saliency = pairwise_affinity(given["b_query"], given["b_key"]).dense()
-    assert torch.allclose(fused(given, POSITIONS).dense(), (segmentation + saliency) / 2)
-
-
-def test_fusion_looks_at_neighbours_across_the_ends_of_lines() -> None:
-    """The weight of (query i, key j) depends on i +- 1 and j +- 1 of the flattened image, and on nothing else."""
-    random = torch.Generator().manual_seed(3)
-    first, second = (torch.rand(1, 12, 12, generator=random) for _ in range(2))
-    weights = FusionWeights(
-        0.1 + 0.1 * torch.rand(2, 2, 3, 3, generator=random),  # small and positive: neither ReLU nor softmax saturates
-        torch.tensor([[1.0, 0.0], [0.0, 3.0]])[..., None, None],
-        torch.zeros(2),
-    )
-
-    def fuse_both(matrix: Tensor) -> Tensor:
-        return cross_task_affinity(DenseAffinity(matrix, (3, 4)), DenseAffinity(second, (3, 4)), weights).dense()
-
-    changed = first.clone()
-    changed[0, 4, 8] += 1.0  # the first pixels of lines 1 and 2
-    rows, columns = (fuse_both(first) - fuse_both(changed))[0].abs().gt(1e-7).nonzero().T
-    assert sorted(set(rows.tolist())) == [3, 4, 5]
-    assert sorted(set(columns.tolist())) == [7, 8, 9]
-
-
-def test_unary_fusion_is_a_weighted_mean_of_two_distributions() -> None:
-    given = inputs()
-    first, second = (torch.rand(2, 1, *SIZE, generator=torch.Generator().manual_seed(i)) for i in range(2))
-    weights = FusionWeights(given["kernel"], given["mix"], given["bias"])
-    found = cross_task_unary(first, second, weights)
-    hidden = functional.conv2d(torch.cat([first, second], 1), given["kernel"], padding=1).clamp(min=0)
-    scores = functional.conv2d(hidden, given["mix"], given["bias"])
-    share = (scores[:, :1] - scores[:, 1:]).sigmoid()
-    assert found.shape == (2, 1, *SIZE)
-    assert torch.allclose(found, share * first + (1 - share) * second, atol=1e-6)
-
-
-def test_refined_cams_are_normalised_once_before() -> None:
-    cams = torch.tensor([[[[0.0, 2.0]], [[5.0, 0.0]]]])
-    matrix = torch.tensor([[[0.5, 0.5], [0.0, 1.0]]])
-    found = refine_cams(cams, DenseAffinity(matrix, (1, 2)))
-    assert torch.allclose(found, torch.tensor([[[[0.5, 1.0]], [[0.5, 0.0]]]]), atol=1e-4)
-    assert torch.allclose(refine_cams(cams, None), torch.tensor([[[[0.0, 1.0]], [[1.0, 0.0]]]]), atol=1e-4)
 
 
 def test_memory_of_blocks_does_not_grow_with_the_square() -> None:

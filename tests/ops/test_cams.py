@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import torch
 
-from wsss.ops.cams import multi_scale_cams, normalize_cams, scaled_images
+from wsss.ops.affinity import DenseAffinity
+from wsss.ops.cams import multi_scale_cams, normalize_cams, refine_cams, scaled_images
+
+
+def test_refined_cams_are_normalised_once_before() -> None:
+    cams = torch.tensor([[[[0.0, 2.0]], [[5.0, 0.0]]]])
+    matrix = torch.tensor([[[0.5, 0.5], [0.0, 1.0]]])
+    found = refine_cams(cams, DenseAffinity(matrix, (1, 2)))
+    assert torch.allclose(found, torch.tensor([[[[0.5, 1.0]], [[0.5, 0.0]]]]), atol=1e-4)
+    assert torch.allclose(refine_cams(cams, None), torch.tensor([[[[0.0, 1.0]], [[1.0, 0.0]]]]), atol=1e-4)
 
 
 def brightness(images: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sys
 
 import numpy as np
@@ -10,7 +11,36 @@ from tests.ops.photographs import photographs
 from tests.ops.photographs import probabilities as smooth
 from wsss.config import Crf
 from wsss.errors import InputError
-from wsss.ops import dense_crf
+from wsss.ops import dense_crf, saliency_energies
+
+
+def test_saliency_energies_by_hand() -> None:
+    energies = saliency_energies(np.array([[0.0, 0.25, 1.0]], np.float32))
+
+    def by_hand(p: float) -> float:
+        return -math.log(p + 1e-8) / (1.05 / (1 + math.exp(-p)))
+
+    assert energies.shape == (2, 1, 3)
+    assert np.allclose(energies[0, 0], [by_hand(1.0), by_hand(0.75), by_hand(0.0)], atol=1e-4)
+    assert np.allclose(energies[1, 0], [by_hand(0.0), by_hand(0.25), by_hand(1.0)], atol=1e-4)
+    with pytest.raises(ValueError, match=r"saliency \(1, 1\) must lie in \[0, 1\]"):
+        saliency_energies(np.array([[1.5]], np.float32))
+
+
+def test_energies_of_a_fixed_map_are_those_computed_by_hand():
+    saliency = np.array([[0.0, 0.5], [0.9, 1.0]], np.float32)
+
+    def energy(p: float) -> float:
+        return -math.log(p + 1e-8) / (1.05 / (1 + math.exp(-p)))
+
+    expected = [[[energy(1 - p) for p in row] for row in saliency], [[energy(p) for p in row] for row in saliency]]
+    energies = saliency_energies(saliency)
+    assert energies.dtype == np.float32
+    assert np.allclose(energies, expected, rtol=1e-5, atol=1e-6)
+    # -ln(0.5) x (1 + e^-0.5) / 1.05, and -ln(1e-8) x (1 + e^0) / 1.05
+    assert energies[0, 0, 1] == pytest.approx(1.0605, abs=1e-4)
+    assert energies[1, 0, 0] == pytest.approx(35.087, abs=1e-3)
+    assert np.allclose(saliency_energies(saliency, 2.1), energies / 2, rtol=1e-5)
 
 
 def two_halves() -> tuple[np.ndarray, np.ndarray]:

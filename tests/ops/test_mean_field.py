@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -14,8 +12,10 @@ from wsss.ops import DenseCRF, saliency_energies
 
 SALIENCY = Crf(gaussian_sxy=3, gaussian_compat=3, bilateral_sxy=60, bilateral_srgb=5, bilateral_compat=5, iterations=1)
 """AuxSegNet, released code: the CRF of saliency labels."""
+
 SEGMENTATION = Crf(gaussian_sxy=4, gaussian_compat=3, bilateral_sxy=83, bilateral_srgb=5, bilateral_compat=3)
 """AuxSegNet, released code: the CRF of predictions."""
+
 ONLINE = Crf(gaussian_sxy=3, gaussian_compat=3, bilateral_sxy=80, bilateral_srgb=13, bilateral_compat=10)
 """AA&LR: the CRF of pseudo masks (also the default)."""
 
@@ -125,19 +125,6 @@ def test_read_only_photographs_are_taken() -> None:
     image.setflags(write=False)
     energies = -np.log(probabilities(2, image.shape[:2], 0))
     assert np.isfinite(DenseCRF(image).marginals(energies)).all()
-
-
-def test_saliency_energies_by_hand() -> None:
-    energies = saliency_energies(np.array([[0.0, 0.25, 1.0]], np.float32))
-
-    def by_hand(p: float) -> float:
-        return -math.log(p + 1e-8) / (1.05 / (1 + math.exp(-p)))
-
-    assert energies.shape == (2, 1, 3)
-    assert np.allclose(energies[0, 0], [by_hand(1.0), by_hand(0.75), by_hand(0.0)], atol=1e-4)
-    assert np.allclose(energies[1, 0], [by_hand(0.0), by_hand(0.25), by_hand(1.0)], atol=1e-4)
-    with pytest.raises(ValueError, match=r"saliency \(1, 1\) must lie in \[0, 1\]"):
-        saliency_energies(np.array([[1.5]], np.float32))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

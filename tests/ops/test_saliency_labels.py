@@ -1,29 +1,11 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 from wsss.config.rounds import SaliencyCrf
 from wsss.ops import saliency_energies
 from wsss.ops.saliency_labels import refine_saliency
-
-
-def test_energies_of_a_fixed_map_are_those_computed_by_hand():
-    saliency = np.array([[0.0, 0.5], [0.9, 1.0]], np.float32)
-
-    def energy(p: float) -> float:
-        return -math.log(p + 1e-8) / (1.05 / (1 + math.exp(-p)))
-
-    expected = [[[energy(1 - p) for p in row] for row in saliency], [[energy(p) for p in row] for row in saliency]]
-    energies = saliency_energies(saliency)
-    assert energies.dtype == np.float32
-    assert np.allclose(energies, expected, rtol=1e-5, atol=1e-6)
-    # -ln(0.5) x (1 + e^-0.5) / 1.05, and -ln(1e-8) x (1 + e^0) / 1.05
-    assert energies[0, 0, 1] == pytest.approx(1.0605, abs=1e-4)
-    assert energies[1, 0, 0] == pytest.approx(35.087, abs=1e-3)
-    assert np.allclose(saliency_energies(saliency, 2.1), energies / 2, rtol=1e-5)
 
 
 def test_without_neighbours_the_marginal_is_the_softmax_of_the_energies():

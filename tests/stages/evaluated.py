@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from tests.helpers import make_folder, make_voc
-from wsss.config import Cams, FolderData, Protocol, SeedLabels, VocData
+from wsss.config import Cams, Evaluate, FolderData, Protocol, SeedLabels, VocData
 from wsss.config.rounds import UpdateLabels
+from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.stages.evaluate import evaluate
 from wsss.stages.index import index
 from wsss.store import ArtifactWriter
 
@@ -55,6 +57,35 @@ def make_run(root: Path, *, masks: bool = True, train: int = 5, val: int = 3) ->
     write_labels(run, "perfect", {i: perfect[i] for i in dataset.ids("train")})
     write_prediction(run, "segmenter_seeds", {i: perfect[i] for i in dataset.ids("val")})
     write_prediction(run, "segmenter_masks", {i: background[i] for i in dataset.ids("val")})
+    return run
+
+
+def make_rounds(root: Path) -> Run:
+    """An evaluated run of two rounds. Labels grow from half of each image to all of it; saliency becomes perfect."""
+    run = make_run(root)
+    dataset = run.dataset
+    perfect = perfect_maps(dataset)
+    for number, share in enumerate((0.5, 0.75, 1.0)):
+        grown = {i: labels.copy() for i, labels in perfect.items() if i in dataset.ids("train")}
+        for labels in grown.values():
+            labels[:, round(labels.shape[1] * share) :] = 255
+        write_labels(run, f"round{number}", grown, updated=number > 0, saliency=(51, 102, 255)[number])
+    for number in (0, 1):
+        maps = {i: perfect[i] if number else np.zeros_like(perfect[i]) for i in dataset.ids("val")}
+        write_prediction(run, f"auxsegnet_round{number}", maps)
+    write_prediction(run, "segmenter_auxsegnet_round2", {i: perfect[i] for i in dataset.ids("val")})
+    sets = {"seeds": "round0", "auxsegnet_round1": "round1", "auxsegnet_round2": "round2"}
+    models = ("auxsegnet_round0", "auxsegnet_round1", "segmenter_auxsegnet_round2")
+    evaluate(
+        Evaluate(),
+        index=run.path("index"),
+        saliency=run.path("saliency"),
+        cams=run.path("cams"),
+        labels={name: run.path(file) for name, file in sets.items()},
+        predictions={f"val/{name}--single": run.path(name) for name in models},
+        output=run.folder / "evaluation/metrics.json",
+        context=RunContext(run="tiny"),
+    )
     return run
 
 

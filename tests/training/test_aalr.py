@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,76 +9,14 @@ import torch
 from torch import Tensor
 
 from tests.host_reads import HostReads
+from tests.training.small_aalr import batch, module, network, parse, random_masks, train, training_images
 from tests.training.tiny import NoiseImages
-from wsss.config.aalr import TrainAalr
-from wsss.context import RunContext
-from wsss.data.loaders import Draw, LabelSource, TrainingImages, steps_per_epoch
+from wsss.data.loaders import Draw
 from wsss.errors import Interrupted
 from wsss.losses import balanced_cross_entropy, multi_label_soft_margin
 from wsss.models import AALR
 from wsss.ops.online_masks import OnlinePseudoLabels
-from wsss.training.aalr import AALRModule
-from wsss.training.checkpoint import build_model
 from wsss.training.module import to_input
-from wsss.training.trainer import TrainingResult, run_training
-
-BACKBONE = {"name": "tf_efficientnet_lite0", "weights": "none", "output_stride": 16, "frozen_stages": 6}
-NAMES = ("background", "odd", "third")
-SETTINGS: dict[str, Any] = {
-    "backbone": BACKBONE,
-    "network": {"channels": 4, "dilation": 1},
-    "epochs": 3,
-    "warmup_epochs": 1,
-    "batch_size": 5,
-    "augmentation": {"crop_size": 64, "scale": [2.5, 3.0]},
-    "optimizer": {
-        "name": "sgd",
-        "learning_rate": 0.01,
-        "head_multiplier": 10,
-        "warmup_learning_rate": 0.02,
-        "bias_multiplier": 2,
-        "momentum": 0.9,
-        "weight_decay": 0.0005,
-    },
-    "masks": {
-        "scales": [1, 0.5],
-        "refinement": "pamr",
-        "resolution": "feature",
-        "pamr": {"dilations": [1]},
-        "reliability": "none",
-    },
-    "adaptive_affinity": {"offset": 1},
-    "label_reassign": {"min_points": 1, "margin": 0.0},
-}
-"""Two steps an epoch: one epoch of classification, two of everything."""
-
-
-def parse(**changes: Any) -> TrainAalr:
-    merged = {
-        key: {**SETTINGS[key], **changes[key]} if isinstance(SETTINGS.get(key), dict) and key in changes else value
-        for key, value in {**SETTINGS, **changes}.items()
-    }
-    settings: TrainAalr = TrainAalr.parse(merged)
-    return settings
-
-
-def network(**settings: Any) -> AALR:
-    return build_model(AALR, {"backbone": BACKBONE, **SETTINGS["network"], **settings}, 2, seed=1)
-
-
-def module(step: int = 2, built: AALR | None = None, **changes: Any) -> AALRModule:
-    made = AALRModule(built or network(), parse(**changes), class_names=NAMES, steps_per_epoch=2)
-    made.begin_step(step, 6)
-    return made
-
-
-class TrueMasks(LabelSource):
-    def __init__(self, images: NoiseImages) -> None:
-        self._images = images
-
-    def __getitem__(self, image_id: str) -> np.ndarray:
-        mask = self._images.mask(image_id)
-        return np.full(self._images.size(image_id), 255, np.uint8) if mask is None else mask
 
 
 class ColouredImages(NoiseImages):
@@ -97,30 +32,6 @@ class ColouredImages(NoiseImages):
 
     def image_labels(self, image_id: str) -> np.ndarray:
         return np.eye(2, dtype=np.uint8)[self._ids.index(image_id) % 2]
-
-
-def training_images(settings: TrainAalr, images: NoiseImages | None = None) -> TrainingImages:
-    images = images or NoiseImages(10)
-    labels = TrueMasks(images) if settings.measure_masks else None
-    return TrainingImages(
-        images, images.ids("train"), settings.augmentation, seed=3, labels=labels, image_labels=True, inside=True
-    )
-
-
-def batch(first: int = 0, **changes: Any) -> dict[str, Tensor]:
-    data = training_images(parse(**changes))
-    examples = [data[Draw(0, i, i)] for i in range(first, first + 4)]
-    return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
-
-
-def random_masks(cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor) -> OnlinePseudoLabels:
-    """Labels of the classes that each image shows, drawn anew for every cell of 16 pixels."""
-    generator = torch.Generator().manual_seed(int(images[0, 0, 0, 0]))
-    draws = torch.rand(len(images), 3, 4, 4, generator=generator)
-    allowed = torch.nn.functional.pad(targets, (1, 0), value=1)[:, :, None, None]
-    labels = (draws * allowed).argmax(1).repeat_interleave(16, 1).repeat_interleave(16, 2)
-    labels = labels.masked_fill(~inside, 255).to(torch.uint8)
-    return OnlinePseudoLabels(labels, torch.ones(labels.shape), torch.ones(labels.shape))
 
 
 def steady_masks(cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor) -> OnlinePseudoLabels:
@@ -322,46 +233,12 @@ def test_delayed_masks_are_those_of_the_step_before() -> None:
     assert made.take_timings() == {}
 
 
-class _Stopped(AALRModule):
-    """Sends SIGTERM to its own process in the given call."""
-
-    def __init__(self, *args: Any, signal_at: int, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._left = signal_at
-
-    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return super().losses(batch)
-
-
-def _train(
-    folder: Path, *, signal_at: int = 0, built: AALR | None = None, images: NoiseImages | None = None, **changes: Any
-) -> tuple[dict[str, Tensor], TrainingResult]:
-    settings = parse(**changes)
-    folder.mkdir(exist_ok=True)
-    data = training_images(settings, images)
-    steps = steps_per_epoch(len(data), settings.batch_size)
-    made = _Stopped(built or network(), settings, class_names=NAMES, steps_per_epoch=steps, signal_at=signal_at)
-    result = run_training(
-        made,
-        data,
-        None,
-        description="aalr",
-        settings=settings,
-        context=RunContext(device="cpu", workers=0, seed=3, checkpoint_minutes=0),
-        folder=folder,
-    )
-    return {name: value.clone() for name, value in made.network.state_dict().items()}, result
-
-
 def test_a_line_of_the_curves_averages_a_loss_over_the_steps_that_have_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, steps = _train(tmp_path / "steps")
+    _, steps = train(tmp_path / "steps")
     monkeypatch.setattr("wsss.training.session.MAX_ROWS", 2)
-    _, lines = _train(tmp_path / "lines")
+    _, lines = train(tmp_path / "lines")
     assert [row["step"] for row in lines.rows] == [3, 6]
     # of the first three steps, two are of the first phase
     assert lines.rows[0]["segmentation"] == pytest.approx(steps.rows[2]["segmentation"])
@@ -372,63 +249,17 @@ def test_a_line_of_the_curves_averages_a_loss_over_the_steps_that_have_it(
 @pytest.mark.parametrize("delay", [0, 1])
 def test_going_on_after_a_stop_gives_the_same_weights_and_numbers(delay: int, tmp_path: Path) -> None:
     changes: dict[str, Any] = {"mask_delay": delay, "measure_masks": True, "label_reassign": {"scope": "ema"}}
-    whole, expected = _train(tmp_path / "whole", **changes)
+    whole, expected = train(tmp_path / "whole", **changes)
     for signal_at in (1, 2, 1):
         with pytest.raises(Interrupted, match="stopped by SIGTERM"):
-            _train(tmp_path / "parts", signal_at=signal_at, **changes)
-    parts, found = _train(tmp_path / "parts", **changes)
+            train(tmp_path / "parts", signal_at=signal_at, **changes)
+    parts, found = train(tmp_path / "parts", **changes)
     for name, value in whole.items():
         assert torch.equal(parts[name], value), name
     assert found.rows == expected.rows
     assert found.epochs == expected.epochs
     # the first phase has no masks
     assert [row["epoch"] for row in found.epochs] == [2.0, 3.0]
-
-
-def test_what_an_epoch_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", random_masks)
-    _, result = _train(tmp_path, measure_masks=True)
-    row = result.epochs[-1]
-    assert row["step"] == 6
-    assert 0 < row["mask_coverage"] <= 1
-    assert 0 <= row["mask_miou"] <= 1
-    assert 0 <= row["reassigned_mask_miou"] <= 1
-    assert max(epoch["reassigned"] for epoch in result.epochs) > 0
-    assert set(row) >= {f"reassigned {name}" for name in NAMES}
-    timings = result.machine["parts"]
-    assert timings["classification_steps"] == 2
-    assert timings["joint_steps"] == 4
-    assert 0 < timings["mask_wait_seconds"] < timings["joint_seconds"]
-    assert 0 < timings["extra_cam_seconds"] < timings["joint_seconds"]
-    words = module().describe_timings(
-        {"joint_steps": 4, "joint_seconds": 8.0, "extra_cam_seconds": 2.0, "mask_wait_seconds": 1.0}
-    )
-    assert words == (
-        "a joint step took 2.000 s: 0.500 s for passes that make CAMs alone (25%), 0.250 s waiting for masks (12%)"
-    )
-    assert module().describe_timings({"classification_steps": 2}) == ""
-
-
-def test_true_masks_are_not_read_unless_asked_for_and_teach_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    measured, _ = _train(tmp_path / "measured", measure_masks=True)
-    monkeypatch.setattr(NoiseImages, "mask", lambda *_: pytest.fail("read a mask"))
-    blind, result = _train(tmp_path / "blind")
-    assert "mask_miou" not in result.epochs[-1]
-    for name, value in measured.items():
-        assert torch.equal(blind[name], value), name
-
-
-def test_a_class_that_loses_much_is_named(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", random_masks)
-    made = module(label_reassign={"warn_above": 0.0}).eval()
-    made.losses(batch())
-    row = made.epoch_row()
-    lost = [name for name in NAMES if (row[f"reassigned {name}"] or 0) > 0]
-    assert lost
-    assert f"of {lost[0]} (" in caplog.text
-    assert made.epoch_row() == {}
 
 
 def test_training_lowers_the_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -450,7 +281,7 @@ def test_training_lowers_the_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return {name: float(value) for name, value in found.items()}
 
     before = losses_without_dropout()
-    _train(tmp_path, built=built, images=images, epochs=12, warmup_epochs=2, **changes)
+    train(tmp_path, built=built, images=images, epochs=12, warmup_epochs=2, **changes)
     after = losses_without_dropout()
     for name in ("classification", "segmentation", "adaptive_affinity"):
         # a network that has learned comes below a quarter; one that answers every pixel the same stays above half

@@ -9,34 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.training.small_auxsegnet import BACKBONE, NAMES, batch, network, training_images
 from tests.training.tiny import NoiseImages
-from wsss.config import Augmentation, Optimizer, Training
-from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
+from wsss.config import Optimizer, Training
+from wsss.config.auxsegnet import AuxSegNetLossWeights
 from wsss.context import RunContext
-from wsss.data.loaders import Draw, TrainingImages
+from wsss.data.loaders import Draw
 from wsss.models import AuxSegNet
 from wsss.training.auxsegnet import AuxSegNetModule
-from wsss.training.checkpoint import build_model, load_model, save_model
+from wsss.training.checkpoint import load_model, save_model
 from wsss.training.module import to_input
 from wsss.training.schedule import build_optimizer
 from wsss.training.trainer import run_training
 from wsss.training.validation import SegmentationValidation
-
-BACKBONE = {"name": "tf_efficientnet_lite0", "weights": "none", "output_stride": 16, "frozen_stages": 6}
-NAMES = ("background", "odd", "third")
-
-
-class NoiseMaps:
-    """Label maps of `NoiseImages`, or a saliency map that is bright in the left half."""
-
-    def __init__(self, images: NoiseImages, *, saliency: bool) -> None:
-        self._images, self._saliency = images, saliency
-
-    def __getitem__(self, image_id: str) -> np.ndarray:
-        height, width = self._images.size(image_id)
-        if not self._saliency:
-            return np.full((height, width), int(image_id.removeprefix("image")) % 3, np.uint8)
-        return np.where(np.arange(width) < width / 2, 200, 60).astype(np.uint8)[None].repeat(height, 0)
 
 
 class ColouredImages(NoiseImages):
@@ -56,30 +41,6 @@ class ColouredImages(NoiseImages):
 
     def _label(self, image_id: str) -> int:
         return int(image_id.removeprefix("image")) % 3
-
-
-def network(backbone: dict[str, Any] = BACKBONE, **settings: Any) -> AuxSegNet:
-    values = AuxSegNetNetwork.parse({"channels": 4, "atrous_rates": [1, 2, 3], **settings}).model_dump(mode="json")
-    return build_model(AuxSegNet, {"backbone": backbone, **values}, 2, seed=1)
-
-
-def training_images(images: NoiseImages | None = None, **settings: Any) -> TrainingImages:
-    images = images or NoiseImages()
-    return TrainingImages(
-        images,
-        images.ids("train"),
-        Augmentation.parse({"crop_size": 32, **settings}),
-        seed=3,
-        labels=NoiseMaps(images, saliency=False),
-        saliency=NoiseMaps(images, saliency=True),
-        image_labels=True,
-    )
-
-
-def batch(data: TrainingImages | None = None, count: int = 4) -> dict[str, Tensor]:
-    data = data or training_images()
-    examples = [data[Draw(0, i, i)] for i in range(count)]
-    return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
 
 
 def test_an_example_has_both_maps_and_image_labels() -> None:

@@ -24,7 +24,7 @@ def _looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "LOOK_AGAIN", -1.0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run that no test changes."""
     return make_results(tmp_path_factory.mktemp("viewer"))

@@ -1,0 +1,54 @@
+"""The options that every stage has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from tests.cli.program import CAMS, SAYING, wsss
+from wsss.cli.app import app
+from wsss.cli.options import named_paths
+from wsss.pipeline.stages import STAGES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_a_command_with_the_common_options(stage: str):
+    text = CliRunner().invoke(app, [stage, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+    for option in ("settings", "output", "run", "variant", "seed", "code", "device", "workers", "threads", "log"):
+        assert f"--{option}" in text
+
+
+def test_a_stage_gets_its_settings_inputs_and_context(tmp_path: Path):
+    section = tmp_path / "cams.yaml"
+    section.write_text(yaml.safe_dump({"scales": [2.0]}))
+    options = ("--output", "o.h5", "--run", "r", "--variant", "v", "--seed", "3", "--code", "c", "--device", "cpu")
+    machine = ("--workers", "1", "--threads", "2", "--batch-size", "4", "--devices", "2", "--checkpoint-minutes", "0.5")
+    for settings in ('{"scales": [2.0]}', str(section)):
+        said = wsss(*CAMS, "--settings", settings, *options, *machine, before=SAYING).stdout
+        assert '{"flip":true,"scales":[2.0]}' in said
+        assert "run='r', variant='v', seed=3, code='c', device='cpu', workers=1, threads=2, batch_size=4" in said
+        assert "devices=2, checkpoint_minutes=0.5" in said
+        assert "'classifier': PosixPath('m.ckpt')" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('{"scale": [1.0]}', "error: `cams.scale` is not a setting: did you mean `scales`?\n"),
+        ('{"scales": []}', "error: `cams.scales`: "),
+        ("{", "error: settings are not JSON"),
+        ("no.yaml", "error: no.yaml: no such settings file; --settings takes JSON text or a file\n"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(settings: str, message: str):
+    result = CliRunner().invoke(app, [*CAMS, "--output", "o.h5", "--settings", settings])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1
+
+
+def test_named_paths():
+    assert named_paths(["a=x=1.h5", "b=y.h5"]) == {"a": Path("x=1.h5"), "b": Path("y.h5")}

@@ -1,0 +1,84 @@
+"""What one look at every file finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers import make_folder, make_voc, save_mask
+from tests.stages.indexed import refused, run
+from wsss.config import FolderData
+from wsss.data import load_dataset
+from wsss.stages.index import index
+
+SECOND = "2007_000001"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_voc(tmp_path / "voc", train=3, val=2)
+
+
+def test_size_is_that_of_the_upright_photograph(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "photos", names=["a.jpg"], masks=False)
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (40, 20)).save(root / "a.jpg", exif=exif)
+    (root / "masks").mkdir()
+    Image.new("L", (20, 40), 1).save(root / "masks/a.png")
+    index(FolderData(root=str(root), masks="masks"), output=tmp_path / "index.h5")
+    dataset = load_dataset(tmp_path / "index.h5")
+    assert dataset.size("a") == (40, 20) == dataset.image("a").shape[:2]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_truncated_photographs_are_named_and_counted(root: Path, workers: int) -> None:
+    path = root / "JPEGImages" / f"{SECOND}.jpg"
+    path.write_bytes(path.read_bytes()[:-200])
+    text = refused(root, workers=workers)
+    assert f"{path}: damaged" in text
+    assert "truncated" in text
+    assert "replace the file" in text
+    assert "more such images" not in text
+    (root / "JPEGImages/2007_000004.jpg").write_bytes(b"")
+    assert text + " (and 1 more such images, see the log)" == refused(root, workers=workers)
+
+
+def test_truncated_mask(root: Path) -> None:
+    path = root / "SegmentationClass" / f"{SECOND}.png"
+    path.write_bytes(path.read_bytes()[:-60])
+    assert f"{path}: damaged" in refused(root)
+
+
+def test_mask_of_another_size(root: Path) -> None:
+    path = root / "SegmentationClass" / f"{SECOND}.png"
+    save_mask(path, np.zeros((10, 20), np.uint8))
+    text = refused(root)
+    assert f"{path}: the mask has 20 x 10 pixels, but its image {SECOND}.jpg has " in text
+
+
+def test_mask_with_unknown_values(root: Path) -> None:
+    path = root / "SegmentationClass" / f"{SECOND}.png"
+    array = np.array(Image.open(path))
+    array[2, 3] = 4
+    save_mask(path, array)
+    text = refused(root)
+    assert f"{path}: the mask holds the value 4, but the classes end at 3" in text
+    assert run(root, classes=None).is_file()
+
+
+def test_mask_of_colours(root: Path) -> None:
+    path = root / "SegmentationClass" / f"{SECOND}.png"
+    Image.open(path).convert("RGB").save(path)
+    assert f"{path}: the mask holds colours (mode RGB)" in refused(root)
+
+
+def test_masks_of_black_and_white(root: Path) -> None:
+    for path in (root / "SegmentationClass").iterdir():
+        save_mask(path, np.array(Image.open(path)).astype(bool) * np.uint8(255))
+    text = refused(root)
+    assert "this mask and all 4 others hold no class" in text
+    assert "write the classes as 1 to 3" in text

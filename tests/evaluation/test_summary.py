@@ -1,0 +1,69 @@
+"""Scores of counts, and warnings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.evaluation.judged import evaluate_run, record
+from tests.stages.evaluated import write_labels
+from wsss.ops.metrics import confusion_matrix, label_scores
+from wsss.store import ArtifactReader
+
+
+def test_perfect_labels_and_predictions_score_one(metrics):
+    labels = record(metrics, "labels", "perfect")["metrics"]
+    for name in ("precision", "coverage", "miou", "miou_labelled", "foreground_precision", "foreground_recall"):
+        assert labels[name] == 1, name
+    assert record(metrics, "predictions", "segmenter_seeds", "val")["metrics"]["miou"] == 1
+
+
+def test_background_everywhere_scores_what_counting_gives(run, metrics):
+    dataset = run.dataset
+    masks = [dataset.mask(image_id) for image_id in dataset.ids("val")]
+    background = sum(int((mask == 0).sum()) for mask in masks)
+    judged = sum(int((mask != 255).sum()) for mask in masks)
+    found = record(metrics, "predictions", "segmenter_masks", "val")
+    present = {value for mask in masks for value in np.unique(mask).tolist() if value != 255}
+    assert found["metrics"]["background_iou"] == pytest.approx(background / judged, abs=1e-6)
+    assert found["metrics"]["pixel_accuracy"] == pytest.approx(background / judged, abs=1e-6)
+    assert found["metrics"]["miou"] == pytest.approx(background / judged / len(present), abs=1e-6)
+    assert found["metrics"]["empty"] == 1
+
+
+def test_labels_with_255_score_what_counting_gives(run, metrics):
+    dataset, total = run.dataset, 0
+    with ArtifactReader(run.path("eroded")) as labels:
+        for image_id in dataset.ids("train"):
+            total = total + confusion_matrix(dataset.mask(image_id), labels.read("segmentation", image_id), 3)
+    found = record(metrics, "labels", "eroded")["metrics"]
+    for name, value in label_scores(total).items():
+        assert found[name] == pytest.approx(value, abs=1e-6), name
+    assert found["precision"] == 1
+    assert 0.4 < found["coverage"] < 0.6
+    assert found["miou"] == pytest.approx(found["class_recall"])
+
+
+def test_saliency_and_cams(metrics):
+    assert record(metrics, "saliency", "saliency")["metrics"]["iou_at_0.5"] == 1
+    assert record(metrics, "saliency", "saliency", "val")["metrics"]["iou_at_0.06"] == 1
+    cams = record(metrics, "cams", "cams")
+    assert cams["metrics"]["miou"] == max(point["miou"] for point in cams["sweep"])
+    assert cams["metrics"]["miou"] > 0.8
+    assert metrics["fusion_scan"]["best_miou"]["miou"] >= cams["metrics"]["miou"]
+
+
+def test_labels_without_foreground_are_warned_of(run, caplog):
+    dataset = run.dataset
+    write_labels(run, "black", {i: np.zeros(dataset.size(i), np.uint8) for i in dataset.ids("train")})
+    write_labels(run, "blank", {i: np.full(dataset.size(i), 255, np.uint8) for i in dataset.ids("train")})
+    sets = {"black": run.path("black"), "blank": run.path("blank")}
+    metrics = evaluate_run(run, "warned", labels=sets, predictions={})
+    assert any("`black` on train: 100% of the images have no foreground" in text for text in metrics["warnings"])
+    assert any("`blank` on train: 100% of the images are 255 everywhere" in text for text in metrics["warnings"])
+    assert "no foreground" in caplog.text
+    assert record(metrics, "labels", "black")["metrics"]["absent"] == 1
+
+
+def test_healthy_runs_are_not_warned_of(run):
+    assert evaluate_run(run, "healthy", predictions={})["warnings"] == []

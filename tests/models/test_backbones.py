@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from wsss import config
+from wsss.errors import InputError
+from wsss.models import Backbone, Classifier
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "channels"),
+    [
+        ("tf_efficientnet_lite0", 8, 320),
+        ("tf_efficientnet_lite0", 16, 320),
+        ("tf_efficientnet_lite0", 32, 320),
+        ("resnet18", 16, 512),
+        ("resnet50", 8, 2048),
+        ("convnext_atto", 16, 320),
+    ],
+)
+def test_features_have_the_stride_that_was_asked_for(name: str, stride: int, channels: int) -> None:
+    settings = config.BackboneSettings(name=name, weights="none", output_stride=stride)  # type: ignore[arg-type]
+    backbone = Backbone(settings).eval()
+    with torch.no_grad():
+        features = backbone(torch.rand(1, 3, 65, 96))
+    assert backbone.channels == channels
+    assert features.shape[:2] == (1, channels)
+    # ConvNeXt cuts into whole patches, the others pad
+    assert features.shape[2] == (65 // stride if name.startswith("convnext") else -(-65 // stride))
+    assert features.shape[3] == 96 // stride
+
+
+def test_frozen_stages_get_no_gradient_and_keep_their_statistics() -> None:
+    settings = config.BackboneSettings(weights="none", frozen_stages=2, freeze_batch_norm=False)
+    network = Classifier(settings, 3).train()
+    before = {name: value.clone() for name, value in network.backbone.parts[:2].state_dict().items()}
+    network(torch.rand(2, 3, 64, 64)).logits.sum().backward()
+    assert all(parameter.grad is None for parameter in network.backbone.parts[:2].parameters())
+    assert all(parameter.grad is not None for parameter in network.backbone.parts[2:].parameters())
+    after = network.backbone.parts[:2].state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"name": "resnet5"}, "neither one of"),
+        ({"name": "resnet_50"}, "similar: resnet50,"),
+        ({"name": "resnet38d", "weights": "none", "output_stride": 32}, "resnet38d can have 8 or 16"),
+        ({"name": "resnet38d"}, "no package has the weights of resnet38d"),
+        ({"name": "vit_tiny_patch16_224", "weights": "none"}, "cannot be built with this backbone.output_stride"),
+        ({"name": "vgg11", "weights": "none", "output_stride": 32}, "not cut into stages yet; take one of resnet38d, "),
+        ({"weights": "none.pth"}, "no such weight file"),
+        ({"weights": "none", "frozen_stages": 99}, "has 8 stages"),
+    ],
+)
+def test_what_cannot_be_built_is_said_in_one_line(values: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError) as error:
+        Backbone(config.BackboneSettings.parse(values))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("resnet38d", {"weights": "none", "output_stride": 8, "frozen_stages": 1}),
+        ("tf_efficientnet_lite0", {"weights": "auto"}),
+        ("resnet18", {"weights": "none"}),
+    ],
+)
+def test_a_name_alone_stands_for_what_its_family_says(name: str, settings: dict[str, object]) -> None:
+    expected = Backbone(config.BackboneSettings.parse({"name": name, **settings}))
+    found = Backbone(name)
+    assert found.output_stride == expected.output_stride
+    frozen = [parameter.requires_grad for parameter in expected.parameters()]
+    assert [parameter.requires_grad for parameter in found.parameters()] == frozen
+    pretrained = all(torch.equal(a, b) for a, b in zip(found.parameters(), expected.parameters(), strict=True))
+    assert pretrained == (settings["weights"] == "auto")

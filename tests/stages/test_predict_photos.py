@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.stages.networks import Networks
+from wsss.errors import InputError
+from wsss.stages.predict_photos import predict_photos
+
+
+def test_photographs_get_masks_and_overlays(networks: Networks, tmp_path: Path) -> None:
+    folder = tmp_path / "photos" / "deep"
+    folder.mkdir(parents=True)
+    for name, size in [("one.JPG", (40, 30)), ("two ü.png", (1, 1)), ("large.jpg", (300, 90))]:
+        Image.fromarray(np.full((size[1], size[0], 3), 90, np.uint8)).save(folder / name)
+    written = predict_photos(networks.segmenter, [tmp_path / "photos"], output=tmp_path / "out", max_side=64)
+    assert sorted(path.name for path in written) == ["large.png", "one.png", "two ü.png"]
+    with Image.open(tmp_path / "out/masks/deep/large.png") as mask:
+        assert mask.mode == "P"
+        assert mask.size == (300, 90)
+    assert (tmp_path / "out/overlays/deep/one.jpg").is_file()
+    assert (tmp_path / "out/masks/classes.txt").read_text().split()[0] == "background"
+
+
+def test_photographs_that_cannot_be_read_do_not_keep_the_others(
+    networks: Networks, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.jpg", "c.png"):
+        Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(folder / name)
+    (folder / "b.jpg").write_bytes((folder / "a.jpg").read_bytes()[:-40])
+    (folder / "d.jpg").symlink_to("nowhere.jpg")
+    with pytest.raises(InputError, match=r"^2 of the photographs could not be read .*; the other 2 are done, in "):
+        predict_photos(networks.segmenter, [folder], output=tmp_path / "out")
+    first, second = caplog.messages
+    assert first.startswith(f"{folder / 'b.jpg'}: damaged")
+    assert second == f"{folder / 'd.jpg'}: no such image file"
+    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert made == ["masks/a.png", "masks/c.png", "masks/classes.txt", "overlays/a.jpg", "overlays/c.jpg"]
+
+
+def test_no_folder_is_left_where_no_photograph_can_be_read(networks: Networks, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"no photograph")
+    with pytest.raises(InputError, match=r"^1 of the photographs could not be read .*; nothing is written$"):
+        predict_photos(networks.segmenter, [tmp_path / "photo.jpg"], output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_photographs_that_are_not_there_or_share_a_name_are_named(networks: Networks, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.jpg: no such photograph"):
+        predict_photos(networks.segmenter, [tmp_path / "none.jpg"], output=tmp_path / "out")
+    for suffix in ("png", "jpg"):
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / f"same.{suffix}")
+    with pytest.raises(InputError, match="rename one of them"):
+        predict_photos(networks.segmenter, [tmp_path / "same.jpg", tmp_path / "same.png"], output=tmp_path / "out")

@@ -1,0 +1,82 @@
+"""The stage `train_auxsegnet`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.stages.rounds import BACKBONE, CPU, NETWORK, Rounds
+from wsss.config import SeedLabels
+from wsss.errors import InputError
+from wsss.stages.seed_labels import seed_labels
+from wsss.store import ArtifactReader
+from wsss.training.checkpoint import load_weights
+
+
+def test_a_round_starts_from_the_classifier_and_the_next_from_it(rounds: Rounds, tmp_path: Path) -> None:
+    # rates so small that a step changes nothing that the eye of this test can see
+    slow = {"optimizer": {"learning_rate": 1e-12}}
+    rounds.train(rounds.seeds, rounds.classifier, tmp_path / "a/model.ckpt", **slow)
+    first = load_weights(tmp_path / "a/model.ckpt", "train_auxsegnet")[0]
+    classifier = load_weights(rounds.classifier)[0]
+    for name, value in classifier.items():
+        assert torch.allclose(first[name], value, atol=1e-6), name
+    assert len(first) > len(classifier)
+    rounds.train(rounds.seeds, rounds.model, tmp_path / "b/model.ckpt", **slow)
+    before, after = (load_weights(path)[0] for path in (rounds.model, tmp_path / "b/model.ckpt"))
+    assert all(torch.allclose(after[name], value, atol=1e-6) for name, value in before.items())
+    assert not all(torch.allclose(first[name], value, atol=1e-6) for name, value in before.items())
+
+
+def test_training_leaves_what_every_training_leaves(rounds: Rounds) -> None:
+    names = {path.name for path in rounds.model.parent.iterdir()}
+    assert names == {"labels.h5", "model.ckpt", "metrics.json", "curves.csv"}
+    _, info = load_weights(rounds.model, "train_auxsegnet", class_names=rounds.dataset.class_names)
+    assert info.attributes["inputs"].keys() == {"index", "labels", "weights"}
+    assert info.metrics["validation"]["miou"] is not None
+    assert "saliency" in rounds.model.with_name("curves.csv").read_text().splitlines()[0]
+
+
+def test_losses_of_aalr_can_join_a_round(rounds: Rounds, tmp_path: Path) -> None:
+    further = {"adaptive_affinity": {"weight": 1.0, "offset": 1}, "label_reassign": {"weight": 1.0}}
+    # labels are reassigned within an image's own classes, also where nothing learns to classify
+    alone = {**NETWORK, "saliency": False, "classification": False, "affinity": "off"}
+    for name, network in (("whole", NETWORK), ("alone", alone)):
+        model = tmp_path / name / "model.ckpt"
+        rounds.train(rounds.seeds, rounds.classifier, model, network=network, **further)
+        curves = model.with_name("curves.csv").read_text().splitlines()[0].split(",")
+        assert {"adaptive_affinity", "label_reassign"} < set(curves)
+        assert model.with_name("epochs.csv").read_text().startswith("epoch,step,reassigned,reassigned background,")
+    # a training without them leaves no numbers of the one before
+    model.unlink()
+    rounds.train(rounds.seeds, rounds.classifier, model, network=alone)
+    assert not model.with_name("epochs.csv").exists()
+
+
+def test_another_backbone_than_the_classifier_s_is_refused(rounds: Rounds, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"backbone\.name is `resnet50`, but .* has the backbone `test_resnet`"):
+        rounds.train(rounds.seeds, rounds.classifier, tmp_path / "m.ckpt", backbone={**BACKBONE, "name": "resnet50"})
+    with pytest.raises(InputError, match="goes on from the classifier's weights"):
+        rounds.train(rounds.seeds, rounds.classifier, tmp_path / "m.ckpt", backbone={**BACKBONE, "weights": "none"})
+
+
+def test_labels_without_saliency_need_a_network_without_it(rounds: Rounds, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.h5"
+    rule = SeedLabels(rule="background_threshold", cam_threshold=0.1)
+    seed_labels(rule, index=rounds.index, cams=rounds.cams, saliency=None, output=labels, context=CPU)
+    with pytest.raises(InputError, match="6 of 6 training images have no saliency labels"):
+        rounds.train(labels, rounds.classifier, tmp_path / "model.ckpt")
+    alone = {**NETWORK, "saliency": False, "classification": False, "affinity": "off"}
+    rounds.train(labels, rounds.classifier, tmp_path / "model.ckpt", network=alone)
+    assert (tmp_path / "model.ckpt").is_file()
+
+
+def test_the_next_round_learns_from_the_updated_labels(rounds: Rounds, tmp_path: Path) -> None:
+    # the CAMs of a network of one step lie anywhere; all that is salient is taken
+    rule = {"cam_threshold": 0.0, "saliency_threshold": 0.3, "background_cam_threshold": 1.0}
+    labels = rounds.update(tmp_path / "round1/labels.h5", **rule)
+    rounds.train(labels, rounds.model, tmp_path / "round1/model.ckpt")
+    _, info = load_weights(tmp_path / "round1/model.ckpt", "train_auxsegnet")
+    assert info.attributes["inputs"]["labels"] == ArtifactReader(labels).attributes["fingerprint"]
