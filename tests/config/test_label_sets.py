@@ -14,6 +14,10 @@ from wsss.errors import InputError
 SECTIONS = ("train_segmenter", "refine_labels")
 
 
+def problem(name: str, config: Config) -> str:
+    return problem_of_label_set(name, "train_segmenter", config)
+
+
 def config(**sections: Any) -> Config:
     return load_config({"data": {"name": "demo"}, **sections})
 
@@ -39,7 +43,7 @@ def test_an_unknown_name_is_said_with_all_that_are_known(section: str, name: str
 
 @pytest.mark.parametrize("name", ["masks", "seeds", "seeds_refined_self", "auxsegnet", "auxsegnet_round1_self"])
 def test_a_config_leads_to_it(name: str) -> None:
-    assert problem_of_label_set(name, "train_segmenter", rounds(rounds=2)) == ""
+    assert problem(name, rounds(rounds=2)) == ""
 
 
 @pytest.mark.parametrize(
@@ -52,23 +56,18 @@ def test_a_config_leads_to_it(name: str) -> None:
     ],
 )
 def test_a_method_that_does_not_run_is_to_be_added(name: str, method: str) -> None:
-    assert problem_of_label_set(name, "train_segmenter", config()) == f": add `{method}` to `methods`"
+    assert problem(name, config()) == f": add `{method}` to `methods`"
 
 
 def test_rounds_that_are_not_run_are_said_with_the_last_one() -> None:
     way_out = "raise `auxsegnet.rounds`, or set `auxsegnet.last_labels`"
     there = ", but the last of these labels are `auxsegnet_round2`"
-    assert problem_of_label_set("auxsegnet_round3", "train_segmenter", rounds(rounds=2)) == f"{there}: {way_out}"
-    assert (
-        problem_of_label_set("auxsegnet_round3_self", "train_segmenter", rounds(rounds=3, last_labels=False))
-        == f"{there}: {way_out}"
-    )
+    assert problem("auxsegnet_round3", rounds(rounds=2)) == f"{there}: {way_out}"
+    assert problem("auxsegnet_round3_self", rounds(rounds=3, last_labels=False)) == f"{there}: {way_out}"
     # the only round leaves no labels, so the alias stands for none
     single = rounds(rounds=1, last_labels=False)
     for name in ("auxsegnet", "auxsegnet_refined", "auxsegnet_round1"):
-        assert (
-            problem_of_label_set(name, "train_segmenter", single) == f", but this run makes no such labels: {way_out}"
-        )
+        assert problem(name, single) == f", but this run makes no such labels: {way_out}"
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,17 @@ def test_the_demo_shows_every_section():
     others = {"run", "seeds", "rerun_on_code_change", "runtime", "backbone", "methods", "auxsegnet", "variants"}
     assert sections | others == set(shown)
     assert len((PROJECT / "Snakefile").read_text().splitlines()) < 40
+
+
+def test_the_pictures_of_the_readme_are_there_and_small():
+    named = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (PROJECT / "README.md").read_text(encoding="utf-8"))
+    assert named
+    for name in named:
+        assert (PROJECT / name).stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))])
+def test_links_between_pages_lead_somewhere(page: str):
+    path = PROJECT / page
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
