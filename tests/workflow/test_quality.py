@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.workflow.conftest import DATA, PROJECT, Project
 from wsss.cli.schema import schema_text
 from wsss.pipeline.stages import STAGES
