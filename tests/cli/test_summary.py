@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tests.cli.program import wsss
 from wsss.cli.app import app
+from wsss.evaluation import FORMAT_VERSION
 
 
 def record(kind: str, miou: float, protocol: str) -> dict[str, object]:
@@ -25,7 +26,7 @@ def test_summary_shows_every_number_with_its_protocol_and_the_times(tmp_path: Pa
         folder = results / "base" / f"seed{seed}" / "evaluation"
         folder.mkdir(parents=True)
         records = [record("labels", miou, "labels; 255 a miss"), record("predictions", miou, "val; scale 1; no flip")]
-        content = {"format_version": 1, "stage": "evaluate", "run": "x", "variant": "base", "seed": seed}
+        content = {"format_version": FORMAT_VERSION, "stage": "evaluate", "run": "x", "variant": "base", "seed": seed}
         content |= {"evaluations": records, "warnings": ["look at it"]}
         (folder / "metrics.json").write_text(json.dumps(content))
     (results / "benchmarks" / "base" / "seed0").mkdir(parents=True)

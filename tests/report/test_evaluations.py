@@ -15,7 +15,7 @@ from wsss.stages.report import report
         (None, "no such evaluation; build it with"),
         ("{", "damaged"),
         ("[1]", "is no metrics.json"),
-        ('{"stage": "evaluate", "format_version": 99}', "has format version 99, this package reads 1"),
+        ('{"stage": "evaluate", "format_version": 99}', "has format version 99, this package reads 2"),
     ],
 )
 def test_bad_evaluations_are_refused(run, tmp_path, content, message):

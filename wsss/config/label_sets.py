@@ -29,13 +29,13 @@ def _listed(names: object) -> object:
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if not re.fullmatch(label_set_pattern(), name):
-            raise ValueError(f"unknown label set `{name}`{_near(name)}: use {known_label_sets()}")
+            raise ValueError(f"unknown label set `{name}`: use {known_label_sets()}{_near(name)}")
     return names
 
 
 def _near(name: str) -> str:
     close = difflib.get_close_matches(name, label_set_names(), n=1, cutoff=0.6)
-    return f", did you mean `{close[0]}`?" if close else ""
+    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 _ONE = {"type": "string", "pattern": f"^({label_set_pattern()})$"}
