@@ -38,11 +38,12 @@ def provenance(run: Run) -> list[dict[str, Any]]:
 
 
 def _files(root: Path) -> Iterator[Path]:
+    places = (*_LISTED, f"{IMPORTED}/*.h5")
     for folder in [root, *sorted(root.glob("*/seed*"))]:
-        for place in (*_LISTED, f"{IMPORTED}/*.h5"):
-            for path in sorted(folder.glob(place)):
-                if path.is_file() and path.resolve().is_relative_to(root.resolve()):
-                    yield path
+        # what one stage writes may match the pattern of another
+        for path in dict.fromkeys(path for place in places for path in sorted(folder.glob(place))):
+            if path.is_file() and path.resolve().is_relative_to(root.resolve()):
+                yield path
 
 
 def _entry(run: Run, path: Path, known: dict[str, str]) -> dict[str, Any]:
