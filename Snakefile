@@ -1,11 +1,8 @@
-# Weakly supervised semantic segmentation: train segmentation networks from photographs with image-level labels.
-#
+# Train segmentation networks from photographs with image-level labels. Options: profiles/default, workflow/presets.
 #   snakemake                          run the demo (config.yaml)
 #   snakemake --configfile my.yaml     run your own config; config.yaml is not read
 #   snakemake -n                       list the jobs that would run, and why
 #   snakemake all_cams                 run up to one stage (`all_`), or to a kind of result: labels, models, ...
-#
-# Find the options of every run in profiles/default, settings in config.yaml, presets in workflow/presets.
 
 from snakemake.utils import min_version
 
