@@ -183,6 +183,7 @@ RERUNS = {
     "wsss.stages.refine_labels": {"refine_labels"},
     "wsss.report.auxsegnet": {"report"},
     "wsss.report.aalr": {"report"},
+    "wsss.report.refine_labels": {"report"},
     "wsss.config.rounds": set(),
     "wsss.config.aalr": set(),
     "wsss.config.label_losses": set(),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.names import MODEL_STAGES, model
-from wsss.pipeline.stages import STAGES
+from wsss.pipeline.stages import METHODS, STAGES
 
-_MODEL = "{model}"
-"""In `Stage.code`, stands for the module of the network that predicts."""
+_MODEL, _PARTS = "{model}", "{parts}"
+"""In `Stage.code`: the module of the network that predicts, and the modules of the parts of the report."""
 
 
 def modules_of(artifact: Artifact) -> tuple[str, ...]:
@@ -28,6 +28,15 @@ def all_modules() -> dict[str, tuple[str, ...]]:
 
 
 def _modules(stage: str, trained: str) -> tuple[str, ...]:
-    network = [STAGES[trained].network.partition(":")[0]] if trained else []
-    added = (module for name in STAGES[stage].code for module in (network if name == _MODEL else [name]))
-    return f"wsss.stages.{stage}", *added
+    stand_for = {
+        _MODEL: [STAGES[trained].network.partition(":")[0]] if trained else [],
+        _PARTS: list(report_modules().values()),
+    }
+    return f"wsss.stages.{stage}", *(module for name in STAGES[stage].code for module in stand_for.get(name, [name]))
+
+
+def report_modules() -> dict[str, str]:
+    """List the modules with parts of the report, by the names of their methods and stages, methods first."""
+    found = {name: method.report for name, method in METHODS.items()}
+    found |= {name: stage.report for name, stage in STAGES.items()}
+    return {name: module for name, module in found.items() if module}

@@ -65,8 +65,10 @@ class Stage:
         if_missing: Tells how to get a label set that a config does not lead to.
         predicted: Returns the models whose predictions a config evaluates; None: all that it trains.
         network: Class of the network that it trains, as `module:name`.
+        report: Module with its own part of the report.
         masks: Kinds of further label maps in its artifact, beside `segmentation`, with their names for people.
-        code: Further modules that it runs; `{model}` stands for the module of the network that predicts.
+        code: Further modules that it runs; `{model}` stands for that of the network that predicts, `{parts}` for those
+            with parts of the report.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Stage:
     if_missing: str = ""
     predicted: Callable[[Any], Iterable[Wildcards]] | None = None
     network: str = ""
+    report: str = ""
     masks: Mapping[str, str] = field(default_factory=dict)
     code: tuple[str, ...] = ()
 

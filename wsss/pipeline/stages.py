@@ -245,6 +245,7 @@ STAGES: dict[str, Stage] = {
             asked=lambda config, models: [{"label_set": name} for name in config.stage("refine_labels").label_sets],
             product="{label_set}_refined",
             words="refined",
+            report="wsss.report.refine_labels",
             how="wsss.evaluation.label_rules:refinement",
         ),
         Stage(
@@ -284,7 +285,7 @@ STAGES: dict[str, Stage] = {
             code=(
                 "wsss.pipeline.stages",
                 "wsss.pipeline.names",
-                *(method.report for method in METHODS.values() if method.report),
+                "{parts}",
             ),
         ),
     )

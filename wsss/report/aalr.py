@@ -10,7 +10,7 @@ from wsss.report.charts import INK, NARROW, REFERENCE, TRAIN, VAL, WIDE, Line, l
 from wsss.report.curves import TONES, TrainingCurves, axis_limit, columns_of, epoch_ticks, titled_trainings
 from wsss.report.gallery import Gallery
 from wsss.report.layout import for_both_widths
-from wsss.report.method_parts import Look, MethodPart, Variants
+from wsss.report.parts import Look, ReportPart, Variants
 
 QUALITY = (
     ("mask_precision", "precision", TRAIN, False),
@@ -109,4 +109,4 @@ def _picture(variants: Variants) -> str:
     )
 
 
-PART = MethodPart(anchor="masks", title="Labels made on the way", section=_section, file="masks.svg", picture=_picture)
+PART = ReportPart(anchor="masks", title="Labels made on the way", section=_section, file="masks.svg", picture=_picture)

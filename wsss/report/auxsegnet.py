@@ -15,7 +15,7 @@ from wsss.report.charts import TRAIN, VAL, WIDE, Line, line_chart, picture
 from wsss.report.evaluations import Evaluation, Record, identity, spread, title
 from wsss.report.gallery import Gallery, PictureColumn, artifacts_of, draw_gallery
 from wsss.report.layout import both_widths, split
-from wsss.report.method_parts import Look, MethodPart, Sheet, Variants
+from wsss.report.parts import Look, ReportPart, Sheet, Variants
 from wsss.report.pictures import gallery_section
 from wsss.report.tables import number_cell
 from wsss.store import ArtifactReader
@@ -220,7 +220,7 @@ def _overview(evaluation: Evaluation) -> dict[str, Any]:
 
 NOTHING = "This run has no rounds of AuxSegNet."
 
-PART = MethodPart(
+PART = ReportPart(
     anchor="rounds",
     title="Rounds",
     section=_section,

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from wsss.report.evaluations import Evaluation, by_variant, final_prediction, title
-from wsss.report.method_parts import method_parts
+from wsss.report.parts import report_parts
 from wsss.report.style import STYLE
 from wsss.report.tables import class_table, comparison_table, confusion_table, number_tables
 
@@ -25,7 +25,7 @@ def numbers_page(evaluations: Sequence[Evaluation], palette: np.ndarray) -> str:
     final = final_prediction(first)
     sections = [
         ("Variants", comparison_table(variants) if many else ""),
-        *((part.table_title, part.table(variants)) for part in method_parts().values()),
+        *((part.table_title, part.table(variants)) for part in report_parts().values() if part.table_title),
     ]
     sections += [
         (f"{name}: all numbers" if many else "All numbers", number_tables(items)) for name, items in variants.items()

@@ -27,7 +27,7 @@ from wsss.report.evaluations import (
 )
 from wsss.report.gallery import Gallery
 from wsss.report.layout import both_widths, split
-from wsss.report.method_parts import Look, method_parts
+from wsss.report.parts import Look, report_parts
 from wsss.report.pictures import color_key, gallery_section
 from wsss.report.style import SCRIPT, STYLE
 from wsss.report.tables import class_table, comparison_table, confusion_table, number_tables
@@ -169,7 +169,7 @@ class Page:
         look = Look(self._first.content["data"]["class_names"], self.palette)
         return [
             (part.anchor, part.title, part.section(self._variants, self.galleries.get(method), look))
-            for method, part in method_parts().items()
+            for method, part in report_parts().items()
         ]
 
     def _numbers(self) -> str:

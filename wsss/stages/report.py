@@ -11,7 +11,7 @@ and for talks:
 - `curves.svg`: losses and validation of every training
 - `numbers.html`: all tables, for paper
 - `sheets/`: one contact sheet per label set and network, each of one page
-- a chart of each method, and its contact sheet if it has one (`wsss.report.method_parts`)
+- the charts and contact sheets of methods and stages that have any (`wsss.report.parts`)
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from wsss.report.charts import WIDE, picture
 from wsss.report.curves import curve_charts
 from wsss.report.evaluations import Evaluation, by_variant, load_evaluation
 from wsss.report.gallery import Gallery, make_gallery
-from wsss.report.method_parts import Look, method_parts
 from wsss.report.numbers import numbers_page
 from wsss.report.page import Page
+from wsss.report.parts import Look, report_parts
 from wsss.report.sheets import contact_sheet, empty_sheet, save_sheet
 from wsss.report.subject_sheets import subject_sheet, subjects
 from wsss.store import ArtifactReader
@@ -52,7 +52,7 @@ FIGURES = (
     "curves.svg",
     "numbers.html",
     "sheets",
-    *(file for part in method_parts().values() for file in part.files),
+    *(file for part in report_parts().values() for file in part.files),
 )
 """All names in the folder `report`; `sheets` is a folder itself."""
 LONGEST = 400
@@ -132,7 +132,7 @@ def _galleries(
         if gallery is not None:
             found[split] = gallery
     look = Look(dataset.class_names, palette, settings.samples, LONGEST)
-    for method, part in method_parts().items():
+    for method, part in report_parts().items():
         drawn = part.sheet.gallery(dataset, by_variant(evaluations), saliency, look) if part.sheet is not None else None
         if drawn is not None:
             found[method] = drawn
@@ -143,7 +143,7 @@ def _write_sheets(
     folder: Path, galleries: Mapping[str, Gallery], class_names: Sequence[str], palette: np.ndarray
 ) -> None:
     sheets = [(split, *about, f"This run has nothing to show on {split}.") for split, about in SHEETS.items()]
-    for method, sheet in ((method, part.sheet) for method, part in method_parts().items()):
+    for method, sheet in ((method, part.sheet) for method, part in report_parts().items()):
         if sheet is not None:
             sheets.append((method, sheet.file, sheet.heading, sheet.caption, sheet.nothing))
     for key, name, heading, caption, nothing in sheets:
@@ -206,7 +206,7 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
             headings=[name for name, _ in curves],
             note=CURVES_NOTE if curves else "No curves lie beside this run's checkpoints.",
         ),
-        **{part.file: part.picture(variants) for part in method_parts().values()},
+        **{part.file: part.picture(variants) for part in report_parts().values() if part.file},
     }
     for name, svg in charts.items():
         write_text(folder / name, svg + "\n")

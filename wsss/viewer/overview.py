@@ -7,7 +7,7 @@ from typing import Any
 from wsss.errors import InputError
 from wsss.pipeline.paths import glob_of
 from wsss.report.evaluations import Evaluation, Record, final_prediction, is_reference, title
-from wsss.report.method_parts import method_parts
+from wsss.report.parts import report_parts
 from wsss.viewer.run import Run, as_json
 
 _LEFT_OUT = ("confusion", "sweep", "settings")
@@ -59,7 +59,7 @@ def _branch(branch: str, evaluation: Evaluation) -> dict[str, Any]:
     content = evaluation.content
     final = final_prediction(evaluation)
     of_methods: dict[str, Any] = {}
-    for part in method_parts().values():
+    for part in report_parts().values():
         of_methods |= part.overview(evaluation)
     return {
         "branch": branch,

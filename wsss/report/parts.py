@@ -1,6 +1,6 @@
-"""A method's part of the report: a section of the page and a chart; a table and a contact sheet if it has them.
+"""The part that a method or a stage has in the report: a section of the page; chart, table and sheet if it has them.
 
-The module that the table of methods names (`Method.report`) holds it as `PART`.
+The module that its entry in the table names (`Method.report`, `Stage.report`) holds it as `PART`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wsss.data import Dataset
-from wsss.pipeline.stages import METHODS
+from wsss.pipeline.code import report_modules
 from wsss.report.evaluations import Evaluation
 from wsss.report.gallery import Gallery
 
@@ -61,14 +61,14 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class MethodPart:
-    """A method's part of the report.
+class ReportPart:
+    """The part of a method or stage in the report.
 
     Attributes:
         anchor: Name of its section in addresses.
         title: Title of its section.
-        section: Writes its section in HTML, given the samples of its sheet; empty if the run lacks the method.
-        file: Name of its chart in the folder `report`.
+        section: Writes its section in HTML, given the samples of its sheet; empty if the run has nothing of it.
+        file: Name of its chart in the folder `report`; empty for none.
         picture: Draws the chart as SVG.
         table: Writes a table in HTML for the page of numbers; empty for none.
         table_title: Title of that table.
@@ -79,8 +79,8 @@ class MethodPart:
     anchor: str
     title: str
     section: Callable[[Variants, Gallery | None, Look], str]
-    file: str
-    picture: Callable[[Variants], str]
+    file: str = ""
+    picture: Callable[[Variants], str] = lambda variants: ""
     table: Callable[[Variants], str] = lambda variants: ""
     table_title: str = ""
     sheet: Sheet | None = None
@@ -89,10 +89,11 @@ class MethodPart:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of its files in the folder `report`."""
-        return (self.file, *([self.sheet.file] if self.sheet is not None else []))
+        names = (self.file, self.sheet.file if self.sheet is not None else "")
+        return tuple(name for name in names if name)
 
 
 @cache
-def method_parts() -> dict[str, MethodPart]:
-    """Return the parts of all methods, by the method's name, in the order of the table."""
-    return {name: import_module(method.report).PART for name, method in METHODS.items() if method.report}
+def report_parts() -> dict[str, ReportPart]:
+    """Return all parts by the name of their method or stage, in the order of the tables, methods first."""
+    return {name: import_module(module).PART for name, module in report_modules().items()}
