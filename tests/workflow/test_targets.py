@@ -59,6 +59,30 @@ def test_of_aalr(project: Project, target: str):
     assert project.would_write(*target.split(), project.config(data=DATA, **AALR)) == OF_AALR[target]
 
 
+REFINED = {
+    "train_segmenter": {"label_sets": ["seeds_refined"]},
+    "refine_labels": {"label_sets": ["seeds_refined_self"]},
+}
+REFINED_LABELS = LABELS | {"refined/seeds/labels.h5"}
+REFINED_TWICE = REFINED_LABELS | {
+    *("segmenter/seeds_refined/model.ckpt", "segmenter/seeds_refined/labels.h5"),
+    "refined/seeds_refined_self/labels.h5",
+}
+OF_REFINED = {
+    "results/my/refined/seeds/labels.h5": REFINED_LABELS,
+    "all_refine_labels": REFINED_TWICE,
+    "labels": REFINED_TWICE,
+    "models": REFINED_LABELS | {"segmenter/seeds_refined/model.ckpt"},
+    "": REFINED_TWICE
+    | {"predictions/val/segmenter_seeds_refined--single.h5", "evaluation/metrics.json", "report.html"},
+}
+
+
+@pytest.mark.parametrize("target", OF_REFINED)
+def test_of_refined_label_sets(project: Project, target: str):
+    assert project.would_write(*target.split(), project.config(data=DATA, **REFINED)) == OF_REFINED[target]
+
+
 ROUNDS = {"methods": ["auxsegnet"], "auxsegnet": {"rounds": 2}}
 ROUND_LABELS = {
     *(f"auxsegnet/round{number}/labels.h5" for number in (1, 2)),
