@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from wsss.config import Config, Settings
 from wsss.config.listing import GROUP, Setting, sections
 from wsss.config.run import SECTIONS
+from wsss.data.sources import SOURCES
 
 
 def groups(annotation: Any) -> list[type[Settings]]:
@@ -95,6 +96,6 @@ def test_kinds_and_defaults_are_in_words(name: str, kind: str, default: str):
 
 def test_data_sets_are_told_apart():
     names = [item.name for item in sections()["data"].settings]
-    assert [name for name in names if name.startswith("name")] == ["name: demo", "name: voc", "name: folder"]
+    assert [name for name in names if name.startswith("name")] == [f"name: {source}" for source in SOURCES]
     roots = [item.default for item in sections()["data"].settings if item.name == "root"]
-    assert roots == ["data/demo", "required", "required"]
+    assert roots == ["data/demo", *["required"] * (len(SOURCES) - 1)]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from wsss.config import load_config
+from wsss.data.sources import SOURCES
 from wsss.errors import InputError
 
 
@@ -47,7 +48,7 @@ def test_unknown_key_names_the_nearest(values: dict[str, Any], key: str, hint: s
     [
         ({}, "`data` is missing"),
         ({"data": {}}, "`data.name` is missing"),
-        ({"data": {"name": "vok"}}, "'demo', 'voc', 'folder', got 'vok'"),
+        ({"data": {"name": "vok"}}, ", ".join(map(repr, SOURCES)) + ", got 'vok'"),
         ({"data": {"name": "voc"}}, "`data.root` is missing"),
         (config(seed_labels={"cam_threshold": "high"}), "`seed_labels.cam_threshold`"),
         (config(train_classifier={"epochs": 0}), "`train_classifier.epochs`"),

@@ -51,6 +51,7 @@ def test_frozen_stages_get_no_gradient_and_keep_their_statistics() -> None:
         ({"name": "resnet38d"}, "no package has the weights of resnet38d"),
         ({"name": "vit_tiny_patch16_224", "weights": "none"}, "cannot be built with this backbone.output_stride"),
         ({"name": "vgg11", "weights": "none", "output_stride": 32}, "not cut into stages yet; take one of resnet38d, "),
+        ({"name": "resnetv2_50", "weights": "none"}, "not cut into stages yet; take one of resnet38d, "),
         ({"weights": "none.pth"}, "no such weight file"),
         ({"weights": "none", "frozen_stages": 99}, "has 8 stages"),
     ],

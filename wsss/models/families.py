@@ -235,6 +235,7 @@ FAMILIES = (
     ),
     Family("ResNet of timm", build=_build_timm, cut=_cut_resnet, children=("layer4",)),
     Family("EfficientNet of timm", build=_build_timm, cut=_cut_efficientnet, children=("conv_stem", "bn2")),
-    Family("ConvNeXt of timm", build=_build_timm, cut=_cut_stages, children=("stem", "stages")),
+    # others with stem and stages, as ResNetV2, have a norm after them that this would leave out
+    Family("ConvNeXt of timm", build=_build_timm, cut=_cut_stages, children=("stem", "stages", "norm_pre")),
 )
 """All families; of those that match a name, the first builds its network."""
