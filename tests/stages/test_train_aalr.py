@@ -47,7 +47,7 @@ def test_goes_on_from_the_classifier(aalr: TrainedAalr, tmp_path: Path) -> None:
     before, after = load_weights(classifier)[0], load_weights(output)[0]
     assert torch.allclose(after["classifier.weight"], before["classifier.weight"], atol=1e-6)
     assert json.loads((output.parent / "metrics.json").read_text())["machine"]["parts"]["joint_steps"] == 1
-    with pytest.raises(InputError, match="pass --classifier FILE, its checkpoint"):
+    with pytest.raises(InputError, match="pass --classifier FILE, the classifier"):
         aalr.train(output, **changes)
     with pytest.raises(InputError, match="has the backbone `test_resnet`; make them the same"):
         other = {**changes, "backbone": {**BACKBONE, "name": "resnet18", "weights": "auto"}}
