@@ -192,7 +192,8 @@ def make_trainer(
         max_steps=session.steps - session.record.step,
         benchmark=accelerator == "gpu",
         # the statistics that normalise a batch must not depend on how many devices share it
-        sync_batchnorm=len(devices) > 1,
+        # (torch has that for GPUs alone)
+        sync_batchnorm=accelerator == "gpu" and len(devices) > 1,
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],
         logger=logs or False,
