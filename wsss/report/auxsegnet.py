@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from wsss.report.gallery import Gallery, PictureColumn, artifacts_of, draw_galle
 from wsss.report.layout import both_widths, split
 from wsss.report.parts import Look, ReportPart, Sheet, Variants
 from wsss.report.pictures import gallery_section
-from wsss.report.tables import number_cell
+from wsss.report.tables import number_cell, numbers_table, variant_row
 from wsss.store import ArtifactReader
 
 NETWORK, UPDATED, SEEDS = "train_auxsegnet", "update_labels", "seed_labels"
@@ -130,19 +129,14 @@ def _place(number: int, last: int) -> float:
 
 def rounds_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
     """Write one row per variant and round: labels, saliency labels, networks on them; empty without rounds."""
-    heads = [label for _, label in (*LABELS, *SALIENCY, *NETWORKS)]
     rows = []
     for variant, evaluations in variants.items():
         for item in rounds_of(evaluations[0]):
             cells = [number_cell(evaluations, item.labels, metric, label) for metric, label in LABELS]
             cells += [number_cell(evaluations, item.saliency, metric, label) for metric, label in SALIENCY]
             cells += [number_cell(evaluations, getattr(item, part), "miou", label) for part, label in NETWORKS]
-            name = f"{variant}, round {item.number}" if variant and len(variants) > 1 else f"round {item.number}"
-            rows.append(f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>")
-    if not rows:
-        return ""
-    head = "".join(f"<th>{escape(label)}</th>" for label in heads)
-    return f'<table class="numbers"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+            rows.append(variant_row(variants, variant, f"round {item.number}", cells))
+    return numbers_table([label for _, label in (*LABELS, *SALIENCY, *NETWORKS)], rows)
 
 
 def rounds_gallery(dataset: Dataset, variants: Variants, saliency: Path | None, look: Look) -> Gallery | None:

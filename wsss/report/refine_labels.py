@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 
 from wsss.pipeline.names import label_set
 from wsss.report.evaluations import Evaluation, Record, title
 from wsss.report.gallery import Gallery
 from wsss.report.parts import Look, ReportPart, Variants
-from wsss.report.tables import number_cell
+from wsss.report.tables import number_cell, numbers_table, variant_row
 
 STAGE = "refine_labels"
 METRICS = (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU, 255 a miss"))
@@ -28,15 +27,11 @@ def refined_table(variants: Variants) -> str:
     """Write one row per label set before, and one after the refinement; empty if none is refined."""
     rows = []
     for variant, evaluations in variants.items():
-        prefix = f"{variant}, " if variant and len(variants) > 1 else ""
         for pair in refined_pairs(evaluations[0]):
             for item in pair:
                 cells = [number_cell(evaluations, item, metric, label) for metric, label in METRICS]
-                rows.append(f"<tr><td>{escape(prefix + title(item))}</td>{''.join(cells)}</tr>")
-    if not rows:
-        return ""
-    head = "".join(f"<th>{escape(label)}</th>" for _, label in METRICS)
-    return f'<table class="numbers"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+                rows.append(variant_row(variants, variant, title(item), cells))
+    return numbers_table([label for _, label in METRICS], rows)
 
 
 def _section(variants: Variants, gallery: Gallery | None, look: Look) -> str:

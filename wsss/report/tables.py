@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -75,11 +75,24 @@ def number_tables(evaluations: Sequence[Evaluation]) -> str:
     for heading, kinds, columns in SECTIONS:
         rows = [item for item in first.of_kind(*kinds) if not _repeats_saliency(first, item)]
         if rows:
-            body = "".join(_number_row(evaluations, item, columns) for item in rows)
-            head = "".join(f"<th>{escape(label)}</th>" for _, label in columns)
-            table = f'<table class="numbers"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+            body = [_number_row(evaluations, item, columns) for item in rows]
+            table = numbers_table([label for _, label in columns], body)
             parts.append(f"<h3>{escape(heading)}</h3>{table}")
     return "".join(parts)
+
+
+def numbers_table(labels: Iterable[str], rows: Sequence[str]) -> str:
+    """Write a table of rows of numbers, under a head of labels as plain text; empty without rows."""
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(label)}</th>" for label in labels)
+    return f'<table class="numbers"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def variant_row(variants: Mapping[str, Sequence[Evaluation]], variant: str, name: str, cells: Sequence[str]) -> str:
+    """Write a row of a table over variants: the name follows the variant's where there are several."""
+    of_variant = f"{variant}, {name}" if variant and len(variants) > 1 else name
+    return f"<tr><td>{escape(of_variant)}</td>{''.join(cells)}</tr>"
 
 
 def _number_row(evaluations: Sequence[Evaluation], item: Record, columns: Columns) -> str:
@@ -121,7 +134,6 @@ def comparison_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
                 columns[identity(item), metric] = f"{title(item)}: {label}"
         for item in first.of_kind("predictions"):
             columns[identity(item), "miou"] = f"{title(item)}: mIoU, {item['split']}"
-    head = "".join(f"<th>{escape(label)}</th>" for label in columns.values())
     rows = []
     for name, evaluations in variants.items():
         cells = [
@@ -130,7 +142,7 @@ def comparison_table(variants: Mapping[str, Sequence[Evaluation]]) -> str:
         ]
         seeds = f"{len(evaluations)} seed{'s' if len(evaluations) > 1 else ''}"
         rows.append(f"<tr><td>{escape(name or 'run')} <small>{seeds}</small></td>{''.join(cells)}</tr>")
-    return f'<table class="numbers"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return numbers_table(columns.values(), rows)
 
 
 def class_table(evaluation: Evaluation, palette: np.ndarray) -> str:
