@@ -13,7 +13,7 @@ from torch import nn
 from wsss import config
 from wsss.errors import InputError
 from wsss.models.pretrained import load_library_network, load_packaged, load_state_file
-from wsss.models.resnet38d import CHANNELS, ResNet38d
+from wsss.models.resnet38d import CHANNELS, STRIDES, ResNet38d
 from wsss.models.resnet38d_weights import load_resnet38d
 
 
@@ -205,7 +205,7 @@ FAMILIES = (
         names=("resnet38d",),
         build=_build_resnet38d,
         cut=_cut_resnet38d,
-        strides=(8, 16),
+        strides=STRIDES,
         normalization=IMAGENET,
         # folded, the scale of its normalisation would be trained too, which the paper keeps
         folds=False,

@@ -97,6 +97,7 @@ def load_library_network(name: str, create: Callable[[], Any]) -> Any:
 
     try:
         return create()
+    # as the libraries say that a network does not take an output stride
     except (TypeError, NotImplementedError, AssertionError) as error:
         raise InputError(
             f"backbone.name `{name}` cannot be built with this backbone.output_stride ({error}); "

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from wsss.models.norm_relu import NormReLU
 
 CHANNELS = 4096
+STRIDES = (8, 16)
+"""Output strides that it can have."""
 _UNITS = {2: (64, 128, 3), 3: (128, 256, 3), 4: (256, 512, 6)}
 """Stage -> channels before it, its channels, its blocks; each begins with stride 2."""
 
@@ -91,12 +93,15 @@ class ResNet38d(nn.Module):
     Args:
         output_stride: 8, as in the paper; 16 takes the last stride back in and halves the dilations after it
             (inferred: no source has it).
+
+    Raises:
+        ValueError: If the output stride is another one.
     """
 
     def __init__(self, output_stride: int = 8) -> None:
         super().__init__()
-        if output_stride not in (8, 16):
-            raise NotImplementedError("resnet38d has stride 8 or 16")
+        if output_stride not in STRIDES:
+            raise ValueError("resnet38d has stride 8 or 16")
         wide = output_stride == 8
         self.conv1a = _convolution(3, 64, 3, 1, 1)
         for stage, (before, channels, blocks) in _UNITS.items():
