@@ -56,7 +56,7 @@ class Augmentation(Settings):
     """Random changes of a training image and its maps, drawn anew each time."""
 
     crop_size: int = Field(default=288, ge=16)
-    """Side of the square training crop, in pixels. Shorter images are padded."""
+    """Side of the square training crop, in pixels, taken to the nearest multiple of 32. Shorter images are padded."""
     padding: Literal["ignored", "background"] = "ignored"
     """Label of padded pixels: `ignored` (255), or `background` and not salient, as in AuxSegNet's released code."""
     scale: tuple[float, float] = (0.7, 1.3)
@@ -81,7 +81,8 @@ class SegmentationAugmentation(Augmentation):
     """
 
     crop_size: int = Field(default=256, ge=16)
-    """Side of the square training crop, in pixels. Shorter images are padded. The papers: 321."""
+    """Side of the square training crop, in pixels, taken to the nearest multiple of 32. Shorter images are padded. The
+    papers: 321."""
     scale: tuple[float, float] = (0.5, 1.5)
     """Range of the random factor on the size of the image, lowest first. It applies after `data.max_side`."""
 

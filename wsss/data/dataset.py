@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss.data.images import read_image, read_mask
+from wsss.data.images import bounded_size, read_image, read_mask, resize_image
 from wsss.data.sources.records import did_you_mean
 from wsss.errors import InputError
+from wsss.grid import snapped_size
 from wsss.pipeline.artifact import SPLITS
 from wsss.store import ArtifactReader
 
@@ -33,7 +34,7 @@ class Dataset:
         root: Folder of the files.
         class_names: Background first: `class_names[value]` names a mask's value.
         ignore_index: Value of pixels that count for nothing.
-        max_side: Longest side that networks see.
+        max_side: Longest side that networks see, but for snapping to their grid.
         label_source: Where the image-level labels come from.
         fingerprint: Digest of the data set, photographs included.
 
@@ -106,8 +107,16 @@ class Dataset:
         self._check_size(image.shape[:2], image_id, self.image_path(image_id))
         return image
 
+    def network_size(self, image_id: str) -> tuple[int, int]:
+        """Return height and width of the photograph as networks see it at scale 1, multiples of `grid.GRID`."""
+        return snapped_size(bounded_size(self.size(image_id), self.max_side))
+
     def network_image(self, image_id: str) -> np.ndarray:
-        """Read the photograph, (h, w, 3) uint8 RGB, scaled down where a side is over `max_side`."""
+        """Read the photograph as networks see it at scale 1, (*network_size, 3) uint8 RGB."""
+        return resize_image(self.bounded_image(image_id), self.network_size(image_id))
+
+    def bounded_image(self, image_id: str) -> np.ndarray:
+        """Read the photograph in its own proportions, (h, w, 3) uint8 RGB, scaled down to `max_side`."""
         if max(self.size(image_id)) <= self.max_side:
             return self.image(image_id)
         return read_image(self.image_path(image_id), max_side=self.max_side)

@@ -31,8 +31,9 @@ class ImageSource(Protocol):
     ignore_index: int
 
     def ids(self, split: str) -> list[str]: ...  # noqa: D102
-    def size(self, image_id: str) -> tuple[int, int]: ...  # noqa: D102
+    def network_size(self, image_id: str) -> tuple[int, int]: ...  # noqa: D102
     def network_image(self, image_id: str) -> np.ndarray: ...  # noqa: D102
+    def bounded_image(self, image_id: str) -> np.ndarray: ...  # noqa: D102
     def image_labels(self, image_id: str) -> np.ndarray: ...  # noqa: D102
     def mask(self, image_id: str) -> np.ndarray | None: ...  # noqa: D102
 
@@ -120,7 +121,6 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         saliency: Where maps of probabilities 0..255 come from, for `saliency` in {0, 1, 255}.
         image_labels: Whether image-level labels are wanted, as `targets` (C,); None wants them where there are no
             label maps.
-        inside: Whether `inside` is wanted: (S, S) bool, False on padding.
     """
 
     def __init__(
@@ -133,11 +133,10 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         labels: LabelSource | None = None,
         saliency: LabelSource | None = None,
         image_labels: bool | None = None,
-        inside: bool = False,
     ) -> None:
         self._images, self.image_ids, self._labels, self._saliency = images, list(image_ids), labels, saliency
         self._image_labels = labels is None if image_labels is None else image_labels
-        self._augment, self._seed, self._inside = JointAugmentation(augmentation), seed, inside
+        self._augment, self._seed = JointAugmentation(augmentation), seed
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -145,13 +144,12 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
     def __getitem__(self, draw: Draw) -> dict[str, Tensor]:
         image_id = self.image_ids[draw.image]
         generator = _generator(_AUGMENTATION, self._seed, draw.epoch, draw.position)
-        image = self._images.network_image(image_id)
+        image = self._images.bounded_image(image_id)
         example = self._augment(
             generator,
             image,
             labels=None if self._labels is None else self._labels[image_id],
             saliency=None if self._saliency is None else self._saliency[image_id],
-            inside=self._inside,
         )
         if self._image_labels:
             example["targets"] = torch.from_numpy(self._images.image_labels(image_id).astype(np.float32))
@@ -159,7 +157,7 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
 
 
 class WholeImages(TorchDataset[dict[str, Tensor]]):
-    """Unchanged images with image-level labels and, where asked for, masks, for validation.
+    """Whole images as networks see them, with image-level labels or, where asked for, masks, for validation.
 
     Args:
         images: Where photographs come from.
@@ -185,10 +183,10 @@ class WholeImages(TorchDataset[dict[str, Tensor]]):
         return {**example, "labels": ignored if mask is None else resize_labels(mask, size)}
 
     def batches(self, batch_size: int, pixels: int) -> list[list[int]]:
-        """Group images of one size into batches of about `pixels` at most; none is resized or padded."""
+        """Group images that networks see in one size into batches of about `pixels` at most."""
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, image_id in enumerate(self.image_ids):
-            groups[self._images.size(image_id)].append(index)
+            groups[self._images.network_size(image_id)].append(index)
         batches = []
         for (height, width), members in sorted(groups.items()):
             count = max(1, min(batch_size, pixels // (height * width)))

@@ -8,6 +8,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
 from wsss.config import Augmentation
+from wsss.grid import snapped
 from wsss.label_values import IGNORE_INDEX
 
 PAD_COLOR = (124, 116, 104)
@@ -34,7 +35,6 @@ class JointAugmentation:
         *,
         labels: np.ndarray | None = None,
         saliency: np.ndarray | None = None,
-        inside: bool = False,
     ) -> dict[str, Tensor]:
         """Make one training example.
 
@@ -44,13 +44,12 @@ class JointAugmentation:
             labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255
                 (or 0, as the settings say).
             saliency: (H', W') uint8, a map of probabilities 0..255; resized bilinearly and cut at 0.5.
-            inside: Whether to return where the photograph lies.
 
         Returns:
-            `images` (3, S, S) and, as given, `labels` (S, S) and `saliency` (S, S) in {0, 1, 255}, padded like the
-            labels; all uint8, S the crop size. Where asked for, `inside` (S, S) bool, False on padding.
+            `images` (3, S, S), `inside` (S, S) bool, False on padding, and, as given, `labels` (S, S) and `saliency` (S, S) in {0, 1, 255}, padded like the
+            labels; all uint8, S the crop size, snapped to the grid of sizes that networks see.
         """
-        side = self._settings.crop_size
+        side = snapped(self._settings.crop_size)
         scale = generator.uniform(*self._settings.scale)
         size = [max(1, round(length * scale)) for length in image.shape[:2]]
         flip = generator.random() < self._settings.flip
@@ -71,9 +70,8 @@ class JointAugmentation:
         part, canvas = take(image, InterpolationMode.BILINEAR, PAD_COLOR)
         example = {"images": place(self._jitter(part, generator), canvas)}
         padding = IGNORE_INDEX if self._settings.padding == "ignored" else 0
-        if inside:
-            example["inside"] = torch.zeros(side, side, dtype=torch.bool)
-            example["inside"][window[0][1], window[1][1]] = True
+        example["inside"] = torch.zeros(side, side, dtype=torch.bool)
+        example["inside"][window[0][1], window[1][1]] = True
         if labels is not None:
             example["labels"] = place(*take(labels, InterpolationMode.NEAREST_EXACT, padding))[0]
         if saliency is not None:

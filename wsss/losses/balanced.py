@@ -6,18 +6,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.ops.upsampling import upsample
 
 
-def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
+def balanced_cross_entropy(
+    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, grid: FeatureGrid = PIXELS
+) -> Tensor:
     """Add the mean cross entropies of background and of object pixels (RRM, Zhang et al., AAAI 2020).
 
     A group without pixels adds 0: the mean over no pixel, which the released codes take, is not a number.
 
     Args:
-        logits: (N, K, h, w), background first; resized bilinearly to the labels where they are of another size.
+        logits: (N, K, h, w), background first; put on the labels' pixels in float32 where they are of another size.
         labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
         ignore_index: Marks pixels that count for nothing.
+        grid: Where logits of another size lie.
 
     Returns:
         A scalar, float32.
@@ -31,7 +36,7 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = I
         )
     logits = logits.float()
     if logits.shape[-2:] != labels.shape[-2:]:
-        logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
+        logits = upsample(logits, (labels.shape[1], labels.shape[2]), grid)
     labels = labels.long()
     costs = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
     groups = (labels == 0, (labels > 0) & (labels != ignore_index))

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.ops.upsampling import nearest
 
 Scope = Literal["batch", "image", "ema"]
 SCOPES = ("batch", "image", "ema")
@@ -33,6 +35,7 @@ class LabelReassignResult:
         labelled: (C + 1,), how many pixels it had.
         before: (N, h, w) int64, the labels before reassignment at that resolution.
         memory: (C + 1, D), the centroids to hand to the next call with scope `ema`; None for the other scopes.
+        grid: Where the embeddings lie.
     """
 
     loss: Tensor
@@ -42,6 +45,7 @@ class LabelReassignResult:
     labelled: Tensor
     before: Tensor
     memory: Tensor | None = None
+    grid: FeatureGrid = PIXELS
 
 
 def label_reassign_loss(
@@ -57,6 +61,7 @@ def label_reassign_loss(
     memory: Tensor | None = None,
     memory_momentum: float = 0.99,
     ignore_index: int = IGNORE_INDEX,
+    grid: FeatureGrid = PIXELS,
 ) -> LabelReassignResult:
     """Compute the cross entropy of similarities to class centroids, towards reassigned labels.
 
@@ -68,8 +73,8 @@ def label_reassign_loss(
 
     Args:
         embeddings: (N, D, h, w).
-        labels: (N, H, W), integers: classes with background first, or `ignore_index`; taken at the nearest pixel where
-            they are larger than the embeddings.
+        labels: (N, H, W), integers: classes with background first, or `ignore_index`; taken at the pixel on which
+            each embedding lies.
         image_labels: (N, C) in {0, 1}, the classes that the image shows.
         scope: Whose pixels make the centroid of an object class: `batch`, the batch's; `image`, the image's; `ema`, a
             moving average over batches. Background has one per image, for the backgrounds of images differ.
@@ -80,6 +85,7 @@ def label_reassign_loss(
         memory: With scope `ema`, the centroids that the last call returned; None at first.
         memory_momentum: With scope `ema`, how much of them is kept.
         ignore_index: Marks pixels without a label.
+        grid: Where the embeddings lie on the labels.
 
     Returns:
         Loss and labels; the loss is zero, with zero gradients, where nothing is labelled.
@@ -90,7 +96,7 @@ def label_reassign_loss(
     _check(embeddings, labels, image_labels, scope)
     with torch.autocast(embeddings.device.type, enabled=False):
         points = functional.normalize(embeddings.float().flatten(2), dim=1)
-        before = labels_at(labels, (embeddings.shape[2], embeddings.shape[3]))
+        before = nearest(labels, (embeddings.shape[2], embeddings.shape[3]), onto=grid).long()
         own = before.flatten(1)
         members = _members(own, image_labels.shape[1] + 1, ignore_index)
         centroids, exist, memory = _centroids(points, members, scope, min_points, memory, memory_momentum)
@@ -104,16 +110,8 @@ def label_reassign_loss(
     moved = (after != own)[:, None] * members
     changed, labelled = moved.sum((0, 2)), members.sum((0, 2))
     return LabelReassignResult(
-        loss, after.view_as(before), changed / labelled.clamp(min=1), changed, labelled, before, memory
+        loss, after.view_as(before), changed / labelled.clamp(min=1), changed, labelled, before, memory, grid
     )
-
-
-def labels_at(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize labels (N, H, W) to (N, *size) int64; each is taken at the nearest pixel."""
-    if tuple(labels.shape[-2:]) == size:
-        return labels.long()
-    # up to 254 classes and 255 are exact in any float
-    return functional.interpolate(labels[:, None].float(), size, mode="nearest-exact")[:, 0].long()
 
 
 def reassigned_labels(
@@ -121,7 +119,7 @@ def reassigned_labels(
 ) -> Tensor:
     """Lay the reassigned labels, at the resolution of the embeddings, over the labels (N, H, W).
 
-    A pixel changes with the embedding that covers it, if it has the label that the embedding had.
+    A pixel changes with the embedding that is nearest, if it has the label that the embedding had.
 
     Args:
         labels: (N, H, W), as given to the loss.
@@ -130,7 +128,7 @@ def reassigned_labels(
         ignore_index: Marks them then.
     """
     size = (labels.shape[1], labels.shape[2])
-    before, after = labels_at(result.before, size), labels_at(result.labels, size)
+    before, after = nearest(result.before, size, result.grid), nearest(result.labels, size, result.grid)
     changed = (before != after) & (labels == before)
     return torch.where(changed, torch.full_like(after, ignore_index) if drop else after, labels.long()).to(labels.dtype)
 

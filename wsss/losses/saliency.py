@@ -5,15 +5,20 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.ops.upsampling import upsample
 
 
-def saliency_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
+def saliency_cross_entropy(
+    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, grid: FeatureGrid = PIXELS
+) -> Tensor:
     """Average the binary cross entropy over labelled pixels; zero, with zero gradients, where there is none.
 
     Args:
-        logits: (N, 1, h, w), before the sigmoid; resized bilinearly to the labels where they are of another size.
+        logits: (N, 1, h, w), before the sigmoid; put on the labels' pixels in float32 where they are of another size.
         labels: (N, H, W), integers: 1 salient, 0 not, or `ignore_index`.
+        grid: Where logits of another size lie.
 
     Returns:
         A scalar.
@@ -26,7 +31,7 @@ def saliency_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = I
             f"expected logits (N, 1, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
         )
     if logits.shape[-2:] != labels.shape[-2:]:
-        logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
+        logits = upsample(logits, (labels.shape[1], labels.shape[2]), grid)
     labelled = labels != ignore_index
     # an ignored pixel gets a weight of 0, and a target that is a number
     total = functional.binary_cross_entropy_with_logits(

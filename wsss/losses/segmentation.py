@@ -5,15 +5,20 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.ops.upsampling import upsample
 
 
-def segmentation_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
+def segmentation_cross_entropy(
+    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, grid: FeatureGrid = PIXELS
+) -> Tensor:
     """Average the cross entropy over labelled pixels; zero, with zero gradients, where there is none.
 
     Args:
-        logits: (N, K, h, w); resized bilinearly to the labels where they are of another size.
+        logits: (N, K, h, w); put on the labels' pixels in float32 where they are of another size.
         labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
+        grid: Where logits of another size lie.
 
     Returns:
         A scalar.
@@ -26,7 +31,7 @@ def segmentation_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int
             f"expected logits (N, K, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
         )
     if logits.shape[-2:] != labels.shape[-2:]:
-        logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
+        logits = upsample(logits, (labels.shape[1], labels.shape[2]), grid)
     labels = labels.long()
     total = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_index, reduction="sum")
     # a mean over no pixel is not a number, and one such batch would end the training

@@ -20,6 +20,7 @@ from wsss.config.aalr import AalrNetwork
 from wsss.models.backbones import Backbone
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.cams import multi_scale_cams
+from wsss.ops.padding import features_inside, spatial_mean
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,13 @@ class AALR(SegmentationNetwork):
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, images: Tensor, outputs: Collection[str] = JOINT) -> AALROutput:
+    def forward(self, images: Tensor, outputs: Collection[str] = JOINT, inside: Tensor | None = None) -> AALROutput:
         """Compute the outputs asked for, and nothing that they do not need.
 
         Args:
             images: (N, 3, H, W) in [0, 1].
             outputs: Names of fields of `AALROutput`.
+            inside: (N, H, W) bool, False on padding, which is not pooled; None is all.
 
         Raises:
             ValueError: If there is no such output.
@@ -107,7 +109,9 @@ class AALR(SegmentationNetwork):
         if "class_logits" in outputs or "cams" in outputs:
             class_features = self.backbone.classification_head(features)
         if "class_logits" in outputs:
-            pooled = functional.adaptive_avg_pool2d(self.dropout(class_features), 1)
+            size = (features.shape[2], features.shape[3])
+            shown = None if inside is None else features_inside(inside, size, self.grid)
+            pooled = spatial_mean(self.dropout(class_features), shown)
             made["class_logits"] = self.classifier(pooled).flatten(1)
         if "cams" in outputs:
             made["cams"] = functional.relu(self.classifier(class_features))
@@ -130,8 +134,7 @@ class AALR(SegmentationNetwork):
             (N, C, h, w) float32, not negative, not normalised, at the resolution of the features of scale 1.
         """
         others = [scale for scale in scales if scale != 1 or own is None]
-        stride = self.backbone.output_stride
-        size = [-(-length // stride) for length in images.shape[2:]] if own is None else own.shape[2:]
+        size = [length // self.grid.stride for length in images.shape[2:]] if own is None else own.shape[2:]
         total = torch.zeros((), device=images.device) if own is None or 1 not in scales else own.detach().float()
         if others:
             # weights cast to half precision here have no gradient; a cache would hand them on to the pass that learns
@@ -139,7 +142,7 @@ class AALR(SegmentationNetwork):
                 images.device.type, enabled=torch.is_autocast_enabled(images.device.type), cache_enabled=False
             )
             with _evaluating(self), uncached:
-                made = multi_scale_cams(self._cams, images, others, False, (size[0], size[1]))
+                made = multi_scale_cams(self._cams, images, others, False, (size[0], size[1]), self.grid, self.grid)
             total = total + made
         return total / len(scales)
 

@@ -21,6 +21,7 @@ from wsss.models.backbones import Backbone
 from wsss.models.dual_affinity import CrossTaskFusion, TaskBranch, weighted_mean
 from wsss.models.network import SegmentationNetwork, split_parameters
 from wsss.ops.affinity import Affinity
+from wsss.ops.padding import features_inside, spatial_mean
 
 Task = Literal["segmentation", "saliency"]
 SMALLEST_PROBABILITY = 1e-8
@@ -105,12 +106,15 @@ class AuxSegNet(SegmentationNetwork):
             self.unary_fusion = CrossTaskFusion(settings.fusion_kernel)
         self.available = self._available()
 
-    def forward(self, images: Tensor, outputs: Collection[str] | None = None) -> AuxSegNetOutput:
+    def forward(
+        self, images: Tensor, outputs: Collection[str] | None = None, inside: Tensor | None = None
+    ) -> AuxSegNetOutput:
         """Compute the outputs asked for, and nothing that they do not need.
 
         Args:
             images: (N, 3, H, W) in [0, 1].
             outputs: Names of fields of `AuxSegNetOutput`; None takes all that the network has.
+            inside: (N, H, W) bool, False on padding, which is neither pooled nor gathered from; None is all.
 
         Raises:
             ValueError: If it does not have one of them.
@@ -119,7 +123,7 @@ class AuxSegNet(SegmentationNetwork):
         missing = [name for name in wanted if name not in self.available]
         if missing:
             raise ValueError(f"this network has no output `{missing[0]}`, only {', '.join(self.available)}")
-        passed = _Pass(self, images, wanted)
+        passed = _Pass(self, images, wanted, inside)
         return AuxSegNetOutput(**{name: getattr(passed, name) for name in wanted})
 
     @property
@@ -195,13 +199,21 @@ class AuxSegNet(SegmentationNetwork):
 class _Pass:
     """One forward pass: every quantity is computed when it is first asked for, and then kept."""
 
-    def __init__(self, network: AuxSegNet, images: Tensor, wanted: Collection[str]) -> None:
-        self._network, self._images, self._wanted = network, images, wanted
+    def __init__(self, network: AuxSegNet, images: Tensor, wanted: Collection[str], inside: Tensor | None) -> None:
+        self._network, self._images, self._wanted, self._given_inside = network, images, wanted, inside
         self._kept: dict[tuple[str, Task], Any] = {}
 
     @cached_property
     def features(self) -> Tensor:
         return self._network.backbone(self._images)
+
+    @cached_property
+    def _inside(self) -> Tensor | None:
+        """Which features, (N, 1, h, w) bool, are not of padding."""
+        if self._given_inside is None:
+            return None
+        size = (self.features.shape[2], self.features.shape[3])
+        return features_inside(self._given_inside, size, self._network.grid)
 
     @cached_property
     def _class_features(self) -> Tensor:
@@ -210,7 +222,7 @@ class _Pass:
     @cached_property
     def class_logits(self) -> Tensor:
         assert self._network.classifier is not None
-        pooled = functional.adaptive_avg_pool2d(self._network.dropout(self._class_features), 1)
+        pooled = spatial_mean(self._network.dropout(self._class_features), self._inside)
         return self._network.classifier(pooled).flatten(1)
 
     @cached_property
@@ -262,6 +274,9 @@ class _Pass:
         before = {task: self._predictions(task) for task in tasks}
         gathered = dict(before)
         network = self._network
+        if network.settings.transpose_affinity and self._inside is not None:
+            # a transposed matrix gathers from its rows, and these no softmax has left out
+            before = {task: values * self._inside for task, values in before.items()}
         if network.pairwise_refines:
             transposed = network.settings.transpose_affinity
             if network.pairwise_fusion is not None:
@@ -311,12 +326,12 @@ class _Pass:
     def _pairwise(self, task: Task) -> Affinity:
         module = self._network.branch(task).pairwise
         assert module is not None
-        return self._keep("pairwise", task, lambda: module(self._stem(task)))
+        return self._keep("pairwise", task, lambda: module(self._stem(task), self._inside))
 
     def _unary(self, task: Task) -> Tensor:
         module = self._network.branch(task).unary
         assert module is not None
-        return self._keep("unary", task, lambda: module(self._stem(task)))
+        return self._keep("unary", task, lambda: module(self._stem(task), self._inside))
 
     def _keep(self, name: str, task: Task, compute: Callable[[], Any]) -> Any:
         if (name, task) not in self._kept:

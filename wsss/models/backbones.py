@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from wsss import config
 from wsss.errors import InputError
+from wsss.grid import GRID
 from wsss.models.families import build_network, named_backbone
+from wsss.models.feature_grid import find_feature_grid
 from wsss.models.folding import fold_batch_norm
 
 
@@ -23,6 +25,7 @@ class Backbone(nn.Module):
         channels: Channels of the features.
         classification_channels: Channels after `classification_head`.
         output_stride: Input pixels per feature pixel.
+        grid: Where the features lie on the input, whose sides are multiples of `wsss.grid.GRID`.
 
     Raises:
         InputError: If the name is unknown, the network cannot have that stride, or the weights do not fit.
@@ -53,10 +56,20 @@ class Backbone(nn.Module):
             fold_batch_norm(self)
         for part in self.parts[: self._frozen_parts]:
             part.requires_grad_(False)
+        self.grid = find_feature_grid(list(self.parts))
         self.train(self.training)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute features (N, channels, h, w) of images (N, 3, H, W) in [0, 1]; h is about H / output_stride."""
+        """Compute features (N, channels, h, w) of images (N, 3, H, W) in [0, 1]; h is H / output_stride.
+
+        Raises:
+            ValueError: If H or W is no multiple of `wsss.grid.GRID`: features would lie elsewhere on each size.
+        """
+        if images.shape[2] % GRID or images.shape[3] % GRID:
+            raise ValueError(
+                f"expected images whose sides are multiples of {GRID} px, got {tuple(images.shape[2:])}; resize them to "
+                "wsss.grid.snapped_size"
+            )
         features = (images - self.mean) / self.std
         with torch.set_grad_enabled(torch.is_grad_enabled() and self._frozen_parts == 0):
             for part in self.parts[: self._frozen_parts]:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from wsss import config
 from wsss.models.backbones import Backbone
 from wsss.models.network import Network
+from wsss.ops.padding import features_inside, spatial_mean
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,16 @@ class Classifier(Network):
         self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
         nn.init.xavier_uniform_(self.classifier.weight)
 
-    def forward(self, images: Tensor, cams: bool = False) -> ClassifierOutput:
-        """Compute the logits of images (N, 3, H, W) in [0, 1], and their CAMs where asked for."""
+    def forward(self, images: Tensor, cams: bool = False, inside: Tensor | None = None) -> ClassifierOutput:
+        """Compute the logits of images, and their CAMs where asked for.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+            cams: Whether CAMs are wanted.
+            inside: (N, H, W) bool, False on padding, which is not pooled; None is all.
+        """
         features = self.backbone.classification_head(self.backbone(images))
-        pooled = functional.adaptive_avg_pool2d(self.dropout(features), 1)
+        shown = None if inside is None else features_inside(inside, (features.shape[2], features.shape[3]), self.grid)
+        pooled = spatial_mean(self.dropout(features), shown)
         logits = self.classifier(pooled).flatten(1)
         return ClassifierOutput(logits, functional.relu(self.classifier(features)) if cams else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from wsss.config.auxsegnet import AuxSegNetNetwork
@@ -24,8 +25,13 @@ class PairwiseAffinity(nn.Module):
             self.key.load_state_dict(self.query.state_dict())
         self.settings = settings
 
-    def forward(self, features: Tensor) -> Affinity:
-        """Compare the pixels of features (N, D, h, w); the rows of the matrix sum to 1."""
+    def forward(self, features: Tensor, inside: Tensor | None = None) -> Affinity:
+        """Compare the pixels of features (N, D, h, w) with those inside; the rows of the matrix sum to 1.
+
+        Args:
+            features: Of one task.
+            inside: (N, 1, h, w) bool, False on padding; None is all.
+        """
         settings = self.settings
         return pairwise_affinity(
             self.query(features),
@@ -34,6 +40,7 @@ class PairwiseAffinity(nn.Module):
             cosine=settings.similarity == "cosine",
             temperature=settings.temperature,
             dense_positions=settings.dense_positions,
+            inside=inside,
         )
 
 
@@ -48,9 +55,16 @@ class UnaryAffinity(nn.Module):
         super().__init__()
         self.score = nn.Conv2d(channels, 1, 1)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Compute distributions (N, 1, h, w), each summing to 1, of features (N, D, h, w)."""
+    def forward(self, features: Tensor, inside: Tensor | None = None) -> Tensor:
+        """Compute distributions (N, 1, h, w), each summing to 1 and 0 on padding, of features (N, D, h, w).
+
+        Args:
+            features: Of one task.
+            inside: (N, 1, h, w) bool, False on padding; None is all.
+        """
         scores = self.score(features)
+        if inside is not None:
+            scores = scores.masked_fill(~inside, -torch.inf)
         return scores.flatten(2).softmax(dim=-1).unflatten(2, scores.shape[-2:])
 
 

@@ -9,6 +9,9 @@ from typing import ClassVar, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
+from wsss.grid import FeatureGrid
+from wsss.models.backbones import Backbone
+
 NetworkType = TypeVar("NetworkType", bound="Network")
 """The class of a network that is expected."""
 
@@ -18,11 +21,18 @@ class Network(nn.Module):
 
     Attributes:
         kind: Its name in checkpoints.
+        backbone: The feature extractor.
         needed: Beginnings of the names that a state to start from must have, all of them in the network's shapes.
     """
 
     kind: ClassVar[str]
+    backbone: Backbone
     needed: ClassVar[tuple[str, ...]] = ("backbone.",)
+
+    @property
+    def grid(self) -> FeatureGrid:
+        """Where features, and maps at their resolution, lie on the images."""
+        return self.backbone.grid
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the trainable parameters: `pretrained`, those of the backbone, and `new`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from wsss import config
 from wsss.models.backbones import Backbone
 from wsss.models.network import SegmentationNetwork
+from wsss.ops.padding import features_inside, spatial_mean
 
 
 class Segmenter(SegmentationNetwork):
@@ -45,9 +47,21 @@ class Segmenter(SegmentationNetwork):
             nn.Conv2d(head_channels, num_classes + 1, 1),
         )
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Compute logits (N, num_classes + 1, h, w) of images (N, 3, H, W) in [0, 1], at the features' size."""
-        return self.head(self.pyramid(self.backbone(images)))
+    def forward(self, images: Tensor, inside: Tensor | None = None) -> Tensor:
+        """Compute logits (N, num_classes + 1, h, w), at the features' size.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+            inside: (N, H, W) bool, False on padding, which is not pooled; None is all.
+        """
+        features = self.backbone(images)
+        size = (features.shape[2], features.shape[3])
+        shown = None if inside is None else features_inside(inside, size, self.grid)
+        *parallel, pooling = self.pyramid.convs
+        # torchvision's own pooling, the first layer, would take padding in
+        pooled = pooling[1:](spatial_mean(features, shown))
+        branches = [*(convolution(features) for convolution in parallel), pooled.expand(-1, -1, *size)]
+        return self.head(self.pyramid.project(torch.cat(branches, dim=1)))
 
     def segment(self, images: Tensor) -> Tensor:
         """See `SegmentationNetwork.segment`."""

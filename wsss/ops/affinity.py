@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from wsss.ops.padding import spatial_mean
+
 BLOCK_ELEMENTS = 2**22
 """Matrix entries in a block of rows, over all images: 16 MiB in float32, of which about ten are alive at once."""
 
@@ -140,6 +142,7 @@ def pairwise_affinity(
     cosine: bool = False,
     temperature: float = 1.0,
     dense_positions: int = 1024,
+    inside: Tensor | None = None,
 ) -> Affinity:
     """Compare queries with keys by a softmax over all positions, without scaling (AuxSegNet, section 3.2).
 
@@ -151,9 +154,10 @@ def pairwise_affinity(
             Inferred.
         temperature: Divides the products. Inferred; 1 is AuxSegNet's.
         dense_positions: Positions up to which the matrix is held as a whole.
+        inside: (N, 1, h, w) bool, the positions that are compared with, one in each image at least; None is all.
 
     Returns:
-        Matrices whose rows sum to 1.
+        Matrices whose rows sum to 1; columns of positions that are not inside are 0.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -161,22 +165,36 @@ def pairwise_affinity(
     if queries.ndim != 4 or queries.shape != keys.shape:
         raise ValueError(f"expected two (N, D, h, w) of one shape, got {tuple(queries.shape)} and {tuple(keys.shape)}")
     if whiten:
-        queries = queries - queries.mean((-2, -1), keepdim=True)
-        keys = keys - keys.mean((-2, -1), keepdim=True)
+        queries = queries - spatial_mean(queries, inside)
+        keys = keys - spatial_mean(keys, inside)
     if cosine:
         queries, keys = functional.normalize(queries, dim=1), functional.normalize(keys, dim=1)
     if temperature != 1:
         queries = queries / temperature
     size = (queries.shape[-2], queries.shape[-1])
     rows, columns = to_rows(queries), keys.flatten(2)
+    left_out = torch.zeros_like(columns[:, :1]) if inside is None else _left_out(inside, columns.dtype)
     if size[0] * size[1] <= dense_positions:
-        return DenseAffinity(torch.matmul(rows, columns).softmax(dim=-1), size)
-    return BlockedAffinity(pairwise_rows, (rows.contiguous(), columns.contiguous()), size)
+        return DenseAffinity(pairwise_rows(0, rows.shape[1], rows, columns, left_out), size)
+    return BlockedAffinity(pairwise_rows, (rows.contiguous(), columns.contiguous(), left_out), size)
 
 
-def pairwise_rows(start: int, stop: int, rows: Tensor, columns: Tensor) -> Tensor:
-    """Compute rows start..stop-1 from queries (N, positions, D) and keys (N, D, positions)."""
-    return torch.matmul(rows[:, start:stop], columns).softmax(dim=-1)
+def pairwise_rows(start: int, stop: int, rows: Tensor, columns: Tensor, left_out: Tensor) -> Tensor:
+    """Compute rows start..stop-1 of the matrices.
+
+    Args:
+        start: First row.
+        stop: Row after the last.
+        rows: Queries, (N, positions, D).
+        columns: Keys, (N, D, positions).
+        left_out: (N, 1, positions), added to the products: 0, or minus infinity where a key is left out.
+    """
+    return (torch.matmul(rows[:, start:stop], columns) + left_out).softmax(dim=-1)
+
+
+def _left_out(inside: Tensor, dtype: torch.dtype) -> Tensor:
+    addend = torch.zeros_like(inside, dtype=dtype).masked_fill(~inside, -torch.inf)
+    return addend.flatten(2)
 
 
 def to_rows(values: Tensor) -> Tensor:

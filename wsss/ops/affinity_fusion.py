@@ -84,8 +84,8 @@ def cross_task_unary(segmentation: Tensor, saliency: Tensor, weights: FusionWeig
 
 def _fused_rows(start: int, stop: int, *tensors: Tensor) -> Tensor:
     """Compute rows start..stop-1 of the fused matrix; the convolution also sees the rows around that it needs."""
-    segmentation, saliency, weights = tensors[:2], tensors[2:4], FusionWeights(*tensors[4:])
-    positions, margin = tensors[0].shape[1], tensors[4].shape[-1] // 2
+    segmentation, saliency, weights = tensors[:3], tensors[3:6], FusionWeights(*tensors[6:])
+    positions, margin = tensors[0].shape[1], weights.kernel.shape[-1] // 2
     first, last = max(0, start - margin), min(positions, stop + margin)
     stacked = torch.stack(
         [pairwise_rows(first, last, *segmentation), pairwise_rows(first, last, *saliency)],

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.grid import PIXELS, FeatureGrid, snapped_size
 from wsss.ops.affinity import Affinity
+from wsss.ops.upsampling import upsample
 
 
 def multi_scale_cams(
@@ -17,6 +19,8 @@ def multi_scale_cams(
     scales: Sequence[float],
     flip: bool,
     size: tuple[int, int],
+    grid: FeatureGrid = PIXELS,
+    onto: FeatureGrid = PIXELS,
 ) -> Tensor:
     """Sum the CAMs of scaled (and mirrored) images at one size (PSA, Ahn and Kwak 2018, released code).
 
@@ -26,29 +30,31 @@ def multi_scale_cams(
         scales: Factors on H and W.
         flip: Whether mirrored images are added, in the same forward pass.
         size: Height and width of the result.
+        grid: Where the CAMs lie on the image of their scale.
+        onto: Where the result lies: on pixels, or on the features of the images.
 
     Returns:
-        (N, C, *size), not negative, not normalised.
+        (N, C, *size) float32, not negative, not normalised.
     """
     total: Tensor | None = None
     for scaled in scaled_images(images, scales):
         batch = torch.cat([scaled, scaled.flip(-1)]) if flip else scaled
-        cams = compute(batch)
+        cams = upsample(compute(batch), size, grid, onto)
         if flip:
+            # features of a mirrored image lie elsewhere: mirror what has been put in its place
             straight, mirrored = cams.chunk(2)
             cams = straight + mirrored.flip(-1)
-        cams = functional.interpolate(cams.float(), size, mode="bilinear", align_corners=False)
         total = cams if total is None else total + cams
     assert total is not None, "scales is never empty"
     return total
 
 
 def scaled_images(images: Tensor, scales: Sequence[float]) -> list[Tensor]:
-    """Resize the images (N, 3, H, W) to every scale; sides are rounded and at least 1 px."""
+    """Resize the images (N, 3, H, W) to every scale, their sides snapped to the grid of sizes that networks see."""
     height, width = images.shape[-2:]
     results = []
     for scale in scales:
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        size = snapped_size((height, width), scale)
         same = size == (height, width)
         resized = functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=scale < 1)
         results.append(images if same else resized)

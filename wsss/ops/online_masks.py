@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsss.config import OnlineCrf, OnlineLabels
+from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.local_refinement import pamr, par
 from wsss.ops.mean_field import DenseCRF
+from wsss.ops.upsampling import nearest, upsample
 from wsss.parallel import map_in_threads
 
 
@@ -44,6 +46,7 @@ def online_pseudo_labels(
     images: Tensor,
     settings: OnlineLabels | None = None,
     inside: Tensor | None = None,
+    grid: FeatureGrid = PIXELS,
 ) -> OnlinePseudoLabels:
     """Make the masks of a batch of crops from their CAMs.
 
@@ -63,6 +66,7 @@ def online_pseudo_labels(
         images: (N, 3, H, W) uint8.
         settings: All numbers; None takes RRM's.
         inside: (N, H, W) bool, a rectangle in each: the part of a crop that is photograph; None is all of it.
+        grid: Where the CAMs lie on the images.
 
     Raises:
         ValueError: If shapes do not fit.
@@ -70,7 +74,7 @@ def online_pseudo_labels(
     settings = settings or OnlineLabels()
     _check(cams, image_labels, images, inside)
     with torch.autocast(images.device.type, enabled=False):
-        crops = _Crops.of(cams, image_labels, images, settings, inside)
+        crops = _Crops.of(cams, image_labels, images, settings, inside, grid)
         scores = crops.scores(settings)
         large, small = _refined(scores, crops, settings)
         object_place, background = large.argmax(1), small.argmax(1) == 0
@@ -89,7 +93,7 @@ def online_pseudo_labels(
         cam_confidence = seen.gather(1, place[:, None])[:, 0].masked_fill(labels == IGNORE_INDEX, 0)
         size = (images.shape[2], images.shape[3])
         result = OnlinePseudoLabels(
-            _at_size(labels, size).to(torch.uint8), _at_size(confidence, size), _at_size(cam_confidence, size)
+            nearest(labels, size).to(torch.uint8), nearest(confidence, size), nearest(cam_confidence, size)
         )
         if inside is not None:
             # the border of the working resolution may lie within a pixel of the crop
@@ -142,14 +146,20 @@ class _Crops:
 
     @classmethod
     def of(
-        cls, cams: Tensor, image_labels: Tensor, images: Tensor, settings: OnlineLabels, inside: Tensor | None
+        cls,
+        cams: Tensor,
+        image_labels: Tensor,
+        images: Tensor,
+        settings: OnlineLabels,
+        inside: Tensor | None,
+        grid: FeatureGrid,
     ) -> _Crops:
         size = _working_size(settings.resolution, cams, images)
         present = image_labels > 0
         # present classes first, in their order
         order = present.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
         covered = torch.ones_like(images[:, 0], dtype=torch.bool) if inside is None else inside
-        covered = _at_size(covered, size)
+        covered = nearest(covered, size)
         extents = _extents(covered)
         # the only values that the host reads, apart from those of the CRF
         numbers = torch.cat([present.sum(1, keepdim=True), extents], 1).tolist()
@@ -157,7 +167,7 @@ class _Crops:
         chosen = order[:, : max(1, *counts)]
         used = present.gather(1, chosen)
         planes = cams.float().gather(1, chosen[:, :, None, None].expand(-1, -1, *cams.shape[2:]))
-        planes = functional.interpolate(planes, size, mode="bilinear", align_corners=False)
+        planes = upsample(planes, size, grid)
         planes = planes * (used[:, :, None, None] & covered[:, None])
         planes = planes / (planes.amax((2, 3), keepdim=True) + 1e-5)
         return cls(
@@ -203,13 +213,6 @@ def _extents(inside: Tensor) -> Tensor:
         line = inside.any(axis).to(torch.uint8)
         found += [line.argmax(1), line.shape[1] - line.flip(1).argmax(1)]
     return torch.stack(found, 1)
-
-
-def _at_size(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize maps (N, h, w) to (N, *size); each value is taken at the nearest pixel."""
-    if tuple(maps.shape[1:]) == size:
-        return maps
-    return functional.interpolate(maps[:, None].float(), size, mode="nearest-exact")[:, 0].to(maps.dtype)
 
 
 def _refined(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> tuple[Tensor, Tensor]:

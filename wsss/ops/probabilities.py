@@ -8,22 +8,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from wsss.grid import PIXELS, FeatureGrid
 from wsss.ops.cams import scaled_images
+from wsss.ops.upsampling import upsample
 
 ROWS = 256
 """Rows of the full-size result that are in memory at a time."""
 
 
 def multi_scale_probabilities(
-    compute: Callable[[Tensor], Tensor], images: Tensor, scales: Sequence[float], flip: bool
+    compute: Callable[[Tensor], Tensor],
+    images: Tensor,
+    scales: Sequence[float],
+    flip: bool,
+    grid: FeatureGrid = PIXELS,
 ) -> Tensor:
-    """Average over scales (and mirror images) the softmax of logits resized to the images.
+    """Average over scales (and mirror images) the softmax of logits put on the pixels of the images.
 
     Args:
         compute: From images (N, 3, H, W) to logits (N, K, h, w).
         images: (N, 3, H, W) in [0, 1].
         scales: Factors on H and W.
         flip: Whether mirrored images are added, in the same forward pass.
+        grid: Where the logits lie on the image of their scale.
 
     Returns:
         (N, K, H, W) float32, summing to 1 over K.
@@ -31,9 +38,8 @@ def multi_scale_probabilities(
     size = images.shape[-2:]
     total: Tensor | None = None
     for scaled in scaled_images(images, scales):
-        logits = compute(torch.cat([scaled, scaled.flip(-1)]) if flip else scaled).float()
-        resized = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
-        probabilities = resized.softmax(1)
+        logits = compute(torch.cat([scaled, scaled.flip(-1)]) if flip else scaled)
+        probabilities = upsample(logits, (size[0], size[1]), grid).softmax(1)
         if flip:
             straight, mirrored = probabilities.chunk(2)
             probabilities = straight + mirrored.flip(-1)

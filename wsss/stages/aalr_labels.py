@@ -19,6 +19,7 @@ from wsss.losses.label_reassign import label_reassign_loss, reassigned_labels
 from wsss.models.aalr import AALR, EMBEDDINGS
 from wsss.ops.cams import scaled_images
 from wsss.ops.online_masks import online_pseudo_labels
+from wsss.ops.upsampling import nearest
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import image_batches, image_label_tensor, images_per_forward, resolve_device
@@ -119,7 +120,10 @@ class _Labeller:
                 made = self._masks(images[start : start + count], image_labels)
                 for place, image_id in enumerate(members):
                     size = self.dataset.size(image_id)
-                    yield image_id, {kind: _at_size(maps[place], size) for kind, maps in made.items()}
+                    yield (
+                        image_id,
+                        {kind: nearest(maps[place][None], size)[0].cpu().numpy() for kind, maps in made.items()},
+                    )
 
     def _masks(self, images: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
         """Make masks (N, H, W) uint8 before and after reassignment, by kind, as the training makes them."""
@@ -130,7 +134,7 @@ class _Labeller:
         made = self.network(images, ("cams", embedding) if reassign.weight else ("cams",))
         cams = self.network.multi_scale_cams(images, settings.scales, made.cams)
         pixels = (images * 255).round().to(torch.uint8)
-        labels = online_pseudo_labels(cams, image_labels, pixels, settings).labels
+        labels = online_pseudo_labels(cams, image_labels, pixels, settings, grid=self.network.grid).labels
         if reassign.weight == 0:
             return {"masks": labels}
         result = label_reassign_loss(
@@ -142,13 +146,6 @@ class _Labeller:
             margin=reassign.margin,
             temperature=reassign.temperature,
             min_points=reassign.min_points,
+            grid=self.network.grid,
         )
         return {"masks": labels, "reassigned": reassigned_labels(labels, result)}
-
-
-def _at_size(labels: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Resize labels to (*size) uint8, by the nearest pixel."""
-    if tuple(labels.shape) == size:
-        return labels.cpu().numpy()
-    resized = torch.nn.functional.interpolate(labels[None, None].float(), size, mode="nearest-exact")
-    return resized[0, 0].to(torch.uint8).cpu().numpy()

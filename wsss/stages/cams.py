@@ -16,11 +16,8 @@ from wsss.ops.cams import multi_scale_cams, normalize_cams
 from wsss.pipeline.inputs import makers_of
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import image_batches, in_chunks, resolve_device
+from wsss.stages.inference import cam_size, image_batches, in_chunks, resolve_device
 from wsss.training.checkpoint import load_model
-
-STRIDE = 4
-"""Side of a stored pixel in image pixels: finer than any backbone's features, in a sixteenth of the space."""
 
 
 def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context: RunContext = RunContext()) -> None:
@@ -46,8 +43,8 @@ def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context
         pending = artifact.pending(ids)
         with Progress("cams", len(ids), done=len(ids) - len(pending)) as progress:
             for batch_ids, images in image_batches(dataset, pending, context, device):
-                size = (-(-images.shape[2] // STRIDE), -(-images.shape[3] // STRIDE))
-                maps = multi_scale_cams(compute, images, settings.scales, settings.flip, size)
+                size = cam_size(images)
+                maps = multi_scale_cams(compute, images, settings.scales, settings.flip, size, model.grid)
                 for image_id, planes in zip(batch_ids, normalize_cams(maps).cpu(), strict=True):
                     present = np.flatnonzero(dataset.image_labels(image_id))
                     chosen = planes[torch.from_numpy(present)].numpy().astype(np.float16)

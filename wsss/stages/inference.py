@@ -14,7 +14,6 @@ from torch.utils.data import Dataset as TorchDataset
 
 from wsss.context import RunContext
 from wsss.data import Dataset
-from wsss.data.images import bounded_size
 from wsss.data.loaders import start_worker
 from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
@@ -41,6 +40,16 @@ def resolve_device(context: RunContext) -> torch.device:
             f"runtime.device is `{context.device}`, but {torch.cuda.device_count()} GPUs are there; use `auto`"
         )
     return device
+
+
+CAM_STRIDE = 4
+"""Side of a stored pixel of a CAM, in pixels of the image: finer than any backbone's features, in a sixteenth of the
+space."""
+
+
+def cam_size(images: Tensor) -> tuple[int, int]:
+    """Return height and width in which the CAMs of images (N, 3, H, W) are stored."""
+    return images.shape[2] // CAM_STRIDE, images.shape[3] // CAM_STRIDE
 
 
 PIXELS_PER_FORWARD = {"cpu": 800_000, "cuda": 40_000_000}
@@ -75,7 +84,7 @@ def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: 
     waiting: dict[tuple[int, int], list[str]] = defaultdict(list)
     result: list[list[str]] = []
     for image_id in ids:
-        height, width = network_size(dataset, image_id)
+        height, width = dataset.network_size(image_id)
         batch = waiting[height, width]
         batch.append(image_id)
         if len(batch) == max(1, min(batch_size, pixels // (height * width))):
@@ -83,11 +92,6 @@ def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: 
             batch.clear()
     result += [batch for batch in waiting.values() if batch]
     return result
-
-
-def network_size(dataset: Dataset, image_id: str) -> tuple[int, int]:
-    """Return height and width of an image as networks see it, without reading it."""
-    return bounded_size(dataset.size(image_id), dataset.max_side)
 
 
 class _Batches(TorchDataset[tuple[list[str], Tensor]]):

@@ -15,6 +15,7 @@ from wsss.context import RunContext
 from wsss.data.images import bounded_size, read_image, resize_image
 from wsss.errors import InputError
 from wsss.files import replacing
+from wsss.grid import snapped_size
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.palette import indexed_picture, voc_palette
 from wsss.parallel import map_in_threads
@@ -46,7 +47,7 @@ def predict_photos(
         photos: Files, and folders; every photograph of a folder is taken.
         output: Folder for the results; `masks/classes.txt` names the values.
         protocol: Scales, flip, CRF; None predicts once at the original scale.
-        max_side: Longest side that the network sees. Results have the original size.
+        max_side: Longest side that the network sees, but for snapping to its grid. Results have the original size.
 
     Returns:
         The masks, in the order of the photographs.
@@ -117,7 +118,7 @@ def _scores(
 ) -> Iterator[Scores]:
     """Compute probabilities photograph by photograph: their sizes differ."""
     for name, image in photographs:
-        small = resize_image(image, bounded_size(image.shape[:2], max_side))
+        small = resize_image(image, snapped_size(bounded_size(image.shape[:2], max_side)))
         pixels = torch.from_numpy(small).to(device)
         tensor = pixels.permute(2, 0, 1)[None].float().div_(255)
         probabilities = network_probabilities(network, tensor, protocol)[0]

@@ -51,7 +51,7 @@ def refine_labels(
         pending = artifact.pending(ids)
         refined = map_beside_network(
             _Refinement(settings, dataset, device),
-            (_Item(image_id, source[image_id], dataset.network_image(image_id)) for image_id in pending),
+            (_Item(image_id, source[image_id], dataset.bounded_image(image_id)) for image_id in pending),
             # means of close pixels take as much memory as many images, and all cores by themselves
             context if settings.refinement == "crf" else replace(context, workers=0),
             what=STAGE,

@@ -72,14 +72,14 @@ def _write(
 
 
 def _from_superpixels(settings: Saliency, dataset: Dataset, image_id: str) -> np.ndarray:
-    image = dataset.network_image(image_id)
+    image = dataset.bounded_image(image_id)
     values = superpixel_saliency(image, segments=settings.segments, compactness=settings.compactness)
     return resize_map(np.round(255 * values).astype(np.uint8), dataset.size(image_id))
 
 
 def _from_network(network: SaliencyNetwork, dataset: Dataset, ids: Sequence[str]) -> Iterator[np.ndarray]:
     """Yield maps in the order of the ids; photographs are read and results passed on while the network works."""
-    images = map_in_threads(dataset.network_image, ids, workers=1, in_flight=READ_AHEAD)
+    images = map_in_threads(dataset.bounded_image, ids, workers=1, in_flight=READ_AHEAD)
     results = map_in_threads(network, images, workers=1, in_flight=READ_AHEAD)
     for image_id, values in zip(ids, results, strict=True):
         yield resize_map(values, dataset.size(image_id))

@@ -39,7 +39,7 @@ class Scores:
 
 def network_probabilities(network: SegmentationNetwork, images: Tensor, protocol: Protocol) -> Tensor:
     """Compute probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], at the protocol's scales and flip."""
-    return multi_scale_probabilities(in_chunks(network.segment), images, protocol.scales, protocol.flip)
+    return multi_scale_probabilities(in_chunks(network.segment), images, protocol.scales, protocol.flip, network.grid)
 
 
 def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> Iterator[tuple[str, np.ndarray]]:

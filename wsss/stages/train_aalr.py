@@ -69,7 +69,6 @@ def train_aalr(
             seed=context.seed,
             labels=_TrueMasks(dataset) if settings.measure_masks else None,
             image_labels=True,
-            inside=True,
         )
         train_to_checkpoint(
             state,

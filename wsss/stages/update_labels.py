@@ -8,19 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wsss.config.rounds import UpdateLabels
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.images import resize_map
 from wsss.errors import InputError
-from wsss.models.auxsegnet import AuxSegNet
+from wsss.models.auxsegnet import AuxSegNet, AuxSegNetOutput
 from wsss.ops.cams import refine_cams, scaled_images
 from wsss.ops.pseudo_labels import fuse_scores_with_saliency, strongest_plane
 from wsss.ops.saliency_labels import refine_saliency
+from wsss.ops.upsampling import upsample
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import image_batches, images_per_forward, map_beside_network, resolve_device
+from wsss.stages.inference import cam_size, image_batches, images_per_forward, map_beside_network, resolve_device
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
@@ -45,7 +47,7 @@ def update_labels(
         model: Checkpoint of stage `train_auxsegnet`.
         saliency: Artifact of stage `saliency`: the original maps.
         output: Artifact; kinds `segmentation` (H, W) uint8, `saliency` (H, W) uint8, soft, and `cams` (P, h, w) float16
-            of the present classes at the resolution of the features, with attribute `classes`, label values (P,).
+            of the present classes as stage `cams` writes them, with attribute `classes`, label values (P,).
 
     Raises:
         InputError: If an input is missing, damaged, or of another set of classes, or the network has no CAMs.
@@ -82,9 +84,9 @@ class _Refined:
     """The network's output for one image.
 
     Attributes:
-        cams: (P, h, w) float32 of the present classes, refined.
+        cams: (P, h, w) float32 of the present classes, refined, a pixel of it `CAM_STRIDE` pixels of the image.
         classes: (P,) uint8, their label values.
-        saliency: (h, w) float32 in [0, 1]; None if the network has no such branch.
+        saliency: (H, W) float32 in [0, 1]; None if the network has no such branch.
         original: (H', W') uint8, the original saliency map at the size of the photograph.
         image: (H, W, 3) uint8, the photograph as networks see it.
     """
@@ -126,18 +128,25 @@ def _refined(
         count = images_per_forward(images)
         for start in range(0, len(batch_ids), count):
             made = network(images[start : start + count], outputs=wanted)
-            cams = refine_cams(made.cams, made.pairwise_affinity).cpu().numpy()
-            soft = getattr(made, network.saliency_output)[:, 0].sigmoid().cpu() if network.saliency_output else None
+            cams = upsample(refine_cams(made.cams, made.pairwise_affinity), cam_size(batch), network.grid)
+            soft = _soft_saliency(network, made, (batch.shape[2], batch.shape[3]))
             for place, image_id in enumerate(batch_ids[start : start + count]):
                 present = np.flatnonzero(dataset.image_labels(image_id))
                 yield _Refined(
                     image_id,
-                    cams[place][present],
+                    cams[place, torch.from_numpy(present)].cpu().numpy(),
                     present.astype(np.uint8) + 1,
-                    soft[place].numpy() if soft is not None else None,
+                    soft[place].cpu().numpy() if soft is not None else None,
                     maps.read("saliency", image_id),
                     photographs[start + place],
                 )
+
+
+def _soft_saliency(network: AuxSegNet, made: AuxSegNetOutput, size: tuple[int, int]) -> Tensor | None:
+    """Return saliency (N, *size) in [0, 1], where the network has that branch."""
+    if network.saliency_output is None:
+        return None
+    return upsample(getattr(made, network.saliency_output).float().sigmoid(), size, network.grid)[:, 0]
 
 
 Finished = tuple[str, dict[str, np.ndarray], np.ndarray]
@@ -172,7 +181,7 @@ class _Finish:
         if item.saliency is None:
             return item.original
         seen = (item.image.shape[0], item.image.shape[1])
-        mean = (resize_map(item.saliency, seen) + resize_map(item.original, seen) / np.float32(255)) / 2
+        mean = (item.saliency + resize_map(item.original, seen) / np.float32(255)) / 2
         if self._settings.saliency_crf is not None:
             mean = refine_saliency(mean.clip(0, 1), item.image, self._settings.saliency_crf, self._device)
         return resize_map((mean * 255).round().clip(0, 255).astype(np.uint8), size)

@@ -13,9 +13,10 @@ from wsss.config.aalr import TrainAalr
 from wsss.losses.balanced import balanced_cross_entropy
 from wsss.losses.classification import multi_label_soft_margin
 from wsss.losses.dense_energy import dense_energy_loss
-from wsss.losses.label_reassign import labels_at, reassigned_labels
+from wsss.losses.label_reassign import reassigned_labels
 from wsss.models.aalr import AALR, EMBEDDINGS, AALROutput
 from wsss.ops.online_masks import OnlinePseudoLabels
+from wsss.ops.upsampling import nearest, upsample
 from wsss.training.label_losses import LabelLosses, Reassigned
 from wsss.training.mask_maker import MaskMaker
 from wsss.training.module import TrainingModule, to_input
@@ -45,7 +46,7 @@ class AALRModule(TrainingModule[AALR]):
         self.settings = settings
         self.warmup_steps = settings.warmup * steps_per_epoch
         self.stopwatch = Stopwatch()
-        self._maker = MaskMaker(settings.masks)
+        self._maker = MaskMaker(settings.masks, network.grid)
         self._label_losses = LabelLosses(settings.adaptive_affinity, settings.label_reassign, class_names)
 
     # -- schedule
@@ -87,14 +88,17 @@ class AALRModule(TrainingModule[AALR]):
             return self._classification(batch)
         learned: tuple[Batch, OnlinePseudoLabels] | None
         if self.settings.mask_delay == 0:
-            made = self.network(to_input(batch["images"]), self._outputs(cams=True))
+            made = self._ask(batch, self._outputs(cams=True))
             learned = (batch, self._masks(batch, made))
         else:
             learned = self._masks_of_last_step(batch)
             if learned is None:
                 return self._classification(batch)
-            made = self.network(to_input(learned[0]["images"]), self._outputs(cams=False))
+            made = self._ask(learned[0], self._outputs(cams=False))
         return self._joint(made, *learned)
+
+    def _ask(self, batch: Batch, outputs: tuple[str, ...]) -> AALROutput:
+        return self.network(to_input(batch["images"]), outputs, batch["inside"])
 
     def _outputs(self, *, cams: bool) -> tuple[str, ...]:
         """Name the outputs that the joint phase needs, and no more."""
@@ -108,7 +112,7 @@ class AALRModule(TrainingModule[AALR]):
         return tuple(wanted)
 
     def _classification(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self.network(to_input(batch["images"]), ("class_logits",)).class_logits
+        logits = self._ask(batch, ("class_logits",)).class_logits
         assert logits is not None
         loss = multi_label_soft_margin(logits, batch["targets"])
         weighted = self.settings.loss_weights.classification * loss
@@ -148,11 +152,11 @@ class AALRModule(TrainingModule[AALR]):
             parts["label_reassign"], weights["label_reassign"] = found.result.loss, found.weight
             for_cross_entropy, for_affinity = found.for_cross_entropy, found.for_affinity
         if settings.loss_weights.segmentation > 0:
-            parts["segmentation"] = balanced_cross_entropy(logits, for_cross_entropy)
+            parts["segmentation"] = balanced_cross_entropy(logits, for_cross_entropy, grid=self.network.grid)
             weights["segmentation"] = settings.loss_weights.segmentation
         if losses.attracts:
             confidences = {"crf": masks.confidence, "cam": masks.cam_confidence}
-            parts["adaptive_affinity"] = losses.affinity(logits, for_affinity, confidences)
+            parts["adaptive_affinity"] = losses.affinity(logits, for_affinity, confidences, self.network.grid)
             weights["adaptive_affinity"] = losses.affinity_weight(self.joint_progress)
         if settings.dense_energy.weight > 0:
             parts["dense_energy"] = self._energy(logits, batch, masks)
@@ -164,7 +168,9 @@ class AALRModule(TrainingModule[AALR]):
 
     def _reassigned(self, made: AALROutput, batch: Batch, labels: Tensor) -> Reassigned:
         embeddings = getattr(made, EMBEDDINGS[self.settings.label_reassign.embedding])
-        found = self._label_losses.reassigned(embeddings, labels, batch["targets"], self.joint_progress)
+        found = self._label_losses.reassigned(
+            embeddings, labels, batch["targets"], self.joint_progress, self.network.grid
+        )
         if "labels" in batch:
             after = reassigned_labels(labels, found.result)
             self._label_losses.statistics.add_truth("reassigned_mask", batch["labels"], after)
@@ -173,13 +179,13 @@ class AALRModule(TrainingModule[AALR]):
     def _energy(self, logits: Tensor, batch: Batch, masks: OnlinePseudoLabels) -> Tensor:
         settings = self.settings.dense_energy
         size = [max(1, round(length * settings.scale)) for length in batch["images"].shape[2:]]
-        larger = functional.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
+        larger = upsample(logits, (size[0], size[1]), self.network.grid)
         images = functional.interpolate(batch["images"].float(), size, mode="bilinear", antialias=True)
-        inside = labels_at(batch["inside"], (size[0], size[1])) > 0
+        inside = nearest(batch["inside"], (size[0], size[1]))
         return dense_energy_loss(
             larger.softmax(1),
             images.round().to(torch.uint8),
-            labels_at(masks.labels, (size[0], size[1])),
+            nearest(masks.labels, (size[0], size[1])).long(),
             inside,
             sigma_rgb=settings.sigma_rgb,
             sigma_xy=settings.sigma_xy * settings.scale,

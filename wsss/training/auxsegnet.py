@@ -50,20 +50,22 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         self._label_losses, self._embedding = label_losses, EMBEDDINGS[embedding]
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Compute the losses of `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), `targets` (N, C).
+        """Compute the losses of a batch.
 
+        It holds `images` (N, 3, H, W), `labels` and `saliency` (N, H, W), `targets` (N, C), `inside` (N, H, W) bool.
         Images and maps are uint8, targets 0 or 1. Saliency is needed only where the network has that branch, targets
         only where it classifies or labels are reassigned. The parts are not weighted.
         """
         own = [LOSSES[name] for name in self.weights]
         outputs = [*own, *(name for name in self._further_outputs() if name not in own)]
-        found = self.network(to_input(batch["images"]), outputs)
+        found = self.network(to_input(batch["images"]), outputs, batch["inside"])
         further, weights, labels = self._further(found, batch)
         parts = auxsegnet_losses(
             {name: getattr(found, name) for name in own},
             targets=batch.get("targets"),
             labels=labels,
             saliency=batch.get("saliency"),
+            grid=self.network.grid,
         )
         parts, weights = parts | further, self.weights | weights
         total = torch.stack([factor * parts[name] for name, factor in weights.items()]).sum()
@@ -91,12 +93,13 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
             return parts, weights, labels
         for_affinity = labels
         if losses.reassigns:
-            made = losses.reassigned(getattr(found, self._embedding), labels, batch["targets"], self.progress)
+            embeddings = getattr(found, self._embedding)
+            made = losses.reassigned(embeddings, labels, batch["targets"], self.progress, self.network.grid)
             parts["label_reassign"], weights["label_reassign"] = made.result.loss, made.weight
             labels, for_affinity = made.for_cross_entropy, made.for_affinity
         if losses.attracts:
             logits = getattr(found, self.network.segmentation_output)
-            parts["adaptive_affinity"] = losses.affinity(logits, for_affinity)
+            parts["adaptive_affinity"] = losses.affinity(logits, for_affinity, grid=self.network.grid)
             weights["adaptive_affinity"] = losses.affinity_weight(self.progress)
         return parts, weights, labels
 

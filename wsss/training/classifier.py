@@ -23,8 +23,8 @@ class ClassifierModule(TrainingModule[Classifier]):
     """Multi-label soft margin loss on image-level labels."""
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the loss of `images` (N, 3, H, W) uint8 and `targets` (N, C) in {0, 1}."""
-        logits = self.network(to_input(batch["images"])).logits
+        """Return the loss of `images` (N, 3, H, W) uint8, `inside` (N, H, W) bool, and `targets` (N, C) in {0, 1}."""
+        logits = self.network(to_input(batch["images"]), inside=batch["inside"]).logits
         return {"loss": multi_label_soft_margin(logits, batch["targets"])}
 
 

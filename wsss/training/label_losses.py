@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsss.config import AdaptiveAffinity, LabelReassign
+from wsss.grid import PIXELS, FeatureGrid
 from wsss.losses import LabelReassignResult, adaptive_affinity_loss, label_reassign_loss
-from wsss.losses.label_reassign import labels_at, reassigned_labels
+from wsss.losses.label_reassign import reassigned_labels
+from wsss.ops.upsampling import nearest, upsample
 from wsss.training.mask_statistics import MaskStatistics
 from wsss.training.processes import summed
 
@@ -54,7 +56,14 @@ class LabelLosses:
         self._affinity, self._reassign = affinity, reassign
         self._memory: Tensor | None = None
 
-    def reassigned(self, embeddings: Tensor, labels: Tensor, image_labels: Tensor, progress: float) -> Reassigned:
+    def reassigned(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        image_labels: Tensor,
+        progress: float,
+        grid: FeatureGrid = PIXELS,
+    ) -> Reassigned:
         """Compute the label reassign loss, and the labels that the other losses see.
 
         Args:
@@ -62,6 +71,7 @@ class LabelLosses:
             labels: (N, H, W), background first, or 255.
             image_labels: (N, C) in {0, 1}.
             progress: How much is done of the training that the losses take part in, 0 to 1.
+            grid: Where the embeddings lie.
         """
         settings = self._reassign
         result = label_reassign_loss(
@@ -75,6 +85,7 @@ class LabelLosses:
             detach_centroids=settings.detach_centroids,
             memory=self._memory,
             memory_momentum=settings.memory_momentum,
+            grid=grid,
         )
         # each process has seen images of its own; a class that one has not seen yet is a row of zeros there
         self._memory = None if result.memory is None else functional.normalize(summed(result.memory), dim=1)
@@ -87,30 +98,37 @@ class LabelLosses:
             for_affinity = for_cross_entropy if settings.apply_to == "all" else labels
         return Reassigned(result, settings.weight * ramp, for_cross_entropy, for_affinity)
 
-    def affinity(self, logits: Tensor, labels: Tensor, confidences: Mapping[str, Tensor] | None = None) -> Tensor:
+    def affinity(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        confidences: Mapping[str, Tensor] | None = None,
+        grid: FeatureGrid = PIXELS,
+    ) -> Tensor:
         """Compute the adaptive affinity loss, a scalar, not weighted.
 
         Args:
             logits: (N, C + 1, h, w), before the softmax.
             labels: (N, H, W), background first, or 255.
             confidences: (N, H, W) by the name of the source, for sources beside `seg` and `none`.
+            grid: Where the logits lie.
         """
         settings = self._affinity
         assert settings.offset is not None, "settings.at_stride makes a number of it"
         logits = logits.float()
         if settings.resolution == "image":
             size = (labels.shape[1], labels.shape[2])
-            logits = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
+            logits, grid = upsample(logits, size, grid), PIXELS
         else:
             size = (logits.shape[2], logits.shape[3])
-            labels = labels_at(labels, size)
+            labels = nearest(labels, size, onto=grid)
         probabilities = logits.softmax(1)
         confidence: Tensor | None = None
         if settings.confidence == "seg":
             confidence = probabilities.detach().amax(1)
         elif settings.confidence != "none":
             chosen = (confidences or {})[settings.confidence]
-            confidence = functional.interpolate(chosen[:, None], size, mode="nearest-exact")[:, 0]
+            confidence = nearest(chosen, size, onto=grid)
         return adaptive_affinity_loss(
             probabilities,
             labels,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from wsss.config import OnlineLabels
+from wsss.grid import FeatureGrid
 from wsss.ops.online_masks import OnlinePseudoLabels, online_pseudo_labels
 
 Batch = Mapping[str, Tensor]
@@ -20,17 +21,20 @@ class MaskMaker:
 
     Args:
         settings: How masks are made.
+        grid: Where the CAMs lie on the images.
     """
 
-    def __init__(self, settings: OnlineLabels) -> None:
-        self._settings = settings
+    def __init__(self, settings: OnlineLabels, grid: FeatureGrid) -> None:
+        self._settings, self._grid = settings, grid
         self._pool: ThreadPoolExecutor | None = None
         self._stream: torch.cuda.Stream | None = None
         self._waiting: tuple[Batch, Future[tuple[OnlinePseudoLabels, Any]]] | None = None
 
     def make(self, cams: Tensor, batch: Batch) -> OnlinePseudoLabels:
         """Make the masks of a batch with `images` uint8, `targets` and `inside`, from its CAMs (N, C, h, w)."""
-        return online_pseudo_labels(cams, batch["targets"], batch["images"], self._settings, batch["inside"])
+        return online_pseudo_labels(
+            cams, batch["targets"], batch["images"], self._settings, batch["inside"], self._grid
+        )
 
     def begin(self, cams: Tensor, batch: Batch) -> None:
         """Start to make a batch's masks beside the following work; on a GPU in a stream of its own."""

@@ -15,5 +15,6 @@ class SegmenterModule(TrainingModule[Segmenter]):
     """Cross entropy on label maps, at their resolution."""
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the loss of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8."""
-        return {"loss": segmentation_cross_entropy(self.network(to_input(batch["images"])), batch["labels"])}
+        """Return the loss of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8, and `inside` (N, H, W) bool."""
+        logits = self.network(to_input(batch["images"]), inside=batch["inside"])
+        return {"loss": segmentation_cross_entropy(logits, batch["labels"], grid=self.network.grid)}

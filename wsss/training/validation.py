@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from wsss.config import Training
 from wsss.context import RunContext
 from wsss.data.loaders import ImageSource, WholeImages, make_loader
 from wsss.models.network import Network, SegmentationNetwork
 from wsss.ops.metrics import class_scores, confusion_matrix, mean
+from wsss.ops.upsampling import upsample
 from wsss.progress import track
 from wsss.training.module import to_input
 
@@ -33,7 +33,7 @@ def batch_limits(settings: Training, context: RunContext) -> dict[str, int]:
 class Validation(ABC):
     """Measures a network on a split; a subclass says by which numbers.
 
-    Images are whole, at scale 1, not padded; batches hold images of one size.
+    Images are whole, at scale 1, in the sizes that networks see; batches hold images of one size.
 
     Args:
         images: The data set.
@@ -120,16 +120,14 @@ class SegmentationValidation(Validation):
 
     def _ask(self, network: Network, images: Tensor) -> Tensor:
         assert isinstance(network, SegmentationNetwork)
-        return network.segment(images)
+        logits = upsample(network.segment(images), (images.shape[2], images.shape[3]), network.grid)
+        return logits.argmax(dim=1).to(torch.uint8)
 
     def _measure(self, outputs: Iterator[tuple[Tensor, dict[str, Tensor]]]) -> dict[str, Any]:
         classes = len(self.class_names) - 1
         matrix = np.zeros((classes + 2, classes + 2), dtype=np.int64)
-        for logits, batch in outputs:
-            size = batch["images"].shape[-2:]
-            upsampled = functional.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
-            predicted = upsampled.argmax(dim=1).to(torch.uint8).cpu().numpy()
-            for truth, labels in zip(batch["labels"].numpy(), predicted, strict=True):
+        for predicted, batch in outputs:
+            for truth, labels in zip(batch["labels"].numpy(), predicted.cpu().numpy(), strict=True):
                 matrix += confusion_matrix(truth, labels, classes)
         iou = class_scores(matrix).iou
         value = mean(iou)
