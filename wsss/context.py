@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class RunContext:
     """Names that provenance records, and the machine's resources. None of these changes a result, except the seed.
 
+    Device and precision change results by rounding.
+
     Attributes:
         run: Name of the run, the folder below `results/`.
         variant: Name of the variant, empty in a plain run.
@@ -17,7 +19,9 @@ class RunContext:
         device: `auto`, `cpu`, `cuda` or `cuda:N`; `auto` takes a GPU if there is one.
         workers: Processes that load data or work on images beside the main one; 0: the main process does all.
         threads: Threads that numerical libraries may use; 0 leaves their default.
-        batch_size: Images per forward pass at inference. Training has its own setting.
+        batch_size: Images per batch at inference. Training has its own setting.
+        precision: `auto`, `32` or `bf16-mixed`, of networks at inference; `auto` is bf16 on a GPU that has it.
+        pixels_per_forward: Most input pixels of a forward pass at inference; 0 leaves it to the device.
         devices: GPUs that one training uses.
         checkpoint_minutes: Minutes between resumable states of a training; 0 means after every step.
     """
@@ -30,5 +34,7 @@ class RunContext:
     workers: int = 0
     threads: int = 0
     batch_size: int = 8
+    precision: str = "auto"
+    pixels_per_forward: int = 0
     devices: int = 1
     checkpoint_minutes: float = 2.0

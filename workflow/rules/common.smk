@@ -218,6 +218,7 @@ def machine():
     runtime = PLAN.config.runtime
     return (
         f"--device {runtime.device} --workers {runtime.workers} --batch-size {runtime.batch_size}"
+        f" --precision {runtime.precision} --pixels-per-forward {runtime.pixels_per_forward}"
         f" --devices {runtime.devices} --checkpoint-minutes {runtime.checkpoint_minutes:g}"
     )
 

@@ -38,7 +38,11 @@ WorkersOption = Annotated[int, typer.Option(min=0, help="Processes beside this o
 ThreadsOption = Annotated[
     int, typer.Option(min=0, help="Threads of numerical libraries; 0: their default.", rich_help_panel=MACHINE)
 ]
-BatchOption = Annotated[int, typer.Option(min=1, help="Images per forward pass.", rich_help_panel=MACHINE)]
+BatchOption = Annotated[int, typer.Option(min=1, help="Images per batch at inference.", rich_help_panel=MACHINE)]
+PrecisionOption = Annotated[str, typer.Option(help="At inference: auto, 32 or bf16-mixed.", rich_help_panel=MACHINE)]
+PixelsOption = Annotated[
+    int, typer.Option(min=0, help="Most pixels of a forward pass; 0: by device.", rich_help_panel=MACHINE)
+]
 DevicesOption = Annotated[int, typer.Option(min=1, help="GPUs of one training.", rich_help_panel=MACHINE)]
 CheckpointOption = Annotated[
     float, typer.Option(min=0, help="Minutes between resumable states of a training.", rich_help_panel=MACHINE)
@@ -82,6 +86,8 @@ def _common(
     workers: WorkersOption = _DEFAULT.workers,
     threads: ThreadsOption = _DEFAULT.threads,
     batch_size: BatchOption = _DEFAULT.batch_size,
+    precision: PrecisionOption = _DEFAULT.precision,
+    pixels_per_forward: PixelsOption = _DEFAULT.pixels_per_forward,
     devices: DevicesOption = _DEFAULT.devices,
     checkpoint_minutes: CheckpointOption = _DEFAULT.checkpoint_minutes,
     log: LogOption = None,

@@ -49,7 +49,13 @@ class Runtime(Settings):
     workers: int = Field(default=2, ge=0)
     """Processes that load and transform images beside the one that computes."""
     batch_size: int = Field(default=8, ge=1)
-    """Images per forward pass at inference."""
+    """Images per batch at inference."""
+    precision: Literal["auto", "32", "bf16-mixed"] = "auto"
+    """Numbers in which networks compute at inference. `auto`: bf16 on a GPU that has it, else 32 bits. Like the device,
+    it changes results by rounding alone."""
+    pixels_per_forward: int = Field(default=0, ge=0)
+    """Most input pixels of a forward pass at inference, which bounds its memory. 0: 0.8 million on a CPU, 40 million on
+    a GPU. A pass for which the memory of a GPU does not suffice is halved in any case."""
     devices: int = Field(default=1, ge=1)
     """GPUs of one training. The batch is divided among them."""
     checkpoint_minutes: float = Field(default=2.0, ge=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +23,9 @@ from wsss.ops.online_masks import online_pseudo_labels
 from wsss.ops.upsampling import nearest
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import image_batches, image_label_tensor, images_per_forward, resolve_device
-from wsss.stages.segmentation import (
-    Scores,
-    allowed_classes,
-    finish,
-    network_probabilities,
-    scores_of_batch,
-)
+from wsss.stages.forward import Forward
+from wsss.stages.inference import image_batches, image_label_tensor, map_beside_network, resolve_device
+from wsss.stages.segmentation import segmented
 from wsss.training.checkpoint import load_model
 
 STAGE = "aalr_labels"
@@ -74,6 +70,25 @@ def aalr_labels(
 
 
 @dataclass(frozen=True)
+class _MaskBatch:
+    """Masks of a batch, by kind, (N, h, w) uint8 on the network's device, and the sizes of the photographs."""
+
+    ids: list[str]
+    masks: dict[str, Tensor]
+    sizes: list[tuple[int, int]]
+
+
+def _at_photographs(batch: _MaskBatch) -> list[Arrays]:
+    """Bring the masks to the sizes of the photographs, each pixel of the nearest."""
+    on_host = {kind: masks.cpu() for kind, masks in batch.masks.items()}
+    with torch.inference_mode():
+        return [
+            (image_id, {kind: nearest(masks[i : i + 1], size)[0].numpy() for kind, masks in on_host.items()})
+            for i, (image_id, size) in enumerate(zip(batch.ids, batch.sizes, strict=True))
+        ]
+
+
+@dataclass(frozen=True)
 class _Labeller:
     """Labels images with the network, by the settings of the stage and of the training."""
 
@@ -97,33 +112,30 @@ class _Labeller:
                 yield image_id, {"segmentation": masks["masks"]} | (masks if self.settings.save_masks else {})
 
     def _segmented(self, ids: list[str]) -> Iterator[Arrays]:
-        for image_id, labels in finish(self._scores(ids), self.settings.crf, self.context):
-            yield image_id, {"segmentation": labels}
-
-    def _scores(self, ids: list[str]) -> Iterator[Scores]:
         settings = self.settings
         protocol = Protocol(scales=settings.scales, flip=settings.flip, crf=settings.crf)
-        for batch_ids, images in image_batches(self.dataset, ids, self.context, self.device):
-            probabilities = network_probabilities(self.network, images, protocol)
-            probabilities *= allowed_classes(self.dataset, batch_ids, self.device)
-            probabilities /= probabilities.sum(1, keepdim=True).clamp(min=1e-8)
-            sizes = [self.dataset.size(image_id) for image_id in batch_ids]
-            yield from scores_of_batch(batch_ids, images, probabilities, sizes, settings.crf is not None)
+        found = segmented(self.network, self.dataset, ids, protocol, self.context, self.device, named_classes=True)
+        for image_id, labels in found:
+            yield image_id, {"segmentation": labels}
 
     def _masked(self, ids: list[str]) -> Iterator[Arrays]:
+        found = map_beside_network(
+            _at_photographs,
+            self._mask_batches(ids),
+            self.context,
+            what=STAGE,
+            in_flight=self.context.workers + 1,
+            holds_the_lock=False,
+        )
+        return chain.from_iterable(found)
+
+    def _mask_batches(self, ids: list[str]) -> Iterator[_MaskBatch]:
+        forward = Forward(self.device, self.context)
         for batch_ids, batch in image_batches(self.dataset, ids, self.context, self.device):
             images = scaled_images(batch, (self.settings.scale,))[0]
-            count = images_per_forward(images)
-            for start in range(0, len(batch_ids), count):
-                members = batch_ids[start : start + count]
-                image_labels = image_label_tensor(self.dataset, members, self.device)
-                made = self._masks(images[start : start + count], image_labels)
-                for place, image_id in enumerate(members):
-                    size = self.dataset.size(image_id)
-                    yield (
-                        image_id,
-                        {kind: nearest(maps[place][None], size)[0].cpu().numpy() for kind, maps in made.items()},
-                    )
+            parts = forward.parts(self._masks, images, image_label_tensor(self.dataset, batch_ids, self.device))
+            masks = {kind: torch.cat([part[kind] for part in parts]) for kind in parts[0]}
+            yield _MaskBatch(batch_ids, masks, [self.dataset.size(image_id) for image_id in batch_ids])
 
     def _masks(self, images: Tensor, image_labels: Tensor) -> dict[str, Tensor]:
         """Make masks (N, H, W) uint8 before and after reassignment, by kind, as the training makes them."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wsss.config import Cams
 from wsss.context import RunContext
-from wsss.data import load_dataset
+from wsss.data import Dataset, load_dataset
 from wsss.models.classifier import Classifier
-from wsss.ops.cams import multi_scale_cams, normalize_cams
+from wsss.ops.cams import multi_scale_cams
 from wsss.pipeline.inputs import makers_of
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import cam_size, image_batches, in_chunks, resolve_device
+from wsss.stages.cam_batches import CamBatch, cam_size, present_cams
+from wsss.stages.forward import Forward
+from wsss.stages.inference import image_batches, map_beside_network, resolve_device
 from wsss.training.checkpoint import load_model
 
 
@@ -38,21 +43,29 @@ def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context
     attributes = provenance("cams", settings, {"index": index, "classifier": classifier}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     ids = dataset.ids("train")
-    compute = in_chunks(partial(_cams, model.on(device)))
+    network = model.on(device)
     with ImageArtifact(output, stage="cams", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
+        maps = _maps(network, settings, dataset, pending, context, device)
         with Progress("cams", len(ids), done=len(ids) - len(pending)) as progress:
-            for batch_ids, images in image_batches(dataset, pending, context, device):
-                size = cam_size(images)
-                maps = multi_scale_cams(compute, images, settings.scales, settings.flip, size, model.grid)
-                for image_id, planes in zip(batch_ids, normalize_cams(maps).cpu(), strict=True):
-                    present = np.flatnonzero(dataset.image_labels(image_id))
-                    chosen = planes[torch.from_numpy(present)].numpy().astype(np.float16)
-                    artifact.write(image_id, {"cams": chosen}, classes=present.astype(np.uint8) + 1)
-                progress.advance(len(batch_ids))
+            done = map_beside_network(
+                present_cams, maps, context, what="cams", in_flight=context.workers + 1, holds_the_lock=False
+            )
+            for image_id, planes, classes in chain.from_iterable(done):
+                artifact.write(image_id, {"cams": planes}, classes=classes)
+                progress.advance()
 
 
-def _cams(model: Classifier, images: torch.Tensor) -> torch.Tensor:
+def _maps(
+    network: Classifier, settings: Cams, dataset: Dataset, ids: list[str], context: RunContext, device: torch.device
+) -> Iterator[CamBatch]:
+    compute = partial(Forward(device, context), partial(_cams, network))
+    for batch_ids, images in image_batches(dataset, ids, context, device):
+        maps = multi_scale_cams(compute, images, settings.scales, settings.flip, cam_size(images), network.grid)
+        yield CamBatch(batch_ids, maps, [np.flatnonzero(dataset.image_labels(image_id)) for image_id in batch_ids])
+
+
+def _cams(model: Classifier, images: Tensor) -> Tensor:
     maps = model(images, cams=True).cams
     assert maps is not None
     return maps

@@ -18,6 +18,7 @@ from wsss.data.loaders import start_worker
 from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
 from wsss.parallel import map_in_processes, map_in_threads
+from wsss.stages.forward import PIXELS_PER_FORWARD
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -40,34 +41,6 @@ def resolve_device(context: RunContext) -> torch.device:
             f"runtime.device is `{context.device}`, but {torch.cuda.device_count()} GPUs are there; use `auto`"
         )
     return device
-
-
-CAM_STRIDE = 4
-"""Side of a stored pixel of a CAM, in pixels of the image: finer than any backbone's features, in a sixteenth of the
-space."""
-
-
-def cam_size(images: Tensor) -> tuple[int, int]:
-    """Return height and width in which the CAMs of images (N, 3, H, W) are stored."""
-    return images.shape[2] // CAM_STRIDE, images.shape[3] // CAM_STRIDE
-
-
-PIXELS_PER_FORWARD = {"cpu": 800_000, "cuda": 40_000_000}
-"""Most input pixels of one forward pass: few enough for a CPU's caches and for 4 GB, enough to fill a GPU."""
-
-
-def images_per_forward(images: Tensor) -> int:
-    """Return how many images of (N, 3, H, W) the device handles well at a time."""
-    return max(1, PIXELS_PER_FORWARD[images.device.type] // (images.shape[2] * images.shape[3]))
-
-
-def in_chunks(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Split calls of a function into chunks of as many images (N, 3, H, W) as the device handles well."""
-
-    def chunked(images: Tensor) -> Tensor:
-        return torch.cat([compute(part) for part in images.split(images_per_forward(images))])
-
-    return chunked
 
 
 def size_batches(dataset: Dataset, ids: Sequence[str], batch_size: int, pixels: int) -> list[list[str]]:
@@ -129,6 +102,11 @@ def image_batches(
         yield list(batch_ids), moved.contiguous(memory_format=torch.channels_last)
 
 
+def pixels_of(images: Tensor) -> Tensor:
+    """Turn images (N, 3, H, W) in [0, 1] back into pixels (N, H, W, 3) uint8."""
+    return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
 def image_label_tensor(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
     """Return the image-level labels, (N, C) float32 in {0, 1}, without background."""
     stacked = np.stack([dataset.image_labels(image_id) for image_id in ids])
@@ -144,21 +122,23 @@ def map_beside_network(
     in_flight: int,
     holds_the_lock: bool,
 ) -> Iterator[_Result]:
-    """Yield `function(item)` for the network's output of each image, in order, while the network goes on.
+    """Yield `function(item)` for the network's output, in order, while the network goes on.
 
-    On a GPU, or without workers, items are computed one after the other. Else several are computed at a time, in
-    threads with one core each, or in processes.
+    Several items are computed at a time, in threads or in processes. On a CPU each has one core. On a GPU the threads
+    only keep it busy: what waits for its results, resizes and copies does not hold up the next batch. Without workers,
+    items are computed one after the other.
 
     Args:
         function: If it holds the lock, it, the items and the results must be picklable.
-        items: Read as they are needed.
+        items: Read as they are needed, in this thread.
         context: Number of workers, and the device.
         what: Name of the work, for messages.
         in_flight: Most items at a time that are begun, or finished and not yet taken.
         holds_the_lock: Whether the function holds the interpreter's lock, so that it needs processes.
     """
-    if context.workers == 0 or resolve_device(context).type != "cpu":
+    if context.workers == 0:
         return map(function, items)
     if holds_the_lock:
         return map_in_processes(function, items, workers=context.workers, what=what, in_flight=in_flight)
-    return map_in_threads(function, items, workers=context.workers, in_flight=in_flight, torch_threads=1)
+    threads = 1 if resolve_device(context).type == "cpu" else None
+    return map_in_threads(function, items, workers=context.workers, in_flight=in_flight, torch_threads=threads)

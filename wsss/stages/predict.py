@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from wsss.config import Protocol
 from wsss.context import RunContext
-from wsss.data import Dataset, load_dataset
-from wsss.models.network import SegmentationNetwork
+from wsss.data import load_dataset
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import image_batches, resolve_device
+from wsss.stages.inference import resolve_device
 from wsss.stages.predictor import load_segmentation_network
-from wsss.stages.segmentation import Scores, finish, network_probabilities, scores_of_batch
+from wsss.stages.segmentation import segmented
 
 logger = logging.getLogger(__name__)
 
@@ -55,22 +53,7 @@ def predict(
         logger.warning("predict: the data set has no images in `%s`, so nothing is predicted", split)
     with ImageArtifact(output, stage="predict", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
-        scores = _scores(network, dataset, pending, settings, context, device)
         with Progress(f"predict {split}", len(ids), done=len(ids) - len(pending)) as progress:
-            for image_id, labels in finish(scores, settings.crf, context):
+            for image_id, labels in segmented(network, dataset, pending, settings, context, device):
                 artifact.write(image_id, {"segmentation": labels})
                 progress.advance()
-
-
-def _scores(
-    network: SegmentationNetwork,
-    dataset: Dataset,
-    ids: list[str],
-    protocol: Protocol,
-    context: RunContext,
-    device: torch.device,
-) -> Iterator[Scores]:
-    for batch_ids, images in image_batches(dataset, ids, context, device):
-        probabilities = network_probabilities(network, images, protocol)
-        sizes = [dataset.size(image_id) for image_id in batch_ids]
-        yield from scores_of_batch(batch_ids, images, probabilities, sizes, protocol.crf is not None)

@@ -20,6 +20,7 @@ from wsss.models.network import SegmentationNetwork
 from wsss.ops.palette import indexed_picture, voc_palette
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
+from wsss.stages.forward import Forward
 from wsss.stages.inference import resolve_device
 from wsss.stages.predictor import load_segmentation_network
 from wsss.stages.segmentation import Scores, finish, network_probabilities
@@ -62,7 +63,8 @@ def predict_photos(
     network, class_names = load_segmentation_network(model, device)
     written: list[Path] = []
     unreadable: list[InputError] = []
-    scores = _scores(network, _readable(named, unreadable), protocol, max_side, device)
+    forward = Forward(device, context)
+    scores = _scores(network, _readable(named, unreadable), protocol, max_side, forward, device)
     with torch.inference_mode(), Progress("predict photographs", len(named)) as progress:
         for name, labels in finish(scores, protocol.crf, context):
             written.append(_write(output, name, named[name], labels))
@@ -114,6 +116,7 @@ def _scores(
     photographs: Iterable[tuple[str, np.ndarray]],
     protocol: Protocol,
     max_side: int,
+    forward: Forward,
     device: torch.device,
 ) -> Iterator[Scores]:
     """Compute probabilities photograph by photograph: their sizes differ."""
@@ -121,8 +124,8 @@ def _scores(
         small = resize_image(image, snapped_size(bounded_size(image.shape[:2], max_side)))
         pixels = torch.from_numpy(small).to(device)
         tensor = pixels.permute(2, 0, 1)[None].float().div_(255)
-        probabilities = network_probabilities(network, tensor, protocol)[0]
-        yield Scores(name, probabilities, pixels if protocol.crf else None, image.shape[:2])
+        probabilities = network_probabilities(network, tensor, protocol, forward)
+        yield Scores([name], probabilities, pixels[None] if protocol.crf else None, [image.shape[:2]])
 
 
 def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray | InputError]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
@@ -17,78 +19,135 @@ from wsss.models.network import SegmentationNetwork
 from wsss.ops.crf import dense_crf
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
-from wsss.stages.inference import image_label_tensor, in_chunks, map_beside_network
+from wsss.stages.forward import Forward
+from wsss.stages.inference import image_batches, image_label_tensor, map_beside_network, pixels_of
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Class probabilities of one image at the size that networks see, with the data to finish it.
+    """Class probabilities of a batch of images at the size that networks see, with the data to finish them.
 
     Attributes:
-        image_id: Name of the image.
-        probabilities: (K, h, w) float32, a tensor on the network's device, or an array.
-        image: (h, w, 3) uint8 likewise, for the CRF; None without a CRF.
-        size: Height and width of the photograph.
+        ids: Names of the images.
+        probabilities: (N, K, h, w) float32, a tensor on the network's device, or an array.
+        images: (N, h, w, 3) uint8 likewise, for the CRF; None without a CRF.
+        sizes: Height and width of each photograph.
     """
 
-    image_id: str
+    ids: Sequence[str]
     probabilities: Tensor | np.ndarray
-    image: Tensor | np.ndarray | None
-    size: tuple[int, int]
+    images: Tensor | np.ndarray | None
+    sizes: Sequence[tuple[int, int]]
+
+    def one_by_one(self) -> Iterator[Scores]:
+        """Yield the images of the batch, each a batch of its own."""
+        for i, (image_id, size) in enumerate(zip(self.ids, self.sizes, strict=True)):
+            images = None if self.images is None else self.images[i : i + 1]
+            yield Scores([image_id], self.probabilities[i : i + 1], images, [size])
+
+    def as_arrays(self) -> Scores:
+        """Copy all to the host: a tensor that is a part of a batch would be sent to a process with the whole batch."""
+        images = None if self.images is None else as_tensor(self.images).cpu().numpy()
+        return replace(self, probabilities=as_tensor(self.probabilities).cpu().numpy(), images=images)
 
 
-def network_probabilities(network: SegmentationNetwork, images: Tensor, protocol: Protocol) -> Tensor:
-    """Compute probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], at the protocol's scales and flip."""
-    return multi_scale_probabilities(in_chunks(network.segment), images, protocol.scales, protocol.flip, network.grid)
+Labels = tuple[str, np.ndarray]
+"""The name of an image, and its labels (H, W) uint8 at the size of the photograph."""
 
 
-def finish(scores: Iterator[Scores], crf: Crf | None, context: RunContext) -> Iterator[tuple[str, np.ndarray]]:
-    """Turn scores into labels (H, W) uint8 at the size of each photograph.
+def segmented(
+    network: SegmentationNetwork,
+    dataset: Dataset,
+    ids: Sequence[str],
+    protocol: Protocol,
+    context: RunContext,
+    device: torch.device,
+    *,
+    named_classes: bool = False,
+) -> Iterator[Labels]:
+    """Segment images of a data set, in batches.
 
-    The CRF works beside the network: on the GPU if the probabilities are there, else on several images at a time, in
-    threads with one core each. `pydensecrf` holds the interpreter's lock, so it works in processes.
+    Args:
+        network: On the device.
+        dataset: Where the images are.
+        ids: The images.
+        protocol: Scales, flip, CRF.
+        context: Batch size, workers, precision.
+        device: Where to work.
+        named_classes: Whether only background and the classes that an image's labels name can be found in it.
     """
-    if crf is None:
-        for item in scores:
-            yield item.image_id, labels_at_size(as_tensor(item.probabilities), item.size).cpu().numpy()
-        return
-    reference = crf.backend == "pydensecrf"
+    return finish(_scores(network, dataset, ids, protocol, context, device, named_classes), protocol.crf, context)
+
+
+def _scores(
+    network: SegmentationNetwork,
+    dataset: Dataset,
+    ids: Sequence[str],
+    protocol: Protocol,
+    context: RunContext,
+    device: torch.device,
+    named_classes: bool,
+) -> Iterator[Scores]:
+    forward = Forward(device, context)
+    for batch_ids, images in image_batches(dataset, ids, context, device):
+        probabilities = network_probabilities(network, images, protocol, forward)
+        if named_classes:
+            probabilities *= _allowed_classes(dataset, batch_ids, device)
+            probabilities /= probabilities.sum(1, keepdim=True).clamp(min=1e-8)
+        sizes = [dataset.size(image_id) for image_id in batch_ids]
+        yield Scores(batch_ids, probabilities, pixels_of(images) if protocol.crf else None, sizes)
+
+
+def network_probabilities(network: SegmentationNetwork, images: Tensor, protocol: Protocol, forward: Forward) -> Tensor:
+    """Compute probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], at the protocol's scales and flip."""
+    compute = partial(forward, network.segment)
+    return multi_scale_probabilities(compute, images, protocol.scales, protocol.flip, network.grid)
+
+
+def finish(batches: Iterable[Scores], crf: Crf | None, context: RunContext) -> Iterator[Labels]:
+    """Turn scores into labels at the size of each photograph, beside the network.
+
+    Where the scores are on a GPU, a batch is finished there as a whole. Else several images are, in threads with one
+    core each; `pydensecrf` holds the interpreter's lock, so it works in processes.
+    """
+    reference = crf is not None and crf.backend == "pydensecrf"
+    items = chain.from_iterable(map(_parts, batches))
     # An item holds the scores of all classes, up to hundreds of MB: so keep one per worker and one waiting.
-    # Processes get arrays: a tensor that is a part of a batch would be sent with the whole batch.
-    yield from map_beside_network(
-        _Refinement(crf),
-        map(_as_arrays, scores) if reference and context.workers else scores,
+    found = map_beside_network(
+        _Finish(crf),
+        (item.as_arrays() for item in items) if reference and context.workers else items,
         context,
         what="dense CRF",
         in_flight=context.workers + 1,
         holds_the_lock=reference,
     )
+    return chain.from_iterable(found)
+
+
+def _parts(batch: Scores) -> Iterable[Scores]:
+    on_gpu = isinstance(batch.probabilities, Tensor) and batch.probabilities.is_cuda
+    return [batch] if on_gpu else batch.one_by_one()
 
 
 @dataclass(frozen=True)
-class _Refinement:
-    crf: Crf
+class _Finish:
+    """Finishes a batch; picklable, for the CRF that needs processes."""
 
-    def __call__(self, item: Scores) -> tuple[str, np.ndarray]:
-        assert item.image is not None
-        refined = dense_crf(item.probabilities, item.image, self.crf, self.crf.backend)
-        return item.image_id, labels_at_size(as_tensor(refined), item.size).cpu().numpy()
+    crf: Crf | None
+
+    def __call__(self, item: Scores) -> list[Labels]:
+        with torch.inference_mode():
+            scores: Sequence[Tensor | np.ndarray] = list(item.probabilities)
+            if self.crf is not None:
+                assert item.images is not None
+                scores = [
+                    dense_crf(one, image, self.crf, self.crf.backend)
+                    for one, image in zip(scores, item.images, strict=True)
+                ]
+            labels = [labels_at_size(as_tensor(s), size) for s, size in zip(scores, item.sizes, strict=True)]
+            return [(image_id, found.cpu().numpy()) for image_id, found in zip(item.ids, labels, strict=True)]
 
 
-def _as_arrays(item: Scores) -> Scores:
-    image = None if item.image is None else as_tensor(item.image).cpu().numpy()
-    return Scores(item.image_id, as_tensor(item.probabilities).cpu().numpy(), image, item.size)
-
-
-def allowed_classes(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
+def _allowed_classes(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
     """Return (N, K, 1, 1) float32: 1 for background and the classes that an image's labels name, else 0."""
     return functional.pad(image_label_tensor(dataset, ids, device), (1, 0), value=1)[:, :, None, None]
-
-
-def scores_of_batch(
-    ids: list[str], images: Tensor, probabilities: Tensor, sizes: list[tuple[int, int]], with_image: bool
-) -> Iterator[Scores]:
-    """Yield the images of a batch one by one, on the batch's device."""
-    photographs = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1) if with_image else None
-    for i, (image_id, size) in enumerate(zip(ids, sizes, strict=True)):
-        yield Scores(image_id, probabilities[i], None if photographs is None else photographs[i].contiguous(), size)

@@ -11,14 +11,12 @@ from wsss.config import Protocol, SegmenterLabels
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.models.segmenter import Segmenter
-from wsss.ops.mean_field import as_tensor
-from wsss.ops.probabilities import labels_at_size
 from wsss.ops.pseudo_labels import mask_by_saliency
 from wsss.pipeline.inputs import makers_of
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import image_batches, resolve_device
-from wsss.stages.segmentation import allowed_classes, network_probabilities, scores_of_batch
+from wsss.stages.inference import resolve_device
+from wsss.stages.segmentation import segmented
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
@@ -59,14 +57,10 @@ def segmenter_labels(
     with ImageArtifact(output, stage="segmenter_labels", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         with Progress("segmenter labels", len(ids), done=len(ids) - len(pending)) as progress:
-            for batch_ids, images in image_batches(dataset, pending, context, device):
-                probabilities = network_probabilities(network, images, protocol)
-                probabilities *= allowed_classes(dataset, batch_ids, device)
-                sizes = [dataset.size(image_id) for image_id in batch_ids]
-                for item in scores_of_batch(batch_ids, images, probabilities, sizes, with_image=False):
-                    labels = labels_at_size(as_tensor(item.probabilities), item.size).cpu().numpy()
-                    artifact.write(item.image_id, _masked(labels, item.image_id, maps, settings.saliency_threshold))
-                progress.advance(len(batch_ids))
+            found = segmented(network, dataset, pending, protocol, context, device, named_classes=True)
+            for image_id, labels in found:
+                artifact.write(image_id, _masked(labels, image_id, maps, settings.saliency_threshold))
+                progress.advance()
 
 
 def _masked(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +17,16 @@ from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.images import resize_map
 from wsss.errors import InputError
-from wsss.models.auxsegnet import AuxSegNet, AuxSegNetOutput
+from wsss.models.auxsegnet import AuxSegNet
 from wsss.ops.cams import refine_cams, scaled_images
 from wsss.ops.pseudo_labels import fuse_scores_with_saliency, strongest_plane
 from wsss.ops.saliency_labels import refine_saliency
 from wsss.ops.upsampling import upsample
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.inference import cam_size, image_batches, images_per_forward, map_beside_network, resolve_device
+from wsss.stages.cam_batches import CamBatch, cam_size
+from wsss.stages.forward import Forward
+from wsss.stages.inference import image_batches, map_beside_network, pixels_of, resolve_device
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
@@ -59,7 +63,6 @@ def update_labels(
         "update_labels", settings, {"index": index, "model": model, "saliency": saliency}, context
     ) | {"class_names": list(dataset.class_names), "split": "train"}
     ids = dataset.ids("train")
-    finish = _Finish(settings, dataset, device)
     with ImageArtifact(output, stage="update_labels", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         maps = ArtifactReader(saliency, "saliency")
@@ -67,36 +70,41 @@ def update_labels(
         with Progress("update labels", len(ids), done=len(ids) - len(pending)) as progress:
             crf = settings.saliency_crf
             done = map_beside_network(
-                finish,
+                _Finish(settings, dataset),
                 refined,
                 context,
                 what="update_labels",
                 in_flight=2 * context.workers,
                 holds_the_lock=crf is not None and crf.backend == "pydensecrf",
             )
-            for image_id, arrays, classes in done:
+            for image_id, arrays, classes in chain.from_iterable(done):
                 artifact.write(image_id, arrays, classes=classes)
                 progress.advance()
 
 
 @dataclass(frozen=True)
 class _Refined:
-    """The network's output for one image.
+    """The network's output for a batch.
 
     Attributes:
-        cams: (P, h, w) float32 of the present classes, refined, a pixel of it `CAM_STRIDE` pixels of the image.
-        classes: (P,) uint8, their label values.
-        saliency: (H, W) float32 in [0, 1]; None if the network has no such branch.
-        original: (H', W') uint8, the original saliency map at the size of the photograph.
-        image: (H, W, 3) uint8, the photograph as networks see it.
+        cams: Of the present classes, refined, on pixels; on the network's device.
+        saliency: (N, H, W) float32 in [0, 1], likewise; None if the network has no such branch.
+        originals: (H', W') uint8 each, the original saliency maps at the size of the photographs.
+        images: (N, H, W, 3) uint8, the photographs as networks see them.
     """
 
-    image_id: str
-    cams: np.ndarray
-    classes: np.ndarray
-    saliency: np.ndarray | None
-    original: np.ndarray
-    image: np.ndarray
+    cams: CamBatch
+    saliency: Tensor | None
+    originals: list[np.ndarray]
+    images: Tensor
+
+    def one_by_one(self) -> Iterator[_Refined]:
+        """Yield the images of the batch, each a batch of its own; copies, so that they can go to processes."""
+        for i, image_id in enumerate(self.cams.ids):
+            one = slice(i, i + 1)
+            cams = CamBatch([image_id], self.cams.maps[one].clone(), self.cams.present[one])
+            saliency = None if self.saliency is None else self.saliency[one].clone()
+            yield _Refined(cams, saliency, self.originals[one], self.images[one].clone())
 
 
 def _load(path: Path, dataset: Dataset, device: torch.device) -> AuxSegNet:
@@ -118,35 +126,37 @@ def _refined(
     context: RunContext,
     device: torch.device,
 ) -> Iterator[_Refined]:
-    """Yield the refined maps of the images, one by one, on the CPU; the network computes nothing else."""
+    """Yield the refined maps of the images; the network computes nothing else."""
     wanted = ["cams", *([network.saliency_output] if network.saliency_output else [])]
     if settings.refine_cams and "pairwise_affinity" in network.available:
         wanted.append("pairwise_affinity")
+    forward = Forward(device, context)
     for batch_ids, batch in image_batches(dataset, ids, context, device):
-        photographs = (batch * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         images = scaled_images(batch, (settings.scale,))[0]
-        count = images_per_forward(images)
-        for start in range(0, len(batch_ids), count):
-            made = network(images[start : start + count], outputs=wanted)
-            cams = upsample(refine_cams(made.cams, made.pairwise_affinity), cam_size(batch), network.grid)
-            soft = _soft_saliency(network, made, (batch.shape[2], batch.shape[3]))
-            for place, image_id in enumerate(batch_ids[start : start + count]):
-                present = np.flatnonzero(dataset.image_labels(image_id))
-                yield _Refined(
-                    image_id,
-                    cams[place, torch.from_numpy(present)].cpu().numpy(),
-                    present.astype(np.uint8) + 1,
-                    soft[place].cpu().numpy() if soft is not None else None,
-                    maps.read("saliency", image_id),
-                    photographs[start + place],
-                )
+        size = (batch.shape[2], batch.shape[3])
+        parts = forward.parts(partial(_maps, network, wanted, cam_size(batch), size), images)
+        present = [np.flatnonzero(dataset.image_labels(image_id)) for image_id in batch_ids]
+        saliency = torch.cat([soft for _, soft in parts]) if network.saliency_output else None
+        found = _Refined(
+            CamBatch(batch_ids, torch.cat([cams for cams, _ in parts]), present),
+            saliency,
+            [maps.read("saliency", image_id) for image_id in batch_ids],
+            pixels_of(batch),
+        )
+        # on a GPU, a batch is finished as a whole
+        yield from [found] if device.type != "cpu" else found.one_by_one()
 
 
-def _soft_saliency(network: AuxSegNet, made: AuxSegNetOutput, size: tuple[int, int]) -> Tensor | None:
-    """Return saliency (N, *size) in [0, 1], where the network has that branch."""
+def _maps(
+    network: AuxSegNet, wanted: list[str], cam_size: tuple[int, int], size: tuple[int, int], images: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return refined CAMs and saliency (N, H, W) in [0, 1] on pixels; saliency is empty where there is none."""
+    made = network(images, outputs=wanted)
+    cams = upsample(refine_cams(made.cams, made.pairwise_affinity), cam_size, network.grid)
     if network.saliency_output is None:
-        return None
-    return upsample(getattr(made, network.saliency_output).float().sigmoid(), size, network.grid)[:, 0]
+        return cams, cams.new_empty(0)
+    soft = getattr(made, network.saliency_output).float().sigmoid()
+    return cams, upsample(soft, size, network.grid)[:, 0]
 
 
 Finished = tuple[str, dict[str, np.ndarray], np.ndarray]
@@ -154,15 +164,21 @@ Finished = tuple[str, dict[str, np.ndarray], np.ndarray]
 
 
 class _Finish:
-    """Makes the labels of one image; can be pickled, for the CRF that needs processes."""
+    """Makes the labels of a batch; can be pickled, for the CRF that needs processes."""
 
-    def __init__(self, settings: UpdateLabels, dataset: Dataset, device: torch.device) -> None:
-        self._settings, self._dataset, self._device = settings, dataset, device
+    def __init__(self, settings: UpdateLabels, dataset: Dataset) -> None:
+        self._settings, self._dataset = settings, dataset
 
-    def __call__(self, item: _Refined) -> Finished:
-        settings, size = self._settings, self._dataset.size(item.image_id)
-        saliency = self._saliency_label(item, size)
-        score, label = strongest_plane((resize_map(plane, size) for plane in item.cams), item.classes.tolist(), size)
+    def __call__(self, item: _Refined) -> list[Finished]:
+        with torch.inference_mode():
+            saliency = self._saliency_labels(item)
+            cams = item.cams.split(item.cams.chosen().cpu().numpy())
+        ids, present = item.cams.ids, item.cams.present
+        return [self._fused(*one) for one in zip(ids, cams, present, saliency, strict=True)]
+
+    def _fused(self, image_id: str, cams: np.ndarray, present: np.ndarray, saliency: np.ndarray) -> Finished:
+        settings, size, classes = self._settings, self._dataset.size(image_id), present.astype(np.uint8) + 1
+        score, label = strongest_plane((resize_map(plane, size) for plane in cams), classes.tolist(), size)
         labels = fuse_scores_with_saliency(
             score,
             label,
@@ -173,15 +189,18 @@ class _Finish:
         )
         arrays = {"segmentation": labels, "saliency": saliency}
         if settings.save_cams:
-            arrays["cams"] = item.cams.astype(np.float16)
-        return item.image_id, arrays, item.classes
+            arrays["cams"] = cams.astype(np.float16)
+        return image_id, arrays, classes
 
-    def _saliency_label(self, item: _Refined, size: tuple[int, int]) -> np.ndarray:
-        """Make the soft saliency label, (H, W) uint8 at the size of the photograph."""
+    def _saliency_labels(self, item: _Refined) -> list[np.ndarray]:
+        """Make the soft saliency labels, (H, W) uint8 each at the size of the photograph."""
         if item.saliency is None:
-            return item.original
-        seen = (item.image.shape[0], item.image.shape[1])
-        mean = (item.saliency + resize_map(item.original, seen) / np.float32(255)) / 2
+            return item.originals
+        seen = (item.images.shape[1], item.images.shape[2])
+        originals = torch.from_numpy(np.stack([resize_map(original, seen) for original in item.originals]))
+        mean = (item.saliency + originals.to(item.saliency.device) / 255) / 2
         if self._settings.saliency_crf is not None:
-            mean = refine_saliency(mean.clip(0, 1), item.image, self._settings.saliency_crf, self._device)
-        return resize_map((mean * 255).round().clip(0, 255).astype(np.uint8), size)
+            mean = refine_saliency(mean.clamp(0, 1), item.images, self._settings.saliency_crf)
+        labels = (mean * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        sizes = [self._dataset.size(image_id) for image_id in item.cams.ids]
+        return [resize_map(label, size) for label, size in zip(labels, sizes, strict=True)]
