@@ -61,7 +61,7 @@ def pack(kind: str, image_id: str, array: np.ndarray, attributes: Mapping[str, A
         shape=array.shape,
         dtype=array.dtype,
         digest=digest(name, array, array.shape, str(array.dtype)),
-        chunk=zlib.compress(_shuffled(array), COMPRESSION_LEVEL) if one_chunk else None,
+        chunk=zlib.compress(_shuffled(array).data, COMPRESSION_LEVEL) if one_chunk else None,
         array=None if one_chunk else array,
         attributes=attributes or {},
     )
@@ -70,7 +70,7 @@ def pack(kind: str, image_id: str, array: np.ndarray, attributes: Mapping[str, A
 def digest(name: str, content: bytes | np.ndarray, shape: tuple[int, ...], dtype: str) -> int:
     """Return a number below 2^128 for a named array; sums of such numbers are the fingerprints of artifacts."""
     hashed = hashlib.blake2b(f"{name}|{shape}|{dtype}|".encode(), digest_size=16)
-    hashed.update(_bytes_of(content) if isinstance(content, np.ndarray) else content)
+    hashed.update(_bytes_of(content).data if isinstance(content, np.ndarray) else content)
     return int.from_bytes(hashed.digest())
 
 
