@@ -187,6 +187,7 @@ RERUNS = {
     "wsss.config.rounds": set(),
     "wsss.config.aalr": set(),
     "wsss.config.label_losses": set(),
+    "wsss.chunks": set(all_modules()),
     "wsss.store": set(all_modules()),
     "wsss.stages.evaluate": {"evaluate"},
     "wsss.stages.report": {"report"},

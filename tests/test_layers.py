@@ -10,7 +10,7 @@ import pytest
 import wsss
 
 ROOT = Path(wsss.__file__).parent
-TOP = {"errors", "grid", "label_values", "files", "memory", "context", "progress", "parallel", "state"}
+TOP = {"chunks", "errors", "grid", "label_values", "files", "memory", "context", "progress", "parallel", "state"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}

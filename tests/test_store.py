@@ -36,6 +36,41 @@ def test_round_trip_of_nested_ids_tables_and_attributes(tmp_path: Path) -> None:
         assert reader.attributes["stage"] == "cams"
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "float16", ">f4", "float64"])
+@pytest.mark.parametrize("noise", [False, True])
+def test_an_image_is_one_chunk_that_any_reader_of_hdf5_undoes(tmp_path: Path, dtype: str, noise: bool) -> None:
+    """Noise grows by compression, so its chunk is larger than its values."""
+    shape, generator = (3, 31, 47), np.random.default_rng(0)
+    raw = generator.bytes(3 * 31 * 47 * np.dtype(dtype).itemsize)
+    values = np.frombuffer(raw, dtype).reshape(shape) if noise and dtype != "bool" else np.ones(shape, dtype)
+    with ArtifactWriter(tmp_path / "a.h5", stage="cams") as artifact:
+        artifact["cams", "one"] = values
+    with h5py.File(tmp_path / "a.h5") as file:
+        dataset = file["cams/one"]
+        assert dataset.chunks == shape
+        assert dataset.compression == "gzip"
+        assert dataset.shuffle == (np.dtype(dtype).itemsize > 1)
+        assert dataset[()].tobytes() == values.tobytes()
+    assert ArtifactReader(tmp_path / "a.h5").read("cams", "one").dtype == np.dtype(dtype)
+
+
+def test_what_is_too_large_for_one_chunk_is_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsss.chunks.LARGEST_CHUNK", 1000)
+    values = np.arange(300 * 500, dtype=np.float32).reshape(300, 500)
+    with ArtifactWriter(tmp_path / "a.h5", stage="cams") as artifact:
+        artifact["cams", "one"] = values
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["cams/one"].id.get_num_chunks() > 1
+        assert file["cams/one"].compression == "gzip"
+    assert np.array_equal(ArtifactReader(tmp_path / "a.h5").read("cams", "one"), values)
+
+
+def test_the_fingerprint_is_that_of_files_of_before(tmp_path: Path) -> None:
+    """Artifacts that are there already must not look changed to the stages after them."""
+    write(tmp_path / "a.h5", {"a": 1, "b/c": 2})
+    assert ArtifactReader(tmp_path / "a.h5").attributes["fingerprint"] == "7d69e9f5ea08c17bb8ea76635f81d864"
+
+
 def test_a_failing_block_leaves_nothing_and_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     write(path, {"old": 1})

@@ -2,12 +2,12 @@
 
 Layout: root attributes say where the file came from (see `ArtifactWriter`); `/KIND/IMAGE_ID` holds one array, with
 its own attributes if the kind needs them (`cams`: the classes of its planes); `/tables/NAME` holds arrays that describe
-all images at once. Any HDF5 browser shows it: the filters are gzip and shuffle, which every build can read.
+all images at once. Any HDF5 browser shows it: the filters are gzip and shuffle, which every build can read. An image's
+array is one chunk, for it is always read whole; chunks that HDF5 chooses cut a label map into a dozen.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,12 @@ import h5py
 import numpy as np
 
 from wsss import __version__
+from wsss.chunks import COMPRESSION_LEVEL, SMALLEST_CHUNK, PackedArray, digest, pack
 from wsss.errors import InputError
 
 FORMAT_VERSION = 1
 TABLES = "tables"
+_GZIP = {"compression": "gzip", "compression_opts": COMPRESSION_LEVEL, "shuffle": True}
 
 
 class ArtifactWriter:
@@ -58,15 +60,29 @@ class ArtifactWriter:
         Raises:
             ValueError: If the image already has an array of this kind.
         """
-        name = f"{kind}/{image_id}"
-        if name in self._file:
-            raise ValueError(f"{self.path}: {name} is written twice")
-        array = np.ascontiguousarray(array)
-        filters = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.size > 64 else {}
-        dataset = self._file.create_dataset(name, data=array, track_times=False, **filters)
-        for key, value in attributes.items():
+        self.write_packed(pack(kind, image_id, array, attributes))
+
+    def write_packed(self, packed: PackedArray) -> None:
+        """Store one array of one image that another thread has compressed.
+
+        Raises:
+            ValueError: If the image already has an array of this kind.
+        """
+        if packed.name in self._file:
+            raise ValueError(f"{self.path}: {packed.name} is written twice")
+        dataset = self._file.create_dataset(
+            packed.name,
+            shape=packed.shape,
+            dtype=packed.dtype,
+            data=packed.array,
+            track_times=False,
+            **_filters(packed),
+        )
+        if packed.chunk is not None:
+            dataset.id.write_direct_chunk((0,) * len(packed.shape), packed.chunk)
+        for key, value in packed.attributes.items():
             dataset.attrs[key] = value
-        self._digest += _digest(name, array.tobytes(), array.shape, str(array.dtype))
+        self._digest += packed.digest
 
     def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
         """Store an array, or a list of strings, that describes all images at once."""
@@ -75,9 +91,9 @@ class ArtifactWriter:
             content = json.dumps(values).encode()
         else:
             data, content = values, np.ascontiguousarray(values).tobytes()
-        filters = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if np.size(data) > 64 else {}
+        filters = _GZIP if np.size(data) >= SMALLEST_CHUNK else {}
         self._file.create_dataset(f"{TABLES}/{name}", data=data, track_times=False, **filters)
-        self._table_digest += _digest(f"{TABLES}/{name}", content, np.shape(data), "")
+        self._table_digest += digest(f"{TABLES}/{name}", content, np.shape(data), "")
 
     def copy_from(self, path: Path) -> None:
         """Take over every image of another artifact (a shard of this one) without decoding it."""
@@ -286,9 +302,11 @@ def rebuild_hint(path: Path) -> str:
     return "replace it, or make it again"
 
 
-def _digest(name: str, content: bytes, shape: tuple[int, ...], dtype: str) -> int:
-    header = f"{name}|{shape}|{dtype}|".encode()
-    return int.from_bytes(hashlib.blake2b(header + content, digest_size=16).digest())
+def _filters(packed: PackedArray) -> dict[str, Any]:
+    """Return what makes HDF5 undo what was done to the values, or compress them itself where they are no chunk."""
+    if packed.chunk is not None:
+        return {**_GZIP, "chunks": packed.shape, "shuffle": packed.dtype.itemsize > 1}
+    return _GZIP if np.prod(packed.shape) >= SMALLEST_CHUNK else {}
 
 
 def _decode(value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,24 @@ def test_a_stage_gets_its_settings_inputs_and_context(tmp_path: Path):
         assert "run='r', variant='v', seed=3, code='c', device='cpu', workers=1, threads=2, batch_size=4" in said
         assert "devices=2, checkpoint_minutes=0.5" in said
         assert "'classifier': PosixPath('m.ckpt')" in said
+
+
+def test_workers_start_with_the_stage_s_module():
+    check = """
+import multiprocessing
+from wsss.cli.options import StageCall
+from wsss.context import RunContext
+from wsss.stages import seed_labels
+
+def ask_a_worker(settings, context):
+    with multiprocessing.get_context("forkserver").Pool(1) as pool:
+        print(pool.apply(eval, ("'wsss.stages.seed_labels' in __import__('sys').modules",)))
+
+seed_labels.seed_labels = ask_a_worker
+StageCall("seed_labels", None, RunContext()).run()
+"""
+    result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "True"
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,10 @@ from wsss.data import Dataset
 from wsss.store import ArtifactReader
 
 
-def ids_of(dataset: Dataset) -> list[str]:
-    return [image_id for split in dataset.splits for image_id in dataset.ids(split)]
-
-
 def read_maps(path: Path, dataset: Dataset) -> dict[str, np.ndarray]:
     with ArtifactReader(path, "saliency") as reader:
         found = {image_id: reader.read("saliency", image_id) for image_id in reader.ids("saliency")}
-    assert sorted(found) == sorted(ids_of(dataset))
+    assert sorted(found) == sorted(dataset.ids("train"))
     for image_id, values in found.items():
         assert values.dtype == np.uint8
         assert values.shape == dataset.size(image_id)

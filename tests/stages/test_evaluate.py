@@ -14,7 +14,7 @@ from tests.stages.evaluated import Run, make_run
 from wsss.config import Evaluate
 from wsss.errors import InputError
 from wsss.stages.evaluate import evaluate
-from wsss.store import ArtifactReader
+from wsss.store import ArtifactReader, ArtifactWriter
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,18 @@ def test_without_masks_what_can_be_said_is_said(tmp_path):
     assert metrics["fusion_scan"] is None
     assert metrics["data"]["splits"]["train"]["masks"] == 0
     assert rows(run, "per_image.csv")[-1]["iou"] == ""
+
+
+def test_saliency_of_training_images_alone_is_judged_there(tmp_path):
+    run = make_run(tmp_path)
+    with ArtifactReader(run.path("saliency")) as reader:
+        maps = {image_id: reader["saliency"][image_id] for image_id in run.dataset.ids("train")}
+    with ArtifactWriter(run.path("saliency"), stage="saliency", attributes={"split": "train"}) as writer:
+        for image_id, values in maps.items():
+            writer.write("saliency", image_id, values)
+    metrics = evaluate_run(run)
+    assert [item["split"] for item in metrics["evaluations"] if item["kind"] == "saliency"] == ["train"]
+    assert record(metrics, "predictions", "segmenter_masks", "val")["images"] == len(run.dataset.ids("val"))
 
 
 def test_artifact_of_another_stage_is_refused(run):

@@ -18,6 +18,7 @@ from wsss.errors import InputError
 from wsss.stages import saliency as stage_module
 from wsss.stages.index import index
 from wsss.stages.saliency import saliency
+from wsss.store import ArtifactReader
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -28,6 +29,15 @@ def test_superpixels_find_the_shapes(small_index: Path, tmp_path: Path, workers:
         mask = dataset.mask(image_id)
         assert mask is not None
         assert values[(mask > 0) & (mask < 255)].mean() > values[mask == 0].mean() + 50
+
+
+@pytest.mark.parametrize("val", [False, True])
+def test_validation_images_have_maps_where_they_are_asked_for(small_index: Path, tmp_path: Path, val: bool) -> None:
+    dataset, output = load_dataset(small_index), tmp_path / "s.h5"
+    saliency(Saliency(val=val), index=small_index, output=output)
+    with ArtifactReader(output, "saliency") as reader:
+        assert reader.ids("saliency") == sorted([*dataset.ids("train"), *(dataset.ids("val") if val else [])])
+        assert reader.attributes.get("split") == (None if val else "train")
 
 
 def test_a_stopped_stage_goes_on_where_it_was(
@@ -47,9 +57,9 @@ def test_a_stopped_stage_goes_on_where_it_was(
         saliency(Saliency(), index=small_index, output=output)
     assert not output.exists()
     saliency(Saliency(), index=small_index, output=output)
-    assert len(calls) == 4 + 3
+    assert len(calls) == 4 + 1
     values = [int(values.max()) for values in read_maps(output, load_dataset(small_index)).values()]
-    assert len(set(values)) == 6
+    assert len(set(values)) == 4
 
 
 def test_an_error_in_a_worker_is_raised_as_it_is(tmp_path: Path) -> None:

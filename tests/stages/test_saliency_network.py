@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.helpers import make_voc
 from tests.stages.onnx_file import write_brightness_network
@@ -20,7 +21,7 @@ from wsss.data.images import resize_map
 from wsss.errors import InputError
 from wsss.stages.index import index
 from wsss.stages.saliency import saliency
-from wsss.stages.saliency_network import SaliencyNetwork, providers
+from wsss.stages.saliency_network import SaliencyNetwork, providers, side_by_side
 from wsss.store import ArtifactReader
 
 needs_rembg = pytest.mark.skipif(
@@ -83,7 +84,7 @@ def test_weights_of_any_name_and_nothing_written_or_fetched(model: str, weights:
 def test_the_stage_writes_maps_at_the_original_size(weights: Path, tmp_path: Path) -> None:
     root = make_voc(tmp_path / "data", train=6, val=2)
     index(VocData(root=str(root), classes="classes.txt", max_side=32), output=tmp_path / "index.h5")
-    settings, output = _settings(weights=str(weights)), tmp_path / "s.h5"
+    settings, output = _settings(weights=str(weights), val=True), tmp_path / "s.h5"
     saliency(settings, index=tmp_path / "index.h5", output=output, context=RunContext(device="cpu", threads=1))
     dataset = load_dataset(tmp_path / "index.h5")
     with ArtifactReader(output, "saliency") as reader:
@@ -98,6 +99,47 @@ def test_the_stage_writes_maps_at_the_original_size(weights: Path, tmp_path: Pat
         saliency(settings, index=tmp_path / "index.h5", output=output, context=RunContext(device="cpu", threads=1))
     with ArtifactReader(output, "saliency") as reader:
         assert reader.attributes["inputs"]["weights"] == before
+
+
+def _reference(image: np.ndarray) -> np.ndarray:
+    """The steps of rembg around U2-Net, with the mean of the channels as the network."""
+    photograph = Image.fromarray(image)
+    values = np.asarray(photograph.resize((320, 320), Image.Resampling.LANCZOS)).astype(np.float64)
+    normalized = (values / values.max() - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    scores = normalized.mean(-1)
+    stretched = (scores - scores.min()) / (scores.max() - scores.min())
+    grey = Image.fromarray((255 * stretched).astype(np.uint8))
+    return np.asarray(grey.resize(photograph.size, Image.Resampling.LANCZOS))
+
+
+@needs_rembg
+@pytest.mark.parametrize("threads", [1, 3])
+def test_maps_are_rembg_s_however_many_are_made_at_a_time(
+    weights: Path, small_index: Path, tmp_path: Path, threads: int
+) -> None:
+    dataset, context = load_dataset(small_index), RunContext(device="cpu", threads=threads)
+    saliency(_settings(weights=str(weights)), index=small_index, output=tmp_path / "s.h5", context=context)
+    with ArtifactReader(tmp_path / "s.h5") as reader:
+        for image_id in dataset.ids("train"):
+            expected = resize_map(_reference(dataset.network_image(image_id)), dataset.size(image_id))
+            assert np.abs(reader["saliency"][image_id].astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "threads", "on_cpu", "expected"),
+    [
+        ("u2netp", 1, True, (1, 1)),
+        ("u2net", 2, True, (2, 1)),
+        ("silueta", 16, True, (8, 2)),
+        ("u2netp", 16, False, (8, 2)),
+        ("birefnet-general", 16, True, (1, 16)),
+        ("isnet-general-use", 4, False, (2, 4)),
+    ],
+)
+def test_small_networks_take_several_images_and_large_ones_fit_the_memory(
+    model: str, threads: int, on_cpu: bool, expected: tuple[int, int]
+) -> None:
+    assert side_by_side(model, threads, on_cpu=on_cpu) == expected
 
 
 @needs_rembg

@@ -26,7 +26,7 @@ rule index:
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# Make one class-agnostic saliency map per image.
+# Make one class-agnostic saliency map per training image.
 rule saliency:
     input:
         index=upstream("saliency", "index"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -72,7 +73,10 @@ class StageCall:
 
     def run(self, **inputs: Any) -> None:
         """Import the stage's module and call its function."""
-        function = getattr(import_module(f"wsss.stages.{self.stage}"), self.stage)
+        module = f"wsss.stages.{self.stage}"
+        # workers of loaders start as copies of one process that has the module, instead of importing torch one by one
+        multiprocessing.set_forkserver_preload([module])
+        function = getattr(import_module(module), self.stage)
         function(self.settings, **inputs, context=self.context)
 
 

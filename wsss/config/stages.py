@@ -16,7 +16,7 @@ Scales = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1
 
 
 class Saliency(Settings):
-    """Class-agnostic saliency maps, one per image."""
+    """Class-agnostic saliency maps, one per training image."""
 
     source: Literal["superpixels", "rembg", "folder"] = "superpixels"
     """`superpixels`: unsupervised, needs nothing. `rembg`: a pretrained network. `folder`: maps of your own."""
@@ -26,6 +26,8 @@ class Saliency(Settings):
     """Name of the network (`u2net`, `u2netp`, `isnet-general-use`, `birefnet-general`, ...); for `rembg`."""
     weights: str | None = None
     """Path of the ONNX file, for `rembg`. null: rembg looks in its own cache, or downloads to it."""
+    val: bool = False
+    """Add maps of the validation images. Nothing learns from them: they are judged and looked at."""
     segments: int = Field(default=200, ge=4)
     """About how many segments an image is divided into; for `superpixels`."""
     compactness: float = Field(default=20.0, gt=0)

@@ -1,15 +1,22 @@
-"""Joint augmentation of a photograph and its maps. Imports torch: for training only."""
+"""Joint augmentation of a photograph and its maps. Imports torch: for training only.
+
+torchvision is imported where it is used, for it takes a second: inference shares the module of loaders, and needs none.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode, functional
 
 from wsss.config import Augmentation
 from wsss.grid import snapped
 from wsss.label_values import IGNORE_INDEX
+
+if TYPE_CHECKING:
+    from torchvision.transforms.v2 import InterpolationMode
 
 PAD_COLOR = (124, 116, 104)
 """The mean colour of ImageNet: close to zero after any backbone's normalisation."""
@@ -50,6 +57,8 @@ class JointAugmentation:
             (S, S) in {0, 1, 255}, padded like the labels; all uint8 but `inside`. S is the crop size, snapped to the
             grid of sizes that networks see.
         """
+        from torchvision.transforms.v2 import InterpolationMode, functional
+
         side = snapped(self._settings.crop_size)
         scale = generator.uniform(*self._settings.scale)
         size = [max(1, round(length * scale)) for length in image.shape[:2]]
@@ -83,6 +92,8 @@ class JointAugmentation:
 
     def _jitter(self, image: Tensor, generator: np.random.Generator) -> Tensor:
         """Change brightness, contrast, saturation and hue in random order, as torchvision's ColorJitter."""
+        from torchvision.transforms.v2 import functional
+
         changes = (
             functional.adjust_brightness,
             functional.adjust_contrast,
@@ -108,6 +119,8 @@ def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> Tensor:
     """Resize a label map (H, W) uint8 to a tensor (h, w) uint8 by nearest pixel."""
     if labels.shape == size:
         return _writable(labels)
+    from torchvision.transforms.v2 import InterpolationMode, functional
+
     return functional.resize(_tensor(labels), list(size), interpolation=InterpolationMode.NEAREST_EXACT)[0]
 
 

@@ -95,6 +95,7 @@ class Sources:
     """All artifacts to evaluate; can be pickled to worker processes.
 
     Attributes:
+        saliency_splits: Splits that have saliency maps.
         labels: Label sets over `train`, in the order in which they were made.
         predictions: Name -> split and artifact.
     """
@@ -104,6 +105,7 @@ class Sources:
     cams: ArtifactReader | None
     labels: dict[str, ArtifactReader]
     predictions: dict[str, tuple[str, ArtifactReader]]
+    saliency_splits: tuple[str, ...] = ()
     sweep: bool = True
 
 
@@ -137,7 +139,8 @@ def measure(sources: Sources, images: list[tuple[str, str]]) -> Measured:
     measured = Measured()
     for split, image_id in images:
         truth = sources.dataset.mask(image_id)
-        _measure_saliency(measured, sources.saliency, ("saliency", "saliency", split), image_id, sources, truth)
+        if sources.saliency is not None and split in sources.saliency_splits:
+            _measure_saliency(measured, sources.saliency, ("saliency", "saliency", split), image_id, sources, truth)
         if split == "train":
             _measure_cams(measured, sources, image_id, truth)
             _measure_label_sets(measured, sources, image_id, truth)
@@ -198,14 +201,12 @@ def _measure_labels(
 
 def _measure_saliency(
     measured: Measured,
-    reader: ArtifactReader | None,
+    reader: ArtifactReader,
     key: Key,
     image_id: str,
     sources: Sources,
     truth: np.ndarray | None,
 ) -> None:
-    if reader is None:
-        return
     try:
         histogram = saliency_histogram(truth, reader.read("saliency", image_id), sources.dataset.ignore_index)
     except ValueError as error:

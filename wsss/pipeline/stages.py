@@ -91,7 +91,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "saliency",
             "Saliency",
-            "Make one class-agnostic saliency map per image.",
+            "Make one class-agnostic saliency map per training image.",
             makes="saliency",
             path="saliency.h5",
             settings="wsss.config.stages:Saliency",

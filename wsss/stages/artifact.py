@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from wsss.chunks import PackedArray, pack
 from wsss.config import Settings
 from wsss.context import RunContext
 from wsss.state import StageState
@@ -19,6 +21,9 @@ from wsss.store import ArtifactReader, ArtifactWriter
 
 SHARD_IMAGES = 32
 """Images per shard of a running stage. A stage that is killed loses at most so many."""
+PACKING_THREADS = 4
+PACKED_AT_ONCE = 16
+"""Arrays that wait for compression or are in it: the scores of a large image take hundreds of MB."""
 
 
 def fingerprint(path: str | Path) -> str:
@@ -67,6 +72,9 @@ class ImageArtifact:
 
     Finished images are kept in shards in the state folder. They become the artifact when the block ends.
 
+    Threads compress the arrays while the stage goes on; at most `PACKED_AT_ONCE` arrays wait for that. An error in a
+    thread is raised by a later `write`, by `flush` or at the end of the block, and its shard's images are done again.
+
     Args:
         output: Final name of the artifact.
         stage: Name of the stage.
@@ -80,7 +88,8 @@ class ImageArtifact:
         self._output, self._stage, self._attributes = Path(output), stage, dict(attributes)
         self._shard_size = shard_size
         self._state = StageState(output, stamp(stage, attributes))
-        self._buffer: list[tuple[str, str, np.ndarray, dict[str, Any]]] = []
+        self._threads = ThreadPoolExecutor(PACKING_THREADS, thread_name_prefix="pack")
+        self._buffer: list[Future[PackedArray]] = []
         self._buffered: set[str] = set()
         self._tables: dict[str, Any] = {}
         self.done: set[str] = set()
@@ -90,9 +99,14 @@ class ImageArtifact:
         return [image_id for image_id in image_ids if image_id not in self.done]
 
     def write(self, image_id: str, arrays: Mapping[str, np.ndarray], **attributes: Any) -> None:
-        """Take all arrays of one finished image, by kind; the attributes go to each of them."""
+        """Take all arrays of one finished image, by kind; the attributes go to each of them.
+
+        The arrays are the artifact's from now on and must not change.
+        """
         for kind, array in arrays.items():
-            self._buffer.append((kind, image_id, array, attributes))
+            if len(self._buffer) >= PACKED_AT_ONCE:
+                self._buffer[-PACKED_AT_ONCE].result()
+            self._buffer.append(self._threads.submit(pack, kind, image_id, array, attributes))
         self._buffered.add(image_id)
         if len(self._buffered) >= self._shard_size:
             self.flush()
@@ -105,10 +119,11 @@ class ImageArtifact:
         """Write everything taken so far to the disk, so that a kill cannot lose it."""
         if not self._buffered:
             return
+        packed = [future.result() for future in self._buffer]
         path = self._state.folder / f"shard-{len(self._shards()):06d}.h5"
         with ArtifactWriter(path, stage=self._stage) as shard:
-            for kind, image_id, array, attributes in self._buffer:
-                shard.write(kind, image_id, array, **attributes)
+            for array in packed:
+                shard.write_packed(array)
             shard.write_table("done", sorted(self._buffered))
         self.done |= self._buffered
         self._buffer, self._buffered = [], set()
@@ -133,6 +148,7 @@ class ImageArtifact:
                         artifact.write_table(name, values)
                 self._state.finish()
         finally:
+            self._threads.shutdown(cancel_futures=True)
             self._state.__exit__(kind, error, trace)
 
     def _shards(self) -> list[Path]:

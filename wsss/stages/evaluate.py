@@ -84,7 +84,7 @@ def evaluate(
     Args:
         settings: Whether to scan the thresholds.
         index: Artifact of stage `index`.
-        saliency: Artifact of stage `saliency`, judged on every split.
+        saliency: Artifact of stage `saliency`, judged on its split, or on every one.
         cams: Artifact of stage `cams`, judged on `train`.
         labels: Label sets over `train` by name, in the order in which they were made. Each is compared with the one
             before it.
@@ -129,12 +129,14 @@ def _open(
             predicted[name] = (split, reader)
         elif reader.kinds():
             raise InputError(f"{path}: predicts split `{split}`, the index has {', '.join(dataset.splits)}")
+    maps = ArtifactReader(saliency, "saliency") if saliency is not None else None
     sources = Sources(
         dataset=dataset,
-        saliency=ArtifactReader(saliency, "saliency") if saliency is not None else None,
+        saliency=maps,
         cams=ArtifactReader(cams, "cams") if cams is not None else None,
         labels={name: ArtifactReader(path, LABEL_STAGES) for name, path in labels.items()},
         predictions=predicted,
+        saliency_splits=_splits_of(maps, dataset) if maps is not None else (),
         sweep=settings.sweep,
     )
     for reader in _readers(sources).values():
@@ -142,6 +144,12 @@ def _open(
         if theirs is not None and tuple(theirs) != tuple(dataset.class_names):
             raise InputError(f"{reader.path}: was made for other classes than the index has; build it again")
     return sources
+
+
+def _splits_of(saliency: ArtifactReader, dataset: Dataset) -> tuple[str, ...]:
+    """Return the splits that have saliency maps: the one that the artifact names, or all."""
+    split = saliency.attributes.get("split")
+    return (str(split),) if split else tuple(dataset.splits)
 
 
 def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:
@@ -158,7 +166,7 @@ def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:
 
 def _measure(sources: Sources, output: Path, context: RunContext) -> Measured:
     """Count every image that any artifact covers; rows per image are written at once."""
-    splits = set(sources.dataset.splits if sources.saliency is not None else ())
+    splits = set(sources.saliency_splits)
     splits |= {split for split, _ in sources.predictions.values()}
     if sources.cams is not None or sources.labels:
         splits.add("train")

@@ -1,4 +1,4 @@
-"""Stage `saliency`: make one class-agnostic saliency map per image, from the source that the settings name."""
+"""Stage `saliency`: make one class-agnostic saliency map per training image, from the source that the settings name."""
 
 from __future__ import annotations
 
@@ -20,28 +20,32 @@ from wsss.stages.saliency_folder import SaliencyFolder
 from wsss.stages.saliency_network import SaliencyNetwork
 
 KIND = "saliency"
+READERS = 2
 READ_AHEAD = 4
-"""Number of decoded photographs that wait for the network."""
+"""Number of decoded photographs that wait for the network, beside those that it works on."""
 
 
 def saliency(settings: Saliency, *, index: Path, output: Path, context: RunContext = RunContext()) -> None:
-    """Write the saliency map of every image of every split.
+    """Write the saliency map of every training image and, where the settings ask for it, of every validation image.
 
     Args:
-        settings: The source, and its settings.
+        settings: The source, its settings, and whether validation images are wanted.
         index: Artifact of stage `index`.
-        output: Artifact; kind `saliency`: (H, W) uint8 at the size of the photograph.
+        output: Artifact; kind `saliency`: (H, W) uint8 at the size of the photograph. Its attribute `split` is `train`
+            where it holds no other images.
 
     Raises:
         InputError: If an input is missing or damaged, or the source is missing or does not fit the images.
     """
     dataset = load_dataset(index)
-    ids = [image_id for split in dataset.splits for image_id in dataset.ids(split)]
+    ids = [image_id for split in (dataset.splits if settings.val else ["train"]) for image_id in dataset.ids(split)]
     # open sources before the artifact, so that a missing file is reported before anything is written
     folder = SaliencyFolder(settings.folder, ids) if settings.source == "folder" and settings.folder else None
     network = SaliencyNetwork(settings, context) if settings.source == "rembg" else None
     inputs = {"index": index, "weights": network.weights if network is not None else None}
     attributes = provenance("saliency", settings, inputs, context)
+    if not settings.val:
+        attributes["split"] = "train"
     if folder is not None:
         attributes["inputs"]["maps"] = folder.fingerprint()
     curve = np.round(255 * np.linspace(0, 1, 256) ** settings.gamma).astype(np.uint8)
@@ -79,7 +83,8 @@ def _from_superpixels(settings: Saliency, dataset: Dataset, image_id: str) -> np
 
 def _from_network(network: SaliencyNetwork, dataset: Dataset, ids: Sequence[str]) -> Iterator[np.ndarray]:
     """Yield maps in the order of the ids; photographs are read and results passed on while the network works."""
-    images = map_in_threads(dataset.bounded_image, ids, workers=1, in_flight=READ_AHEAD)
-    results = map_in_threads(network, images, workers=1, in_flight=READ_AHEAD)
+    count = network.side_by_side
+    images = map_in_threads(dataset.bounded_image, ids, workers=READERS, in_flight=count + READ_AHEAD)
+    results = map_in_threads(network, images, workers=count, in_flight=count + READ_AHEAD)
     for image_id, values in zip(ids, results, strict=True):
         yield resize_map(values, dataset.size(image_id))

@@ -23,12 +23,21 @@ NOT_SALIENCY = ("sam", "u2net_cloth_seg", "withoutbg", "atlascloud")
 """Further models of rembg, which are refused: they want a prompt, parse clothes, or send the images to a server."""
 CUSTOM_MODELS = ("u2net_custom", "dis_custom", "ben_custom")
 """Models for the user's own networks, which rembg cannot download."""
+SMALL_MODELS = ("u2net", "u2net_custom", "u2net_human_seg", "u2netp", "silueta")
+"""Networks that see a photograph at 320 x 320, which takes 300 MB. The others see it at 1024 x 1024: GB."""
+MOST_SIDE_BY_SIDE = 8
+
+CPU = "CPUExecutionProvider"
 
 logger = logging.getLogger(__name__)
 
 
 class SaliencyNetwork:
-    """A saliency network that maps a photograph to a grey map of its size.
+    """A saliency network that maps a photograph to a grey map of its size. Any thread may call it.
+
+    The files of these networks take one image at a time, so there are no batches. Small networks take several images
+    side by side instead, with one thread each: none waits for others within a layer, and what Pillow and numpy do
+    before and after the network goes on beside it.
 
     Args:
         settings: `model` names the network, `weights` its ONNX file. Without a file, rembg looks in its own cache and
@@ -37,6 +46,7 @@ class SaliencyNetwork:
 
     Attributes:
         weights: The ONNX file.
+        side_by_side: In how many threads to call at a time.
 
     Raises:
         InputError: If rembg is missing, the model is unknown, or its weights are missing, damaged or of another model.
@@ -50,7 +60,10 @@ class SaliencyNetwork:
             )
         session_class = _session_class(settings.model)
         self.weights = Path(settings.weights or _own_weights(session_class, settings.model))
-        self._session = _start(_with_weights(session_class, self.weights), settings.model, self.weights, context)
+        threads = context.threads or _available_cpus()
+        chosen = _providers(context.device)
+        self.side_by_side, within = side_by_side(settings.model, threads, on_cpu=chosen == [CPU])
+        self._session = _start(_with_weights(session_class, self.weights), settings.model, self.weights, chosen, within)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Compute the saliency of one photograph.
@@ -72,16 +85,16 @@ class SaliencyNetwork:
         return np.asarray(mask.convert("L"))
 
 
-def _start(session_class: type, model: str, weights: Path, context: RunContext) -> Any:
+def _start(session_class: type, model: str, weights: Path, chosen: list[Any], threads: int) -> Any:
+    """Start a network on the chosen providers, with so many threads within a layer."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = context.threads or _available_cpus()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # threads must not spin while they wait: that doubles the time if another job shares the processors
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    chosen = providers(context.device, onnxruntime.get_available_providers())
     try:
         # rembg's classes for the user's own networks insist on a path, the others ignore it
         return session_class(model, options, providers=chosen, model_path=str(weights))
@@ -147,21 +160,36 @@ def _with_weights(session_class: Any, weights: Path) -> type:
     return type(session_class.__name__, (session_class,), {"download_models": classmethod(download_models)})
 
 
+def side_by_side(model: str, threads: int, *, on_cpu: bool) -> tuple[int, int]:
+    """Return how many images a network takes at a time, and how many threads each of them has."""
+    if model in SMALL_MODELS:
+        images = min(threads, MOST_SIDE_BY_SIDE)
+        return images, threads // images
+    # on a GPU, the second image is prepared while the first is in the network
+    return (1, threads) if on_cpu else (2, threads)
+
+
+def _providers(device: str) -> list[Any]:
+    import onnxruntime
+
+    return providers(device, onnxruntime.get_available_providers())
+
+
 def providers(device: str, available: list[str]) -> list[Any]:
     """Return the providers that onnxruntime is to run on, in order of preference."""
     kind, _, number = device.partition(":")
     if kind == "cpu":
-        return ["CPUExecutionProvider"]
+        return [CPU]
     if "CUDAExecutionProvider" in available:
         # rembg expects plain names of providers, so options come only where they are needed
         gpu = ("CUDAExecutionProvider", {"device_id": int(number)}) if number else "CUDAExecutionProvider"
-        return [gpu, "CPUExecutionProvider"]
+        return [gpu, CPU]
     if kind == "cuda":
         logger.warning(
             "saliency: onnxruntime has no GPU support here, the network runs on the CPU; "
             "pip install onnxruntime-gpu in place of onnxruntime"
         )
-    return ["CPUExecutionProvider"]
+    return [CPU]
 
 
 def _available_cpus() -> int:
