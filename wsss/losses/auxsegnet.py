@@ -10,6 +10,7 @@ from wsss.label_values import IGNORE_INDEX
 from wsss.losses.classification import multi_label_soft_margin
 from wsss.losses.saliency import saliency_cross_entropy
 from wsss.losses.segmentation import segmentation_cross_entropy
+from wsss.losses.whole_batch import ALONE, WholeBatch
 
 LOSSES = {
     "classification": "class_logits",
@@ -28,6 +29,7 @@ def auxsegnet_losses(
     labels: Tensor,
     saliency: Tensor | None,
     ignore_index: int = IGNORE_INDEX,
+    whole: WholeBatch = ALONE,
 ) -> dict[str, Tensor]:
     """Compute every loss whose prediction is given, not weighted (AuxSegNet, section 3.4, equations 6 to 8).
 
@@ -37,6 +39,7 @@ def auxsegnet_losses(
         labels: (N, H, W), classes with background first, or `ignore_index`.
         saliency: (N, H, W), 1 salient, 0 not, or `ignore_index`; needed where saliency is predicted.
         ignore_index: Marks pixels that count for nothing.
+        whole: The batch that the means are over, where these are a part of it.
 
     Returns:
         Scalars by the names of `LOSSES`, in their order.
@@ -49,8 +52,8 @@ def auxsegnet_losses(
             assert targets is not None
             losses[name] = multi_label_soft_margin(predictions[output], targets)
         elif name.endswith("segmentation"):
-            losses[name] = segmentation_cross_entropy(predictions[output], labels, ignore_index)
+            losses[name] = segmentation_cross_entropy(predictions[output], labels, ignore_index, whole)
         else:
             assert saliency is not None
-            losses[name] = saliency_cross_entropy(predictions[output], saliency, ignore_index)
+            losses[name] = saliency_cross_entropy(predictions[output], saliency, ignore_index, whole)
     return losses

@@ -7,9 +7,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsss.label_values import IGNORE_INDEX
+from wsss.losses.whole_batch import ALONE, WholeBatch
 
 
-def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
+def balanced_cross_entropy(
+    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, whole: WholeBatch = ALONE
+) -> Tensor:
     """Add the mean cross entropies of background and of object pixels (RRM, Zhang et al., AAAI 2020).
 
     A group without pixels adds 0: the mean over no pixel, which the released codes take, is not a number.
@@ -18,6 +21,7 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = I
         logits: (N, K, h, w), background first; resized bilinearly to the labels where they are of another size.
         labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
         ignore_index: Marks pixels that count for nothing.
+        whole: The batch that both means are over, where these are a part of it.
 
     Returns:
         A scalar, float32.
@@ -34,5 +38,6 @@ def balanced_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = I
         logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
     labels = labels.long()
     costs = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
-    groups = (labels == 0, (labels > 0) & (labels != ignore_index))
-    return torch.stack([(costs * group).sum() / group.sum().clamp(min=1) for group in groups]).sum()
+    groups = torch.stack([labels == 0, (labels > 0) & (labels != ignore_index)])
+    sums, counts = (costs * groups).sum((1, 2, 3)), groups.sum((1, 2, 3))
+    return (sums / whole.divisor(counts)).sum()

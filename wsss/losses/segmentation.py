@@ -6,17 +6,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from wsss.label_values import IGNORE_INDEX
+from wsss.losses.whole_batch import ALONE, WholeBatch
 
 
-def segmentation_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
+def segmentation_cross_entropy(
+    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, whole: WholeBatch = ALONE
+) -> Tensor:
     """Average the cross entropy over labelled pixels; zero, with zero gradients, where there is none.
 
     Args:
         logits: (N, K, h, w); resized bilinearly to the labels where they are of another size.
         labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
+        ignore_index: Marks pixels that count for nothing.
+        whole: The batch that the mean is over, where these are a part of it.
 
     Returns:
-        A scalar.
+        A scalar, float32.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -25,9 +30,11 @@ def segmentation_cross_entropy(logits: Tensor, labels: Tensor, ignore_index: int
         raise ValueError(
             f"expected logits (N, K, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
         )
+    # half precision would round what lies between two features
+    logits = logits.float()
     if logits.shape[-2:] != labels.shape[-2:]:
         logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
     labels = labels.long()
-    total = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_index, reduction="sum")
+    total = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
     # a mean over no pixel is not a number, and one such batch would end the training
-    return total / (labels != ignore_index).sum().clamp(min=1)
+    return total / whole.divisor((labels != ignore_index).sum())

@@ -23,6 +23,8 @@ class Backbone(nn.Module):
         channels: Channels of the features.
         classification_channels: Channels after `classification_head`.
         output_stride: Input pixels per feature pixel.
+        differs_in_training: Whether features in training mode are others than in evaluation mode, for there is dropout
+            in the backbone, or normalisation by the batch.
 
     Raises:
         InputError: If the name is unknown, the network cannot have that stride, or the weights do not fit.
@@ -49,11 +51,13 @@ class Backbone(nn.Module):
             raise InputError(
                 f"backbone.frozen_stages is {settings.frozen_stages}, but {settings.name} has {len(self.parts)} stages"
             )
-        if settings.freeze_batch_norm and family.folds:
+        if settings.freeze_batch_norm and settings.fold_batch_norm and family.folds:
             fold_batch_norm(self)
         for part in self.parts[: self._frozen_parts]:
             part.requires_grad_(False)
         self.train(self.training)
+        trained = (*self.parts[self._frozen_parts :], self.classification_head)
+        self.differs_in_training = any(self._differs(module) for part in trained for module in part.modules())
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute features (N, channels, h, w) of images (N, 3, H, W) in [0, 1]; h is about H / output_stride."""
@@ -76,3 +80,9 @@ class Backbone(nn.Module):
                     module.eval()
                     module.requires_grad_(False)
         return self
+
+    def _differs(self, module: nn.Module) -> bool:
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            return not self._freeze_batch_norm
+        # timm's modules that drop whole paths or blocks have a `drop_prob`
+        return isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 or getattr(module, "drop_prob", 0) > 0

@@ -19,10 +19,12 @@ class Network(nn.Module):
     Attributes:
         kind: Its name in checkpoints.
         needed: Beginnings of the names that a state to start from must have, all of them in the network's shapes.
+        unused: Beginnings of names that checkpoints of earlier versions may have, and the network has no use for.
     """
 
     kind: ClassVar[str]
     needed: ClassVar[tuple[str, ...]] = ("backbone.",)
+    unused: ClassVar[tuple[str, ...]] = ()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the trainable parameters: `pretrained`, those of the backbone, and `new`."""

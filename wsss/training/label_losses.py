@@ -14,7 +14,7 @@ from wsss.config import AdaptiveAffinity, LabelReassign
 from wsss.losses import LabelReassignResult, adaptive_affinity_loss, label_reassign_loss
 from wsss.losses.label_reassign import labels_at, reassigned_labels
 from wsss.training.mask_statistics import MaskStatistics
-from wsss.training.processes import summed
+from wsss.training.processes import whole_batch
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class LabelLosses:
             detach_centroids=settings.detach_centroids,
             memory=self._memory,
             memory_momentum=settings.memory_momentum,
+            whole=whole_batch(),
         )
-        # each process has seen images of its own; a class that one has not seen yet is a row of zeros there
-        self._memory = None if result.memory is None else functional.normalize(summed(result.memory), dim=1)
+        self._memory = result.memory
         self.statistics.add_reassigned(result)
         ramp = 1.0 if settings.ramp == 0 else min(1.0, progress / settings.ramp)
         for_cross_entropy = for_affinity = labels
@@ -119,6 +119,7 @@ class LabelLosses:
             settings.margin,
             settings.different_weight,
             settings.edge_split,
+            whole=whole_batch(),
         )
 
     def affinity_weight(self, progress: float) -> float:

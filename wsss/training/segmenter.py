@@ -9,6 +9,7 @@ from torch import Tensor
 from wsss.losses.segmentation import segmentation_cross_entropy
 from wsss.models.segmenter import Segmenter
 from wsss.training.module import TrainingModule, to_input
+from wsss.training.processes import whole_batch
 
 
 class SegmenterModule(TrainingModule[Segmenter]):
@@ -16,4 +17,5 @@ class SegmenterModule(TrainingModule[Segmenter]):
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the loss of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8."""
-        return {"loss": segmentation_cross_entropy(self.network(to_input(batch["images"])), batch["labels"])}
+        logits = self.network(to_input(batch["images"]))
+        return {"loss": segmentation_cross_entropy(logits, batch["labels"], whole=whole_batch())}
