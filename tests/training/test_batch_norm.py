@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from wsss import config
 from wsss.models import Backbone
@@ -88,19 +88,7 @@ def test_by_the_whole_batch_means_by_all_of_its_values(monkeypatch: pytest.Monke
     norm = statistics_drawn(nn.Sequential(NormReLU(3))).train()
     converted = shared(norm)
     part = torch.randn(2, 3, 5, 4) * 3 + 1
-
-    def passed(network: nn.Module, features: Tensor) -> tuple[Tensor, Tensor]:
-        features = features.clone().requires_grad_()
-        result = network(features)
-        result[:2].square().sum().backward()
-        assert features.grad is not None
-        return result[:2].detach(), features.grad[:2]
-
-    for found, expected in zip(passed(converted, part), passed(norm, torch.cat([part, part])), strict=True):
-        assert found.shape == expected.shape
-    result, _ = passed(converted, part)
-    whole, _ = passed(norm, torch.cat([part, part]))
-    assert torch.allclose(result, whole, atol=1e-5)
+    assert torch.allclose(converted(part), norm(torch.cat([part, part]))[:2], atol=1e-5)
     for name, value in norm.state_dict().items():
         assert torch.allclose(converted.state_dict()[name], value, atol=1e-5), name
 

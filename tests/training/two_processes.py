@@ -111,8 +111,10 @@ def aalr(folder: Path, *, stop_at: int = 0, **changes: Any) -> Found:
 
 def masks_of_images(cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor) -> OnlinePseudoLabels:
     """Labels that each image alone decides: those made of CAMs may differ by the rounding of a batch."""
-    parts = [small_aalr.random_masks(*(t[i : i + 1] for t in (cams, targets, images)), settings, inside[i : i + 1])
-             for i in range(len(images))]
+    parts = [
+        small_aalr.random_masks(*(t[i : i + 1] for t in (cams, targets, images)), settings, inside[i : i + 1])
+        for i in range(len(images))
+    ]
     return OnlinePseudoLabels(**{name: torch.cat([vars(part)[name] for part in parts]) for name in vars(parts[0])})
 
 

@@ -197,9 +197,7 @@ def _reassigned(similarities: Tensor, own: Tensor, candidates: Tensor, margin: f
     return torch.where(change, closest, own)
 
 
-def _cross_entropy(
-    logits: Tensor, labels: Tensor, candidates: Tensor, ignore_index: int, whole: WholeBatch
-) -> Tensor:
+def _cross_entropy(logits: Tensor, labels: Tensor, candidates: Tensor, ignore_index: int, whole: WholeBatch) -> Tensor:
     place = labels.masked_fill(labels == ignore_index, 0)
     counted = (labels != ignore_index) & candidates.gather(1, place)
     costs = -logits.log_softmax(1).gather(1, place[:, None])[:, 0]

@@ -23,8 +23,6 @@ class Backbone(nn.Module):
         channels: Channels of the features.
         classification_channels: Channels after `classification_head`.
         output_stride: Input pixels per feature pixel.
-        differs_in_training: Whether features in training mode are others than in evaluation mode, for there is dropout
-            in the backbone, or normalisation by the batch.
 
     Raises:
         InputError: If the name is unknown, the network cannot have that stride, or the weights do not fit.
@@ -56,8 +54,6 @@ class Backbone(nn.Module):
         for part in self.parts[: self._frozen_parts]:
             part.requires_grad_(False)
         self.train(self.training)
-        trained = (*self.parts[self._frozen_parts :], self.classification_head)
-        self.differs_in_training = any(self._differs(module) for part in trained for module in part.modules())
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute features (N, channels, h, w) of images (N, 3, H, W) in [0, 1]; h is about H / output_stride."""
@@ -68,6 +64,12 @@ class Backbone(nn.Module):
         for part in self.parts[self._frozen_parts :]:
             features = part(features)
         return features
+
+    @property
+    def differs_in_training(self) -> bool:
+        """Whether training mode gives other features than evaluation mode: by dropout, or statistics of the batch."""
+        trained = (*self.parts[self._frozen_parts :], self.classification_head)
+        return any(self._differs(module) for part in trained for module in part.modules())
 
     def train(self, mode: bool = True) -> Backbone:
         """Set the mode of the trained parts; frozen parts and frozen batch normalisation stay as they are."""
@@ -84,5 +86,7 @@ class Backbone(nn.Module):
     def _differs(self, module: nn.Module) -> bool:
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             return not self._freeze_batch_norm
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            return module.p > 0
         # timm's modules that drop whole paths or blocks have a `drop_prob`
-        return isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 or getattr(module, "drop_prob", 0) > 0
+        return getattr(module, "drop_prob", 0) > 0

@@ -72,8 +72,9 @@ class SharedBatchNorms(LayerSync):
         """Replace them in place; those in evaluation mode are frozen and stay as they are."""
         for parent in list(model.modules()):
             for name, child in parent.named_children():
-                trained = isinstance(child, nn.modules.batchnorm._BatchNorm) and child.training
-                if trained and not isinstance(child, SharedBatchNorm):
+                if isinstance(child, SharedBatchNorm) or not child.training:
+                    continue
+                if isinstance(child, nn.modules.batchnorm._BatchNorm):
                     setattr(parent, name, SharedBatchNorm(child))
         return model
 
