@@ -60,6 +60,7 @@ def test_what_goes_on_from_the_classifier_has_its_network_and_no_weights_of_its_
             ".backbone.name is `resnet50`, but {} goes on from the classifier, which has `tf",
         ),
         ({"freeze_batch_norm": False}, "{}.backbone.freeze_batch_norm is `False`, but"),
+        ({"fold_batch_norm": False}, "{}.backbone.fold_batch_norm is `False`, but"),
         ({"weights": "some.pth"}, "{} goes on from the classifier's weights: leave backbone.weights at `auto`"),
     ],
 )

@@ -32,3 +32,12 @@ def test_a_group_without_pixels_adds_nothing(label: int) -> None:
 def test_shapes_that_do_not_fit_are_named() -> None:
     with pytest.raises(ValueError, match=r"expected logits \(N, K, h, w\)"):
         balanced_cross_entropy(torch.zeros(1, 3, 4, 4), torch.zeros(2, 4, 4))
+
+
+def test_logits_of_half_precision_are_resized_in_full() -> None:
+    logits = torch.randn(1, 3, 4, 4).bfloat16()
+    labels = torch.randint(0, 3, (1, 32, 32))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = balanced_cross_entropy(logits, labels)
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, balanced_cross_entropy(logits.float(), labels), rtol=1e-6)

@@ -29,3 +29,12 @@ def test_saliency_logits_are_resized_to_the_labels() -> None:
 def test_shapes_that_do_not_fit_are_named(logits: tuple[int, ...], labels: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"expected logits \(N, 1, h, w\)"):
         saliency_cross_entropy(torch.zeros(logits), torch.zeros(labels, dtype=torch.uint8))
+
+
+def test_logits_of_half_precision_are_resized_in_full() -> None:
+    logits = torch.randn(1, 1, 4, 4).bfloat16()
+    labels = torch.randint(0, 2, (1, 32, 32))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = saliency_cross_entropy(logits, labels)
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, saliency_cross_entropy(logits.float(), labels), rtol=1e-6)

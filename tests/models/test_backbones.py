@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 import torch
+from timm.layers import DropPath
 
 from wsss import config
 from wsss.errors import InputError
@@ -79,3 +83,33 @@ def test_a_name_alone_stands_for_what_its_family_says(name: str, settings: dict[
     assert [parameter.requires_grad for parameter in found.parameters()] == frozen
     pretrained = all(torch.equal(a, b) for a, b in zip(found.parameters(), expected.parameters(), strict=True))
     assert pretrained == (settings["weights"] == "auto")
+
+
+@pytest.mark.parametrize(
+    ("settings", "differs"),
+    [
+        ({}, False),
+        ({"fold_batch_norm": False}, False),
+        ({"freeze_batch_norm": False}, True),
+        # a frozen stage does not follow the batch
+        ({"freeze_batch_norm": False, "name": "test_resnet", "output_stride": 32, "frozen_stages": 5}, False),
+        ({"name": "resnet38d", "frozen_stages": 1}, True),
+        ({"name": "convnext_atto"}, False),
+    ],
+)
+def test_a_backbone_says_whether_training_mode_gives_other_features(settings: dict[str, Any], differs: bool) -> None:
+    # without memory: resnet38d is large
+    with torch.device("meta") if settings.get("name") == "resnet38d" else nullcontext():
+        backbone = Backbone(config.BackboneSettings.parse({"weights": "none", **settings}))
+    assert backbone.differs_in_training == differs
+    if not differs:
+        images = torch.rand(2, 3, 64, 64)
+        with torch.no_grad():
+            assert torch.equal(backbone.train()(images), backbone.eval()(images))
+
+
+def test_paths_that_are_dropped_make_a_difference() -> None:
+    backbone = Backbone(config.BackboneSettings(weights="none"))
+    assert not backbone.differs_in_training
+    assert backbone._differs(DropPath(0.1))
+    assert not backbone._differs(DropPath(0.0))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.host_reads import HostReads
 from tests.training.small_aalr import batch, module, network, parse, random_masks, train, training_images
@@ -16,6 +16,7 @@ from wsss.errors import Interrupted
 from wsss.losses import balanced_cross_entropy, multi_label_soft_margin
 from wsss.models import AALR
 from wsss.ops.online_masks import OnlinePseudoLabels
+from wsss.training.aalr import AALRModule
 from wsss.training.module import to_input
 
 
@@ -154,7 +155,7 @@ def test_segmentation_learns_from_the_masks_of_this_step(monkeypatch: pytest.Mon
 def test_every_confidence_at_every_resolution(source: str, resolution: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def record(probabilities: Tensor, labels: Tensor, confidence: Tensor | None, *_: Any) -> Tensor:
+    def record(probabilities: Tensor, labels: Tensor, confidence: Tensor | None, *_: Any, **__: Any) -> Tensor:
         seen.append((tuple(labels.shape), None if confidence is None else confidence.requires_grad))
         return probabilities.sum() * 0
 
@@ -169,7 +170,7 @@ def test_which_losses_see_reassigned_labels(apply_to: str, step: int, monkeypatc
     seen: dict[str, Tensor] = {}
 
     def record(name: str) -> Any:
-        def loss(predictions: Tensor, labels: Tensor, *_: Any) -> Tensor:
+        def loss(predictions: Tensor, labels: Tensor, *_: Any, **__: Any) -> Tensor:
             seen[name] = labels
             return predictions.sum() * 0
 
@@ -286,3 +287,41 @@ def test_training_lowers_the_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("classification", "segmentation", "adaptive_affinity"):
         # a network that has learned comes below a quarter; one that answers every pixel the same stays above half
         assert after[name] < 0.5 * before[name], name
+
+
+def unused(made: AALRModule) -> list[str]:
+    made.losses(batch())["loss"].backward()
+    return [name for name, p in made.network.named_parameters() if p.requires_grad and p.grad is None]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"warmup_epochs": 0},
+        {"warmup_epochs": 1},
+        {"warmup_epochs": 0, "mask_delay": 1},
+        {"warmup_epochs": 0, "loss_weights": {"classification": 0}},
+    ],
+)
+def test_it_says_when_steps_leave_parameters_without_gradient(changes: dict[str, Any]) -> None:
+    made = module(0, **changes).train()
+    assert made.leaves_parameters_unused == bool(unused(made))
+
+
+def test_masks_are_made_of_cams_without_the_dropout_of_the_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    cams: list[Tensor] = []
+
+    def record(given: Tensor, *rest: Any) -> OnlinePseudoLabels:
+        cams.append(given)
+        return random_masks(given, *rest)
+
+    monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", record)
+    built = network()
+    built.backbone.parts.append(nn.Dropout2d(0.5))
+    made, given = module(built=built).train(), batch()
+    expected = built.eval().multi_scale_cams(to_input(given["images"]), made.settings.masks.scales)
+    made.train().losses(given)
+    assert torch.allclose(cams[0], expected, atol=1e-6)
+    # the network learned with dropout all the same
+    assert built.training
+    assert built.backbone.parts[-1].training

@@ -185,3 +185,23 @@ def test_validation_asks_for_the_best_segmentation_alone(monkeypatch: pytest.Mon
         found = validation(network(**settings), torch.device("cpu"), nullcontext, lambda: None)
         assert asked == {(name,)}
         assert found["images"] == 4
+
+
+@pytest.mark.parametrize(
+    ("weights", "settings"),
+    [
+        ({}, {}),
+        ({"classification": 0}, {}),
+        ({"classification": 0}, {"classification": False}),
+        ({"refined_saliency": 0, "refined_segmentation": 0}, {"pairwise_acts_on": "predictions"}),
+        ({"refined_saliency": 0}, {"affinity": "segmentation"}),
+        ({"saliency": 0, "refined_saliency": 0}, {"saliency": False, "affinity": "off"}),
+        ({}, {"affinity": "separate", "unary_acts_on": "features"}),
+        ({}, {"affinity": "saliency", "pairwise_acts_on": "features", "unary_value": "separate"}),
+    ],
+)
+def test_it_says_when_parameters_get_no_gradient(weights: dict[str, float], settings: dict[str, Any]) -> None:
+    module = AuxSegNetModule(network(**settings), Optimizer(), AuxSegNetLossWeights.parse(weights)).train()
+    module.losses(batch())["loss"].backward()
+    unused = [name for name, p in module.network.named_parameters() if p.requires_grad and p.grad is None]
+    assert module.leaves_parameters_unused == bool(unused), unused

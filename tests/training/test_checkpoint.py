@@ -146,3 +146,19 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     assert "1 tensors are missing" in one_line(path)
     torch.save({**payload, "format_version": 99}, path)
     assert "format version 99" in one_line(path)
+
+
+def test_a_segmenter_of_an_earlier_version_comes_without_its_classification_head(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt"
+    model = save(path, Segmenter)
+    assert not any(name.startswith("backbone.classification_head") for name in model.state_dict())
+    for name, fits in (("backbone.classification_head.0.weight", True), ("backbone.other.weight", False)):
+        payload = torch.load(path, weights_only=True)
+        payload["weights"][name] = torch.zeros(2)
+        torch.save(payload, tmp_path / "earlier.ckpt")
+        if fits:
+            loaded, _ = load_model(tmp_path / "earlier.ckpt", Segmenter)
+            assert loaded.state_dict().keys() == model.state_dict().keys()
+        else:
+            with pytest.raises(InputError, match=r"1 tensors are missing, unknown.* `backbone.other.weight`"):
+                load_model(tmp_path / "earlier.ckpt", Segmenter)

@@ -89,3 +89,22 @@ def test_validation_can_be_stopped() -> None:
     with pytest.raises(KeyboardInterrupt):
         validation(network, torch.device("cpu"), nullcontext, stop)
     assert network.training
+
+
+def test_cudnn_stays_as_it_is_but_for_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    cudnn, names = torch.backends.cudnn, ("enabled", "benchmark", "deterministic", "allow_tf32")
+    seen: list[dict[str, bool]] = []
+
+    class Recording(ByLookup):
+        def segment(self, images: Tensor) -> Tensor:
+            seen.append({name: getattr(cudnn, name) for name in names})
+            return super().segment(images)
+
+    validation = ClassifierValidation(NoiseImages(2), "val", ("b", "x", "y"), workers=0, batch_size=2, pixels=10**6)
+    for value in (True, False):
+        before = {"enabled": True, "benchmark": True, "deterministic": value, "allow_tf32": value}
+        for name, wanted in before.items():
+            monkeypatch.setattr(cudnn, name, wanted)
+        validation(Recording([torch.zeros(2)] * 2), torch.device("cpu"), nullcontext, lambda: None)
+        assert seen.pop() == {**before, "benchmark": False}
+        assert {name: getattr(cudnn, name) for name in names} == before

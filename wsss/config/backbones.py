@@ -12,7 +12,7 @@ from wsss.pipeline.names import stages_making
 
 (CLASSIFIER,) = stages_making("classifiers")
 """Section of the training whose weights others go on from."""
-SAME = ("name", "freeze_batch_norm")
+SAME = ("name", "freeze_batch_norm", "fold_batch_norm")
 """What must be alike for weights to fit: folded batch normalisation leaves other tensors."""
 
 

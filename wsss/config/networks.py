@@ -27,7 +27,11 @@ class BackboneSettings(Settings):
     frozen_stages: int = Field(default=3, ge=0)
     """How many stages, counted from the input, are not trained. The stem counts as the first."""
     freeze_batch_norm: bool = True
-    """Keep statistics and parameters of batch normalisation, and fold them into the convolutions."""
+    """Keep statistics and parameters of batch normalisation."""
+    fold_batch_norm: bool = True
+    """Fold batch normalisation that is frozen into the convolutions before it: the same function in less time and
+    memory, but of weights on another scale, whose steps change. Without `freeze_batch_norm`, and in `resnet38d`,
+    nothing is folded."""
 
 
 class Optimizer(Settings):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from wsss.label_values import IGNORE_INDEX
+from wsss.losses.whole_batch import ALONE, WholeBatch
 
 EdgeSplit = Literal["none", "fg_bg"]
 SMALLEST_PROBABILITY = 1e-4
@@ -28,6 +29,7 @@ def adaptive_affinity_loss(
     different_weight: float = 2.0,
     edge_split: EdgeSplit = "none",
     ignore_index: int = IGNORE_INDEX,
+    whole: WholeBatch = ALONE,
 ) -> Tensor:
     """Pull pairs of one class together and push pairs of two classes apart; both ends of a pair learn.
 
@@ -50,6 +52,7 @@ def adaptive_affinity_loss(
         edge_split: `none`: one mean over all pairs of different classes, as the released code does. `fg_bg`: the mean
             over pairs of two objects plus that over pairs of object and background, as the released code intends.
         ignore_index: Marks pixels that make no pairs.
+        whole: The batch that the means are over, where these are a part of it.
 
     Returns:
         A scalar, float32; zero, with zero gradients, where there is no pair.
@@ -63,7 +66,7 @@ def adaptive_affinity_loss(
     groups = _Groups(edge_split, pixels.likely.sum() * 0)
     for centre, neighbour in _pairs(pixels, offset):
         groups.add(centre, neighbour, margin)
-    return groups.total(different_weight)
+    return groups.total(different_weight, whole)
 
 
 def _check(
@@ -139,10 +142,11 @@ class _Groups:
                 self._sums[name] = self._sums[name] + (cost * chosen).sum()
                 self._counts[name] = self._counts[name] + chosen.sum()
 
-    def total(self, different_weight: float) -> Tensor:
-        means = {name: self._sums[name] / self._counts[name].clamp(min=1) for name in self._sums}
-        same = means.pop("background") + means.pop("object")
-        return same + different_weight * torch.stack(list(means.values())).sum()
+    def total(self, different_weight: float, whole: WholeBatch) -> Tensor:
+        sums, counts = (torch.stack(list(values.values())) for values in (self._sums, self._counts))
+        means = sums / whole.divisor(counts)
+        # the first two are of one class
+        return means[:2].sum() + different_weight * means[2:].sum()
 
 
 def _divergence(centre: _Pixels, neighbour: _Pixels) -> Tensor:

@@ -11,6 +11,7 @@ from wsss.label_values import IGNORE_INDEX
 from wsss.losses.classification import multi_label_soft_margin
 from wsss.losses.saliency import saliency_cross_entropy
 from wsss.losses.segmentation import segmentation_cross_entropy
+from wsss.losses.whole_batch import ALONE, WholeBatch
 
 LOSSES = {
     "classification": "class_logits",
@@ -30,6 +31,7 @@ def auxsegnet_losses(
     saliency: Tensor | None,
     ignore_index: int = IGNORE_INDEX,
     grid: FeatureGrid = PIXELS,
+    whole: WholeBatch = ALONE,
 ) -> dict[str, Tensor]:
     """Compute every loss whose prediction is given, not weighted (AuxSegNet, section 3.4, equations 6 to 8).
 
@@ -40,6 +42,7 @@ def auxsegnet_losses(
         saliency: (N, H, W), 1 salient, 0 not, or `ignore_index`; needed where saliency is predicted.
         ignore_index: Marks pixels that count for nothing.
         grid: Where predictions of another size than the labels lie.
+        whole: The batch that the means are over, where these are a part of it.
 
     Returns:
         Scalars by the names of `LOSSES`, in their order.
@@ -52,8 +55,8 @@ def auxsegnet_losses(
             assert targets is not None
             losses[name] = multi_label_soft_margin(predictions[output], targets)
         elif name.endswith("segmentation"):
-            losses[name] = segmentation_cross_entropy(predictions[output], labels, ignore_index, grid)
+            losses[name] = segmentation_cross_entropy(predictions[output], labels, ignore_index, grid, whole)
         else:
             assert saliency is not None
-            losses[name] = saliency_cross_entropy(predictions[output], saliency, ignore_index, grid)
+            losses[name] = saliency_cross_entropy(predictions[output], saliency, ignore_index, grid, whole)
     return losses

@@ -8,11 +8,16 @@ from torch.nn import functional
 
 from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.losses.whole_batch import ALONE, WholeBatch
 from wsss.ops.upsampling import upsample
 
 
 def balanced_cross_entropy(
-    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, grid: FeatureGrid = PIXELS
+    logits: Tensor,
+    labels: Tensor,
+    ignore_index: int = IGNORE_INDEX,
+    grid: FeatureGrid = PIXELS,
+    whole: WholeBatch = ALONE,
 ) -> Tensor:
     """Add the mean cross entropies of background and of object pixels (RRM, Zhang et al., AAAI 2020).
 
@@ -23,6 +28,7 @@ def balanced_cross_entropy(
         labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
         ignore_index: Marks pixels that count for nothing.
         grid: Where logits of another size lie.
+        whole: The batch that both means are over, where these are a part of it.
 
     Returns:
         A scalar, float32.
@@ -39,5 +45,6 @@ def balanced_cross_entropy(
         logits = upsample(logits, (labels.shape[1], labels.shape[2]), grid)
     labels = labels.long()
     costs = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
-    groups = (labels == 0, (labels > 0) & (labels != ignore_index))
-    return torch.stack([(costs * group).sum() / group.sum().clamp(min=1) for group in groups]).sum()
+    groups = torch.stack([labels == 0, (labels > 0) & (labels != ignore_index)])
+    sums, counts = (costs * groups).sum((1, 2, 3)), groups.sum((1, 2, 3))
+    return (sums / whole.divisor(counts)).sum()

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.losses.whole_batch import ALONE, WholeBatch
 from wsss.ops.upsampling import nearest
 
 Scope = Literal["batch", "image", "ema"]
@@ -62,6 +63,7 @@ def label_reassign_loss(
     memory_momentum: float = 0.99,
     ignore_index: int = IGNORE_INDEX,
     grid: FeatureGrid = PIXELS,
+    whole: WholeBatch = ALONE,
 ) -> LabelReassignResult:
     """Compute the cross entropy of similarities to class centroids, towards reassigned labels.
 
@@ -86,6 +88,7 @@ def label_reassign_loss(
         memory_momentum: With scope `ema`, how much of them is kept.
         ignore_index: Marks pixels without a label.
         grid: Where the embeddings lie on the labels.
+        whole: The batch that means and centroids are of, where these images are a part of it. Counts stay their own.
 
     Returns:
         Loss and labels; the loss is zero, with zero gradients, where nothing is labelled.
@@ -99,14 +102,19 @@ def label_reassign_loss(
         before = nearest(labels, (embeddings.shape[2], embeddings.shape[3]), onto=grid).long()
         own = before.flatten(1)
         members = _members(own, image_labels.shape[1] + 1, ignore_index)
-        centroids, exist, memory = _centroids(points, members, scope, min_points, memory, memory_momentum)
+        sums, counts = _sums(points, members, scope, whole)
+        centroids, exist = functional.normalize(sums, dim=2), counts >= min_points
+        if scope == "ema":
+            centroids, exist, memory = _remembered(centroids, exist, memory, memory_momentum)
+        else:
+            memory = None
         if detach_centroids:
             centroids = centroids.detach()
         candidates = exist & functional.pad(image_labels > 0, (1, 0), value=True)
         similarities = torch.einsum("nkd,ndp->nkp", centroids, points)
         similarities = similarities.masked_fill(~candidates[:, :, None], -1e4)
         after = _reassigned(similarities.detach(), own, candidates, margin, ignore_index)
-        loss = _cross_entropy(similarities / temperature, after, candidates, ignore_index)
+        loss = _cross_entropy(similarities / temperature, after, candidates, ignore_index, whole)
     moved = (after != own)[:, None] * members
     changed, labelled = moved.sum((0, 2)), members.sum((0, 2))
     return LabelReassignResult(
@@ -150,18 +158,21 @@ def _members(own: Tensor, classes: int, ignore_index: int) -> Tensor:
     return ((own[:, None] == known[:, None]) & (own != ignore_index)[:, None]).float()
 
 
-def _centroids(
-    points: Tensor, members: Tensor, scope: str, min_points: int, memory: Tensor | None, momentum: float
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return unit centroids (N, K, D) as each image sees them, which of them (N, K) exist, and the new memory."""
+def _sums(points: Tensor, members: Tensor, scope: str, whole: WholeBatch) -> tuple[Tensor, Tensor]:
+    """Sum (N, K, D) and count (N, K) the points of each class, as each image sees them."""
     sums, counts = torch.einsum("nkp,ndp->nkd", members, points), members.sum(2)
-    if scope != "image":
-        # the background stays the image's own
-        sums = torch.cat([sums[:, :1], sums[:, 1:].sum(0, keepdim=True).expand_as(sums[:, 1:])], 1)
-        counts = torch.cat([counts[:, :1], counts[:, 1:].sum(0, keepdim=True).expand_as(counts[:, 1:])], 1)
-    centroids, exist = functional.normalize(sums, dim=2), counts >= min_points
-    if scope != "ema":
-        return centroids, exist, None
+    if scope == "image":
+        return sums, counts
+    shared = whole.summed(torch.cat([sums, counts[:, :, None]], 2).sum(0))
+    # the background stays the image's own
+    sums = torch.cat([sums[:, :1], shared[None, 1:, :-1].expand_as(sums[:, 1:])], 1)
+    return sums, torch.cat([counts[:, :1], shared[None, 1:, -1].expand_as(counts[:, 1:])], 1)
+
+
+def _remembered(
+    centroids: Tensor, exist: Tensor, memory: Tensor | None, momentum: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mix centroids (N, K, D) of objects with the memory; return them, which of them (N, K) exist, and the memory."""
     # a row of zeros is a class that has not been seen yet
     kept = torch.zeros_like(centroids[0]) if memory is None else memory
     seen = kept.abs().sum(1) > 0
@@ -184,11 +195,10 @@ def _reassigned(similarities: Tensor, own: Tensor, candidates: Tensor, margin: f
     return torch.where(change, closest, own)
 
 
-def _cross_entropy(logits: Tensor, labels: Tensor, candidates: Tensor, ignore_index: int) -> Tensor:
+def _cross_entropy(logits: Tensor, labels: Tensor, candidates: Tensor, ignore_index: int, whole: WholeBatch) -> Tensor:
     place = labels.masked_fill(labels == ignore_index, 0)
     counted = (labels != ignore_index) & candidates.gather(1, place)
     costs = -logits.log_softmax(1).gather(1, place[:, None])[:, 0]
-    loss = logits.sum() * 0
-    for group in (counted & (labels == 0), counted & (labels > 0)):
-        loss = loss + torch.where(group, costs, torch.zeros_like(costs)).sum() / group.sum().clamp(min=1)
-    return loss
+    groups = torch.stack([counted & (labels == 0), counted & (labels > 0)])
+    sums = torch.where(groups, costs, torch.zeros_like(costs)).sum((1, 2))
+    return (sums / whole.divisor(groups.sum((1, 2)))).sum()

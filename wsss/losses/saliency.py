@@ -7,21 +7,28 @@ from torch.nn import functional
 
 from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.losses.whole_batch import ALONE, WholeBatch
 from wsss.ops.upsampling import upsample
 
 
 def saliency_cross_entropy(
-    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, grid: FeatureGrid = PIXELS
+    logits: Tensor,
+    labels: Tensor,
+    ignore_index: int = IGNORE_INDEX,
+    grid: FeatureGrid = PIXELS,
+    whole: WholeBatch = ALONE,
 ) -> Tensor:
     """Average the binary cross entropy over labelled pixels; zero, with zero gradients, where there is none.
 
     Args:
         logits: (N, 1, h, w), before the sigmoid; put on the labels' pixels in float32 where they are of another size.
         labels: (N, H, W), integers: 1 salient, 0 not, or `ignore_index`.
+        ignore_index: Marks pixels that count for nothing.
         grid: Where logits of another size lie.
+        whole: The batch that the mean is over, where these are a part of it.
 
     Returns:
-        A scalar.
+        A scalar, float32.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -30,11 +37,13 @@ def saliency_cross_entropy(
         raise ValueError(
             f"expected logits (N, 1, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
         )
+    # half precision would round what lies between two features
+    logits = logits.float()
     if logits.shape[-2:] != labels.shape[-2:]:
         logits = upsample(logits, (labels.shape[1], labels.shape[2]), grid)
     labelled = labels != ignore_index
     # an ignored pixel gets a weight of 0, and a target that is a number
     total = functional.binary_cross_entropy_with_logits(
-        logits[:, 0].float(), (labels == 1).float(), weight=labelled.float(), reduction="sum"
+        logits[:, 0], (labels == 1).float(), weight=labelled.float(), reduction="sum"
     )
-    return total / labelled.sum().clamp(min=1)
+    return total / whole.divisor(labelled.sum())

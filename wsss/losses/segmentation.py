@@ -7,21 +7,28 @@ from torch.nn import functional
 
 from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.losses.whole_batch import ALONE, WholeBatch
 from wsss.ops.upsampling import upsample
 
 
 def segmentation_cross_entropy(
-    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX, grid: FeatureGrid = PIXELS
+    logits: Tensor,
+    labels: Tensor,
+    ignore_index: int = IGNORE_INDEX,
+    grid: FeatureGrid = PIXELS,
+    whole: WholeBatch = ALONE,
 ) -> Tensor:
     """Average the cross entropy over labelled pixels; zero, with zero gradients, where there is none.
 
     Args:
         logits: (N, K, h, w); put on the labels' pixels in float32 where they are of another size.
         labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
+        ignore_index: Marks pixels that count for nothing.
         grid: Where logits of another size lie.
+        whole: The batch that the mean is over, where these are a part of it.
 
     Returns:
-        A scalar.
+        A scalar, float32.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -30,9 +37,11 @@ def segmentation_cross_entropy(
         raise ValueError(
             f"expected logits (N, K, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
         )
+    # half precision would round what lies between two features
+    logits = logits.float()
     if logits.shape[-2:] != labels.shape[-2:]:
         logits = upsample(logits, (labels.shape[1], labels.shape[2]), grid)
     labels = labels.long()
-    total = functional.cross_entropy(logits.float(), labels, ignore_index=ignore_index, reduction="sum")
+    total = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
     # a mean over no pixel is not a number, and one such batch would end the training
-    return total / (labels != ignore_index).sum().clamp(min=1)
+    return total / whole.divisor((labels != ignore_index).sum())

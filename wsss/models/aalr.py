@@ -128,7 +128,8 @@ class AALR(SegmentationNetwork):
         Args:
             images: (N, 3, H, W) in [0, 1].
             scales: Factors on H and W.
-            own: (N, C, h, w), the CAMs of scale 1 where they are there already; they save that pass.
+            own: (N, C, h, w), the CAMs of scale 1 where they are there already; they save that pass. In training mode,
+                they are the same only if the backbone says so (`differs_in_training`).
 
         Returns:
             (N, C, h, w) float32, not negative, not normalised, at the resolution of the features of scale 1.

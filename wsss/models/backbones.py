@@ -52,7 +52,7 @@ class Backbone(nn.Module):
             raise InputError(
                 f"backbone.frozen_stages is {settings.frozen_stages}, but {settings.name} has {len(self.parts)} stages"
             )
-        if settings.freeze_batch_norm and family.folds:
+        if settings.freeze_batch_norm and settings.fold_batch_norm and family.folds:
             fold_batch_norm(self)
         for part in self.parts[: self._frozen_parts]:
             part.requires_grad_(False)
@@ -78,6 +78,12 @@ class Backbone(nn.Module):
             features = part(features)
         return features
 
+    @property
+    def differs_in_training(self) -> bool:
+        """Whether training mode gives other features than evaluation mode: by dropout, or statistics of the batch."""
+        trained = (*self.parts[self._frozen_parts :], self.classification_head)
+        return any(self._differs(module) for part in trained for module in part.modules())
+
     def train(self, mode: bool = True) -> Backbone:
         """Set the mode of the trained parts; frozen parts and frozen batch normalisation stay as they are."""
         super().train(mode)
@@ -89,3 +95,11 @@ class Backbone(nn.Module):
                     module.eval()
                     module.requires_grad_(False)
         return self
+
+    def _differs(self, module: nn.Module) -> bool:
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            return not self._freeze_batch_norm
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            return module.p > 0
+        # timm's modules that drop whole paths or blocks have a `drop_prob`
+        return getattr(module, "drop_prob", 0) > 0

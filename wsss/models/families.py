@@ -58,7 +58,7 @@ class Family:
         cut: Cuts such a network.
         strides: Output strides that its networks can have, as far as that does not depend on the network.
         normalization: Mean and deviation of their input; None takes timm's for each network.
-        folds: Whether frozen batch normalisation is folded into the convolutions.
+        folds: Whether frozen batch normalisation may be folded into the convolutions.
         load_packaged: With `weights: auto`, fills a network of this name from a package; None downloads its weights.
         refusal: With `weights: auto`, why there are none; empty where there are.
         load_file: With a path as `weights`, fills a network from that file.

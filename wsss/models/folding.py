@@ -8,13 +8,15 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from wsss.models.norm_relu import activation_of
+
 
 def fold_batch_norm(network: nn.Module) -> int:
     """Replace conv-norm pairs by one convolution with bias, in place, and return how many.
 
     A pair is a convolution and the batch normalisation registered right after it under the same parent, which is
-    how ResNets and EfficientNets of torchvision and timm are written (activations that timm fuses into its
-    normalisation stay). Pre-activation networks have no such pairs and are left as they are.
+    how ResNets and EfficientNets of torchvision and timm are written. What the normalisation does beside normalising
+    stays in its place (see `activation_of`).
     """
     count = 0
     for parent in list(network.modules()):
@@ -22,7 +24,7 @@ def fold_batch_norm(network: nn.Module) -> int:
         for (_, conv), (norm_name, norm) in pairwise(children):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and _is_norm_of(norm, conv):
                 _fold(conv, norm)
-                setattr(parent, norm_name, _activation_of(norm))
+                setattr(parent, norm_name, activation_of(norm))
                 count += 1
     return count
 
@@ -38,9 +40,3 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     )
     conv.weight = nn.Parameter(weight.detach().clone())
     conv.bias = nn.Parameter(torch.as_tensor(bias).detach().clone())
-
-
-def _activation_of(norm: nn.Module) -> nn.Module:
-    """Return the activation that timm keeps inside a normalisation, or an identity where there is none."""
-    activation = getattr(norm, "act", None)
-    return activation if isinstance(activation, nn.Module) else nn.Identity()

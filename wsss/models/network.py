@@ -23,11 +23,13 @@ class Network(nn.Module):
         kind: Its name in checkpoints.
         backbone: The feature extractor.
         needed: Beginnings of the names that a state to start from must have, all of them in the network's shapes.
+        unused: Beginnings of names that checkpoints of earlier versions may have, and the network has no use for.
     """
 
     kind: ClassVar[str]
     backbone: Backbone
     needed: ClassVar[tuple[str, ...]] = ("backbone.",)
+    unused: ClassVar[tuple[str, ...]] = ()
 
     @property
     def grid(self) -> FeatureGrid:

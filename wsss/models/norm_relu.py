@@ -15,7 +15,17 @@ class NormReLU(nn.BatchNorm2d):
 
     Where the normalisation is frozen, the backward pass of both needs only their result, which the convolution after
     them keeps anyway. PyTorch's own modules would also keep the features before them.
+
+    Args:
+        channels: Of the features.
+
+    Attributes:
+        act: The ReLU, under the name that timm's own such modules give to their activation.
     """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.act = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         """Normalise features (N, C, h, w) and apply ReLU: (N, C, h, w), not negative."""
@@ -24,7 +34,25 @@ class NormReLU(nn.BatchNorm2d):
             return _FrozenNormReLU.apply(
                 features, self.running_mean, self.running_var, self.weight, self.bias, self.eps
             )
-        return functional.relu_(super().forward(features))
+        return self.act(super().forward(features))
+
+
+def activation_of(norm: nn.BatchNorm2d) -> nn.Module:
+    """Return what a batch normalisation does after normalising, an identity where that is nothing.
+
+    Whatever takes the place of the normalisation alone has to keep it: a ReLU that is lost is no error, only another
+    function.
+
+    Raises:
+        TypeError: If it is of a class that may do something else.
+    """
+    if type(norm) is nn.BatchNorm2d:
+        return nn.Identity()
+    activation, drop = getattr(norm, "act", None), getattr(norm, "drop", nn.Identity())
+    if not isinstance(activation, nn.Module):
+        raise TypeError(f"it is not known what {type(norm).__name__} does beside normalising")
+    # timm drops before the activation
+    return activation if isinstance(drop, nn.Identity) else nn.Sequential(drop, activation)
 
 
 class _FrozenNormReLU(torch.autograd.Function):

@@ -23,6 +23,7 @@ class Segmenter(SegmentationNetwork):
     """
 
     kind = "segmenter"
+    unused = ("backbone.classification_head.",)
 
     def __init__(
         self,
@@ -36,6 +37,8 @@ class Segmenter(SegmentationNetwork):
 
         super().__init__()
         self.backbone = Backbone(backbone)
+        # without a loss, it would keep several processes from training together
+        self.backbone.classification_head = nn.Identity()
         self.pyramid = ASPP(self.backbone.channels, list(atrous_rates), head_channels)
         for module in self.pyramid.project:
             if isinstance(module, nn.Dropout):

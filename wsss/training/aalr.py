@@ -20,6 +20,7 @@ from wsss.ops.upsampling import nearest, upsample
 from wsss.training.label_losses import LabelLosses, Reassigned
 from wsss.training.mask_maker import MaskMaker
 from wsss.training.module import TrainingModule, to_input
+from wsss.training.processes import whole_batch
 from wsss.training.schedule import build_optimizer, rate_factor
 from wsss.training.stopwatch import Stopwatch
 
@@ -38,13 +39,14 @@ class AALRModule(TrainingModule[AALR]):
         steps_per_epoch: Steps in an epoch.
     """
 
-    # the segmentation branch is not used in the first phase
-    leaves_parameters_unused = True
-
     def __init__(self, network: AALR, settings: TrainAalr, *, class_names: Sequence[str], steps_per_epoch: int) -> None:
         super().__init__(network, settings.optimizer)
         self.settings = settings
         self.warmup_steps = settings.warmup * steps_per_epoch
+        # steps of classification alone, and branches whose loss has no weight
+        weights = settings.loss_weights
+        classifies_first = self.warmup_steps > 0 or settings.mask_delay > 0
+        self.leaves_parameters_unused = classifies_first or not (weights.classification and weights.segmentation)
         self.stopwatch = Stopwatch()
         self._maker = MaskMaker(settings.masks, network.grid)
         self._label_losses = LabelLosses(settings.adaptive_affinity, settings.label_reassign, class_names)
@@ -105,7 +107,8 @@ class AALRModule(TrainingModule[AALR]):
         settings, wanted = self.settings, ["segmentation_logits"]
         if settings.loss_weights.classification > 0:
             wanted.append("class_logits")
-        if cams and 1 in settings.masks.scales:
+        # masks are made of what the network sees in evaluation mode
+        if cams and 1 in settings.masks.scales and not self.network.backbone.differs_in_training:
             wanted.append("cams")
         if self._label_losses.reassigns:
             wanted.append(EMBEDDINGS[settings.label_reassign.embedding])
@@ -152,7 +155,9 @@ class AALRModule(TrainingModule[AALR]):
             parts["label_reassign"], weights["label_reassign"] = found.result.loss, found.weight
             for_cross_entropy, for_affinity = found.for_cross_entropy, found.for_affinity
         if settings.loss_weights.segmentation > 0:
-            parts["segmentation"] = balanced_cross_entropy(logits, for_cross_entropy, grid=self.network.grid)
+            parts["segmentation"] = balanced_cross_entropy(
+                logits, for_cross_entropy, grid=self.network.grid, whole=whole_batch()
+            )
             weights["segmentation"] = settings.loss_weights.segmentation
         if losses.attracts:
             confidences = {"crf": masks.confidence, "cam": masks.cam_confidence}

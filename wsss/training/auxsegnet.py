@@ -14,6 +14,7 @@ from wsss.losses.auxsegnet import LOSSES, auxsegnet_losses
 from wsss.models.auxsegnet import AuxSegNet
 from wsss.training.label_losses import LabelLosses
 from wsss.training.module import TrainingModule, to_input
+from wsss.training.processes import whole_batch
 
 EMBEDDINGS = {"segmentation": "segmentation_features", "backbone": "features"}
 """Setting -> the network's output that label reassignment takes."""
@@ -46,6 +47,8 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         self.weights = {
             name: factors[name] for name, output in LOSSES.items() if factors[name] > 0 and output in network.available
         }
+        # without its loss, a branch is there and not trained
+        self.leaves_parameters_unused = len(self.weights) < len(set(LOSSES.values()) & set(network.available))
         self.released_rate_groups = released_rate_groups
         self._label_losses, self._embedding = label_losses, EMBEDDINGS[embedding]
 
@@ -66,6 +69,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
             labels=labels,
             saliency=batch.get("saliency"),
             grid=self.network.grid,
+            whole=whole_batch(),
         )
         parts, weights = parts | further, self.weights | weights
         total = torch.stack([factor * parts[name] for name, factor in weights.items()]).sum()

@@ -196,6 +196,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _fill(path: Path, model: Network, weights: Mapping[str, Tensor]) -> None:
     own = model.state_dict()
+    weights = {name: value for name, value in weights.items() if name in own or not name.startswith(model.unused)}
     wrong = [name for name in own if name not in weights] + [name for name in weights if name not in own]
     wrong += [name for name in own if name in weights and own[name].shape != weights[name].shape]
     if wrong:
@@ -203,7 +204,7 @@ def _fill(path: Path, model: Network, weights: Mapping[str, Tensor]) -> None:
             f"{path}: {len(wrong)} tensors are missing, unknown or of another shape, the first is `{wrong[0]}`; "
             f"{rebuild_hint(path)}"
         )
-    model.load_state_dict(dict(weights), strict=True)
+    model.load_state_dict(weights, strict=True)
 
 
 def _class_difference(found: tuple[str, ...], expected: tuple[str, ...]) -> str:

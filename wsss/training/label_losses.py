@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from wsss.config import AdaptiveAffinity, LabelReassign
 from wsss.grid import PIXELS, FeatureGrid
@@ -16,7 +15,7 @@ from wsss.losses import LabelReassignResult, adaptive_affinity_loss, label_reass
 from wsss.losses.label_reassign import reassigned_labels
 from wsss.ops.upsampling import nearest, upsample
 from wsss.training.mask_statistics import MaskStatistics
-from wsss.training.processes import summed
+from wsss.training.processes import whole_batch
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,9 @@ class LabelLosses:
             memory=self._memory,
             memory_momentum=settings.memory_momentum,
             grid=grid,
+            whole=whole_batch(),
         )
-        # each process has seen images of its own; a class that one has not seen yet is a row of zeros there
-        self._memory = None if result.memory is None else functional.normalize(summed(result.memory), dim=1)
+        self._memory = result.memory
         self.statistics.add_reassigned(result)
         ramp = 1.0 if settings.ramp == 0 else min(1.0, progress / settings.ramp)
         for_cross_entropy = for_affinity = labels
@@ -137,6 +136,7 @@ class LabelLosses:
             settings.margin,
             settings.different_weight,
             settings.edge_split,
+            whole=whole_batch(),
         )
 
     def affinity_weight(self, progress: float) -> float:

@@ -12,6 +12,7 @@ from torch import Tensor
 from wsss.config import OnlineLabels
 from wsss.grid import FeatureGrid
 from wsss.ops.online_masks import OnlinePseudoLabels, online_pseudo_labels
+from wsss.training.processes import gathered, own_part
 
 Batch = Mapping[str, Tensor]
 
@@ -58,7 +59,10 @@ class MaskMaker:
         return batch, masks
 
     def state(self) -> dict[str, Any]:
-        """Return batch and masks that are on the way, to go on with after a stop; empty where there are none."""
+        """Return batch and masks that are on the way, to go on with after a stop; empty where there are none.
+
+        They are those of all processes, each of which must call it.
+        """
         found = self.take()
         if found is None:
             return {}
@@ -67,18 +71,18 @@ class MaskMaker:
         finished.set_result((masks, None))
         self._waiting = (batch, finished)
         return {
-            "batch": {name: tensor.cpu() for name, tensor in batch.items()},
-            "masks": {name: tensor.cpu() for name, tensor in vars(masks).items()},
+            "batch": {name: gathered(tensor).cpu() for name, tensor in batch.items()},
+            "masks": {name: gathered(tensor).cpu() for name, tensor in vars(masks).items()},
         }
 
     def load(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Take over the result of `state`."""
+        """Take over this process's part of the result of `state`."""
         if not state:
             return
         finished: Future[tuple[OnlinePseudoLabels, Any]] = Future()
-        masks = OnlinePseudoLabels(**{name: tensor.to(device) for name, tensor in state["masks"].items()})
+        masks = OnlinePseudoLabels(**{name: own_part(tensor).to(device) for name, tensor in state["masks"].items()})
         finished.set_result((masks, None))
-        self._waiting = ({name: tensor.to(device) for name, tensor in state["batch"].items()}, finished)
+        self._waiting = ({name: own_part(tensor).to(device) for name, tensor in state["batch"].items()}, finished)
 
     def __getstate__(self) -> dict[str, Any]:
         # pickled for a process that trains along: threads cannot go with it

@@ -76,11 +76,11 @@ class MaskStatistics:
         return row
 
     def state(self) -> dict[str, Tensor]:
-        """Return the counts, to go on with after a stop."""
-        return {name: tensor.cpu() for name, tensor in self._counts.items()}
+        """Return the counts of all processes, to go on with after a stop. Every process must call it."""
+        return {name: summed(tensor).cpu() for name, tensor in sorted(self._counts.items())}
 
     def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Take over the result of `state`, in the first process alone: all read the same file."""
+        """Take over the result of `state`, in the first process alone: the counts are those of all."""
         self._counts = {name: tensor.to(device) * is_first() for name, tensor in state.items()}
 
     def _add(self, name: str, counts: Tensor) -> None:

@@ -82,7 +82,10 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
         return ""
 
     def extra_state(self) -> dict[str, Any]:
-        """Return the tensors and plain types that a stopped training needs beside weights and optimiser."""
+        """Return the tensors and plain types that a stopped training needs beside weights and optimiser.
+
+        They stand for all processes of the training, each of which must call it.
+        """
         return {}
 
     def load_extra_state(self, state: Mapping[str, Any]) -> None:

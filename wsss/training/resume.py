@@ -42,6 +42,7 @@ class Record:
         validation: The numbers that it gave.
         epochs: Numbers of every epoch, where the training has any beside its losses.
         timings: Seconds that parts of the training took, and how many steps these had, by name.
+        peak_memory: Most bytes of a GPU that the first process held at once; 0 without a GPU.
     """
 
     step: int = 0
@@ -53,6 +54,7 @@ class Record:
     validation: dict[str, Any] = field(default_factory=dict)
     epochs: list[dict[str, Any]] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
+    peak_memory: int = 0
 
 
 def save_state(folder: Path, record: Record, state: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from wsss.losses.segmentation import segmentation_cross_entropy
 from wsss.models.segmenter import Segmenter
 from wsss.training.module import TrainingModule, to_input
+from wsss.training.processes import whole_batch
 
 
 class SegmenterModule(TrainingModule[Segmenter]):
@@ -17,4 +18,5 @@ class SegmenterModule(TrainingModule[Segmenter]):
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the loss of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8, and `inside` (N, H, W) bool."""
         logits = self.network(to_input(batch["images"]), inside=batch["inside"])
-        return {"loss": segmentation_cross_entropy(logits, batch["labels"], grid=self.network.grid)}
+        loss = segmentation_cross_entropy(logits, batch["labels"], grid=self.network.grid, whole=whole_batch())
+        return {"loss": loss}

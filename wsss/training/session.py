@@ -18,6 +18,7 @@ from wsss.errors import InputError, Interrupted
 from wsss.models.network import Network
 from wsss.progress import Progress
 from wsss.training.module import TrainingModule
+from wsss.training.processes import averaged, several_processes, summed
 from wsss.training.quiet import set_up_worker_logs
 from wsss.training.resume import Record, StopRequest, save_state, seed_step
 from wsss.training.schedule import set_rates
@@ -26,7 +27,7 @@ from wsss.training.validation import Validation
 logger = logging.getLogger(__name__)
 MAX_ROWS = 500
 STEPS_BETWEEN_NOTES = 10
-"""Reading the loss waits for a GPU, so it is not read at every step."""
+"""Reading the loss, or what other processes wish, waits for a GPU, so it is not done at every step."""
 
 
 class Session(Callback):
@@ -123,11 +124,11 @@ class Session(Callback):
             self._write_epoch(trainer)
         if self._progress is not None:
             self._progress.advance(note=self._note)
-        stop = self._asked_to_stop(trainer)
-        if last or due or stop or now - self._saved >= self._checkpoint_seconds:
+        stop, old = self._agree(trainer, bool(self.stop.requested), now - self._saved >= self._checkpoint_seconds)
+        if last or due or stop or old:
             self._save(trainer)
         if stop:
-            self.raise_if_stopped(stop)
+            self.raise_if_stopped(self.stop.requested or "a signal")
         if due and not last:
             self._validate_if_due(trainer)
         self._last = time.monotonic()
@@ -170,14 +171,14 @@ class Session(Callback):
             self._progress.__exit__(error, None, None)
             self._progress = None
 
-    def _asked_to_stop(self, trainer: Trainer) -> str:
-        """Return the same answer in every process, else one would wait for the others for ever."""
-        if trainer.world_size == 1:
-            return self.stop.requested
-        asked = trainer.strategy.reduce(
-            torch.tensor(float(bool(self.stop.requested)), device=trainer.strategy.root_device), reduce_op="sum"
-        )
-        return (self.stop.requested or "a signal") if float(asked) else ""
+    def _agree(self, trainer: Trainer, *wishes: bool) -> list[bool]:
+        """Say of each wish whether any process has it: alone, one would wait for the others for ever."""
+        device = trainer.strategy.root_device
+        if not several_processes():
+            return list(wishes)
+        if device.type != "cpu" and self.record.step % STEPS_BETWEEN_NOTES:
+            return [False] * len(wishes)
+        return [bool(count) for count in summed(torch.tensor(wishes, dtype=torch.int, device=device)).tolist()]
 
     def _add(self, outputs: dict[str, torch.Tensor]) -> None:
         for name, value in outputs.items():
@@ -201,11 +202,13 @@ class Session(Callback):
                 timings[name] = timings.get(name, 0) + value
 
     def _flush_sums(self, trainer: Trainer) -> None:
-        """Move the sums that are still on the device into the record."""
+        """Move the sums that are still on the device into the record, as means over all processes."""
         for name, seconds in _module(trainer).take_timings().items():
             self.record.timings[name] = self.record.timings.get(name, 0.0) + seconds
-        for name, value in self._sums.items():
-            self.record.sums[name] = self.record.sums.get(name, 0.0) + float(value)
+        if self._sums:
+            values = averaged(torch.stack(list(self._sums.values()))).tolist()
+            for name, value in zip(self._sums, values, strict=True):
+                self.record.sums[name] = self.record.sums.get(name, 0.0) + value
         self._sums = {}
 
     def _write_row(self, trainer: Trainer) -> None:
@@ -232,13 +235,18 @@ class Session(Callback):
             )
 
     def _save(self, trainer: Trainer) -> None:
+        """Write the state; every process must call it."""
         self._flush_sums(trainer)
+        device = trainer.strategy.root_device
+        if device.type == "cuda":
+            self.record.peak_memory = max(self.record.peak_memory, torch.cuda.max_memory_allocated(device))
+        extra = _module(trainer).extra_state()
         if trainer.is_global_zero:
             state = {
                 "network": _network(trainer).state_dict(),
                 "optimizer": trainer.optimizers[0].state_dict(),
                 "precision": trainer.precision_plugin.state_dict(),
-                "module": _module(trainer).extra_state(),
+                "module": extra,
             }
             save_state(self.folder, self.record, state)
         self._saved = time.monotonic()

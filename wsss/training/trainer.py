@@ -16,6 +16,7 @@ from wsss.context import RunContext
 from wsss.data.loaders import StepSampler, TrainingImages, make_loader, worker_error
 from wsss.errors import InputError, Interrupted
 from wsss.memory import keep_freed_memory
+from wsss.training.batch_norm import SharedBatchNorms
 from wsss.training.module import TrainingModule
 from wsss.training.quiet import quiet_lightning
 from wsss.training.resume import StopRequest, load_state
@@ -192,8 +193,7 @@ def make_trainer(
         max_steps=session.steps - session.record.step,
         benchmark=accelerator == "gpu",
         # the statistics that normalise a batch must not depend on how many devices share it
-        # (torch has that for GPUs alone)
-        sync_batchnorm=accelerator == "gpu" and len(devices) > 1,
+        plugins=[SharedBatchNorms()],
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],
         logger=logs or False,
@@ -226,7 +226,7 @@ def _result(session: Session, images: int, device: torch.device) -> TrainingResu
         "training_seconds": round(record.seconds, 3),
         "seconds_per_step": round(record.seconds / max(record.step, 1), 4),
         "images_per_second": round(record.step * batch / max(record.seconds, 1e-9), 2),
-        "peak_memory_mib": round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if cuda else None,
+        "peak_memory_mib": round(record.peak_memory / 2**20, 1) if cuda else None,
     }
     if record.timings:
         machine["parts"] = {name: round(value, 3) for name, value in record.timings.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ class Validation(ABC):
         network.eval()
         try:
             # searching for the fastest convolution pays for equal sizes, not for the many of whole images
-            with torch.no_grad(), torch.backends.cudnn.flags(benchmark=False):
+            with torch.no_grad(), _without_search():
                 return self._measure(self._outputs(network, device, precision, check))
         finally:
             network.train(training)
@@ -110,6 +110,20 @@ class Validation(ABC):
 
     def _describe(self) -> dict[str, Any]:
         return {"split": self._split, "images": len(self._data), "protocol": "whole images, scale 1, no flip, no CRF"}
+
+
+@contextmanager
+def _without_search() -> Iterator[None]:
+    """Keep cuDNN from searching for the fastest convolution within the block.
+
+    `torch.backends.cudnn.flags` would reset what it is not given, and turn cuDNN off with it.
+    """
+    searches = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = searches
 
 
 class SegmentationValidation(Validation):
