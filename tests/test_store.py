@@ -102,6 +102,17 @@ def test_shards_make_the_same_artifact(tmp_path: Path) -> None:
     assert merged["cams"].attributes("b/c")["classes"].tolist() == [1]
 
 
+def test_an_artifact_is_about_the_split_that_it_names_or_about_all(tmp_path: Path) -> None:
+    write(tmp_path / "all.h5", {"a": 1})
+    with ArtifactWriter(tmp_path / "train.h5", stage="cams", attributes={"split": "train"}):
+        pass
+    found = {
+        name: [ArtifactReader(tmp_path / name).covers(split) for split in ("train", "val")]
+        for name in ("all.h5", "train.h5")
+    }
+    assert found == {"all.h5": [True, True], "train.h5": [True, False]}
+
+
 def test_an_image_is_written_once(tmp_path: Path) -> None:
     with ArtifactWriter(tmp_path / "a.h5", stage="cams") as artifact:
         artifact["cams", "a"] = np.zeros(3)

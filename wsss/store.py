@@ -207,6 +207,10 @@ class ArtifactReader:
         with self._guarded(f"its list of {kind} is"):
             return f"{kind}/{image_id}" in self.file
 
+    def covers(self, split: str) -> bool:
+        """Return whether the artifact is about a split: its attribute `split` names one, or it is about all."""
+        return self.attributes.get("split", split) == split
+
     def read(self, kind: str, image_id: str) -> np.ndarray:
         """Read one array of one image.
 

@@ -136,7 +136,7 @@ def _open(
         cams=ArtifactReader(cams, "cams") if cams is not None else None,
         labels={name: ArtifactReader(path, LABEL_STAGES) for name, path in labels.items()},
         predictions=predicted,
-        saliency_splits=_splits_of(maps, dataset) if maps is not None else (),
+        saliency_splits=tuple(split for split in dataset.splits if maps is not None and maps.covers(split)),
         sweep=settings.sweep,
     )
     for reader in _readers(sources).values():
@@ -144,12 +144,6 @@ def _open(
         if theirs is not None and tuple(theirs) != tuple(dataset.class_names):
             raise InputError(f"{reader.path}: was made for other classes than the index has; build it again")
     return sources
-
-
-def _splits_of(saliency: ArtifactReader, dataset: Dataset) -> tuple[str, ...]:
-    """Return the splits that have saliency maps: the one that the artifact names, or all."""
-    split = saliency.attributes.get("split")
-    return (str(split),) if split else tuple(dataset.splits)
 
 
 def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:
