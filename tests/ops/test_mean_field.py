@@ -63,7 +63,7 @@ def test_a_switched_off_kernel_is_not_built() -> None:
     energies = -np.log(probabilities(3, image.shape[:2], 0))
     only_bilateral = DenseCRF(image, Crf(gaussian_compat=0))
     assert np.abs(only_bilateral.marginals(energies) - DenseCRF(image).marginals(energies)).max() > 0.01
-    assert len(only_bilateral._kernels) == 1
+    assert len(only_bilateral._alone.kernels.lattices) == 1
     neither = DenseCRF(image, Crf(gaussian_compat=0, bilateral_compat=0))
     assert np.allclose(neither.marginals(energies), np.exp(-energies), atol=1e-5)
 
