@@ -87,11 +87,10 @@ def dense_crf_batch(
     )
 
 
+@torch.no_grad()
 def _refine(probabilities: Sequence[Array], images: Sequence[Image], params: Crf, backend: str) -> list[Array]:
     tensors = [as_tensor(one) for one in probabilities]
-    for shape, size in zip(map(_shape, tensors), map(_shape, images), strict=True):
-        if len(shape) != 3 or size != (*shape[1:], 3):
-            raise ValueError(f"need probabilities (K, H, W) and image (H, W, 3), got {shape}, {size}")
+    _check(tensors, images)
     kept = _labels_that_matter(tensors, params.minimum_probability)
     energies = list(map(_energies, tensors, kept))
     marginals = marginals_at_once(energies, images, params, backend)
@@ -104,8 +103,11 @@ def _refine(probabilities: Sequence[Array], images: Sequence[Image], params: Crf
     return results
 
 
-def _shape(values: Image) -> tuple[int, ...]:
-    return tuple(values.shape)
+def _check(probabilities: Sequence[Tensor], images: Sequence[Image]) -> None:
+    for given, image in zip(probabilities, images, strict=True):
+        shape, size = tuple(given.shape), tuple(image.shape)
+        if len(shape) != 3 or size != (*shape[1:], 3):
+            raise ValueError(f"need probabilities (K, H, W) and image (H, W, 3), got {shape}, {size}")
 
 
 def _energies(probabilities: Tensor, labels: Tensor | None) -> Tensor:
@@ -118,22 +120,24 @@ def _labels_that_matter(probabilities: Sequence[Tensor], minimum: float) -> list
 
     The host reads once for all images, and sees at the same time whether all values are finite.
     """
-    asked = []
+    asked: list[Tensor] = []
     for given in probabilities:
-        peaks = given.flatten(1).amax(1)
-        strongest = torch.zeros_like(peaks)
+        peaks = given.amax((1, 2))
+        asked += [given.amin().view(1), peaks]
         if minimum * len(given) >= 1:  # else the strongest label of a pixel is above the minimum
-            strongest.index_fill_(0, given.argmax(0).flatten(), 1)
-        asked.append(torch.cat([given.amin().view(1), peaks, strongest]).float())
-    answers = torch.cat(asked).tolist()
+            asked.append(torch.zeros_like(peaks).index_fill_(0, given.argmax(0).flatten(), 1))
+    answers: list[float] = torch.cat(asked).tolist()
     limit = float(np.float32(minimum))  # as probabilities are
     kept: list[Tensor | None] = []
     for given in probabilities:
         count = len(given)
-        answer, answers = answers[: 2 * count + 1], answers[2 * count + 1 :]
-        if not all(map(math.isfinite, answer)):
+        lowest, highest, answers = answers[0], answers[1 : 1 + count], answers[1 + count :]
+        if not all(map(math.isfinite, (lowest, *highest))):
             raise ValueError(f"probabilities {tuple(given.shape)} hold values that are not finite")
-        labels = [label for label in range(count) if answer[1 + label] > limit or answer[1 + count + label]]
+        strongest = [0.0] * count
+        if minimum * count >= 1:
+            strongest, answers = answers[:count], answers[count:]
+        labels = [label for label in range(count) if highest[label] > limit or strongest[label]]
         kept.append(None if len(labels) == count else from_host(labels, torch.int64, given.device))
     return kept
 

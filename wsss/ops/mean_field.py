@@ -53,6 +53,7 @@ class DenseCRFBatch:
         self.sizes = [(int(tensor.shape[0]), int(tensor.shape[1])) for tensor in tensors]
         self._colours = torch.cat([tensor.reshape(-1, 3).to(where) for tensor in tensors])
 
+    @torch.no_grad()
     def marginals(self, energies: Sequence[Array]) -> list[Array]:
         """Compute marginals by mean-field inference from unary energies.
 
@@ -71,10 +72,10 @@ class DenseCRFBatch:
             raise ValueError(f"need energies for each of {len(self.sizes)} images, got {len(given)}")
         for tensor, size in zip(given, self.sizes, strict=True):
             _check_energies(tensor, size)
-        unaries = [tensor.detach().reshape(-1, *tensor.shape[-3:]).to(self._colours.device).float() for tensor in given]
+        unaries = [tensor.reshape(-1, *tensor.shape[-3:]).to(self._colours.device).float() for tensor in given]
         if len({len(unary) for unary in unaries}) > 1:
             raise ValueError(f"need as many unaries for each image, got {[len(unary) for unary in unaries]}")
-        with torch.no_grad(), torch.autocast(self._colours.device.type, enabled=False):
+        with torch.autocast(self._colours.device.type, enabled=False):
             labels = max(unary.shape[1] for unary in unaries)
             table = self._table(unaries, labels)
             if not all_finite(table[self.kernels.vertices :]):
@@ -110,7 +111,7 @@ class DenseCRFBatch:
         """View rows (P, B * labels) as (B, K, H, W) for each image."""
         parts = rows.split([height * width for height, width in self.sizes])
         return [
-            part.view(*size, -1, labels)[..., : unary.shape[1]].permute(2, 3, 0, 1)
+            part.view(*size, -1, labels).permute(2, 3, 0, 1)[:, : unary.shape[1]]
             for part, size, unary in zip(parts, self.sizes, unaries, strict=True)
         ]
 
