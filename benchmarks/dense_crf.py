@@ -1,14 +1,16 @@
 """The dense CRF in PyTorch beside pydensecrf, on the same photographs, in one run: same answer, and how much faster.
 
     python benchmarks/dense_crf.py --photos data/VOCdevkit/VOC2012/JPEGImages
-    python benchmarks/dense_crf.py --photos data/VOCdevkit/VOC2012/JPEGImages --device cuda
+    python benchmarks/dense_crf.py --photos data/VOCdevkit/VOC2012/JPEGImages --device cuda --batch 8
     python benchmarks/dense_crf.py --photos ... --model results/voc12_2007/.../segmenter_masks/model.ckpt
 
 Times are of whole calls, from energies to marginals, both lattices included (the spatial one is kept per size, as in
 use), on photographs of 375 x 500 px, 10 iterations, no label left out. "In flight" is the time per photograph of
-`dense_crf` on a list, against pydensecrf in one process. Ratios are medians over photographs of pydensecrf's time over
-ours, taken in turns. Without `--photos`, parts of the photographs that scikit-image ships. With `--model`, also what it
-saves and changes to leave out the labels that a network finds nowhere likely.
+`dense_crf` on a list, against pydensecrf in one process: threads on the CPU, one lattice on a GPU. With `--batch`, also
+that of `dense_crf_batch` on so many photographs, and on so many crops of 161 x 161 px, as a training step has, beside
+`dense_crf` on each of them and on the list. Ratios are medians over photographs of pydensecrf's time over ours, taken
+in turns; a GPU is waited for before and after each call. Without `--photos`, parts of the photographs that scikit-image
+ships. With `--model`, also what it saves and changes to leave out the labels that a network finds nowhere likely.
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ from skimage import data
 
 from wsss.config import Crf, Protocol
 from wsss.data.images import read_image
-from wsss.ops import DenseCRF, dense_crf, saliency_energies
-from wsss.stages.segmentation import load_segmentation_network, network_probabilities
+from wsss.ops import DenseCRF, dense_crf, dense_crf_batch, saliency_energies
+from wsss.stages.predictor import load_segmentation_network
+from wsss.stages.segmentation import network_probabilities
 
 SIZE = (375, 500)
+CROP = (161, 161)
 PARAMETERS = {
     "AuxSegNet, saliency": (Crf(bilateral_sxy=60, bilateral_srgb=5, bilateral_compat=5, iterations=1), 2),
     "AuxSegNet, segmentation": (
@@ -45,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, help="folder of photographs; those of 375 x 500 px are timed")
     parser.add_argument("--count", type=int, default=20, help="how many photographs")
+    parser.add_argument("--batch", type=int, help="photographs in one lattice, and crops")
     parser.add_argument("--model", type=Path, help="checkpoint of a segmentation network")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -57,6 +62,9 @@ def main() -> None:
     compare_answers(images, options.device)
     for labels in (21, 3):
         compare_times(images, labels, options.device)
+        if options.batch is not None:
+            for size in (SIZE, CROP):
+                compare_batches(images, labels, options.device, size, options.batch)
     if options.model is not None:
         compare_restricted(images, options.model, options.device)
 
@@ -114,23 +122,49 @@ def compare_answers(images: list[np.ndarray], device: str) -> None:
 def compare_times(images: list[np.ndarray], labels: int, device: str) -> None:
     params = Crf(minimum_probability=0)
     given = [random_probabilities(labels, SIZE, seed) for seed in range(len(images))]
+    there = [torch.from_numpy(one).to(device) for one in given]
     times: dict[str, list[float]] = {"pydensecrf": [], "torch": []}
+    DenseCRF(images[0], params, "torch", device).marginals(there[0])  # a GPU loads its kernels, the spatial lattice
     for image, probabilities in zip(images, given, strict=True):
         energies = -np.log(probabilities)
         for name, taken in times.items():
             where = device if name == "torch" else None
-            taken.append(seconds(lambda: DenseCRF(image, params, name, where).marginals(energies)))  # noqa: B023
+            taken.append(seconds(lambda: DenseCRF(image, params, name, where).marginals(energies), device))  # noqa: B023
     single = [reference / ours for reference, ours in zip(times["pydensecrf"], times["torch"], strict=True)]
-    per_image = statistics.median(seconds(lambda: dense_crf(given, images, params)) for _ in range(3)) / len(images)
+    per_image = statistics.median(seconds(lambda: dense_crf(there, images, params), device) for _ in range(3))
+    per_image /= len(images)
     reference = statistics.median(times["pydensecrf"])
     print(
-        f"{labels} labels: pydensecrf {reference:.3f} s, torch {statistics.median(times['torch']):.3f} s per photograph"
+        f"{labels} labels: pydensecrf {reference:.3f} s, torch {statistics.median(times['torch']):.4f} s per photograph"
     )
     print(f"  one at a time: {statistics.median(single):.2f} times as fast ({min(single):.2f} to {max(single):.2f})")
-    if device == "cpu":
-        print(
-            f"  in flight: {per_image:.3f} s per photograph, {reference / per_image:.2f} times one pydensecrf process"
-        )
+    print(f"  in flight: {per_image:.4f} s per photograph, {reference / per_image:.2f} times one pydensecrf process")
+
+
+def compare_batches(images: list[np.ndarray], labels: int, device: str, size: tuple[int, int], count: int) -> None:
+    """One at a time, in flight and in one lattice, in turns, for images that lie on the device."""
+    params = Crf(minimum_probability=0)
+    parts = [np.ascontiguousarray(image[: size[0], : size[1]]) for image in images[:count]]
+    given = [random_probabilities(labels, size, seed) for seed in range(len(parts))]
+    there = [torch.from_numpy(one).to(device) for one in given]
+    pixels = [torch.from_numpy(one).to(device) for one in parts]
+    energies = -np.log(given[0])
+    calls: dict[str, Callable[[], object]] = {
+        "pydensecrf": lambda: DenseCRF(parts[0], params, "pydensecrf").marginals(energies),
+        "one at a time": lambda: [dense_crf(one, image, params) for one, image in zip(there, pixels, strict=True)],
+        "in flight": lambda: dense_crf(there, pixels, params),
+        "in one lattice": lambda: dense_crf_batch(there, pixels, params),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(6):
+        for name, call in calls.items():
+            duration = seconds(call, device) / (1 if name == "pydensecrf" else len(parts))
+            taken[name] += [duration] if turn else []  # the first loads kernels and spatial lattices
+    reference = statistics.median(taken.pop("pydensecrf"))
+    print(f"{labels} labels, {len(parts)} images of {size[0]} x {size[1]} px, per image: pydensecrf {reference:.4f} s")
+    for name, durations in taken.items():
+        ours = statistics.median(durations)
+        print(f"  {name}: {ours:.4f} s, {reference / ours:.2f} times pydensecrf")
 
 
 def compare_restricted(images: list[np.ndarray], model: Path, device: str) -> None:
@@ -143,7 +177,7 @@ def compare_restricted(images: list[np.ndarray], model: Path, device: str) -> No
             probabilities = network_probabilities(network, pixels, Protocol())[0]
         results, times = [], []
         for params in (Crf(minimum_probability=0), Crf()):
-            times.append(seconds(lambda: results.append(dense_crf(probabilities, image, params))))  # noqa: B023
+            times.append(seconds(lambda: results.append(dense_crf(probabilities, image, params)), device))  # noqa: B023
         whole, restricted = results
         kept.append(int((restricted.flatten(1).amax(1) > 0).sum()))
         bounds.append(DenseCRF(image).marginal_bound(Crf().minimum_probability))
@@ -156,10 +190,18 @@ def compare_restricted(images: list[np.ndarray], model: Path, device: str) -> No
     print(f"largest change of a marginal {max(changes):.4f}, same label {100 * statistics.mean(same):.4f} % of pixels")
 
 
-def seconds(call: Callable[[], object]) -> float:
+def seconds(call: Callable[[], object], device: str) -> float:
+    """The duration of a call, with what a GPU has still to do when it returns."""
+    synchronize(device)
     start = time.perf_counter()
     call()
+    synchronize(device)
     return time.perf_counter() - start
+
+
+def synchronize(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize(device)
 
 
 if __name__ == "__main__":

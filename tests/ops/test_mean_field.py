@@ -63,7 +63,7 @@ def test_a_switched_off_kernel_is_not_built() -> None:
     energies = -np.log(probabilities(3, image.shape[:2], 0))
     only_bilateral = DenseCRF(image, Crf(gaussian_compat=0))
     assert np.abs(only_bilateral.marginals(energies) - DenseCRF(image).marginals(energies)).max() > 0.01
-    assert len(only_bilateral._kernels) == 1
+    assert len(only_bilateral._alone.kernels.lattices) == 1
     neither = DenseCRF(image, Crf(gaussian_compat=0, bilateral_compat=0))
     assert np.allclose(neither.marginals(energies), np.exp(-energies), atol=1e-5)
 
@@ -127,8 +127,11 @@ def test_read_only_photographs_are_taken() -> None:
     assert np.isfinite(DenseCRF(image).marginals(energies)).all()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_a_gpu_gives_the_same() -> None:
-    image = photographs()[0]
-    energies = -np.log(probabilities(21, image.shape[:2], 0))
-    assert np.abs(DenseCRF(image, device="cuda").marginals(energies) - DenseCRF(image).marginals(energies)).max() < 1e-3
+@pytest.mark.gpu
+@pytest.mark.parametrize(("params", "labels"), [(SALIENCY, 2), (SEGMENTATION, 21), (ONLINE, 21)])
+def test_a_gpu_gives_the_same(params: Crf, labels: int) -> None:
+    for seed, image in enumerate(photographs()[:4]):
+        given = probabilities(labels, image.shape[:2], seed)
+        energies = saliency_energies(given[1]) if params is SALIENCY else -np.log(given)
+        found = DenseCRF(image, params, device="cuda").marginals(energies)
+        assert np.abs(found - DenseCRF(image, params).marginals(energies)).max() < 1e-5

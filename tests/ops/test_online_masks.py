@@ -11,6 +11,7 @@ from torch import Tensor
 
 from wsss.config import OnlineCrf, OnlineLabels
 from wsss.ops import DenseCRF, online_pseudo_labels
+from wsss.ops.crf_of_many import crf_marginals, in_batches
 
 SMALL: dict[str, Any] = {
     "crf": {"iterations": 2},
@@ -91,19 +92,33 @@ def test_equals_the_method_pixel_by_pixel(refinement: str) -> None:
         assert {0, 255, present[0] + 1} <= set(found.labels[i].unique().tolist())
 
 
+def test_all_images_in_one_lattice_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    cams, image_labels, images = _scene()
+    inside = torch.ones(2, 24, 24, dtype=torch.bool)
+    inside[0, :, 19:] = inside[1, :5] = False
+    alone = online_pseudo_labels(cams, image_labels, images, _settings(), inside)
+
+    def as_on_a_gpu(function: Any, maps: list[Tensor], photographs: list[Tensor], backend: str) -> list[Tensor]:
+        return in_batches(function, maps, photographs, 2**21)
+
+    monkeypatch.setattr("wsss.ops.crf_of_many.fastest", as_on_a_gpu)
+    together = online_pseudo_labels(cams, image_labels, images, _settings(), inside)
+    assert torch.equal(alone.labels, together.labels)
+    torch.testing.assert_close(alone.confidence, together.confidence, atol=1e-6, rtol=0)
+
+
 def test_both_backgrounds_share_one_lattice(monkeypatch: pytest.MonkeyPatch) -> None:
     cams, image_labels, images = _scene()
-    calls: list[tuple[int, ...]] = []
-    marginals = DenseCRF.marginals
+    calls: list[list[tuple[int, ...]]] = []
 
-    def record(self: DenseCRF, energies: Tensor) -> Tensor:
-        calls.append(tuple(energies.shape))
-        return marginals(self, energies)
+    def record(energies: list[Tensor], *rest: Any) -> list[Tensor]:
+        calls.append([tuple(one.shape) for one in energies])
+        return crf_marginals(energies, *rest)
 
-    monkeypatch.setattr(DenseCRF, "marginals", record)
+    monkeypatch.setattr("wsss.ops.online_masks.crf_marginals", record)
     online_pseudo_labels(cams, image_labels, images, _settings())
-    # one call per image, with background and present classes alone
-    assert sorted(calls) == [(2, 2, 24, 24), (2, 3, 24, 24)]
+    # one call for all images, each with background and present classes alone
+    assert calls == [[(2, 3, 24, 24), (2, 2, 24, 24)]]
 
 
 @pytest.mark.parametrize("refinement", ["crf", "pamr", "par", "none"])
@@ -211,21 +226,19 @@ def test_reliability_is_each_rule_or_both() -> None:
     assert masks["both"].sum() < masks["cam"].sum() < masks["none"].sum()
 
 
-def test_widths_shrink_with_the_resolution_down_to_a_limit() -> None:
+def test_widths_shrink_with_the_resolution_down_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     cams, image_labels, images = _scene()
     seen: list[tuple[float, float]] = []
 
-    class Recorder(DenseCRF):
-        def __init__(self, image: Any, params: OnlineCrf, backend: str) -> None:
-            super().__init__(image, params, backend)
-            seen.append((params.gaussian_sxy, params.bilateral_sxy))
+    def record(energies: list[Tensor], images: list[Tensor], params: OnlineCrf, backend: str) -> list[Tensor]:
+        seen.append((params.gaussian_sxy, params.bilateral_sxy))
+        return crf_marginals(energies, images, params, backend)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wsss.ops.online_masks.DenseCRF", Recorder)
-        small = torch.nn.functional.interpolate(cams, (6, 6), mode="bilinear")
-        for resolution in ("full", "half", "feature"):
-            online_pseudo_labels(small, image_labels, images, _settings(resolution=resolution))
-    assert seen[::2] == [(3.0, 80.0), (1.5, 40.0), (1.0, 20.0)]
+    monkeypatch.setattr("wsss.ops.online_masks.crf_marginals", record)
+    small = torch.nn.functional.interpolate(cams, (6, 6), mode="bilinear")
+    for resolution in ("full", "half", "feature"):
+        online_pseudo_labels(small, image_labels, images, _settings(resolution=resolution))
+    assert seen == [(3.0, 80.0), (1.5, 40.0), (1.0, 20.0)]
 
 
 def test_shapes_that_do_not_fit_are_named() -> None:

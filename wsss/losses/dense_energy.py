@@ -7,6 +7,7 @@ from torch import Tensor
 
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.permutohedral import build_lattice
+from wsss.ops.pixel_features import divided, pixel_positions
 
 
 def dense_energy_loss(
@@ -50,18 +51,18 @@ def dense_energy_loss(
     with torch.no_grad():
         left = (inside.float() - segmentation.amax(1)).clamp(min=0)
         gate = torch.where(labels == ignore_index, torch.ones_like(left), left)
-        pairs = zip(segmentation, images, strict=True)
-        gathered = torch.stack([_filtered(maps, image, sigma_rgb, sigma_xy) for maps, image in pairs])
+        gathered = _filtered(segmentation, images, sigma_rgb, sigma_xy)
         gated = gate[:, None] * gathered / size[0]
     energy = -(segmentation * gated).sum()
     # twice the gradient, for S stands on both sides of A
     return 2 * energy - energy.detach()
 
 
-def _filtered(maps: Tensor, image: Tensor, sigma_rgb: float, sigma_xy: float) -> Tensor:
-    """Sum for every pixel, weighted by the Gaussian, over all pixels of its image: (K, h, w)."""
-    height, width = maps.shape[1:]
-    rows, columns = (torch.arange(extent, device=maps.device) / sigma_xy for extent in (height, width))
-    positions = torch.stack([columns.repeat(height), rows.repeat_interleave(width)])
-    lattice = build_lattice(torch.cat([positions, image.flatten(1).float() / sigma_rgb]))
-    return lattice.filter(maps.flatten(1).t().contiguous()).t().reshape(maps.shape)
+def _filtered(maps: Tensor, images: Tensor, sigma_rgb: float, sigma_xy: float) -> Tensor:
+    """Sum for every pixel, weighted by the Gaussian, over all pixels of its image: (N, K, h, w)."""
+    count, labels, height, width = maps.shape
+    positions = pixel_positions([(height, width)] * count, sigma_xy, maps.device)
+    colours = divided(images.transpose(0, 1).flatten(1), sigma_rgb)
+    lattice = build_lattice(torch.cat([positions, colours]), [height * width] * count)
+    filtered = lattice.filter(maps.permute(0, 2, 3, 1).reshape(-1, labels))
+    return filtered.view(count, height, width, labels).permute(0, 3, 1, 2)

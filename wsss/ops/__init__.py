@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wsss.ops.cams import refine_cams
-    from wsss.ops.crf import dense_crf, saliency_energies
-    from wsss.ops.mean_field import DenseCRF
+    from wsss.ops.crf import dense_crf, dense_crf_batch, saliency_energies
+    from wsss.ops.crf_of_many import crf_marginals
+    from wsss.ops.mean_field import DenseCRF, DenseCRFBatch
     from wsss.ops.online_masks import OnlinePseudoLabels, online_pseudo_labels
     from wsss.ops.pseudo_labels import fuse_cams_with_saliency, labels_from_cams
 
 _DEFINED_IN = {
     "DenseCRF": "wsss.ops.mean_field",
+    "DenseCRFBatch": "wsss.ops.mean_field",
     "OnlinePseudoLabels": "wsss.ops.online_masks",
+    "crf_marginals": "wsss.ops.crf_of_many",
     "dense_crf": "wsss.ops.crf",
+    "dense_crf_batch": "wsss.ops.crf",
     "fuse_cams_with_saliency": "wsss.ops.pseudo_labels",
     "labels_from_cams": "wsss.ops.pseudo_labels",
     "online_pseudo_labels": "wsss.ops.online_masks",
@@ -28,8 +32,11 @@ _DEFINED_IN = {
 
 __all__ = [
     "DenseCRF",
+    "DenseCRFBatch",
     "OnlinePseudoLabels",
+    "crf_marginals",
     "dense_crf",
+    "dense_crf_batch",
     "fuse_cams_with_saliency",
     "labels_from_cams",
     "online_pseudo_labels",

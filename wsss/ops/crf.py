@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Sequence
 from typing import overload
 
@@ -11,24 +11,23 @@ import torch
 from torch import Tensor
 
 from wsss.config import Crf
-from wsss.ops.mean_field import Array, DenseCRF, all_finite, as_tensor
-from wsss.parallel import map_in_threads
+from wsss.ops.bags import from_host
+from wsss.ops.crf_of_many import PIXELS_AT_ONCE, Image, fastest, in_batches, marginals_at_once
+from wsss.ops.mean_field import Array, as_tensor
 
 
 @overload
-def dense_crf(
-    probabilities: Array, image: np.ndarray | Tensor, params: Crf | None = None, backend: str = "auto"
-) -> Array: ...
+def dense_crf(probabilities: Array, image: Image, params: Crf | None = None, backend: str = "auto") -> Array: ...
 @overload
 def dense_crf(
     probabilities: Sequence[Array],
-    image: Sequence[np.ndarray | Tensor],
+    image: Sequence[Image],
     params: Crf | None = None,
     backend: str = "auto",
 ) -> list[Array]: ...
 def dense_crf(  # type: ignore[misc]
     probabilities: Array | Sequence[Array],
-    image: np.ndarray | Tensor | Sequence[np.ndarray | Tensor],
+    image: Image | Sequence[Image],
     params: Crf | None = None,
     backend: str = "auto",
 ) -> Array | list[Array]:
@@ -40,7 +39,7 @@ def dense_crf(  # type: ignore[misc]
 
     Args:
         probabilities: (K, H, W) float, summing to 1 over K; arrays, or tensors on the device to work on. Or a list of
-            these, of any sizes: on the CPU as many are in work as there are cores.
+            these, of any sizes: on a GPU in one lattice, on the CPU as many are in work as there are cores.
         image: (H, W, 3) uint8 RGB, or as many as there are probabilities.
         params: Widths, compatibilities, iterations; None takes Gaussian 3/3, bilateral 80/13/10, 10 iterations.
         backend: `torch`, `pydensecrf`, or `auto`, which is `torch`.
@@ -52,52 +51,95 @@ def dense_crf(  # type: ignore[misc]
         ValueError: If shapes do not agree, values are not finite, or the backend is unknown.
         InputError: If the backend is `pydensecrf` and it is not installed.
     """
+    settings = params or Crf()
     if isinstance(probabilities, (np.ndarray, Tensor)):
         assert isinstance(image, (np.ndarray, Tensor))
-        return _refine(probabilities, image, params or Crf(), backend)
-    if len(probabilities) != len(image):
-        raise ValueError(f"need one image for each of {len(probabilities)} probabilities, got {len(image)}")
-
-    def refine(pair: tuple[Array, np.ndarray | Tensor]) -> Array:
-        return _refine(*pair, params or Crf(), backend)
-
-    pairs = list(zip(probabilities, image, strict=True))
-    if backend == "pydensecrf" or any(isinstance(item, Tensor) and item.is_cuda for item in probabilities):
-        return [refine(pair) for pair in pairs]
-    workers = min(len(pairs), len(os.sched_getaffinity(0))) or 1
-    return list(map_in_threads(refine, pairs, workers=workers, in_flight=2 * workers, torch_threads=1))
+        return _refine([probabilities], [image], settings, backend)[0]
+    images: Sequence[Image] = image  # type: ignore[assignment]
+    return fastest(lambda some, theirs: _refine(some, theirs, settings, backend), probabilities, images, backend)
 
 
-def _refine(probabilities: Array, image: np.ndarray | Tensor, params: Crf, backend: str) -> Array:
-    result = _refine_tensor(as_tensor(probabilities), image, params, backend)
-    return result if isinstance(probabilities, Tensor) else result.numpy()
+def dense_crf_batch(
+    probabilities: Sequence[Array],
+    images: Sequence[Image],
+    params: Crf | None = None,
+    pixels_at_once: int = PIXELS_AT_ONCE,
+) -> list[Array]:
+    """Compute `dense_crf` for many images in one lattice, on any device: as many operations as for one image.
+
+    `dense_crf` on a list does this on a GPU. On the CPU it takes threads, which are faster.
+
+    Args:
+        probabilities: (K, H, W) float for each image, summing to 1 over K, of any sizes and numbers of labels.
+        images: (H, W, 3) uint8 RGB, as many.
+        params: Widths, compatibilities, iterations; None takes Gaussian 3/3, bilateral 80/13/10, 10 iterations.
+        pixels_at_once: Most pixels in one lattice, or one image; what memory bounds.
+
+    Returns:
+        (K, H, W) float32 for each image, summing to 1 over K, 0 for labels left out.
+
+    Raises:
+        ValueError: If shapes do not agree or values are not finite.
+    """
+    settings = params or Crf()
+    return in_batches(
+        lambda some, theirs: _refine(some, theirs, settings, "torch"), probabilities, images, pixels_at_once
+    )
 
 
-def _refine_tensor(probabilities: Tensor, image: np.ndarray | Tensor, params: Crf, backend: str) -> Tensor:
-    shape = tuple(probabilities.shape)
-    if len(shape) != 3 or tuple(image.shape) != (*shape[1:], 3):
-        raise ValueError(f"need probabilities (K, H, W) and image (H, W, 3), got {shape}, {tuple(image.shape)}")
-    if not all_finite(probabilities):
-        raise ValueError(f"probabilities {shape} hold values that are not finite")
-    crf = DenseCRF(image, params, backend, probabilities.device)
-    matter = _labels_that_matter(probabilities, params.minimum_probability)
-    if matter.all():
-        return crf.marginals(_energies(probabilities))
-    result = torch.zeros(shape, device=probabilities.device)
-    result[matter] = crf.marginals(_energies(probabilities[matter]))
-    return result
+@torch.no_grad()
+def _refine(probabilities: Sequence[Array], images: Sequence[Image], params: Crf, backend: str) -> list[Array]:
+    tensors = [as_tensor(one) for one in probabilities]
+    _check(tensors, images)
+    kept = _labels_that_matter(tensors, params.minimum_probability)
+    energies = list(map(_energies, tensors, kept))
+    marginals = marginals_at_once(energies, images, params, backend)
+    results = []
+    for whole, labels, found in zip(probabilities, kept, marginals, strict=True):
+        result = found
+        if labels is not None:
+            result = torch.zeros(tuple(whole.shape), device=found.device).index_copy_(0, labels, found)
+        results.append(result if isinstance(whole, Tensor) else result.numpy())
+    return results
 
 
-def _energies(probabilities: Tensor) -> Tensor:
-    return probabilities.float().clamp(1e-8, 1.0).log_().neg_()
+def _check(probabilities: Sequence[Tensor], images: Sequence[Image]) -> None:
+    for given, image in zip(probabilities, images, strict=True):
+        shape, size = tuple(given.shape), tuple(image.shape)
+        if len(shape) != 3 or size != (*shape[1:], 3):
+            raise ValueError(f"need probabilities (K, H, W) and image (H, W, 3), got {shape}, {size}")
 
 
-def _labels_that_matter(probabilities: Tensor, minimum: float) -> Tensor:
-    """Choose the labels that stay, (K,) bool; the strongest label of each pixel is always among them."""
-    matter = probabilities.flatten(1).amax(1) > minimum
-    if minimum * len(probabilities) >= 1:  # else the strongest label of a pixel is above the minimum
-        matter[probabilities.argmax(0).unique()] = True
-    return matter
+def _energies(probabilities: Tensor, labels: Tensor | None) -> Tensor:
+    chosen = probabilities if labels is None else probabilities.index_select(0, labels)
+    return chosen.float().clamp(1e-8, 1.0).log_().neg_()
+
+
+def _labels_that_matter(probabilities: Sequence[Tensor], minimum: float) -> list[Tensor | None]:
+    """Choose the labels of each image that stay, (k,) int64, None for all; a pixel's strongest is always among them.
+
+    The host reads once for all images, and sees at the same time whether all values are finite.
+    """
+    asked: list[Tensor] = []
+    for given in probabilities:
+        peaks = given.amax((1, 2))
+        asked += [given.amin().view(1), peaks]
+        if minimum * len(given) >= 1:  # else the strongest label of a pixel is above the minimum
+            asked.append(torch.zeros_like(peaks).index_fill_(0, given.argmax(0).flatten(), 1))
+    answers: list[float] = torch.cat(asked).tolist()
+    limit = float(np.float32(minimum))  # as probabilities are
+    kept: list[Tensor | None] = []
+    for given in probabilities:
+        count = len(given)
+        lowest, highest, answers = answers[0], answers[1 : 1 + count], answers[1 + count :]
+        if not all(map(math.isfinite, (lowest, *highest))):
+            raise ValueError(f"probabilities {tuple(given.shape)} hold values that are not finite")
+        strongest = [0.0] * count
+        if minimum * count >= 1:
+            strongest, answers = answers[:count], answers[count:]
+        labels = [label for label in range(count) if highest[label] > limit or strongest[label]]
+        kept.append(None if len(labels) == count else from_host(labels, torch.int64, given.device))
+    return kept
 
 
 def saliency_energies(saliency: Array, temperature: float = 1.05, epsilon: float = 1e-8) -> Array:

@@ -7,7 +7,6 @@ Segmentation Approach", AAAI 2020) with the two local refinements that later met
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 
 import torch
@@ -17,10 +16,9 @@ from torch.nn import functional
 from wsss.config import OnlineCrf, OnlineLabels
 from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.ops.crf_of_many import crf_marginals
 from wsss.ops.local_refinement import pamr, par
-from wsss.ops.mean_field import DenseCRF
 from wsss.ops.upsampling import nearest, upsample
-from wsss.parallel import map_in_threads
 
 
 @dataclass(frozen=True)
@@ -232,29 +230,24 @@ def _refined(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> tuple[Ten
 def _by_crf(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> Tensor:
     """Refine both versions of each image by the CRF, (N, 2, 1 + K, h, w).
 
-    The versions of an image share its lattice; on the CPU, images run side by side.
+    The versions of an image share its lattice; on a GPU, all images share one.
     """
-    params = _scaled(settings.crf, crops.factor)
-
-    def refine(image: int) -> Tensor:
-        rows, columns = crops.boxes[image]
-        count = crops.counts[image]
-        part = scores[image, : 2 + count, rows, columns]
-        versions = torch.stack([torch.cat([part[:1], part[2:]]), part[1:]])
-        energies = versions.clamp(settings.smallest_score, 1).log().neg()
-        photograph = crops.images[image, :, rows, columns].permute(1, 2, 0).contiguous()
-        return DenseCRF(photograph, params, settings.crf.backend).marginals(energies)
-
-    numbers = range(len(crops.counts))
-    if scores.is_cuda:
-        marginals = list(map(refine, numbers))
-    else:
-        workers = min(len(numbers), len(os.sched_getaffinity(0)))
-        marginals = list(map_in_threads(refine, numbers, workers=workers, in_flight=2 * workers, torch_threads=1))
-    result = scores.new_zeros(scores.shape[0], 2, scores.shape[1] - 1, *scores.shape[2:])
-    for image, found in enumerate(marginals):
-        rows, columns = crops.boxes[image]
-        result[image, :, : found.shape[1], rows, columns] = found
+    versions = torch.stack([torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:]], 1)
+    energies = versions.clamp(settings.smallest_score, 1).log_().neg_()
+    # of each image its photograph, with background and present classes alone
+    parts = [
+        (image, slice(None), slice(1 + count), *box)
+        for image, (count, box) in enumerate(zip(crops.counts, crops.boxes, strict=True))
+    ]
+    marginals = crf_marginals(
+        [energies[part] for part in parts],
+        [crops.images[image, :, rows, columns].permute(1, 2, 0) for image, _, _, rows, columns in parts],
+        _scaled(settings.crf, crops.factor),
+        settings.crf.backend,
+    )
+    result = torch.zeros_like(versions)
+    for part, found in zip(parts, marginals, strict=True):
+        result[part] = found
     return result
 
 

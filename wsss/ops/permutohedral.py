@@ -10,38 +10,30 @@ lattice, and the point reads the result back ("slice"). All three are sums of fe
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from wsss.ops.bags import Bags, from_host, row_bags
 
-@dataclass(frozen=True)
-class Bags:
-    """A sparse matrix, row by row.
-
-    Row r sums `weights[e] * values[indices[e]]` over `offsets[r] <= e < offsets[r + 1]`.
-    """
-
-    indices: torch.Tensor
-    offsets: torch.Tensor
-    weights: torch.Tensor
-
-    def sum(self, values: torch.Tensor) -> torch.Tensor:
-        """Sum values (columns, C) float32, contiguous, into rows (rows, C)."""
-        return torch.embedding_bag(values, self.indices, self.offsets, False, 0, False, self.weights, True)[0]
+LARGEST_PIECE = 64
+"""Most entries that are added one after the other on a GPU: longer rows are cut. About the root of the longest row."""
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """The lattice of N points in d dimensions, with M occupied vertices.
+    """The lattice of N points in d dimensions, with M occupied vertices; the points of each image have their own.
 
     `splat` has M + 1 rows over N points; the last row is empty, so that a neighbour that is missing can be looked up
-    like any other. `blurs` has d + 1 matrices of M + 1 rows over M + 1 vertices. Slicing point i sums
+    like any other. If its long rows are cut, the rows of `splat` are their pieces, and `joins` adds the pieces up.
+    `blurs` has d + 1 matrices of M + 1 rows over M + 1 vertices. Slicing point i sums
     `slice_weights[i] * vertex values[slice_indices[i]]`, both (N, d + 1), the factor of the blur included.
     """
 
     splat: Bags
+    joins: Bags | None
     blurs: tuple[Bags, ...]
     slice_indices: torch.Tensor
     slice_weights: torch.Tensor
@@ -49,11 +41,13 @@ class Lattice:
     @property
     def vertices(self) -> int:
         """M + 1: rows of a table of vertex values."""
-        return len(self.splat.offsets) - 1
+        return self.blurs[0].rows
 
     def gather(self, values: torch.Tensor) -> torch.Tensor:
         """Spread point values (N, C) onto the vertices and blur them: (M + 1, C), for `slice_*` to read."""
         values = self.splat.sum(values)
+        if self.joins is not None:
+            values = self.joins.sum(values)
         for blur in self.blurs:
             values = blur.sum(values)
         return values
@@ -66,53 +60,85 @@ class Lattice:
         """Return the symmetrically normalised filter, D^-1/2 K D^-1/2 (Kraehenbuehl and Koltun, ICML 2013)."""
         ones = torch.ones(len(self.slice_indices), 1, device=self.slice_weights.device)
         norm = self.filter(ones).add_(1e-20).rsqrt_()
-        weights = self.splat.weights * norm.view(-1).index_select(0, self.splat.indices)
-        splat = Bags(self.splat.indices, self.splat.offsets, weights)
-        return Lattice(splat, self.blurs, self.slice_indices, self.slice_weights * norm)
+        weights = norm.view(-1).index_select(0, self.splat.indices)
+        if self.splat.weights is not None:
+            weights *= self.splat.weights
+        return replace(self, splat=replace(self.splat, weights=weights), slice_weights=self.slice_weights * norm)
 
     def scaled(self, factor: float) -> Lattice:
         """Return the filter times a factor."""
-        return Lattice(self.splat, self.blurs, self.slice_indices, self.slice_weights * factor)
+        return replace(self, slice_weights=self.slice_weights * factor)
+
+    def repeated(self, times: int) -> Lattice:
+        """Return the lattice of the same points `times` times over, for as many images."""
+        if times == 1:
+            return self
+        block = torch.arange(times, dtype=torch.int32, device=self.slice_indices.device)[:, None, None]
+        return Lattice(
+            self.splat.repeated(times, len(self.slice_indices)),
+            None if self.joins is None else self.joins.repeated(times, self.splat.rows),
+            tuple(blur.repeated(times, self.vertices) for blur in self.blurs),
+            (self.slice_indices + block * self.vertices).flatten(0, 1),
+            self.slice_weights.repeat(times, 1),
+        )
 
 
-def row_bags(indices: torch.Tensor, weights: torch.Tensor) -> Bags:
-    """Make a sparse matrix with the same number of entries in each row, from two tensors (rows, entries)."""
-    rows, entries = indices.shape
-    offsets = torch.arange(0, rows * entries + 1, entries, dtype=indices.dtype, device=indices.device)
-    return Bags(indices.reshape(-1), offsets, weights.reshape(-1))
-
-
-def build_lattice(features: torch.Tensor) -> Lattice:
+def build_lattice(
+    features: torch.Tensor, counts: Sequence[int] | None = None, largest_piece: int | None = None
+) -> Lattice:
     """Build the lattice for a Gaussian of unit standard deviation.
+
+    Several images share a lattice without touching each other: the image's number is one more part of what a vertex is
+    known by. So N images take as many operations as one, and their sums are those of each image alone, in that order.
 
     Args:
         features: (d, N) float32, d at most 7, positions already divided by the width of the kernel in each dimension.
+        counts: How many of the points belong to each image, one image after the other; None takes one image.
+        largest_piece: Longer rows of the matrix that spreads points are cut, see `Bags.cut`; None takes
+            `LARGEST_PIECE` on a GPU, and cuts none on the CPU, where it saves nothing.
 
     Raises:
         ValueError: If the features span more cells of the lattice than can be numbered (a kernel far too narrow).
     """
     dimensions, points = features.shape
-    corners = dimensions + 1
-    if points % 4:
-        # pydensecrf works on four points at a time and fills up with points at the origin, whose vertices then exist
-        features = torch.cat([features, features.new_zeros(dimensions, 1)], 1)
+    corners, device = dimensions + 1, features.device
+    counts = [points] if counts is None else counts
+    # pydensecrf works on four points at a time and fills up with points at the origin, whose vertices then exist
+    filled = [image for image, count in enumerate(counts) if count % 4]
+    if filled:
+        features = torch.cat([features, features.new_zeros(dimensions, len(filled))], 1)
     elevated = _elevate(features)
     cells = torch.round(elevated * (1 / corners))
-    low, high = cells.amin(1).tolist(), cells.amax(1).tolist()
-    # A vertex is known by its remainder k and its cells along the first d coordinates, packed into one integer. A
-    # vertex of the simplex, or a neighbour of one, is at most 3 cells from the rounded point.
+    low, high = torch.stack([cells.amin(1), cells.amax(1)]).tolist()
+    # A vertex is known by its remainder k, its image and its cells along the first d coordinates, packed into one
+    # integer. A vertex of the simplex, or a neighbour of one, is at most 3 cells from the rounded point.
     spans = [int(end - start) + 7 for start, end in zip(low[:-1], high[:-1], strict=True)]
     places = [math.prod(spans[:i]) for i in range(dimensions)] + [0]
-    block = math.prod(spans)
+    image_block = math.prod(spans)
+    block = image_block * len(counts)
     if block * corners > 2**62:
         raise ValueError(f"the kernel is too narrow for this image: its lattice spans {spans} cells; widen it")
     kind = torch.int32 if block * corners < 2**31 else torch.int64
-    table = torch.tensor([0] * (8 - corners) + places[::-1], dtype=kind, device=features.device)
-    key = torch.zeros(features.shape[1], dtype=kind, device=features.device)
+    if len(counts) == 1:
+        key = torch.zeros(features.shape[1], dtype=kind, device=device)
+    else:
+        key = image_numbers([*counts, *[1] * len(filled)], device, [*range(len(counts)), *filled]).to(kind)
+        key *= image_block
     for row, start, place in zip(cells[:-1], low, places, strict=False):
         key += (row - (start - 3)).to(kind) * place
+    table = from_host([0] * (8 - corners) + places[::-1], kind, device)
     ordered, key = _enclose(elevated - cells * corners, cells.sum(0), key, table)
-    return _assemble(ordered, key, table, block, points)
+    lattice = _assemble(ordered, key, table, places, block, points)
+    if largest_piece is None and device.type != "cuda":
+        return lattice
+    splat, joins = lattice.splat.cut(largest_piece or LARGEST_PIECE)
+    return replace(lattice, splat=splat, joins=joins)
+
+
+def image_numbers(counts: Sequence[int], device: torch.device, numbers: Sequence[int] | None = None) -> torch.Tensor:
+    """Repeat each number as often as its count says, (sum of counts,) int64; None takes 0, 1, 2 and so on."""
+    table = from_host([list(range(len(counts)) if numbers is None else numbers), list(counts)], torch.int64, device)
+    return table[0].repeat_interleave(table[1], output_size=sum(counts))
 
 
 def _elevate(features: torch.Tensor) -> torch.Tensor:
@@ -182,60 +208,59 @@ def _sorted(rows: list[torch.Tensor]) -> list[torch.Tensor]:
     return rows
 
 
-def _assemble(ordered: list[torch.Tensor], key: torch.Tensor, places: torch.Tensor, block: int, points: int) -> Lattice:
+def _assemble(
+    ordered: list[torch.Tensor], key: torch.Tensor, table: torch.Tensor, places: list[int], block: int, points: int
+) -> Lattice:
     """Number the vertices and sort the points by the vertex they are spread onto, one remainder after the other.
 
     Points after the first `points` only have their vertices counted: they spread nothing and read nothing.
     """
     corners, keys, device = len(ordered), len(key), key.device
     positions = [(bits.view(torch.float64) * (1 / corners)).float() for bits in ordered]
-    weights = torch.empty(keys, corners, device=device)
-    slice_indices = torch.empty(keys, corners, dtype=torch.int32, device=device)
-    flat = slice_indices.view(-1)
-    pixels, counts, vertices, splat_weights = [], [], [], []
-    found = 0
+    sorted_keys = torch.empty(corners, keys, dtype=key.dtype, device=device)
+    weights = torch.empty(corners, keys, device=device)
+    orders = []
     for k in range(corners):
         # barycentric: differences of neighbours in the order, and 1 for the way round
-        weight = 1 + positions[-1] - positions[0] if k == 0 else positions[-1 - k] - positions[-k]
-        weight[points:] = 0
-        weights[:, k] = weight
+        if k == 0:
+            torch.sub(1 + positions[-1], positions[0], out=weights[k])
+        else:
+            torch.sub(positions[-1 - k], positions[-k], out=weights[k])
         sorted_key, order = torch.sort(key, stable=True)
-        first = torch.ones(keys, dtype=torch.bool, device=device)
-        torch.ne(sorted_key[1:], sorted_key[:-1], out=first[1:])
-        flat.scatter_(0, order * corners + k, first.cumsum(0, dtype=torch.int32).add_(found - 1))
-        starts = first.nonzero().squeeze(1)
-        vertices.append(sorted_key.index_select(0, starts).long() + k * block)
-        counts.append(torch.diff(starts, append=starts.new_tensor([keys])))
-        pixels.append(order.int().clamp_(max=points - 1))
-        splat_weights.append(weight.index_select(0, order))
-        found += len(starts)
+        torch.add(sorted_key, k * block, out=sorted_keys[k])
+        orders.append(order)
         if k + 1 < corners:  # from remainder k to k + 1, the coordinate of this rank steps down a cell
-            key = key - places.index_select(0, _coordinate(ordered[-1 - k]))
-    counts.append(torch.zeros(1, dtype=torch.int64, device=device))
-    offsets = torch.zeros(found + 2, dtype=torch.int32, device=device)
-    offsets[1:] = torch.cat(counts).cumsum(0)
-    splat = Bags(torch.cat(pixels), offsets, torch.cat(splat_weights))
-    alpha = 1 / (1 + 2.0 ** -(corners - 1))
-    blurs = _blurs(torch.cat(vertices), places.flip(0)[:corners].long(), block)
-    return Lattice(splat, blurs, slice_indices[:points], weights[:points] * alpha)
+            key = key - table.index_select(0, _coordinate(ordered[-1 - k]))
+    weights[:, points:] = 0
+    order = torch.stack(orders)
+    flat = sorted_keys.view(-1)
+    first = torch.ones(corners * keys, dtype=torch.bool, device=device)
+    torch.ne(flat[1:], flat[:-1], out=first[1:])
+    starts = first.nonzero().squeeze(1)
+    numbers = first.cumsum(0, dtype=torch.int32).sub_(1).view(corners, keys)
+    slice_indices = torch.empty_like(numbers).scatter_(1, order, numbers).t()[:points]
+    slice_weights = weights.t()[:points] * (1 / (1 + 2.0 ** -(corners - 1)))
+    offsets = torch.cat([starts.int(), starts.new_full((2,), corners * keys, dtype=torch.int32)])
+    splat = Bags(order.int().clamp_(max=points - 1).view(-1), offsets, weights.gather(1, order).view(-1))
+    blurs = _blurs(flat.index_select(0, starts).long(), places, block)
+    return Lattice(splat, None, blurs, slice_indices, slice_weights)
 
 
-def _blurs(keys: torch.Tensor, places: torch.Tensor, block: int) -> tuple[Bags, ...]:
+def _blurs(keys: torch.Tensor, places: list[int], block: int) -> tuple[Bags, ...]:
     """Build each axis's blur, `value + (one neighbour + other neighbour) / 2`; a missing neighbour counts 0."""
-    count, corners = len(keys), len(places)
-    here = torch.arange(count, device=keys.device)
+    count, corners, device = len(keys), len(places), keys.device
+    here = torch.arange(count, device=device)
+    offsets = torch.arange(0, 3 * count + 4, 3, dtype=torch.int32, device=device).clamp_(max=3 * count)
+    weights = from_host([1.0, 0.5, 0.5], torch.float32, device).repeat(count)
     # one step along an axis lowers all coordinates by 1 and raises the axis's own by d + 1: the remainder falls by one,
     # or from 0 to d with all cells lowered by one
-    lowered = torch.where(keys < block, keys + (corners - 1) * block - int(places.sum()), keys - block)
+    lowered = torch.where(keys < block, keys + (corners - 1) * block - sum(places), keys - block)
     blurs = []
-    for place in places.tolist():
+    for place in places:
         wanted = lowered + place
         position = torch.searchsorted(keys, wanted).clamp_(max=count - 1)
-        present = keys[position] == wanted
-        forward = torch.where(present, position, count)
-        backward = torch.full_like(forward, count).index_put_((position[present],), here[present])
-        indices = torch.stack([here, forward, backward], 1).int()
-        weights = torch.tensor([1.0, 0.5, 0.5], device=keys.device).expand(count, 3).contiguous()
-        bags = row_bags(indices, weights)
-        blurs.append(Bags(bags.indices, torch.cat([bags.offsets, bags.offsets[-1:]]), bags.weights))
+        forward = torch.where(keys.index_select(0, position) == wanted, position, count)
+        # all that have no neighbour write to one place more, so that no mask's size need be known
+        backward = torch.full((count + 1,), count, device=device).scatter_(0, forward, here)[:count]
+        blurs.append(Bags(torch.stack([here, forward, backward], 1).int().view(-1), offsets, weights))
     return tuple(blurs)

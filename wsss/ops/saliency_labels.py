@@ -7,7 +7,8 @@ from torch import Tensor
 
 from wsss.config.rounds import SaliencyCrf
 from wsss.ops.crf import saliency_energies
-from wsss.ops.mean_field import DenseCRF
+from wsss.ops.crf_of_many import crf_marginals
+from wsss.ops.mean_field import as_tensor
 
 
 def refine_saliency(saliency: Tensor, images: Tensor, crf: SaliencyCrf) -> Tensor:
@@ -30,9 +31,5 @@ def refine_saliency(saliency: Tensor, images: Tensor, crf: SaliencyCrf) -> Tenso
             f"need saliency (N, H, W) and images (N, H, W, 3), got {tuple(saliency.shape)} and {tuple(images.shape)}"
         )
     energies = saliency_energies(saliency.float(), crf.temperature)
-    return torch.stack(
-        [
-            DenseCRF(image, crf, crf.backend, saliency.device).marginals(one)[1]
-            for image, one in zip(images, energies, strict=True)
-        ]
-    )
+    marginals = crf_marginals(list(energies), list(images), crf, crf.backend)
+    return torch.stack([as_tensor(one)[1] for one in marginals])

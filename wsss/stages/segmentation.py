@@ -140,10 +140,7 @@ class _Finish:
             scores: Sequence[Tensor | np.ndarray] = list(item.probabilities)
             if self.crf is not None:
                 assert item.images is not None
-                scores = [
-                    dense_crf(one, image, self.crf, self.crf.backend)
-                    for one, image in zip(scores, item.images, strict=True)
-                ]
+                scores = dense_crf(scores, list(item.images), self.crf, self.crf.backend)
             labels = [labels_at_size(as_tensor(s), size) for s, size in zip(scores, item.sizes, strict=True)]
             return [(image_id, found.cpu().numpy()) for image_id, found in zip(item.ids, labels, strict=True)]
 
