@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -137,7 +138,7 @@ class _Finish:
 
     def __call__(self, item: Scores) -> list[Labels]:
         with torch.inference_mode():
-            scores: Sequence[Tensor | np.ndarray] = list(item.probabilities)
+            scores: list[Any] = list(item.probabilities)
             if self.crf is not None:
                 assert item.images is not None
                 scores = dense_crf(scores, list(item.images), self.crf, self.crf.backend)
