@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from wsss.models import Backbone
 
-WIDTH = 512
+WIDTH = 768
 """Width of the image, in pixels: no feature in the middle sees the border of most networks."""
 
 
@@ -29,9 +29,9 @@ def average_evenly(module: nn.Module) -> None:
 
 def centre_of_response(backbone: Backbone, column: int) -> float:
     """Return the column, in pixels, on which a feature's response to the input is centred."""
-    images = torch.rand(1, 3, 32, WIDTH, requires_grad=True)
+    images = torch.rand(1, 3, 64, WIDTH, requires_grad=True)
     features = backbone(images)
-    features[0, :, features.shape[2] // 2, column].sum().backward()
+    features[0, :, 0, column].sum().backward()
     assert images.grad is not None
     response = images.grad.abs().sum((0, 1, 2)).double()
     return float((response * torch.arange(WIDTH)).sum() / response.sum())

@@ -46,8 +46,9 @@ class JointAugmentation:
             saliency: (H', W') uint8, a map of probabilities 0..255; resized bilinearly and cut at 0.5.
 
         Returns:
-            `images` (3, S, S), `inside` (S, S) bool, False on padding, and, as given, `labels` (S, S) and `saliency` (S, S) in {0, 1, 255}, padded like the
-            labels; all uint8, S the crop size, snapped to the grid of sizes that networks see.
+            `images` (3, S, S), `inside` (S, S) bool, False on padding, and, as given, `labels` (S, S) and `saliency`
+            (S, S) in {0, 1, 255}, padded like the labels; the others uint8, S the crop size, snapped to the grid of
+            sizes that networks see.
         """
         side = snapped(self._settings.crop_size)
         scale = generator.uniform(*self._settings.scale)

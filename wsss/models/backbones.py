@@ -67,8 +67,8 @@ class Backbone(nn.Module):
         """
         if images.shape[2] % GRID or images.shape[3] % GRID:
             raise ValueError(
-                f"expected images whose sides are multiples of {GRID} px, got {tuple(images.shape[2:])}; resize them to "
-                "wsss.grid.snapped_size"
+                f"expected images whose sides are multiples of {GRID} px, got {tuple(images.shape[2:])}; resize them "
+                "to wsss.grid.snapped_size"
             )
         features = (images - self.mean) / self.std
         with torch.set_grad_enabled(torch.is_grad_enabled() and self._frozen_parts == 0):

@@ -59,7 +59,7 @@ class Segmenter(SegmentationNetwork):
         shown = None if inside is None else features_inside(inside, size, self.grid)
         *parallel, pooling = self.pyramid.convs
         # torchvision's own pooling, the first layer, would take padding in
-        pooled = pooling[1:](spatial_mean(features, shown))
+        pooled = nn.Sequential(*list(pooling)[1:])(spatial_mean(features, shown))
         branches = [*(convolution(features) for convolution in parallel), pooled.expand(-1, -1, *size)]
         return self.head(self.pyramid.project(torch.cat(branches, dim=1)))
 
