@@ -112,7 +112,7 @@ class Networks:
         if self._made is None or self._made[0] != key:
             import torch
 
-            from wsss.stages.inference import cam_size
+            from wsss.stages.cam_batches import cam_size
 
             network, dataset = self._load(path, run.dataset().class_names), run.dataset()
             wanted = [name for name in ("pairwise_affinity", "unary_affinity") if name in network.available]
