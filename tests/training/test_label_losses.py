@@ -158,7 +158,7 @@ def test_labels_are_reassigned_by_the_embeddings_that_are_set(embedding: str, ou
 def test_which_losses_see_reassigned_labels(apply_to: str, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
 
-    def record(probabilities: Tensor, labels: Tensor, *_: Any) -> Tensor:
+    def record(probabilities: Tensor, labels: Tensor, *_: Any, **__: Any) -> Tensor:
         seen.append(labels)
         return probabilities.sum() * 0
 
