@@ -172,7 +172,7 @@ def test_which_losses_see_reassigned_labels(apply_to: str, step: int, monkeypatc
     seen: dict[str, Tensor] = {}
 
     def record(name: str) -> Any:
-        def loss(predictions: Tensor, labels: Tensor, *_: Any) -> Tensor:
+        def loss(predictions: Tensor, labels: Tensor, *_: Any, **__: Any) -> Tensor:
             seen[name] = labels
             return predictions.sum() * 0
 
