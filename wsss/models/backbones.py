@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from wsss import config
 from wsss.errors import InputError
 from wsss.grid import GRID
+from wsss.models.depthwise import speed_up_depthwise
 from wsss.models.families import build_network, named_backbone
 from wsss.models.feature_grid import find_feature_grid
 from wsss.models.folding import fold_batch_norm
@@ -54,6 +55,7 @@ class Backbone(nn.Module):
             )
         if settings.freeze_batch_norm and settings.fold_batch_norm and family.folds:
             fold_batch_norm(self)
+        speed_up_depthwise(self)
         for part in self.parts[: self._frozen_parts]:
             part.requires_grad_(False)
         self.grid = find_feature_grid(list(self.parts))
