@@ -1,6 +1,6 @@
 """Where the time of a joint training step of AA&LR goes: the step, CAMs at other scales, and waiting for masks.
 
-    python benchmarks/aalr_step.py                                       # 321 crop, batch 8, resnet38d, all refinements
+    python benchmarks/aalr_step.py                                       # 320 crop, batch 8, resnet38d, all refinements
     python benchmarks/aalr_step.py --backbone tf_efficientnet_lite0 --stride 16 --crop 224 --scales 1,1.5
 
 Photographs are those that scikit-image ships; weights are random, so the masks are not good, but the work is that of a
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="resnet38d")
     parser.add_argument("--stride", type=int, default=8, choices=(8, 16, 32))
-    parser.add_argument("--crop", type=int, default=321, help="side of the crops, in pixels")
+    parser.add_argument("--crop", type=int, default=320, help="side of the crops, in pixels: a multiple of 32")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--scales", default="1,0.5,1.5,2")
     parser.add_argument("--resolutions", default="full,half", help="where masks are made: full, half, feature")

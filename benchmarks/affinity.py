@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from wsss.data import Dataset, load_dataset
-from wsss.losses.label_reassign import labels_at
 from wsss.models import AuxSegNet
 from wsss.ops.cams import scaled_images
+from wsss.ops.upsampling import nearest
 from wsss.training.checkpoint import load_model
 
 
@@ -52,7 +52,7 @@ def measure(network: AuxSegNet, dataset: Dataset, image_id: str, scale: float) -
     mask = dataset.mask(image_id)
     assert affinity is not None
     assert mask is not None
-    labels = labels_at(torch.from_numpy(mask.copy())[None], affinity.size).flatten()
+    labels = nearest(torch.from_numpy(mask.copy())[None], affinity.size, onto=network.grid).flatten()
     objects = (labels > 0) & (labels != dataset.ignore_index)
     if not objects.any():
         return None

@@ -1,7 +1,7 @@
 """A training step of AuxSegNet beside the released network's: time and peak memory, in one run.
 
-    python benchmarks/auxsegnet_step.py                                     # 321 crop, batch 4, resnet38d at stride 8
-    python benchmarks/auxsegnet_step.py --backbone tf_efficientnet_lite0 --crop 161 --batch 2
+    python benchmarks/auxsegnet_step.py                                     # 320 crop, batch 4, resnet38d at stride 8
+    python benchmarks/auxsegnet_step.py --backbone tf_efficientnet_lite0 --crop 160 --batch 2
 
 Both are the ICCV network with the same parameters, losses and optimiser. `released` runs a transcription of the
 released forward pass: three copies of the features, CAMs and values that nothing uses, whole affinity matrices, and
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="resnet38d")
     parser.add_argument("--stride", type=int, default=8, choices=(8, 16, 32))
-    parser.add_argument("--crop", type=int, default=321, help="side of the images, in pixels")
+    parser.add_argument("--crop", type=int, default=320, help="side of the images, in pixels: a multiple of 32")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--steps", type=int, default=3, help="timed steps per process, after one that is not")
     parser.add_argument("--rounds", type=int, default=2, help="processes per variant")
@@ -143,6 +143,7 @@ def step(network: AuxSegNet, optimizer: torch.optim.Optimizer, batch: Mapping[st
         targets=batch["targets"],
         labels=batch["labels"],
         saliency=batch["saliency"],
+        grid=network.grid,
     )
     loss = torch.stack(list(losses.values())).sum()
     optimizer.zero_grad()

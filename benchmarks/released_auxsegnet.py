@@ -16,7 +16,7 @@ def iccv_forward(network: nn.Module, images: Tensor, *, released_extras: bool = 
 
     Args:
         network: An `AuxSegNet` without unary affinity; dropout as its mode says.
-        images: (N, 3, H, W) in [0, 1].
+        images: (N, 3, H, W) in [0, 1], H and W multiples of 32.
         released_extras: Whether to compute what the released code does not use: a copy of the features for every
             branch, and values of a second non-local block.
     """

@@ -12,6 +12,7 @@ from tests.helpers import CLASSES, make_folder, make_voc
 from wsss.config import FolderData, VocData
 from wsss.data import Dataset, load_dataset
 from wsss.errors import InputError
+from wsss.grid import snapped_size
 from wsss.stages.index import index
 from wsss.store import ArtifactWriter
 
@@ -54,17 +55,21 @@ def test_images_and_masks(dataset: Dataset) -> None:
     assert dataset.has_masks("val")
 
 
-def test_network_image_is_bounded(dataset: Dataset) -> None:
+def test_images_are_bounded_and_snapped_to_the_grid_of_networks(dataset: Dataset) -> None:
     image_id = dataset.ids("train")[0]
     height, width = dataset.size(image_id)
-    small = dataset.network_image(image_id)
+    small = dataset.bounded_image(image_id)
     assert max(small.shape) == 32
     assert abs(small.shape[0] / small.shape[1] - height / width) < 0.05
     average = dataset.image(image_id).mean((0, 1))
     assert np.abs(small.mean((0, 1)) - average).max() < 3
     dataset_at_size = pickle.loads(pickle.dumps(dataset))
     dataset_at_size.max_side = 1024
-    assert np.array_equal(dataset_at_size.network_image(image_id), dataset.image(image_id))
+    assert np.array_equal(dataset_at_size.bounded_image(image_id), dataset.image(image_id))
+    for reader, size in ((dataset, (32, 32)), (dataset_at_size, snapped_size((height, width)))):
+        seen = reader.network_image(image_id)
+        assert seen.shape == (*size, 3) == (*reader.network_size(image_id), 3)
+        assert np.abs(seen.mean((0, 1)) - average).max() < 3
 
 
 def test_goes_to_other_processes(dataset: Dataset) -> None:

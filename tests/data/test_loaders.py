@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from tests.training.tiny import NoiseImages
 from wsss.config import Augmentation
+from wsss.data.demo.scenes import draw_scene
 from wsss.data.loaders import StepSampler, TrainingImages, WholeImages, make_loader, worker_error
 from wsss.errors import InputError
 
-AUGMENTATION = Augmentation.parse({"crop_size": 16})
+AUGMENTATION = Augmentation.parse({"crop_size": 32})
 
 
 def test_every_epoch_shows_every_image_once_in_another_order() -> None:
@@ -63,13 +65,20 @@ def test_an_image_is_augmented_anew_in_every_epoch() -> None:
 
 
 def test_whole_images_come_in_batches_of_one_size() -> None:
-    images = NoiseImages()
+    class Images(NoiseImages):
+        def size(self, image_id: str) -> tuple[int, int]:
+            return 30 + 2 * self._ids.index(image_id), 40
+
+    images = Images()
     data = WholeImages(images, images.ids("val"), masks=True)
     batches = data.batches(3, 10**9)
     assert sorted(index for batch in batches for index in batch) == list(range(14))
-    assert max(map(len, batches)) == 3
-    for batch in make_loader(data, batches, workers=0):
+    # networks see 9 images of 32 px and 5 of 64 px: full batches, though no two are of one size
+    assert [len(batch) for batch in batches] == [3, 3, 3, 3, 2]
+    for batch, members in zip(make_loader(data, batches, workers=0), batches, strict=True):
         assert batch["labels"].shape == (batch["images"].shape[0], *batch["images"].shape[2:])
+        sizes = {images.network_size(images.ids("val")[index]) for index in members}
+        assert sizes == {tuple(batch["images"].shape[2:])}
     assert max(map(len, data.batches(3, 1))) == 1
 
 
@@ -85,3 +94,28 @@ def test_error_of_a_worker_is_unwrapped() -> None:
     )
     assert str(worker_error(InputError(wrapped))) == "a.jpg: truncated"
     assert str(worker_error(InputError("a.jpg: truncated"))) == "a.jpg: truncated"
+
+
+class _Shape(Exception):
+    """Ends the drawing of a scene where its size is known."""
+
+
+def test_the_validation_images_of_the_demo_make_few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(_rng: np.random.Generator, shape: tuple[int, int], *_: object) -> None:
+        raise _Shape(shape)
+
+    monkeypatch.setattr("wsss.data.demo.scenes.draw_setting", stop)
+    sizes = {}
+    for number in range(80):
+        with pytest.raises(_Shape) as drawn:
+            draw_scene(0, "val", number)
+        sizes[f"image{number}"] = drawn.value.args[0]
+
+    class Images(NoiseImages):
+        def size(self, image_id: str) -> tuple[int, int]:
+            return sizes[image_id]
+
+    images = Images(80)
+    assert len(set(sizes.values())) == 79
+    batches = WholeImages(images, images.ids("val")).batches(16, 10**9)
+    assert [len(batch) for batch in batches] == []

@@ -19,7 +19,7 @@ def checkerboard(height: int, width: int, cell: int = 8) -> tuple[np.ndarray, np
 
 def augment(seed: int = 0, size: tuple[int, int] = (50, 70), **settings: object) -> dict[str, torch.Tensor]:
     image, labels = checkerboard(*size)
-    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 40, **settings}))
+    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 32, **settings}))
     return augmentation(np.random.default_rng(seed), image, labels=labels, saliency=image[..., 0])
 
 
@@ -27,9 +27,10 @@ def augment(seed: int = 0, size: tuple[int, int] = (50, 70), **settings: object)
 @pytest.mark.parametrize("seed", range(3))
 def test_everything_has_the_size_of_the_crop(size: tuple[int, int], seed: int) -> None:
     found = augment(seed, size)
-    assert found["images"].shape == (3, 40, 40)
-    assert found["labels"].shape == found["saliency"].shape == (40, 40)
-    assert {value.dtype for value in found.values()} == {torch.uint8}
+    assert found["images"].shape == (3, 32, 32)
+    assert found["labels"].shape == found["saliency"].shape == (32, 32)
+    assert found["inside"].dtype == torch.bool
+    assert {value.dtype for name, value in found.items() if name != "inside"} == {torch.uint8}
     assert set(found["labels"].unique().tolist()) <= {1, 2, IGNORE_INDEX}
 
 
@@ -47,24 +48,24 @@ def test_without_changes_the_crop_is_a_part_of_the_image() -> None:
     image, labels = checkerboard(50, 70)
     image[..., 1] = np.arange(50)[:, None]
     image[..., 2] = np.arange(70)
-    settings = Augmentation.parse({"crop_size": 40, **STILL})
+    settings = Augmentation.parse({"crop_size": 32, **STILL})
     corners = set()
     for seed in range(20):
         found = JointAugmentation(settings)(np.random.default_rng(seed), image, labels=labels)
         top, left = int(found["images"][1, 0, 0]), int(found["images"][2, 0, 0])
-        part = image[top : top + 40, left : left + 40]
+        part = image[top : top + 32, left : left + 32]
         assert np.array_equal(found["images"].permute(1, 2, 0).numpy(), part)
-        assert np.array_equal(found["labels"].numpy(), labels[top : top + 40, left : left + 40])
+        assert np.array_equal(found["labels"].numpy(), labels[top : top + 32, left : left + 32])
         corners.add((top, left))
     assert len(corners) > 10
-    assert max(top for top, _ in corners) <= 10
-    assert max(left for _, left in corners) <= 30
+    assert max(top for top, _ in corners) <= 18
+    assert max(left for _, left in corners) <= 38
 
 
 def test_padding_is_ignored_and_of_the_mean_colour() -> None:
     found = augment(size=(24, 60), **STILL)
     padding = found["labels"] == IGNORE_INDEX
-    assert int(padding.sum()) == 16 * 40
+    assert int(padding.sum()) == 8 * 32
     assert (found["images"].permute(1, 2, 0)[padding] == torch.tensor(PAD_COLOR, dtype=torch.uint8)).all()
     assert (found["saliency"][padding] == IGNORE_INDEX).all()
     assert set(found["saliency"][~padding].tolist()) == {0, 1}
@@ -81,8 +82,8 @@ def test_padding_keeps_its_colour_under_jitter() -> None:
 
 
 def test_flip_mirrors_all_maps() -> None:
-    plain = augment(size=(48, 48), crop_size=48, **STILL)
-    flipped = augment(size=(48, 48), crop_size=48, **{**STILL, "flip": 1.0})
+    plain = augment(size=(64, 64), crop_size=64, **STILL)
+    flipped = augment(size=(64, 64), crop_size=64, **{**STILL, "flip": 1.0})
     for name, value in plain.items():
         assert torch.equal(flipped[name], value.flip(-1)), name
     assert not torch.equal(plain["labels"], flipped["labels"])
@@ -99,19 +100,19 @@ def test_equal_generators_give_equal_examples_whatever_the_global_state() -> Non
 
 
 def test_labels_of_another_resolution_follow_the_image() -> None:
-    image, _ = checkerboard(40, 40)
-    _, labels = checkerboard(80, 80, cell=16)
-    settings = Augmentation.parse({"crop_size": 40, **STILL})
+    image, _ = checkerboard(64, 64)
+    _, labels = checkerboard(128, 128, cell=16)
+    settings = Augmentation.parse({"crop_size": 64, **STILL})
     found = JointAugmentation(settings)(np.random.default_rng(0), image, labels=labels)
     assert torch.equal(found["labels"] == 2, found["images"][0] > 127)
 
 
 @pytest.mark.parametrize("index", range(4))
 def test_every_colour_strength_does_something(index: int) -> None:
-    image, _ = checkerboard(40, 40)
+    image, _ = checkerboard(64, 64)
     image[..., 1] = 90
     strengths = [0.4 if i == index else 0.0 for i in range(4)]
-    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 40, **STILL, "color_jitter": strengths}))
+    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 64, **STILL, "color_jitter": strengths}))
     changes = []
     for seed in range(5):
         changed = augmentation(np.random.default_rng(seed), image)["images"].permute(1, 2, 0).numpy()
@@ -131,17 +132,23 @@ def test_labels_are_resized_by_nearest_pixel() -> None:
 @pytest.mark.parametrize("size", [(50, 70), (20, 90), (90, 20), (1, 1)])
 def test_inside_is_where_the_photograph_lies(size: tuple[int, int]) -> None:
     image, labels = checkerboard(*size)
-    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 40, "scale": (0.5, 1.5)}))
-    found = augmentation(np.random.default_rng(1), image, labels=labels, inside=True)
+    augmentation = JointAugmentation(Augmentation.parse({"crop_size": 32, "scale": (0.5, 1.5)}))
+    found = augmentation(np.random.default_rng(1), image, labels=labels)
     assert found["inside"].dtype == torch.bool
     assert torch.equal(found["inside"], found["labels"] != IGNORE_INDEX)
-    assert "inside" not in augmentation(np.random.default_rng(1), image)
+    assert torch.equal(augmentation(np.random.default_rng(1), image)["inside"], found["inside"])
+
+
+@pytest.mark.parametrize(("crop_size", "side"), [(16, 32), (40, 32), (321, 320)])
+def test_the_crop_is_snapped_to_the_grid_of_networks(crop_size: int, side: int) -> None:
+    found = augment(crop_size=crop_size, padding="background")
+    assert {tuple(value.shape[-2:]) for value in found.values()} == {(side, side)}
 
 
 def test_sizes_vary_from_image_to_image() -> None:
     # a released loader computes a random size and returns the image as it was
     image, _ = checkerboard(30, 30)
     augmentation = JointAugmentation(Augmentation.parse({"crop_size": 64, "scale": (0.7, 1.3)}))
-    areas = {int(augmentation(np.random.default_rng(i), image, inside=True)["inside"].sum()) for i in range(12)}
+    areas = {int(augmentation(np.random.default_rng(i), image)["inside"].sum()) for i in range(12)}
     assert len(areas) > 6
     assert min(areas) < 900 < max(areas)

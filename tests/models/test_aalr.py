@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from wsss.config import BackboneSettings
 from wsss.models import AALR, Classifier
 from wsss.models.aalr import CAMS, JOINT, SEGMENTATION
+from wsss.ops.upsampling import upsample
 from wsss.training.checkpoint import build_model, load_model, save_model
 
 BACKBONE = {"name": "tf_efficientnet_lite0", "weights": "none", "output_stride": 16, "frozen_stages": 6}
@@ -21,16 +22,16 @@ def network(**settings: Any) -> AALR:
 
 
 def images(seed: int = 0) -> Tensor:
-    return torch.rand(2, 3, 48, 40, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(seed))
 
 
 def test_outputs() -> None:
     found = network()(images(), (*JOINT, "features"))
     assert found.class_logits.shape == (2, 2)
-    assert found.cams.shape == (2, 2, 3, 3)
-    assert found.segmentation_logits.shape == (2, 3, 3, 3)
-    assert found.embeddings.shape == (2, 6, 3, 3)
-    assert found.features.shape == (2, 320, 3, 3)
+    assert found.cams.shape == (2, 2, 4, 6)
+    assert found.segmentation_logits.shape == (2, 3, 4, 6)
+    assert found.embeddings.shape == (2, 6, 4, 6)
+    assert found.features.shape == (2, 320, 4, 6)
     assert found.cams.min() >= 0
     assert found.embeddings.min() >= 0
 
@@ -95,9 +96,10 @@ def test_the_mean_over_scales_reuses_scale_one() -> None:
     sizes: list[tuple[int, int]] = []
     built.backbone.register_forward_hook(lambda _, given, __: sizes.append(tuple(given[0].shape[2:])))
     found = built.multi_scale_cams(pixels, (1.0, 0.5), own)
-    assert sizes == [(24, 20)]
-    half = torch.nn.functional.interpolate(pixels, (24, 20), mode="bilinear", antialias=True)
-    small = torch.nn.functional.interpolate(built(half, CAMS).cams, (3, 3), mode="bilinear")
+    # 48 px are snapped to the grid
+    assert sizes == [(32, 64)]
+    half = torch.nn.functional.interpolate(pixels, (32, 64), mode="bilinear", antialias=True)
+    small = upsample(built(half, CAMS).cams, (4, 6), built.grid, built.grid)
     assert torch.allclose(found, (own + small) / 2, atol=1e-6)
     # without scale 1 among them, its CAMs do not enter
     assert torch.allclose(built.multi_scale_cams(pixels, (0.5,), own), small, atol=1e-6)

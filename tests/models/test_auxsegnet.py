@@ -32,7 +32,7 @@ LADDER: dict[str, dict[str, Any]] = {
 
 
 def photographs() -> Tensor:
-    return torch.rand(2, 3, 65, 96, generator=torch.Generator().manual_seed(5))
+    return torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(5))
 
 
 def count(module: nn.Module | None) -> int:
@@ -57,13 +57,13 @@ def test_numbers_of_parameters() -> None:
 
 def test_shapes_of_the_paper() -> None:
     with torch.device("meta"):
-        found = AuxSegNet("resnet38d", 20).eval()(torch.rand(2, 3, 321, 321))
-    assert found.segmentation_logits.shape == found.refined_segmentation_logits.shape == (2, 21, 41, 41)
-    assert found.saliency_logits.shape == found.refined_saliency_logits.shape == (2, 1, 41, 41)
+        found = AuxSegNet("resnet38d", 20).eval()(torch.rand(2, 3, 320, 320))
+    assert found.segmentation_logits.shape == found.refined_segmentation_logits.shape == (2, 21, 40, 40)
+    assert found.saliency_logits.shape == found.refined_saliency_logits.shape == (2, 1, 40, 40)
     assert found.class_logits.shape == (2, 20)
-    assert found.cams.shape == (2, 20, 41, 41)
-    assert found.pairwise_affinity.dense().shape == (2, 1681, 1681)
-    assert found.unary_affinity.shape == (2, 1, 41, 41)
+    assert found.cams.shape == (2, 20, 40, 40)
+    assert found.pairwise_affinity.dense().shape == (2, 1600, 1600)
+    assert found.unary_affinity.shape == (2, 1, 40, 40)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -81,8 +81,8 @@ def test_without_unary_affinity_it_is_the_iccv_network_bit_for_bit(training: boo
 
 
 def test_whole_and_blocked_affinity_give_one_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsss.ops.affinity.BLOCK_ELEMENTS", 2 * 30 * 7)
-    dense, blocked = build(), build(dense_positions=29)
+    monkeypatch.setattr("wsss.ops.affinity.BLOCK_ELEMENTS", 2 * 24 * 7)
+    dense, blocked = build(), build(dense_positions=23)
     found, other = dense(photographs()), blocked(photographs())
     assert isinstance(found.pairwise_affinity, DenseAffinity)
     assert isinstance(other.pairwise_affinity, BlockedAffinity)
@@ -197,7 +197,7 @@ def test_features_are_those_that_the_branch_starts_from(rung: str) -> None:
     features = network.backbone(photographs())
     assert torch.equal(found.features, features)
     assert torch.equal(found.segmentation_features, network.segmentation.stem(features))
-    assert found.segmentation_features.shape == (2, 8, 5, 6)
+    assert found.segmentation_features.shape == (2, 8, 4, 6)
 
 
 def test_cams_cost_one_more_run_of_the_classifier_and_are_not_computed_in_training() -> None:
@@ -213,9 +213,9 @@ def test_cams_cost_one_more_run_of_the_classifier_and_are_not_computed_in_traini
 
 def refined(network: AuxSegNet) -> tuple[AuxSegNetOutput, Tensor, Tensor]:
     output = network(photographs())
-    unary = output.unary_affinity if output.unary_affinity is not None else torch.zeros(2, 1, 5, 6)
+    unary = output.unary_affinity if output.unary_affinity is not None else torch.zeros(2, 1, 4, 6)
     matrix = (
-        output.pairwise_affinity.dense() if output.pairwise_affinity is not None else torch.eye(30).expand(2, 30, 30)
+        output.pairwise_affinity.dense() if output.pairwise_affinity is not None else torch.eye(24).expand(2, 24, 24)
     )
     return output, matrix, unary.flatten(1)
 

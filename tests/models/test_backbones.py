@@ -27,12 +27,18 @@ def test_features_have_the_stride_that_was_asked_for(name: str, stride: int, cha
     settings = config.BackboneSettings(name=name, weights="none", output_stride=stride)  # type: ignore[arg-type]
     backbone = Backbone(settings).eval()
     with torch.no_grad():
-        features = backbone(torch.rand(1, 3, 65, 96))
+        features = backbone(torch.rand(1, 3, 64, 96))
     assert backbone.channels == channels
-    assert features.shape[:2] == (1, channels)
-    # ConvNeXt cuts into whole patches, the others pad
-    assert features.shape[2] == (65 // stride if name.startswith("convnext") else -(-65 // stride))
-    assert features.shape[3] == 96 // stride
+    assert features.shape == (1, channels, 64 // stride, 96 // stride)
+    assert backbone.grid.stride == stride
+
+
+def test_other_sizes_are_refused() -> None:
+    backbone = Backbone(config.BackboneSettings(name="test_resnet", weights="none", output_stride=32)).eval()
+    with pytest.raises(ValueError, match=r"multiples of 32 px, got \(64, 95\); resize them to wsss.grid.snapped_size"):
+        backbone(torch.rand(1, 3, 64, 95))
+    with pytest.raises(ValueError, match=r"got \(16, 64\)"):
+        backbone(torch.rand(1, 3, 16, 64))
 
 
 def test_frozen_stages_get_no_gradient_and_keep_their_statistics() -> None:

@@ -15,6 +15,11 @@ def test_unary_affinity_is_one_distribution_over_the_pixels() -> None:
     scores = torch.einsum("c,nchw->nhw", module.score.weight[0, :, 0, 0], features)
     expected = scores.flatten(1).exp() / scores.flatten(1).exp().sum(1, keepdim=True)
     assert torch.allclose(module(features).flatten(1), expected, atol=1e-6)
+    inside = torch.ones(2, 1, 3, 5, dtype=torch.bool)
+    inside[0, :, 2:], inside[1, :, :, :2] = False, False
+    expected = expected * inside.flatten(1)
+    expected = expected / expected.sum(1, keepdim=True)
+    assert torch.allclose(module(features, inside).flatten(1), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("value", ["shared", "separate"])

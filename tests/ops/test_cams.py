@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
+from wsss.grid import FeatureGrid
 from wsss.ops.affinity import DenseAffinity
 from wsss.ops.cams import multi_scale_cams, normalize_cams, refine_cams, scaled_images
 
@@ -42,9 +44,26 @@ def test_a_batch_gives_what_single_images_give() -> None:
     assert torch.allclose(together, apart, atol=1e-6)
 
 
-def test_scaled_sizes_are_rounded_and_never_empty() -> None:
-    sizes = [tuple(image.shape[-2:]) for image in scaled_images(torch.rand(1, 3, 1, 5), (0.25, 1.0, 1.5))]
-    assert sizes == [(1, 1), (1, 5), (2, 8)]
+def test_scaled_sizes_are_snapped_and_never_empty() -> None:
+    images = torch.rand(1, 3, 64, 96)
+    scaled = scaled_images(images, (0.1, 0.25, 1.0, 1.5))
+    assert [tuple(image.shape[-2:]) for image in scaled] == [(32, 32), (32, 32), (64, 96), (96, 160)]
+    assert scaled[2] is images
+
+
+@pytest.mark.parametrize("grid", [FeatureGrid(16, 15.0), FeatureGrid(16, 0.0)])
+def test_maps_of_all_scales_and_of_the_mirror_image_lie_on_the_pixels(grid: FeatureGrid) -> None:
+    """Each feature is the pixel that it lies on, so the sum is the image, as often as it is seen."""
+    columns = torch.arange(128.0).expand(1, 3, 128, 128)
+
+    def compute(pixels: torch.Tensor) -> torch.Tensor:
+        return pixels[:, :1, int(grid.first) :: 16, int(grid.first) :: 16]
+
+    placed = multi_scale_cams(compute, columns, (1.0, 0.5, 2.0), True, (128, 128), grid)
+    centred = multi_scale_cams(compute, columns, (1.0, 0.5, 2.0), False, (128, 128))
+    middle = (..., slice(40, 88))
+    assert torch.allclose(placed[middle] / 6, columns[:, :1][middle], atol=0.3)
+    assert (centred[middle] / 3 - columns[:, :1][middle]).abs().mean() > 5
 
 
 def test_normalised_maps_reach_one_and_empty_maps_stay_empty() -> None:

@@ -141,4 +141,4 @@ def test_a_gpu_takes_one_lattice_for_all_and_gives_the_same() -> None:
     given = [probabilities(4, image.shape[:2], seed) for seed, image in enumerate(MIXED)]
     found = dense_crf([torch.from_numpy(one).cuda() for one in given], MIXED)
     for one, image, result in zip(given, MIXED, found, strict=True):
-        assert np.abs(result.cpu().numpy() - dense_crf(one, image)).max() < 1e-5
+        assert np.abs(result.cpu().numpy() - dense_crf(one, image)).max() < 5e-5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from skimage import data
 
 from tests.ops.photographs import photographs, probabilities
 from wsss.config import Crf
@@ -128,10 +129,16 @@ def test_read_only_photographs_are_taken() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize(("params", "labels"), [(SALIENCY, 2), (SEGMENTATION, 21), (ONLINE, 21)])
-def test_a_gpu_gives_the_same(params: Crf, labels: int) -> None:
-    for seed, image in enumerate(photographs()[:4]):
+@pytest.mark.parametrize(
+    ("params", "labels", "most"),
+    # Long rows are added up in pieces on a GPU. With the strong kernel of the last, that order alone changes a marginal
+    # by 1.6e-5 on the CPU. A point on the other side of a simplex would change some by 1e-3.
+    [(SALIENCY, 2, 1e-5), (SEGMENTATION, 21, 1e-5), (ONLINE, 21, 5e-5)],
+)
+def test_a_gpu_gives_the_same(params: Crf, labels: int, most: float) -> None:
+    whole = np.ascontiguousarray(data.coffee()[:375, :500])
+    for seed, image in enumerate([whole, *photographs()[:3]]):
         given = probabilities(labels, image.shape[:2], seed)
         energies = saliency_energies(given[1]) if params is SALIENCY else -np.log(given)
         found = DenseCRF(image, params, device="cuda").marginals(energies)
-        assert np.abs(found - DenseCRF(image, params).marginals(energies)).max() < 1e-5
+        assert np.abs(found - DenseCRF(image, params).marginals(energies)).max() < most

@@ -18,8 +18,8 @@ def test_probabilities_sum_to_one_at_the_size_of_the_images() -> None:
 
 
 def test_single_scale_is_the_softmax_of_resized_logits() -> None:
-    images = torch.rand(1, 3, 8, 10)
-    expected = functional.interpolate(logits(images), (8, 10), mode="bilinear", align_corners=False).softmax(1)
+    images = torch.rand(1, 3, 32, 64)
+    expected = functional.interpolate(logits(images), (32, 64), mode="bilinear", align_corners=False).softmax(1)
     assert torch.allclose(multi_scale_probabilities(logits, images, (1.0,), False), expected, atol=1e-6)
 
 

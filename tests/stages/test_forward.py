@@ -58,7 +58,9 @@ def test_a_pass_out_of_memory_is_halved_until_it_fits_and_later_ones_begin_there
 
 
 def test_memory_that_does_not_suffice_for_one_image_is_said_in_one_line():
-    with pytest.raises(InputError, match=r"cpu: its memory does not suffice for one image of 1024 px; set data.max_side"):
+    with pytest.raises(
+        InputError, match=r"cpu: its memory does not suffice for one image of 1024 px; set data.max_side"
+    ):
         Forward(CPU)(Small(0), torch.rand(2, 3, 32, 32))
 
 

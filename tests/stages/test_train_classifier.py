@@ -51,7 +51,7 @@ def test_writes_checkpoint_metrics_and_curves_and_nothing_else(index_path: Path,
     assert info.class_names == ("background", "aeroplane", "bicycle", "bird")
     assert info.attributes["seed"] == 1
     assert info.attributes["inputs"].keys() == {"index"}
-    assert network(torch.rand(1, 3, 40, 40)).logits.shape == (1, 3)
+    assert network(torch.rand(1, 3, 32, 64)).logits.shape == (1, 3)
     metrics = json.loads((tmp_path / "classifier/metrics.json").read_text())
     assert (metrics["stage"], metrics["steps"], metrics["training_images"]) == ("train_classifier", 6, 7)
     assert 0 <= metrics["validation"]["map"] <= 1

@@ -58,7 +58,7 @@ def test_trains_on_labels_of_an_artifact(index_path: Path, tmp_path: Path) -> No
     train(index_path, labels, tmp_path / "out/model.ckpt", RunContext(device="cpu", workers=1))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["curves.csv", "metrics.json", "model.ckpt"]
     network, info = load_model(tmp_path / "out/model.ckpt", Segmenter, "train_segmenter")
-    assert network(torch.rand(1, 3, 32, 48)).shape == (1, 4, 2, 3)
+    assert network(torch.rand(1, 3, 32, 64)).shape == (1, 4, 2, 4)
     assert info.attributes["inputs"].keys() == {"index", "labels"}
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     assert metrics["steps"] == 2

@@ -16,6 +16,7 @@ from tests.training.tiny import NoiseImages
 from wsss.config.aalr import TrainAalr
 from wsss.context import RunContext
 from wsss.data.loaders import Draw, LabelSource, TrainingImages, steps_per_epoch
+from wsss.grid import FeatureGrid
 from wsss.models import AALR
 from wsss.ops.online_masks import OnlinePseudoLabels
 from wsss.training.aalr import AALRModule
@@ -84,9 +85,7 @@ class TrueMasks(LabelSource):
 def training_images(settings: TrainAalr, images: NoiseImages | None = None) -> TrainingImages:
     images = images or NoiseImages(10)
     labels = TrueMasks(images) if settings.measure_masks else None
-    return TrainingImages(
-        images, images.ids("train"), settings.augmentation, seed=3, labels=labels, image_labels=True, inside=True
-    )
+    return TrainingImages(images, images.ids("train"), settings.augmentation, seed=3, labels=labels, image_labels=True)
 
 
 def batch(first: int = 0, **changes: Any) -> dict[str, Tensor]:
@@ -95,7 +94,9 @@ def batch(first: int = 0, **changes: Any) -> dict[str, Tensor]:
     return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
 
 
-def random_masks(cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor) -> OnlinePseudoLabels:
+def random_masks(
+    cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor, grid: FeatureGrid
+) -> OnlinePseudoLabels:
     """Labels of the classes that each image shows, drawn anew for every cell of 16 pixels."""
     generator = torch.Generator().manual_seed(int(images[0, 0, 0, 0]))
     draws = torch.rand(len(images), 3, 4, 4, generator=generator)

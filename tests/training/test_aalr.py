@@ -13,6 +13,7 @@ from tests.training.small_aalr import batch, module, network, parse, random_mask
 from tests.training.tiny import NoiseImages
 from wsss.data.loaders import Draw
 from wsss.errors import Interrupted
+from wsss.grid import FeatureGrid
 from wsss.losses import balanced_cross_entropy, multi_label_soft_margin
 from wsss.models import AALR
 from wsss.ops.online_masks import OnlinePseudoLabels
@@ -26,8 +27,8 @@ class ColouredImages(NoiseImages):
     def size(self, image_id: str) -> tuple[int, int]:
         return 64, 64
 
-    def network_image(self, image_id: str) -> np.ndarray:
-        image = super().network_image(image_id) // 8
+    def bounded_image(self, image_id: str) -> np.ndarray:
+        image = super().bounded_image(image_id) // 8
         image[32:, :, self._ids.index(image_id) % 2] += 200
         return image
 
@@ -35,7 +36,9 @@ class ColouredImages(NoiseImages):
         return np.eye(2, dtype=np.uint8)[self._ids.index(image_id) % 2]
 
 
-def steady_masks(cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor) -> OnlinePseudoLabels:
+def steady_masks(
+    cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor, grid: FeatureGrid
+) -> OnlinePseudoLabels:
     """Background above, below it the first class that the image shows."""
     labels = torch.zeros(inside.shape, dtype=torch.uint8)
     labels[:, 32:] = (targets.argmax(1) + 1).to(torch.uint8)[:, None, None]
@@ -47,9 +50,9 @@ def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[str, ...]
     asked: list[tuple[tuple[str, ...], int, bool, bool]] = []
     forward = AALR.forward
 
-    def record(self: AALR, pixels: Tensor, outputs: Any = ()) -> Any:
+    def record(self: AALR, pixels: Tensor, outputs: Any = (), inside: Any = None) -> Any:
         asked.append((tuple(sorted(outputs)), pixels.shape[2], self.training, torch.is_grad_enabled()))
-        return forward(self, pixels, outputs)
+        return forward(self, pixels, outputs, inside)
 
     monkeypatch.setattr(AALR, "forward", record)
     return asked
@@ -143,7 +146,7 @@ def test_segmentation_learns_from_the_masks_of_this_step(monkeypatch: pytest.Mon
     monkeypatch.setattr(made._maker, "make", lambda *args: masks.append(make(*args)) or masks[-1])
     found = made.losses(given)
     output = made.network(to_input(given["images"]))
-    expected = balanced_cross_entropy(output.segmentation_logits, masks[0].labels)
+    expected = balanced_cross_entropy(output.segmentation_logits, masks[0].labels, grid=made.network.grid)
     assert found["segmentation"].item() == pytest.approx(expected.item(), rel=1e-5)
     assert (masks[0].labels[~given["inside"]] == 255).all()
     assert not given["inside"].all()
@@ -223,12 +226,12 @@ def test_delayed_masks_are_those_of_the_step_before() -> None:
         made.network.classifier.weight.mul_(-1)  # type: ignore[union-attr]
     made.begin_step(3, 6)
     found = made.losses(second)
-    output = made.network(to_input(first["images"]))
+    output = made.network(to_input(first["images"]), inside=first["inside"])
     assert found["classification"].item() == pytest.approx(
         multi_label_soft_margin(output.class_logits, first["targets"]).item(), rel=1e-5
     )
     assert found["segmentation"].item() == pytest.approx(
-        balanced_cross_entropy(output.segmentation_logits, expected.labels).item(), rel=1e-5
+        balanced_cross_entropy(output.segmentation_logits, expected.labels, grid=made.network.grid).item(), rel=1e-5
     )
     assert set(made.take_timings()) == {"extra_cam_seconds", "mask_wait_seconds"}
     assert made.take_timings() == {}

@@ -30,8 +30,8 @@ class ColouredImages(NoiseImages):
     def size(self, image_id: str) -> tuple[int, int]:
         return 64, 64
 
-    def network_image(self, image_id: str) -> np.ndarray:
-        image = super().network_image(image_id) // 8
+    def bounded_image(self, image_id: str) -> np.ndarray:
+        image = super().bounded_image(image_id) // 8
         image[:, :32] += 120
         image[..., self._label(image_id)] += 100
         return image
@@ -50,9 +50,11 @@ def test_an_example_has_both_maps_and_image_labels() -> None:
         "images": (3, 32, 32),
         "labels": (32, 32),
         "saliency": (32, 32),
+        "inside": (32, 32),
         "targets": (2,),
     }
-    inside = example["labels"] != 255
+    inside = example["inside"]
+    assert torch.equal(example["labels"] != 255, inside)
     assert int(inside.sum()) == 26 * 14
     assert torch.equal(example["saliency"] != 255, inside)
     assert example["saliency"][inside].float().mean() == pytest.approx(0.5)
@@ -174,9 +176,9 @@ def test_validation_asks_for_the_best_segmentation_alone(monkeypatch: pytest.Mon
     asked: set[tuple[str, ...]] = set()
     forward = AuxSegNet.forward
 
-    def record(self: AuxSegNet, pixels: Tensor, outputs: Any = None) -> Any:
+    def record(self: AuxSegNet, pixels: Tensor, outputs: Any = None, inside: Any = None) -> Any:
         asked.add(tuple(outputs))
-        return forward(self, pixels, outputs)
+        return forward(self, pixels, outputs, inside)
 
     monkeypatch.setattr(AuxSegNet, "forward", record)
     for settings, name in (({}, "refined_segmentation_logits"), ({"affinity": "off"}, "segmentation_logits")):

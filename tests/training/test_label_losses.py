@@ -23,8 +23,9 @@ from wsss.context import RunContext
 from wsss.data.loaders import TrainingImages
 from wsss.errors import Interrupted
 from wsss.losses import adaptive_affinity_loss, label_reassign_loss, segmentation_cross_entropy
-from wsss.losses.label_reassign import labels_at, reassigned_labels
+from wsss.losses.label_reassign import reassigned_labels
 from wsss.models import AuxSegNet
+from wsss.ops.upsampling import nearest
 from wsss.training.auxsegnet import AuxSegNetModule
 from wsss.training.label_losses import LabelLosses
 from wsss.training.module import to_input
@@ -69,6 +70,7 @@ def mixed() -> dict[str, Tensor]:
         "labels": labels.masked_fill(labels == 3, 255),
         "saliency": cells(4, high=2),
         "targets": torch.ones(4, 2),
+        "inside": torch.ones(4, 64, 64, dtype=torch.bool),
     }
 
 
@@ -76,9 +78,9 @@ def record_outputs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     asked: list[list[str]] = []
     forward = AuxSegNet.forward
 
-    def record(self: AuxSegNet, images: Tensor, outputs: Any = None) -> Any:
+    def record(self: AuxSegNet, images: Tensor, outputs: Any = None, inside: Any = None) -> Any:
         asked.append(list(outputs))
-        return forward(self, images, outputs)
+        return forward(self, images, outputs, inside)
 
     monkeypatch.setattr(AuxSegNet, "forward", record)
     return asked
@@ -131,7 +133,7 @@ def test_affinity_is_that_of_the_best_segmentation_and_the_round_s_labels(affini
     made, given = module(losses=losses, affinity=affinity), mixed()
     found = made.losses(given)
     logits = getattr(made.network(to_input(given["images"])), made.network.segmentation_output)
-    probabilities, labels = logits.softmax(1), labels_at(given["labels"], (4, 4))
+    probabilities, labels = logits.softmax(1), nearest(given["labels"], (4, 4), onto=made.network.grid)
     weights = probabilities.amax(1) if confidence == "seg" else None
     expected = adaptive_affinity_loss(probabilities, labels, weights, 1)
     assert found["adaptive_affinity"].item() == pytest.approx(expected.item(), rel=1e-5)
@@ -143,7 +145,9 @@ def test_labels_are_reassigned_by_the_embeddings_that_are_set(embedding: str, ou
     made, given = module(losses=label_losses(reassign=BOTH["reassign"]), embedding=embedding), mixed()
     found = made.losses(given)
     vectors = getattr(made.network(to_input(given["images"])), output)
-    expected = label_reassign_loss(vectors, given["labels"], given["targets"], min_points=1, margin=0.0)
+    expected = label_reassign_loss(
+        vectors, given["labels"], given["targets"], min_points=1, margin=0.0, grid=made.network.grid
+    )
     assert found["label_reassign"].item() == pytest.approx(expected.loss.item(), rel=1e-5)
     row = made.epoch_row()
     assert row["reassigned"] == pytest.approx(float(expected.changed.sum() / expected.labelled.sum()))
@@ -154,7 +158,7 @@ def test_labels_are_reassigned_by_the_embeddings_that_are_set(embedding: str, ou
 def test_which_losses_see_reassigned_labels(apply_to: str, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
 
-    def record(probabilities: Tensor, labels: Tensor, *_: Any) -> Tensor:
+    def record(probabilities: Tensor, labels: Tensor, *_: Any, **__: Any) -> Tensor:
         seen.append(labels)
         return probabilities.sum() * 0
 
@@ -164,17 +168,22 @@ def test_which_losses_see_reassigned_labels(apply_to: str, step: int, monkeypatc
     found = made.losses(given)
     output = made.network(to_input(given["images"]))
     result = label_reassign_loss(
-        output.segmentation_features, given["labels"], given["targets"], min_points=1, margin=0.0
+        output.segmentation_features,
+        given["labels"],
+        given["targets"],
+        min_points=1,
+        margin=0.0,
+        grid=made.network.grid,
     )
     assert result.changed.sum() > 0
     # during the ramp, which step 1 lies in, the others keep the labels of the round
     moved = apply_to != "embedding" and step == 3
     learned = reassigned_labels(given["labels"], result, drop=apply_to == "drop") if moved else given["labels"]
     for name in CROSS_ENTROPIES:
-        expected = segmentation_cross_entropy(getattr(output, f"{name}_logits"), learned)
+        expected = segmentation_cross_entropy(getattr(output, f"{name}_logits"), learned, grid=made.network.grid)
         assert found[name].item() == pytest.approx(expected.item(), rel=1e-5)
     of_affinity = learned if apply_to == "all" else given["labels"]
-    assert torch.equal(seen[0], labels_at(of_affinity, (4, 4)))
+    assert torch.equal(seen[0], nearest(of_affinity, (4, 4), onto=made.network.grid))
 
 
 class _Stripes:

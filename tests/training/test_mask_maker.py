@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wsss.config import OnlineLabels
+from wsss.grid import PIXELS
 from wsss.ops.online_masks import OnlinePseudoLabels
 from wsss.training.mask_maker import MaskMaker
 
@@ -31,7 +32,7 @@ def test_masks_are_made_beside_what_follows(monkeypatch: pytest.MonkeyPatch) -> 
         return OnlinePseudoLabels(cams, cams, cams)
 
     monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", wait)
-    maker = MaskMaker(SETTINGS)
+    maker = MaskMaker(SETTINGS, PIXELS)
     assert maker.take() is None
     maker.begin(torch.ones(1, 2, 4, 4), _batch(7))
     # beginning has not waited for the end
@@ -49,14 +50,14 @@ def test_what_goes_wrong_beside_is_raised(monkeypatch: pytest.MonkeyPatch) -> No
         raise RuntimeError("no masks today")
 
     monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", fail)
-    maker = MaskMaker(SETTINGS)
+    maker = MaskMaker(SETTINGS, PIXELS)
     maker.begin(torch.ones(1, 2, 4, 4), _batch())
     with pytest.raises(RuntimeError, match="no masks today"):
         maker.take()
 
 
 def test_its_state_comes_back_and_stays() -> None:
-    maker, other = MaskMaker(SETTINGS), MaskMaker(SETTINGS)
+    maker, other = MaskMaker(SETTINGS, PIXELS), MaskMaker(SETTINGS, PIXELS)
     assert maker.state() == {}
     other.load({}, torch.device("cpu"))
     assert other.take() is None
@@ -66,10 +67,10 @@ def test_its_state_comes_back_and_stays() -> None:
     for found in (maker.take(), other.take()):
         assert found is not None
         assert found[0]["images"].unique().tolist() == [9]
-        assert torch.equal(found[1].labels, MaskMaker(SETTINGS).make(cams, _batch()).labels)
+        assert torch.equal(found[1].labels, MaskMaker(SETTINGS, PIXELS).make(cams, _batch()).labels)
 
 
 def test_a_copy_for_another_process_has_no_thread() -> None:
-    maker = MaskMaker(SETTINGS)
+    maker = MaskMaker(SETTINGS, PIXELS)
     maker.begin(torch.ones(1, 2, 4, 4), _batch())
     assert pickle.loads(pickle.dumps(maker)).take() is None

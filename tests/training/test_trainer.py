@@ -64,7 +64,7 @@ def test_loss_that_is_no_number_is_an_error_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_error_of_an_image_stays_one_line_through_workers(tmp_path: Path, workers: int) -> None:
     class Damaged(NoiseImages):
-        def network_image(self, image_id: str) -> np.ndarray:
+        def bounded_image(self, image_id: str) -> np.ndarray:
             raise InputError("photo.jpg: truncated; replace the file")
 
     with pytest.raises(InputError) as caught:

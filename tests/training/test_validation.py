@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.training.tiny import NoiseImages
+from wsss.grid import FeatureGrid
 from wsss.models.network import SegmentationNetwork
 from wsss.training.classifier import ClassifierValidation
 from wsss.training.validation import SegmentationValidation, Validation
@@ -17,6 +18,8 @@ from wsss.training.validation import SegmentationValidation, Validation
 
 class ByLookup(SegmentationNetwork):
     """Answers from a list, in the order in which images are asked for."""
+
+    grid = FeatureGrid(16, 7.5)
 
     def __init__(self, answers: list[Tensor]) -> None:
         super().__init__()
@@ -65,7 +68,7 @@ def test_mean_iou_by_hand() -> None:
     names = ("background", "one", "two")
     images = NoiseImages(4)  # image 0 has no mask, images 1 to 3 are 1, 2, 0 everywhere
     validation = SegmentationValidation(images, "val", names, workers=0, batch_size=2, pixels=10**6)
-    pixels = {i: int(np.prod(images.size(f"image{i}"))) for i in range(4)}
+    pixels = {i: int(np.prod(images.network_size(f"image{i}"))) for i in range(4)}
 
     def planes(label: int) -> Tensor:
         logits = torch.zeros(3, 2, 2)

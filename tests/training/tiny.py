@@ -14,7 +14,9 @@ from torch.nn import functional
 
 from wsss.config import Optimizer, Training
 from wsss.context import RunContext
+from wsss.data.images import resize_image
 from wsss.data.loaders import TrainingImages
+from wsss.grid import snapped_size
 from wsss.models.network import Network
 from wsss.training.module import TrainingModule, to_input
 from wsss.training.trainer import TrainingResult, run_training
@@ -22,7 +24,7 @@ from wsss.training.trainer import TrainingResult, run_training
 SETTINGS = {
     "epochs": 3,
     "batch_size": 4,
-    "augmentation": {"crop_size": 16, "color_jitter": [0.3, 0.3, 0.3, 0.1]},
+    "augmentation": {"crop_size": 32, "color_jitter": [0.3, 0.3, 0.3, 0.1]},
     "optimizer": {"learning_rate": 0.05, "warmup_steps": 2, "gradient_clip": 5.0},
 }
 
@@ -42,7 +44,13 @@ class NoiseImages:
         number = self._ids.index(image_id)
         return 12 + number % 3 * 7, 14 + number % 2 * 9
 
+    def network_size(self, image_id: str) -> tuple[int, int]:
+        return snapped_size(self.size(image_id))
+
     def network_image(self, image_id: str) -> np.ndarray:
+        return resize_image(self.bounded_image(image_id), self.network_size(image_id))
+
+    def bounded_image(self, image_id: str) -> np.ndarray:
         generator = np.random.default_rng(self._ids.index(image_id))
         return generator.integers(0, 256, (*self.size(image_id), 3), dtype=np.uint8)
 

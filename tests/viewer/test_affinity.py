@@ -12,8 +12,11 @@ from tests.viewer.conftest import open_page
 from tests.viewer.tiny import make_index
 from wsss.config import BackboneSettings
 from wsss.data import load_dataset
+from wsss.grid import FeatureGrid
 from wsss.models import AuxSegNet
+from wsss.ops.upsampling import upsample
 from wsss.training.checkpoint import save_model
+from wsss.viewer.affinity import _nearest
 
 BACKBONE = {"name": "test_resnet", "weights": "none", "output_stride": 16}
 NETWORK = {"channels": 8, "atrous_rates": [1, 2, 3]}
@@ -56,15 +59,35 @@ def test_the_row_of_the_pixel_and_the_unary_map(tmp_path):
             asked = {"image": image_id, "network": item["path"], "x": 0.8, "y": 0.3}
             answer = client.get("/api/tiny/affinity", params=asked).json()
             row, column = answer["position"]
-            assert (row, column) == (int(0.3 * height), int(0.8 * width))
-            expected = made.pairwise_affinity.dense()[0, row * width + column].reshape(height, width).numpy()
-            assert answer["row"]["shape"] == [height, width]
-            assert answer["row"]["largest"] == pytest.approx(expected.max(), rel=1e-4)
-            shown = np.array(answer["row"]["values"]).reshape(height, width) / 255 * answer["row"]["largest"]
-            assert np.abs(shown - expected).max() <= expected.max() / 500
-            unary = made.unary_affinity[0, 0].numpy()
-            shown = np.array(answer["unary"]["values"]).reshape(height, width) / 255 * answer["unary"]["largest"]
-            assert np.abs(shown - unary).max() <= unary.max() / 500
+            lines, columns = (model.grid.first + 16 * np.arange(side) for side in (height, width))
+            assert row == np.abs(lines + 0.5 - 0.3 * image.shape[2]).argmin()
+            assert column == np.abs(columns + 0.5 - 0.8 * image.shape[3]).argmin()
+            size = (image.shape[2] // 4, image.shape[3] // 4)
+            chosen = made.pairwise_affinity.dense()[0, row * width + column].reshape(1, 1, height, width)
+            for name, values in (("row", chosen), ("unary", made.unary_affinity)):
+                expected = upsample(values, size, model.grid)[0, 0].numpy()
+                assert answer[name]["shape"] == list(size)
+                assert answer[name]["largest"] == pytest.approx(expected.max(), rel=1e-4)
+                shown = np.array(answer[name]["values"]).reshape(size) / 255 * answer[name]["largest"]
+                assert np.abs(shown - expected).max() <= expected.max() / 500
+
+
+@pytest.mark.parametrize(
+    ("grid", "share", "nearest"),
+    [
+        (FeatureGrid(16, 7.5), 0.24, 0),
+        (FeatureGrid(16, 7.5), 0.26, 1),
+        # features on pixels 15, 31, 47, 63 of 64, and on 0, 16, 32, 48
+        (FeatureGrid(16, 15.0), 0.36, 0),
+        (FeatureGrid(16, 15.0), 0.38, 1),
+        (FeatureGrid(16, 15.0), 0.999, 3),
+        (FeatureGrid(16, 0.0), 0.12, 0),
+        (FeatureGrid(16, 0.0), 0.14, 1),
+        (FeatureGrid(16, 0.0), 0.999, 3),
+    ],
+)
+def test_a_pixel_asks_the_feature_that_is_nearest(grid: FeatureGrid, share: float, nearest: int):
+    assert _nearest(share, 4, grid) == nearest
 
 
 def test_a_network_without_affinity_is_said(tmp_path):

@@ -74,8 +74,8 @@ class AuxSegNetNetwork(StrideSettings):
     """Share of channels dropped before the global average pool of the classification branch."""
     dense_positions: int = Field(default=1024, ge=0)
     """Pixels of the features up to which the affinity is held as a whole matrix. Beyond, blocks of rows are computed
-    anew in the backward pass: the same result up to rounding, in memory that grows with the pixels only. A crop of 321
-    has 1681 at stride 8, and 441 at stride 16."""
+    anew in the backward pass: the same result up to rounding, in memory that grows with the pixels only. A crop of 320
+    has 1600 at stride 8, and 400 at stride 16."""
 
     def at_stride(self, output_stride: int) -> Self:
         """Return the settings with `atrous_rates` as numbers, for features of that stride."""

@@ -19,7 +19,8 @@ def find_feature_grid(parts: Sequence[nn.Module]) -> FeatureGrid:
 
     A layer with stride s, kernel k, dilation d and p pixels of padding before the first puts its output i on its input
     s i - p + d (k - 1) / 2. Where several layers lead from one size to the next, as a convolution and the shortcut
-    beside it, the mean of their places counts. Layers that keep the size are taken to keep the place.
+    beside it, the mean of their places counts. Layers that keep the size keep the place too, except where the kernel is
+    even, as in ConvNeXt whose last stride is taken out; those that read the same map stand beside each other.
 
     Args:
         parts: One after the other.
@@ -28,11 +29,17 @@ def find_feature_grid(parts: Sequence[nn.Module]) -> FeatureGrid:
         ValueError: If the sizes of the maps do not follow from the layers, or strides differ by direction.
     """
     steps: dict[int, list[tuple[int, float]]] = {}
+    keeping: dict[int, dict[int, list[float]]] = {}
+    # an id names a map as long as it is alive
+    read: list[Tensor] = []
 
     def note(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         before, after = inputs[0].shape[-1], output.shape[-1]
         if after < before:
             steps.setdefault(before, []).append((after, _place(module, before, after)))
+        elif after == before:
+            read.append(inputs[0])
+            keeping.setdefault(before, {}).setdefault(id(inputs[0]), []).append(_place(module, before, after))
 
     training = [(module, module.training) for part in parts for module in part.modules()]
     hooks = [m.register_forward_hook(note) for m, _ in training if hasattr(m, "kernel_size") and hasattr(m, "stride")]
@@ -48,14 +55,16 @@ def find_feature_grid(parts: Sequence[nn.Module]) -> FeatureGrid:
             module.training = mode
     stride, first = 1, 0.0
     length = SIDE
-    while length != features.shape[-1]:
+    while True:
+        first += stride * sum(sum(places) / len(places) for places in keeping.get(length, {}).values())
+        if length == features.shape[-1]:
+            return FeatureGrid(stride, first)
         found = steps.get(length, [])
         if not found or len({after for after, _ in found}) > 1:
             raise ValueError(f"no layer of known form leads from maps of {length} px to smaller ones")
         first += stride * sum(place for _, place in found) / len(found)
         stride *= length // found[0][0]
         length = found[0][0]
-    return FeatureGrid(stride, first)
 
 
 def _place(module: Any, before: int, after: int) -> float:

@@ -61,8 +61,10 @@ class Segmenter(SegmentationNetwork):
         size = (features.shape[2], features.shape[3])
         shown = None if inside is None else features_inside(inside, size, self.grid)
         *parallel, pooling = self.pyramid.convs
+        pooled = spatial_mean(features, shown)
         # torchvision's own pooling, the first layer, would take padding in
-        pooled = pooling[1:](spatial_mean(features, shown))
+        for layer in list(pooling)[1:]:
+            pooled = layer(pooled)
         branches = [*(convolution(features) for convolution in parallel), pooled.expand(-1, -1, *size)]
         return self.head(self.pyramid.project(torch.cat(branches, dim=1)))
 

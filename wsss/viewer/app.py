@@ -297,12 +297,12 @@ def _about_networks(runs: dict[str, Run], networks: Networks) -> APIRouter:
 
 
 def _scaled(array: np.ndarray | None) -> dict[str, Any] | None:
-    """Scale a map to 256 steps of its largest value; add that value and the share of the ten strongest pixels."""
+    """Scale a map to 256 steps of its largest value, and add that value."""
     if array is None:
         return None
     top = float(array.max())
     steps = (array.clip(min=0) / max(top, 1e-12) * 255).round().astype(np.uint8)
-    return {"shape": array.shape, "largest": top, "sum": float(array.sum()), "values": steps.ravel().tolist()}
+    return {"shape": array.shape, "largest": top, "values": steps.ravel().tolist()}
 
 
 __all__ = ["make_app"]
