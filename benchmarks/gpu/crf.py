@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.dense_crf import PARAMETERS, random_probabilities
-from benchmarks.gpu.machine import Setup, free_memory, median_seconds, peak_mib, seconds
+from benchmarks.gpu.machine import free_memory, median_seconds, peak_mib, seconds
 from benchmarks.gpu.photographs import pixels
 from benchmarks.gpu.rows import Row
+from benchmarks.gpu.setup import Setup
 from wsss.config import Crf
 from wsss.ops import DenseCRF, dense_crf, saliency_energies
 from wsss.ops.mean_field import DenseCRFBatch
@@ -78,7 +79,7 @@ def _speed(setup: Setup, images: list[np.ndarray], labels: int) -> Iterator[Row]
             dense_crf(one, image, params)
 
     yield _multiple(setup, f"{of}, one at a time", one_by_one, batch, reference, must=False)
-    for count in (batch, len(images)):
+    for count in sorted({batch, len(images)}):
         many = _Many(there[:count], on_device[:count], params)
         yield _multiple(setup, f"{of}, {count} at once", many, count, reference, must=count == len(images))
 

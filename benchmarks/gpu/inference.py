@@ -17,10 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.machine import Setup, seconds
+from benchmarks.gpu.machine import seconds
 from benchmarks.gpu.networks import RESNET38, TINY, lite0, save_networks
 from benchmarks.gpu.photographs import photographs, saliency, voc
 from benchmarks.gpu.rows import Row
+from benchmarks.gpu.setup import Setup
 from wsss.config import Cams, Crf, Protocol, SegmenterLabels
 from wsss.config.aalr import AalrLabels
 from wsss.config.rounds import UpdateLabels
@@ -90,9 +91,9 @@ def rows(setup: Setup) -> Iterator[Row]:
     large = models if setup.small else save_networks(folder / "large", RESNET38, names)
     for stage in _stages(models, large["train_segmenter"]):
         few, many = stage.counts(setup.small)
-        forward = _forward_rate(stage, data.paths(many), context, device)
+        first, forward = _forward_rates(stage, data.paths(many), context, device)
         rate, start = _stage_rate(stage, data, few, many, context)
-        further = {"images/s": rate, "images/s forward": forward, "s to begin": start}
+        further = {"images/s": rate, "images/s forward": forward, "at first": first, "s to begin": start}
         yield Row(stage.what, rate / forward, "of the forward rate", least=LEAST, further=further)
 
 
@@ -126,8 +127,11 @@ def _stage_rate(stage: Stage, data: _Data, few: int, many: int, context: RunCont
 
 
 @torch.inference_mode()
-def _forward_rate(stage: Stage, paths: Output, context: RunContext, device: torch.device) -> float:
-    """Return images per second of the network alone, in batches and parts of the shapes that the stage has."""
+def _forward_rates(stage: Stage, paths: Output, context: RunContext, device: torch.device) -> tuple[float, float]:
+    """Return images per second of the network alone, in batches and parts of the shapes that the stage has.
+
+    The first rate is that of meeting these shapes anew, as far as no stage before has met them.
+    """
     dataset = load_dataset(paths["index"])
     network, _ = load_model(stage.checkpoint, stage.network)
     network = network.on(device)
@@ -135,8 +139,7 @@ def _forward_rate(stage: Stage, paths: Output, context: RunContext, device: torc
     batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
     shapes = [(len(batch), 3, *dataset.network_size(batch[0])) for batch in batches]
     call = partial(_pass, Forward(device, context), partial(stage.ask, network), shapes, stage, device)
-    call()
-    return len(ids) / seconds(call, device.type)
+    return len(ids) / seconds(call, device.type), len(ids) / seconds(call, device.type)
 
 
 def _pass(

@@ -1,4 +1,4 @@
-"""What all parts are told, and how they take times."""
+"""The machine in words, and times and memory on it."""
 
 from __future__ import annotations
 
@@ -8,36 +8,11 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
-"""Folder of the repository."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a part is told.
-
-    Attributes:
-        device: `cuda` or `cpu`.
-        small: Whether tiny sizes will do.
-        photos: Folder of JPEG photographs; None makes some up.
-        folder: Where the part may write.
-    """
-
-    device: str
-    small: bool
-    photos: str | None
-    folder: str
-
-    @property
-    def workers(self) -> int:
-        """Processes that load images; on a GPU as many as keep up with it, but for some cores."""
-        return 0 if self.small else max(2, min(12, len(os.sched_getaffinity(0)) - 4))
+from benchmarks.gpu.setup import ROOT
 
 
 def describe(device: str) -> dict[str, str]:

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from benchmarks.gpu.machine import ROOT, Setup
 from benchmarks.gpu.rows import Row
+from benchmarks.gpu.setup import ROOT, Setup
 
 
 def rows(setup: Setup) -> Iterator[Row]:

@@ -12,21 +12,15 @@ from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
-import torch
-
-from benchmarks.gpu.machine import Setup
+from benchmarks.gpu.setup import Setup
 from wsss.cli.parent import end_with
 
 
 def main(module: str, setup: str, output: str, parent: str) -> None:
     """Run the part, and end with the process that asked for it."""
     end_with(int(parent))
-    told = Setup(**json.loads(setup))
-    if told.small:
-        # several threads wait for each other longer than tiny sizes take
-        torch.set_num_threads(1)
     with Path(output).open("a", encoding="utf-8") as file:
-        for row in import_module(module).rows(told):
+        for row in import_module(module).rows(Setup(**json.loads(setup))):
             file.write(json.dumps(asdict(row)) + "\n")
             file.flush()
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.gpu.machine import Setup
+from benchmarks.gpu.setup import Setup
 from wsss.config import VocData
 from wsss.stages.index import index
 from wsss.store import ArtifactWriter
 
 COMMON = ((375, 500), (500, 375), (333, 500), (500, 334), (281, 500), (500, 333), (375, 500), (332, 500))
 """Heights and widths that many of VOC's photographs have."""
-CLASSES = "aeroplane bicycle bird boat bottle bus car cat chair cow".split()
+CLASSES = ["aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"]
 
 
 def photographs(setup: Setup, count: int) -> list[Path]:

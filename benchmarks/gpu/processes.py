@@ -10,12 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.gpu.machine import ROOT, Setup
 from benchmarks.gpu.rows import Row
+from benchmarks.gpu.setup import ROOT, Setup
 
 DONE = "done"
 
@@ -55,7 +54,7 @@ def _run(module: str, setup: Setup, found: Path, errors: Path, limit: float) -> 
         process = subprocess.Popen(
             [*command, str(os.getpid())],
             cwd=ROOT,
-            env=environment(os.environ),
+            env=_environment(setup),
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -72,9 +71,12 @@ def _run(module: str, setup: Setup, found: Path, errors: Path, limit: float) -> 
     return DONE if code == 0 else f"failed: {_reason(errors, code)}"
 
 
-def environment(given: Mapping[str, str]) -> dict[str, str]:
+def _environment(setup: Setup) -> dict[str, str]:
     """Return the environment of a part: it and its own processes find the package of this checkout."""
-    return {**given, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [given.get("PYTHONPATH")])])}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # several threads wait for each other longer than tiny sizes take
+    threads = {"OMP_NUM_THREADS": "1"} if setup.small else {}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **threads}
 
 
 def _reason(errors: Path, code: int) -> str:

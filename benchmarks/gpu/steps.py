@@ -16,9 +16,10 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.auxsegnet_step import plain_normalisation, step
-from benchmarks.gpu.machine import Setup, free_memory, peak_mib, seconds
+from benchmarks.gpu.machine import free_memory, peak_mib, seconds
 from benchmarks.gpu.photographs import pixels
 from benchmarks.gpu.rows import Row
+from benchmarks.gpu.setup import Setup
 from benchmarks.released_auxsegnet import iccv_forward
 from wsss.config.aalr import TrainAalr
 from wsss.config.rounds import TrainAuxsegnet

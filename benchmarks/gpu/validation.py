@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.machine import Setup, seconds
+from benchmarks.gpu.machine import seconds
 from benchmarks.gpu.networks import TINY, lite0, save_networks
 from benchmarks.gpu.photographs import photographs, voc
 from benchmarks.gpu.rows import Row
+from benchmarks.gpu.setup import Setup
 from wsss.config import TrainSegmenter
 from wsss.context import RunContext
 from wsss.data import load_dataset

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.machine import ROOT, Setup
 from benchmarks.gpu.networks import TINY, lite0
 from benchmarks.gpu.rows import Row
+from benchmarks.gpu.setup import ROOT, Setup
 from wsss.cli.app import app
 from wsss.config import load_config
 from wsss.config.files import deep_merge, read_yaml
@@ -43,7 +43,8 @@ def rows(setup: Setup) -> Iterator[Row]:
         item = next(one for one in waiting if set(_inputs(plan, one)) <= set(done))
         start = time.perf_counter()
         _run(_command(plan, item, setup), own_process=not done)
-        yield Row(plan.path(item).partition("/")[2].partition("/")[2], time.perf_counter() - start, "s")
+        words = plan.path(item).removeprefix(f"{plan.root}/") + (", in a process of its own" if not done else "")
+        yield Row(words, time.perf_counter() - start, "s")
         done.append(item)
     missing = [plan.path(item) for item in artifacts if not _is_whole(plan, item)]
     yield Row(f"of {len(artifacts)} artifacts, not there or not whole", len(missing), most=0, timed=False)
@@ -53,17 +54,17 @@ def rows(setup: Setup) -> Iterator[Row]:
 def _config(setup: Setup) -> dict[str, Any]:
     """Return the settings of the demo with few images, one round and few steps."""
     data = {"root": "demo", "train_images": 96, "val_images": 32, "image_size": 160}
-    steps, changes = 40, {"batch_size": 8}
+    steps, changes = 40, dict[str, Any](batch_size=8)
     if setup.small:
         data |= {"train_images": 6, "val_images": 3, "image_size": 64}
         steps, changes = 1, {"batch_size": 2, "augmentation": {"crop_size": 64}}
-    # the shared backbone may name weights; a training that goes on from the classifier leaves them out
     values: dict[str, Any] = {"run": "check", "data": data, "backbone": TINY if setup.small else lite0()}
-    values |= {"auxsegnet": {"rounds": 1}, "train_segmenter": {"label_sets": ["auxsegnet", "aalr"]}}
+    # labels of AA&LR may be background alone after so few steps, which no network is trained on
+    values |= {"auxsegnet": {"rounds": 1}, "train_segmenter": {"label_sets": ["auxsegnet"]}}
     for name in TRAININGS:
         values[name] = {**values.get(name, {}), **changes, "max_steps": steps}
     if setup.device == "cuda":
-        values = deep_merge(values, dict.fromkeys(TRAININGS, {"precision": "bf16-mixed"}))
+        values = deep_merge(values, {name: {"precision": "bf16-mixed"} for name in TRAININGS})
     return deep_merge(read_yaml(ROOT / "config.yaml"), values)
 
 
@@ -120,8 +121,8 @@ def _is_whole(plan: Plan, item: Artifact) -> bool:
 
 
 def _scores(path: Path) -> Iterator[Row]:
-    """Yield the mean IoU of labels and predictions. After so few steps they say only that all of it ran."""
+    """Yield the mean IoU of labels and predictions; after so few steps it says only that all of it ran."""
     for record in json.loads(path.read_text(encoding="utf-8"))["evaluations"]:
         if record["kind"] in ("labels", "predictions"):
-            name = record["name"] if record["kind"] == "predictions" else f"labels {record['name']}"
-            yield Row(f"mIoU of {name}", record["miou"] if record["miou"] is not None else "none", "%")
+            miou = record["metrics"]["miou"]
+            yield Row(f"mIoU of {record['kind']} {record['name']}", "none" if miou is None else miou, "%")
