@@ -8,6 +8,7 @@ printed beside. Loading from the disk, finishing and writing count. All shapes w
 from __future__ import annotations
 
 import multiprocessing
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +43,9 @@ from wsss.training.checkpoint import load_model
 LEAST = 0.8
 PHOTOGRAPHS = 200
 FAST, SLOW, TINY_COUNTS = (200, 1200), (40, 200), (2, 4)
-"""Few and many images: where a network asks once, where it asks ten times, for tiny sizes."""
+"""Few and many images: where a small network is asked once, where it takes longer, for tiny sizes."""
+SHORT = 2.5
+"""Seconds."""
 FIVE = Protocol(scales=(0.5, 0.75, 1.0, 1.25, 1.5), flip=True, crf=Crf())
 Output = dict[str, Path]
 """Paths of an index, of saliency maps of its images, and of the artifact to write."""
@@ -60,6 +63,7 @@ class Stage:
         ask: Asks the network for what the stage does.
         scales: Scales at which it asks.
         flip: Whether it also asks for mirrored images.
+        counts: How many images are few, and how many are many.
     """
 
     what: str
@@ -69,12 +73,7 @@ class Stage:
     ask: Callable[[Any, Tensor], Any]
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
-
-    def counts(self, small: bool) -> tuple[int, int]:
-        """Return how many images are few, and how many are many."""
-        if small:
-            return TINY_COUNTS
-        return FAST if len(self.scales) == 1 else SLOW
+    counts: tuple[int, int] = FAST
 
 
 def rows(setup: Setup) -> Iterator[Row]:
@@ -90,7 +89,7 @@ def rows(setup: Setup) -> Iterator[Row]:
     models = save_networks(folder / "networks", TINY if setup.small else lite0(), names)
     large = models if setup.small else save_networks(folder / "large", RESNET38, names)
     for stage in _stages(models, large["train_segmenter"]):
-        few, many = stage.counts(setup.small)
+        few, many = TINY_COUNTS if setup.small else stage.counts
         first, forward = _forward_rates(stage, data.paths(many), context, device)
         rate, start = _stage_rate(stage, data, few, many, context)
         further = {"images/s": rate, "images/s forward": forward, "at first": first, "s to begin": start}
@@ -119,11 +118,26 @@ class _Data:
 
 def _stage_rate(stage: Stage, data: _Data, few: int, many: int, context: RunContext) -> tuple[float, float]:
     """Return images per second, and the seconds that the stage takes to begin and to end."""
-    stage.run(data.paths(few), context)
-    less, more = (seconds(partial(stage.run, data.paths(count), context), context.device) for count in (few, many))
+    # made before times are taken
+    data.paths(many)
+    few_images, many_images = (partial(_call, stage, data, count, context) for count in (few, many))
+    few_images()
+    less, more = (_settled_seconds(call, context.device) for call in (few_images, many_images))
     # on tiny sizes, readings may fall the other way round
     each = max(more - less, 1e-6) / (many - few)
     return 1 / each, less - few * each
+
+
+def _call(stage: Stage, data: _Data, count: int, context: RunContext) -> None:
+    stage.run(data.paths(count), context)
+
+
+def _settled_seconds(call: Callable[[], None], device: str) -> float:
+    """Time a call; take the median of three where it is so short that a hiccup counts."""
+    taken = [seconds(call, device)]
+    if taken[0] < SHORT:
+        taken += [seconds(call, device) for _ in range(2)]
+    return statistics.median(taken)
 
 
 @torch.inference_mode()
@@ -161,7 +175,8 @@ def _stages(models: dict[str, Path], large: Path) -> Iterator[Stage]:
     auxsegnet, aalr = models["train_auxsegnet"], models["train_aalr"]
     own, theirs, maps = SegmenterLabels(), AalrLabels(), Cams()
     yield Stage("predict, one scale", _predict(segmenter, Protocol()), Segmenter, segmenter, Segmenter.segment)
-    yield Stage("predict, one scale, large network", _predict(large, Protocol()), Segmenter, large, Segmenter.segment)
+    words = "predict, one scale, large network"
+    yield Stage(words, _predict(large, Protocol()), Segmenter, large, Segmenter.segment, counts=SLOW)
 
     def label(paths: Output, context: RunContext) -> None:
         segmenter_labels(own, segmenter=segmenter, context=context, **paths)
@@ -181,9 +196,11 @@ def _stages(models: dict[str, Path], large: Path) -> Iterator[Stage]:
     def activate(paths: Output, context: RunContext) -> None:
         cams(maps, index=paths["index"], classifier=classifier, output=paths["output"], context=context)
 
-    yield Stage("cams, four scales and flip", activate, Classifier, classifier, _activated, maps.scales, maps.flip)
+    yield Stage(
+        "cams, four scales and flip", activate, Classifier, classifier, _activated, maps.scales, maps.flip, SLOW
+    )
     words = "predict, five scales, flip and CRF"
-    yield Stage(words, _predict(segmenter, FIVE), Segmenter, segmenter, Segmenter.segment, FIVE.scales, FIVE.flip)
+    yield Stage(words, _predict(segmenter, FIVE), Segmenter, segmenter, Segmenter.segment, FIVE.scales, FIVE.flip, SLOW)
 
 
 def _predict(model: Path, protocol: Protocol) -> Callable[[Output, RunContext], None]:

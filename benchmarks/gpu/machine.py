@@ -33,6 +33,8 @@ def describe(device: str) -> dict[str, str]:
             "cuda": str(torch.version.cuda),
         }
         words |= {"cudnn": str(torch.backends.cudnn.version())}
+        tf32 = {"convolutions": torch.backends.cudnn.allow_tf32, "products": torch.backends.cuda.matmul.allow_tf32}
+        words |= {"tf32": " and ".join(name for name, allowed in tf32.items() if allowed) or "nowhere"}
     return words
 
 

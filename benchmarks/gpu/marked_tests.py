@@ -27,7 +27,8 @@ def rows(setup: Setup) -> Iterator[Row]:
     if setup.device == "cpu":
         yield Row("tests found, not run", sum("::" in line for line in lines), timed=False, least=1)
         return
-    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", result.stdout)}
+    total = lines[-1] if lines else ""
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", total)}
     if not counts:
         raise RuntimeError(f"pytest ended with {result.returncode}: {(result.stderr or result.stdout).strip()[-250:]}")
     yield Row("tests passed", counts.pop("passed", 0), timed=False, least=1)

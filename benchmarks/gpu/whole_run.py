@@ -125,4 +125,4 @@ def _scores(path: Path) -> Iterator[Row]:
     for record in json.loads(path.read_text(encoding="utf-8"))["evaluations"]:
         if record["kind"] in ("labels", "predictions"):
             miou = record["metrics"]["miou"]
-            yield Row(f"mIoU of {record['kind']} {record['name']}", "none" if miou is None else miou, "%")
+            yield Row(f"mIoU of {record['kind']} {record['name']}", "none" if miou is None else 100 * miou, "%")
