@@ -34,7 +34,7 @@ from wsss.files import write_json
 PARTS = {
     "tests": ("benchmarks.gpu.marked_tests", 60),
     "crf": ("benchmarks.gpu.crf", 60),
-    "steps": ("benchmarks.gpu.steps", 110),
+    "steps": ("benchmarks.gpu.steps", 125),
     "validation": ("benchmarks.gpu.validation", 50),
     "run": ("benchmarks.gpu.whole_run", 90),
     "inference": ("benchmarks.gpu.inference", 150),
@@ -105,6 +105,7 @@ def summary(header: dict[str, str], outcomes: dict[str, Outcome], parts: list[st
             "status": outcome.status,
             "seconds": round(outcome.seconds, 1),
             "rows": [row.as_dict(device) for row in outcome.rows],
+            "output": outcome.output,
         }
         for name, outcome in outcomes.items()
     }

@@ -52,6 +52,7 @@ def test_parts_fail_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert found.pop("raises") == "failed: KeyError: 'no such thing'"
     assert found.pop("sleeps") == "cut at 4 s"
     assert set(found.values()) == {"done"}
+    assert "Traceback" in content["parts"]["raises"]["output"]
     for name in ("works", "misses", "raises", "follows"):
         assert content["parts"][name]["rows"][0]["verdict"] == MET
     assert [line.split(":")[0] for line in content["missed"]] == ["misses", "raises", "sleeps"]

@@ -17,6 +17,8 @@ from benchmarks.gpu.rows import Row
 from benchmarks.gpu.setup import ROOT, Setup
 
 DONE = "done"
+KEPT = 3000
+"""Characters of a part's output that are kept where it did not come to its end."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,13 @@ class Outcome:
         status: `done`, `failed: REASON`, `cut at N s`, or `not begun: time was up`.
         seconds: How long it took, with the start of its process.
         rows: The figures that it found, also where it did not come to its end.
+        output: The end of what it printed, where it did not come to its end.
     """
 
     status: str
     seconds: float
     rows: list[Row]
+    output: str = ""
 
 
 def run_part(module: str, device: str, small: bool, photos: str | None, limit: float) -> Outcome:
@@ -41,16 +45,23 @@ def run_part(module: str, device: str, small: bool, photos: str | None, limit: f
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gpu_check_", ignore_cleanup_errors=True) as folder:
         setup = Setup(device, small, photos, folder)
-        found, errors = Path(folder, "rows.jsonl"), Path(folder, "errors.txt")
+        found, printed = Path(folder, "rows.jsonl"), Path(folder, "output.txt")
         found.touch()
-        status = _run(module, setup, found, errors, limit)
+        code = _run(module, setup, found, printed, limit)
+        output = printed.read_text(encoding="utf-8", errors="replace").strip()
         rows = [Row(**json.loads(line)) for line in found.read_text(encoding="utf-8").splitlines()]
-    return Outcome(status, time.monotonic() - start, rows)
+    taken = time.monotonic() - start
+    if code == 0:
+        return Outcome(DONE, taken, rows)
+    reason = output.splitlines()[-1].strip()[:300] if output else f"exit status {code}"
+    status = f"cut at {limit:.0f} s" if code is None else f"failed: {reason}"
+    return Outcome(status, taken, rows, output[-KEPT:])
 
 
-def _run(module: str, setup: Setup, found: Path, errors: Path, limit: float) -> str:
+def _run(module: str, setup: Setup, found: Path, printed: Path, limit: float) -> int | None:
+    """Return the exit status of a part; None if it ran over its limit."""
     command = [sys.executable, "-m", "benchmarks.gpu.part", module, json.dumps(asdict(setup)), str(found)]
-    with errors.open("w", encoding="utf-8") as stream:
+    with printed.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
             [*command, str(os.getpid())],
             cwd=ROOT,
@@ -60,15 +71,14 @@ def _run(module: str, setup: Setup, found: Path, errors: Path, limit: float) -> 
             start_new_session=True,
         )
         try:
-            code = process.wait(limit)
+            return process.wait(limit)
         except subprocess.TimeoutExpired:
-            return f"cut at {limit:.0f} s"
+            return None
         finally:
             # loaders and stages that the part started are of its group
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    return DONE if code == 0 else f"failed: {_reason(errors, code)}"
 
 
 def _environment(setup: Setup) -> dict[str, str]:
@@ -76,9 +86,5 @@ def _environment(setup: Setup) -> dict[str, str]:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     # several threads wait for each other longer than tiny sizes take
     threads = {"OMP_NUM_THREADS": "1"} if setup.small else {}
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **threads}
-
-
-def _reason(errors: Path, code: int) -> str:
-    lines = [line.strip() for line in errors.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return next((line[:300] for line in reversed(lines) if line), f"exit status {code}")
+    # unbuffered, so that the reason of a failure is printed last
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", **threads}

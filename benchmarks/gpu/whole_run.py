@@ -104,6 +104,7 @@ def _run(command: list[str], *, own_process: bool) -> None:
         subprocess.run([sys.executable, "-m", "wsss.cli", *command], check=True)
     elif app(command, standalone_mode=False):
         log = Path("logs", f"{command[0]}.log").read_text(encoding="utf-8").strip()
+        print(log)
         raise RuntimeError(f"{command[0]}: {log.splitlines()[-1] if log else 'failed without a word'}")
 
 
