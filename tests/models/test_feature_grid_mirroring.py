@@ -72,7 +72,8 @@ def test_mirrored_photographs_have_mirrored_maps(name: str, stride: int, apart: 
             multi_scale_probabilities(lambda pixels: network(pixels, cams=True).cams, given, (1.0,), True, network.grid)
             for given in (images, images.flip(-1))
         )
-    assert abs(displacement(*placed)) <= 0.5
+    # features of the two lie up to a pixel apart, and detail that they are too few for moves with them
+    assert abs(displacement(*placed)) <= 1
     # what features in the centres of their cells would give
     assert abs(displacement(*centred)) == pytest.approx(apart, abs=1.5)
     if apart == 0:

@@ -38,7 +38,9 @@ def test_labels_follow_the_colours(settings: Crf | Pamr | Par):
     labels[26:30, 26:30] = 0
     labels[15:25, 30:32] = 1
     probabilities = label_probabilities(torch.from_numpy(labels), [0, 1], trust=0.7)
-    refined = refine_probabilities(probabilities, torch.from_numpy(image.clip(0, 255).astype(np.uint8)), settings)
+    (refined,) = refine_probabilities(
+        [probabilities], [torch.from_numpy(image.clip(0, 255).astype(np.uint8))], settings
+    )
     assert torch.allclose(refined.sum(0), torch.ones(40, 40), atol=1e-5)
     wrong_before = (labels != truth).sum()
     assert (refined.argmax(0).numpy() != truth).sum() < wrong_before / 4

@@ -76,9 +76,9 @@ def test_a_training_step_computes_no_cams_and_no_branch_without_a_loss(monkeypat
     asked: list[tuple[str, ...]] = []
     forward = AuxSegNet.forward
 
-    def record(self: AuxSegNet, images: Tensor, outputs: Any = None) -> Any:
+    def record(self: AuxSegNet, images: Tensor, outputs: Any = None, inside: Any = None) -> Any:
         asked.append(tuple(outputs))
-        return forward(self, images, outputs)
+        return forward(self, images, outputs, inside)
 
     monkeypatch.setattr(AuxSegNet, "forward", record)
     AuxSegNetModule(network(), Optimizer(), AuxSegNetLossWeights()).losses(batch())

@@ -37,21 +37,25 @@ def label_probabilities(labels: Tensor, values: Sequence[int], trust: float) -> 
     return probabilities.masked_fill_(unknown[None], 1 / len(values))
 
 
-def refine_probabilities(probabilities: Tensor, image: Tensor, settings: Crf | Pamr | Par) -> Tensor:
-    """Refine probabilities by the colours of the photograph: dense CRF, PAMR or PAR, by the kind of the settings.
+def refine_probabilities(
+    probabilities: Sequence[Tensor], images: Sequence[Tensor], settings: Crf | Pamr | Par
+) -> list[Tensor]:
+    """Refine probabilities by the colours of photographs: dense CRF, PAMR or PAR, by the kind of the settings.
 
     Args:
-        probabilities: (K, H, W), summing to 1 over K.
-        image: (H, W, 3) uint8 RGB, on the same device.
+        probabilities: (K, H, W) for each photograph, summing to 1 over K, of any K and size.
+        images: (H, W, 3) uint8 RGB, as many, on the same device.
         settings: Parameters of the refinement.
 
     Returns:
-        (K, H, W) float32, summing to 1 over K.
+        (K, H, W) float32 for each, summing to 1 over K.
     """
     if isinstance(settings, Crf):
-        refined = dense_crf(probabilities, image, settings, settings.backend)
-        assert isinstance(refined, Tensor)
-        return refined
+        return dense_crf(probabilities, images, settings, settings.backend)
+    return [_refine_locally(maps, image, settings) for maps, image in zip(probabilities, images, strict=True)]
+
+
+def _refine_locally(probabilities: Tensor, image: Tensor, settings: Pamr | Par) -> Tensor:
     colours = image.permute(2, 0, 1)[None].float()
     maps = probabilities[None]
     refined = pamr(maps, colours, settings) if isinstance(settings, Pamr) else par(maps, colours, settings)

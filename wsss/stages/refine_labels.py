@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wsss.config.refine_labels import RefineLabels
 from wsss.context import RunContext
@@ -21,6 +24,8 @@ from wsss.stages.inference import map_beside_network, resolve_device
 from wsss.stages.labels import ArtifactLabels
 
 STAGE = "refine_labels"
+ON_GPU = 8
+"""Images that a GPU refines at once."""
 
 
 def refine_labels(
@@ -51,7 +56,7 @@ def refine_labels(
         pending = artifact.pending(ids)
         refined = map_beside_network(
             _Refinement(settings, dataset, device),
-            (_Item(image_id, source[image_id], dataset.bounded_image(image_id)) for image_id in pending),
+            _batches(source, dataset, pending, ON_GPU if device.type != "cpu" else 1),
             # means of close pixels take as much memory as many images, and all cores by themselves
             context if settings.refinement == "crf" else replace(context, workers=0),
             what=STAGE,
@@ -59,7 +64,7 @@ def refine_labels(
             holds_the_lock=settings.refinement == "crf" and settings.crf.backend == "pydensecrf",
         )
         with Progress("refine labels", len(ids), done=len(ids) - len(pending)) as progress:
-            for image_id, found in refined:
+            for image_id, found in chain.from_iterable(refined):
                 artifact.write(image_id, {"segmentation": found})
                 progress.advance()
 
@@ -73,26 +78,48 @@ class _Item:
     image: np.ndarray
 
 
+def _batches(source: ArtifactLabels, dataset: Dataset, ids: Sequence[str], size: int) -> Iterator[list[_Item]]:
+    for start in range(0, len(ids), size):
+        members = ids[start : start + size]
+        yield [_Item(image_id, source[image_id], dataset.bounded_image(image_id)) for image_id in members]
+
+
 @dataclass(frozen=True)
 class _Refinement:
-    """Refines one image; picklable, for the CRF that needs processes of its own."""
+    """Refines images together; picklable, for the CRF that needs processes of its own."""
 
     settings: RefineLabels
     dataset: Dataset
     device: torch.device
 
-    def __call__(self, item: _Item) -> tuple[str, np.ndarray]:
-        settings, size = self.settings, item.labels.shape
-        seen = (item.image.shape[0], item.image.shape[1])
+    def __call__(self, items: Sequence[_Item]) -> list[tuple[str, np.ndarray]]:
+        settings = self.settings
+        with torch.inference_mode():
+            values = [self._values(item) for item in items]
+            refined = refine_probabilities(
+                [self._probabilities(item, own) for item, own in zip(items, values, strict=True)],
+                [torch.from_numpy(item.image).to(self.device) for item in items],
+                getattr(settings, settings.refinement),
+            )
+            return [
+                (item.image_id, self._labels(item, own, scores))
+                for item, own, scores in zip(items, values, refined, strict=True)
+            ]
+
+    def _values(self, item: _Item) -> list[int]:
         named = np.flatnonzero(self.dataset.image_labels(item.image_id)) + 1
-        values = sorted({BACKGROUND, *named.tolist(), *np.unique(item.labels).tolist()} - {IGNORE_INDEX})
+        return sorted({BACKGROUND, *named.tolist(), *np.unique(item.labels).tolist()} - {IGNORE_INDEX})
+
+    def _probabilities(self, item: _Item, values: list[int]) -> Tensor:
+        seen = (item.image.shape[0], item.image.shape[1])
         labels = torch.from_numpy(resize_labels(item.labels, seen)).to(self.device)
-        probabilities = label_probabilities(labels, values, settings.trust)
-        image = torch.from_numpy(item.image).to(self.device)
-        refined = refine_probabilities(probabilities, image, getattr(settings, settings.refinement))
-        found = np.asarray(values, np.uint8)[labels_at_size(refined, (size[0], size[1])).cpu().numpy()]
-        unsure = resize_labels((refined.amax(0) < settings.sure).to(torch.uint8).cpu().numpy(), (size[0], size[1]))
+        return label_probabilities(labels, values, self.settings.trust)
+
+    def _labels(self, item: _Item, values: list[int], refined: Tensor) -> np.ndarray:
+        size = (item.labels.shape[0], item.labels.shape[1])
+        found = np.asarray(values, np.uint8)[labels_at_size(refined, size).cpu().numpy()]
+        unsure = resize_labels((refined.amax(0) < self.settings.sure).to(torch.uint8).cpu().numpy(), size)
         found[unsure > 0] = IGNORE_INDEX
-        if settings.ignored == "kept":
+        if self.settings.ignored == "kept":
             found[item.labels == IGNORE_INDEX] = IGNORE_INDEX
-        return item.image_id, found
+        return found
