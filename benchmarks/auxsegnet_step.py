@@ -20,8 +20,10 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +37,8 @@ from wsss.models.norm_relu import NormReLU
 
 VARIANTS = {"released": 0, "wsss, whole matrices": 10**9, "wsss": None}
 """Name -> `dense_positions`; None leaves the default."""
+Predict = Callable[[AuxSegNet, Tensor], Mapping[str, Tensor]]
+"""Outputs of a network by name, of images (N, 3, H, W) in [0, 1]."""
 
 
 def main() -> None:
@@ -94,20 +98,24 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
         if isinstance(module, nn.Dropout2d):
             # equal losses show that the variants compute the same
             module.p = 0.0
+    predict = own_predictions
     if released:
-        NormReLU.forward = _plain_norm_relu  # type: ignore[method-assign]
+        from released_auxsegnet import iccv_forward
+
+        predict = partial(iccv_forward, released_extras=True)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(parameters, lr=1e-5)
     batch = example(options)
     cuda = options.device.startswith("cuda")
     before = 0.0 if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     times, losses = [], []
-    for _ in range(options.steps + 1):
-        start = time.perf_counter()
-        losses.append(step(network, optimizer, batch, released=released))
-        if cuda:
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
+    with plain_normalisation() if released else nullcontext():
+        for _ in range(options.steps + 1):
+            start = time.perf_counter()
+            losses.append(step(network, optimizer, batch, predict).item())
+            if cuda:
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - start)
     peak = (
         torch.cuda.max_memory_allocated() / 2**20 if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     )
@@ -127,18 +135,11 @@ def example(options: argparse.Namespace) -> dict[str, Tensor]:
     return {name: value.to(options.device) for name, value in batch.items()}
 
 
-def step(network: AuxSegNet, optimizer: torch.optim.Optimizer, batch: dict[str, Tensor], *, released: bool) -> float:
-    """One step of training; the loss."""
-    outputs = list(LOSSES.values())
-    if released:
-        from released_auxsegnet import iccv_forward
-
-        predictions: dict[str, Any] = iccv_forward(network, batch["images"], released_extras=True)
-    else:
-        found = network(batch["images"], outputs)
-        predictions = {name: getattr(found, name) for name in outputs}
+def step(network: AuxSegNet, optimizer: torch.optim.Optimizer, batch: Mapping[str, Tensor], predict: Predict) -> Tensor:
+    """Do one step of training; return the loss."""
+    predictions = predict(network, batch["images"])
     losses = auxsegnet_losses(
-        {name: predictions[name] for name in outputs},
+        {name: predictions[name] for name in LOSSES.values()},
         targets=batch["targets"],
         labels=batch["labels"],
         saliency=batch["saliency"],
@@ -148,7 +149,24 @@ def step(network: AuxSegNet, optimizer: torch.optim.Optimizer, batch: dict[str, 
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    return loss.item()
+    return loss.detach()
+
+
+def own_predictions(network: AuxSegNet, images: Tensor) -> dict[str, Tensor]:
+    outputs = list(LOSSES.values())
+    found = network(images, outputs)
+    return {name: getattr(found, name) for name in outputs}
+
+
+@contextmanager
+def plain_normalisation() -> Iterator[None]:
+    """Let batch normalisation with ReLU be two layers within the block, as PyTorch has them."""
+    own = NormReLU.forward
+    NormReLU.forward = _plain_norm_relu  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        NormReLU.forward = own  # type: ignore[method-assign]
 
 
 def _plain_norm_relu(norm: nn.BatchNorm2d, features: Tensor) -> Tensor:

@@ -9,8 +9,15 @@ import pytest
 import wsss
 
 TESTS, PACKAGE = Path(__file__).parent, Path(wsss.__file__).parent
-OF_THE_WHOLE = {"test_docstrings.py", "test_layers.py", "test_mirror.py", "test_names.py", "viewer/test_browser.py"}
-"""Tests that hold all modules against a rule, and those of the page's scripts, which are no modules."""
+OF_THE_WHOLE = {
+    "test_docstrings.py",
+    "test_gpu_check.py",
+    "test_layers.py",
+    "test_mirror.py",
+    "test_names.py",
+    "viewer/test_browser.py",
+}
+"""Tests that hold all modules against a rule, that of the benchmarks, and those of the page's scripts."""
 FILES = [
     path
     for path in sorted(TESTS.rglob("test_*.py"))
