@@ -107,7 +107,9 @@ def test_settings_switch_parts_off(rounds: Rounds, tmp_path: Path) -> None:
     normalized = ArtifactReader(rounds.update(tmp_path / "b.h5", refine_cams=False))
     for image_id in rounds.dataset.ids("train"):
         top = normalized["cams"][image_id].max((1, 2))
-        assert np.allclose(top[top > 0], 1, atol=1e-2)
+        # normalised on the features, whose peaks may lie between two of the stored pixels
+        assert (top[top > 0] > 0.75).all()
+        assert (top <= 1).all()
     larger = ArtifactReader(rounds.update(tmp_path / "c.h5", scale=2.0))
     image_id = rounds.dataset.ids("train")[0]
     # made of larger images, stored like all CAMs
