@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.ops.photographs import photographs, probabilities
 from tests.ops.test_mean_field import ONLINE, SALIENCY, SEGMENTATION
 from wsss.config import Crf
 from wsss.ops import DenseCRF, DenseCRFBatch, crf_marginals, dense_crf, dense_crf_batch
+from wsss.ops.crf_of_many import Image, in_batches
+from wsss.ops.mean_field import Array
 from wsss.ops.permutohedral import build_lattice
 
 SAME = photographs()[::3]
@@ -92,6 +95,22 @@ def test_no_lattice_has_more_pixels_than_asked_for(monkeypatch: pytest.MonkeyPat
     given = [probabilities(2, image.shape[:2], 0) for image in SAME[:5]]
     dense_crf_batch(given, SAME[:5], pixels_at_once=2 * 120 * 160 + 1)
     assert [len(sizes) for sizes in seen] == [2, 2, 1]
+
+
+def test_a_run_out_of_memory_is_halved_until_it_fits() -> None:
+    calls: list[int] = []
+
+    def small(maps: Sequence[Array], images: Sequence[Image]) -> list[Array]:
+        calls.append(len(maps))
+        if len(maps) > 2:
+            raise torch.OutOfMemoryError("no memory")
+        return list(maps)
+
+    maps = [np.full((1, 2, 2), number) for number in range(7)]
+    images = [np.zeros((2, 2, 3), np.uint8)] * 7
+    found = in_batches(small, maps, images, 1000)
+    assert [one[0, 0, 0] for one in found] == list(range(7))
+    assert calls == [7, 3, 1, 2, 4, 2, 2]
 
 
 def test_long_rows_that_are_cut_change_rounding_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,6 +207,8 @@ def make_loader(
         batch_sampler=batches,
         num_workers=workers,
         pin_memory=pin_memory,
+        # a process that uses a GPU has threads, and must not be forked
+        multiprocessing_context="forkserver" if pin_memory and workers else None,
         worker_init_fn=start_worker,
     )
 

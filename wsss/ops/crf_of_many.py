@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from wsss.config import Crf
@@ -87,14 +88,31 @@ def in_batches(
 ) -> list[Array]:
     """Call a function of several images with runs of at most so many pixels, each of at least one image.
 
+    A run for which the memory does not suffice is halved.
+
     Raises:
         ValueError: If there are not as many images as maps.
     """
     _check_count(maps, images)
     found: list[Array] = []
     for part in _runs([math.prod(image.shape[:2]) for image in images], pixels_at_once):
-        found += function(maps[part], images[part])
+        found += _halved_if_needed(function, maps[part], images[part])
     return found
+
+
+def _halved_if_needed(
+    function: Callable[[Sequence[Array], Sequence[Image]], list[Array]], maps: Sequence[Array], images: Sequence[Image]
+) -> list[Array]:
+    try:
+        return function(maps, images)
+    except torch.OutOfMemoryError:
+        if len(maps) == 1:
+            raise
+    # outside of the handler, which keeps what the attempt held
+    torch.cuda.empty_cache()
+    half = len(maps) // 2
+    parts = slice(0, half), slice(half, None)
+    return [one for part in parts for one in _halved_if_needed(function, maps[part], images[part])]
 
 
 def _check_count(maps: Sequence[Array], images: Sequence[Image]) -> None:

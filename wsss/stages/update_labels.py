@@ -65,12 +65,11 @@ def update_labels(
     ids = dataset.ids("train")
     with ImageArtifact(output, stage="update_labels", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
-        maps = ArtifactReader(saliency, "saliency")
-        refined = _refined(network, settings, dataset, maps, pending, context, device)
+        refined = _refined(network, settings, dataset, pending, context, device)
         with Progress("update labels", len(ids), done=len(ids) - len(pending)) as progress:
             crf = settings.saliency_crf
             done = map_beside_network(
-                _Finish(settings, dataset),
+                _Finish(settings, dataset, ArtifactReader(saliency, "saliency")),
                 refined,
                 context,
                 what="update_labels",
@@ -89,13 +88,11 @@ class _Refined:
     Attributes:
         cams: Of the present classes, refined, on pixels; on the network's device.
         saliency: (N, H, W) float32 in [0, 1], likewise; None if the network has no such branch.
-        originals: (H', W') uint8 each, the original saliency maps at the size of the photographs.
         images: (N, H, W, 3) uint8, the photographs as networks see them.
     """
 
     cams: CamBatch
     saliency: Tensor | None
-    originals: list[np.ndarray]
     images: Tensor
 
     def one_by_one(self) -> Iterator[_Refined]:
@@ -104,7 +101,7 @@ class _Refined:
             one = slice(i, i + 1)
             cams = CamBatch([image_id], self.cams.maps[one].clone(), self.cams.present[one])
             saliency = None if self.saliency is None else self.saliency[one].clone()
-            yield _Refined(cams, saliency, self.originals[one], self.images[one].clone())
+            yield _Refined(cams, saliency, self.images[one].clone())
 
 
 def _load(path: Path, dataset: Dataset, device: torch.device) -> AuxSegNet:
@@ -121,7 +118,6 @@ def _refined(
     network: AuxSegNet,
     settings: UpdateLabels,
     dataset: Dataset,
-    maps: ArtifactReader,
     ids: list[str],
     context: RunContext,
     device: torch.device,
@@ -140,7 +136,6 @@ def _refined(
         found = _Refined(
             CamBatch(batch_ids, torch.cat([cams for cams, _ in parts]), present),
             saliency,
-            [maps.read("saliency", image_id) for image_id in batch_ids],
             pixels_of(batch),
         )
         # on a GPU, a batch is finished as a whole
@@ -166,8 +161,8 @@ Finished = tuple[str, dict[str, np.ndarray], np.ndarray]
 class _Finish:
     """Makes the labels of a batch; can be pickled, for the CRF that needs processes."""
 
-    def __init__(self, settings: UpdateLabels, dataset: Dataset) -> None:
-        self._settings, self._dataset = settings, dataset
+    def __init__(self, settings: UpdateLabels, dataset: Dataset, maps: ArtifactReader) -> None:
+        self._settings, self._dataset, self._maps = settings, dataset, maps
 
     def __call__(self, item: _Refined) -> list[Finished]:
         with torch.inference_mode():
@@ -194,10 +189,11 @@ class _Finish:
 
     def _saliency_labels(self, item: _Refined) -> list[np.ndarray]:
         """Make the soft saliency labels, (H, W) uint8 each at the size of the photograph."""
+        maps = [self._maps.read("saliency", image_id) for image_id in item.cams.ids]
         if item.saliency is None:
-            return item.originals
+            return maps
         seen = (item.images.shape[1], item.images.shape[2])
-        originals = torch.from_numpy(np.stack([resize_map(original, seen) for original in item.originals]))
+        originals = torch.from_numpy(np.stack([resize_map(original, seen) for original in maps]))
         mean = (item.saliency + originals.to(item.saliency.device) / 255) / 2
         if self._settings.saliency_crf is not None:
             mean = refine_saliency(mean.clamp(0, 1), item.images, self._settings.saliency_crf)

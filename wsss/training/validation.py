@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from wsss.data.loaders import ImageSource, WholeImages, make_loader
 from wsss.models.network import Network, SegmentationNetwork
 from wsss.ops.metrics import class_scores, confusion_matrix, mean
 from wsss.ops.upsampling import upsample
+from wsss.parallel import map_in_threads
 from wsss.progress import track
 from wsss.training.module import to_input
 
@@ -140,9 +142,9 @@ class SegmentationValidation(Validation):
     def _measure(self, outputs: Iterator[tuple[Tensor, dict[str, Tensor]]]) -> dict[str, Any]:
         classes = len(self.class_names) - 1
         matrix = np.zeros((classes + 2, classes + 2), dtype=np.int64)
-        for predicted, batch in outputs:
-            for truth, labels in zip(batch["labels"].numpy(), predicted.cpu().numpy(), strict=True):
-                matrix += confusion_matrix(truth, labels, classes)
+        # beside the network: on a GPU, waiting for a batch's result would keep the next one from being begun
+        for counted in map_in_threads(partial(_count, classes), outputs, workers=1, in_flight=2):
+            matrix += counted
         iou = class_scores(matrix).iou
         value = mean(iou)
         return {
@@ -150,3 +152,10 @@ class SegmentationValidation(Validation):
             "iou": {n: None if np.isnan(v) else float(v) for n, v in zip(self.class_names, iou, strict=True)},
             **self._describe(),
         }
+
+
+def _count(classes: int, output: tuple[Tensor, dict[str, Tensor]]) -> np.ndarray:
+    """Count the pixels of a batch by true and predicted label."""
+    predicted, batch = output
+    pairs = zip(batch["labels"].numpy(), predicted.cpu().numpy(), strict=True)
+    return np.sum([confusion_matrix(truth, labels, classes) for truth, labels in pairs], axis=0)
