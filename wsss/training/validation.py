@@ -27,8 +27,11 @@ from wsss.training.module import to_input
 
 
 def batch_limits(settings: Training, context: RunContext) -> dict[str, int]:
-    """Limit a validation: at once, as many images as inference and as many pixels as a training step."""
-    pixels = settings.batch_size * settings.augmentation.crop_size**2
+    """Limit a validation: at once, as many images as inference, and four times the pixels of a training step.
+
+    That takes no more memory than the step, for nothing is kept for a backward pass.
+    """
+    pixels = 4 * settings.batch_size * settings.augmentation.crop_size**2
     return {"workers": context.workers, "batch_size": context.batch_size, "pixels": pixels}
 
 
