@@ -91,7 +91,7 @@ def test_the_stage_writes_maps_at_the_original_size(weights: Path, tmp_path: Pat
         assert len(reader["saliency"]) == 8
         for image_id, values in reader["saliency"].items():
             assert values.shape == dataset.size(image_id)
-            brightness = resize_map(dataset.network_image(image_id).mean(axis=-1), dataset.size(image_id))
+            brightness = resize_map(dataset.bounded_image(image_id).mean(axis=-1), dataset.size(image_id))
             assert np.corrcoef(values.ravel(), brightness.ravel())[0, 1] > 0.95
         before = reader.attributes["inputs"]["weights"]
     write_brightness_network(weights, side=319)
@@ -121,7 +121,7 @@ def test_maps_are_rembg_s_however_many_are_made_at_a_time(
     saliency(_settings(weights=str(weights)), index=small_index, output=tmp_path / "s.h5", context=context)
     with ArtifactReader(tmp_path / "s.h5") as reader:
         for image_id in dataset.ids("train"):
-            expected = resize_map(_reference(dataset.network_image(image_id)), dataset.size(image_id))
+            expected = resize_map(_reference(dataset.bounded_image(image_id)), dataset.size(image_id))
             assert np.abs(reader["saliency"][image_id].astype(int) - expected).max() <= 1
 
 
