@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.waiting import lives, wait_until
 from tests.workflow.conftest import DATA, Project, copy_project
@@ -67,17 +68,31 @@ def test_jobs_on_a_gpu_take_turns(project: Project):
     assert "Execute 3 jobs" in together.stdout
 
 
-def test_on_a_processor_trainings_take_all_cores_and_predictions_half(project: Project):
-    option = project.config(data=DATA, seeds=[0, 1], runtime={"device": "cpu"})
+@pytest.mark.parametrize(("seeds", "training"), [([0], 2), ([0, 1], 1)])
+def test_on_a_processor_a_training_takes_all_cores_and_two_beside_each_other_share_them(
+    project: Project, seeds: list[int], training: int
+):
+    option = project.config(data=DATA, seeds=seeds, runtime={"device": "cpu"})
     text = project.snakemake("-n", "predictions", "--cores=2", option).stdout
-    for rule, threads in (("train_classifier", 2), ("train_segmenter", 2), ("predict", 1)):
+    for rule, threads in (("train_classifier", training), ("train_segmenter", training), ("predict", 1)):
         # Snakemake does not print that it is one
         blocks = re.findall(rf"rule {rule}:.*?resources: [^\n]*", text, flags=re.DOTALL)
-        assert len(blocks) == 2
+        assert len(blocks) == len(seeds)
         assert all("gpu=0" in block for block in blocks)
         assert [int(found) for block in blocks for found in re.findall(r"threads: (\d+)", block)] == [
             threads for _ in blocks if threads > 1
         ]
+
+
+def test_rounds_follow_each_other_so_that_each_takes_all_cores(project: Project):
+    option = project.config(
+        data=DATA, methods=["auxsegnet"], train_segmenter={"label_sets": ["auxsegnet"]}, runtime={"device": "cpu"}
+    )
+    text = project.snakemake("-n", "predictions", "--cores=2", option).stdout
+    for rule in ("train_auxsegnet", "train_segmenter"):
+        blocks = re.findall(rf"rule {rule}:.*?resources: [^\n]*", text, flags=re.DOTALL)
+        assert blocks
+        assert all("threads: 2" in block for block in blocks)
 
 
 def test_what_a_stage_says_is_wrong_is_one_line(tmp_path: Path):

@@ -12,7 +12,7 @@ rule train_aalr:
         benchmark_of("train_aalr")
     conda:
         "../../envs/wsss.yaml"
-    threads: network_threads()
+    threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
         mem_mb=8000,

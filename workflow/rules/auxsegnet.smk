@@ -42,7 +42,7 @@ rule train_auxsegnet:
         benchmark_of("train_auxsegnet")
     conda:
         "../../envs/wsss.yaml"
-    threads: network_threads()
+    threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
         mem_mb=8000,
@@ -74,7 +74,7 @@ rule update_labels:
         **STAGES["update_labels"].constraints,
     conda:
         "../../envs/wsss.yaml"
-    threads: network_threads()
+    threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),
         mem_mb=4000,

@@ -11,7 +11,7 @@ rule train_classifier:
         benchmark_of("train_classifier")
     conda:
         "../../envs/wsss.yaml"
-    threads: network_threads()
+    threads: training_threads("classifiers")
     resources:
         gpu=gpus(training=True),
         mem_mb=8000,

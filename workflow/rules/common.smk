@@ -241,12 +241,31 @@ def gpus(training=False):
 def network_threads(share=1):
     """Return the threads of a job that runs a network: a share of the cores, unless a GPU does the work.
 
-    Trainings take all cores. Shorter jobs spend seconds starting on a single core, so two of them run side by side.
+    A training alone takes all cores. Two at a time use them better, and shorter jobs spend seconds starting on a
+    single core, so these take a share.
     """
     # on a cluster, Snakemake does not know the cores of the machine
     if not on_processor() or workflow.cores is None:
         return PLAN.config.runtime.workers + 1
     return max(1, round(share * workflow.cores))
+
+
+@cache
+def training_threads(kind):
+    """Return the threads of a job that trains: half of the cores where another training can run beside it.
+
+    Two trainings of one thread each use two cores better than one after the other with two.
+    """
+    stages = stages_making(kind)
+    found = [item for stage in stages for item in PLAN.wanted(stage)]
+    beginnings = [item for item in found if not _follows(item, stages)]
+    return network_threads(1 / 2 if len(beginnings) > 1 else 1)
+
+
+def _follows(item, stages):
+    """Return whether an artifact is made of what one of the stages makes."""
+    inputs = PLAN.inputs(item).values()
+    return any(source.stage in stages or _follows(source, stages) for source in inputs)
 
 
 def worker_threads():
