@@ -20,7 +20,7 @@ from wsss.config.aalr import AalrNetwork
 from wsss.models.backbones import Backbone
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.cams import multi_scale_cams
-from wsss.ops.padding import features_inside, spatial_mean
+from wsss.ops.padding import spatial_mean
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,7 @@ class AALR(SegmentationNetwork):
         if "class_logits" in outputs or "cams" in outputs:
             class_features = self.backbone.classification_head(features)
         if "class_logits" in outputs:
-            size = (features.shape[2], features.shape[3])
-            shown = None if inside is None else features_inside(inside, size, self.grid)
-            pooled = spatial_mean(self.dropout(class_features), shown)
+            pooled = spatial_mean(self.dropout(class_features), self.features_inside(features, inside))
             made["class_logits"] = self.classifier(pooled).flatten(1)
         if "cams" in outputs:
             made["cams"] = functional.relu(self.classifier(class_features))

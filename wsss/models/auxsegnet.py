@@ -21,7 +21,7 @@ from wsss.models.backbones import Backbone
 from wsss.models.dual_affinity import CrossTaskFusion, TaskBranch, weighted_mean
 from wsss.models.network import SegmentationNetwork, split_parameters
 from wsss.ops.affinity import Affinity
-from wsss.ops.padding import features_inside, spatial_mean
+from wsss.ops.padding import spatial_mean
 
 Task = Literal["segmentation", "saliency"]
 SMALLEST_PROBABILITY = 1e-8
@@ -210,10 +210,7 @@ class _Pass:
     @cached_property
     def _inside(self) -> Tensor | None:
         """Which features, (N, 1, h, w) bool, are not of padding."""
-        if self._given_inside is None:
-            return None
-        size = (self.features.shape[2], self.features.shape[3])
-        return features_inside(self._given_inside, size, self._network.grid)
+        return self._network.features_inside(self.features, self._given_inside)
 
     @cached_property
     def _class_features(self) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from wsss import config
 from wsss.models.backbones import Backbone
 from wsss.models.network import Network
-from wsss.ops.padding import features_inside, spatial_mean
+from wsss.ops.padding import spatial_mean
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,6 @@ class Classifier(Network):
             inside: (N, H, W) bool, False on padding, which is not pooled; None is all.
         """
         features = self.backbone.classification_head(self.backbone(images))
-        shown = None if inside is None else features_inside(inside, (features.shape[2], features.shape[3]), self.grid)
-        pooled = spatial_mean(self.dropout(features), shown)
+        pooled = spatial_mean(self.dropout(features), self.features_inside(features, inside))
         logits = self.classifier(pooled).flatten(1)
         return ClassifierOutput(logits, functional.relu(self.classifier(features)) if cams else None)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from wsss.grid import FeatureGrid
 from wsss.models.backbones import Backbone
+from wsss.ops.padding import features_inside
 
 NetworkType = TypeVar("NetworkType", bound="Network")
 """The class of a network that is expected."""
@@ -35,6 +36,17 @@ class Network(nn.Module):
     def grid(self) -> FeatureGrid:
         """Where features, and maps at their resolution, lie on the images."""
         return self.backbone.grid
+
+    def features_inside(self, features: Tensor, inside: Tensor | None) -> Tensor | None:
+        """Tell which features (N, D, h, w) are of a photograph, (N, 1, h, w) bool; None stands for all.
+
+        Args:
+            features: Of the backbone.
+            inside: (N, H, W) bool, False on the padding of crops; None is all.
+        """
+        if inside is None:
+            return None
+        return features_inside(inside, (features.shape[2], features.shape[3]), self.grid)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the trainable parameters: `pretrained`, those of the backbone, and `new`."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from wsss import config
 from wsss.models.backbones import Backbone
 from wsss.models.network import SegmentationNetwork
-from wsss.ops.padding import features_inside, spatial_mean
+from wsss.ops.padding import spatial_mean
 
 
 class Segmenter(SegmentationNetwork):
@@ -58,14 +58,12 @@ class Segmenter(SegmentationNetwork):
             inside: (N, H, W) bool, False on padding, which is not pooled; None is all.
         """
         features = self.backbone(images)
-        size = (features.shape[2], features.shape[3])
-        shown = None if inside is None else features_inside(inside, size, self.grid)
         *parallel, pooling = self.pyramid.convs
-        pooled = spatial_mean(features, shown)
+        pooled = spatial_mean(features, self.features_inside(features, inside))
         # torchvision's own pooling, the first layer, would take padding in
         for layer in list(pooling)[1:]:
             pooled = layer(pooled)
-        branches = [*(convolution(features) for convolution in parallel), pooled.expand(-1, -1, *size)]
+        branches = [*(convolution(features) for convolution in parallel), pooled.expand(-1, -1, *features.shape[2:])]
         return self.head(self.pyramid.project(torch.cat(branches, dim=1)))
 
     def segment(self, images: Tensor) -> Tensor:
