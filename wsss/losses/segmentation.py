@@ -8,7 +8,7 @@ from torch.nn import functional
 from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
 from wsss.losses.whole_batch import ALONE, WholeBatch
-from wsss.ops.upsampling import upsample
+from wsss.ops.upsampling import onto_labels
 
 
 def segmentation_cross_entropy(
@@ -37,10 +37,7 @@ def segmentation_cross_entropy(
         raise ValueError(
             f"expected logits (N, K, h, w) and labels (N, H, W), got {tuple(logits.shape)} and {tuple(labels.shape)}"
         )
-    # half precision would round what lies between two features
-    logits = logits.float()
-    if logits.shape[-2:] != labels.shape[-2:]:
-        logits = upsample(logits, (labels.shape[1], labels.shape[2]), grid)
+    logits = onto_labels(logits, labels, grid)
     labels = labels.long()
     total = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
     # a mean over no pixel is not a number, and one such batch would end the training

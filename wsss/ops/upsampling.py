@@ -38,6 +38,21 @@ def upsample(maps: Tensor, size: tuple[int, int], grid: FeatureGrid = PIXELS, on
         return torch.matmul(rows, torch.matmul(values, columns.mT))
 
 
+def onto_labels(logits: Tensor, labels: Tensor, grid: FeatureGrid = PIXELS) -> Tensor:
+    """Put logits on the pixels of label maps, in float32: half precision would round what lies between two features.
+
+    Args:
+        logits: (N, K, h, w), of any precision.
+        labels: (N, H, W).
+        grid: Where logits of another size than the labels lie; those of the same size lie on pixels.
+
+    Returns:
+        (N, K, H, W) float32.
+    """
+    size = (labels.shape[1], labels.shape[2])
+    return logits.float() if tuple(logits.shape[2:]) == size else upsample(logits, size, grid)
+
+
 def nearest(maps: Tensor, size: tuple[int, int], grid: FeatureGrid = PIXELS, onto: FeatureGrid = PIXELS) -> Tensor:
     """Resize maps, such as labels, without mixing values: each point of the result takes that of the nearest.
 
