@@ -16,12 +16,10 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 
 import torch
-from skimage import data
+from aalr_step import now, photographs
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wsss.config import Optimizer
 from wsss.models import Classifier
@@ -45,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     modules = {name: built(options, fold=name == "folded") for name in NAMES}
     before = {name: filters(module.network) for name, module in modules.items()}
-    seconds = train(modules, photographs(options.batch, options.crop, options.device), options)
+    seconds = train(modules, example(options.batch, options.crop, options.device), options)
     shares = {name: relative_steps(before[name], filters(module.network)) for name, module in modules.items()}
     print(f"{'ratio of relative steps, folded over not':44}{'10 %':>8}{'median':>8}{'90 %':>8}")
     ratios = {name: shares["folded"][name] / shares["not folded"][name] for name in shares["folded"]}
@@ -103,22 +101,10 @@ def relative_steps(before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[
     return {name: ((after[name] - old).norm(dim=1) / old.norm(dim=1)).cpu() for name, old in before.items()}
 
 
-def now(device: str) -> float:
-    """The time, when the device has done all that it was given."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def photographs(count: int, side: int, device: str) -> dict[str, Tensor]:
+def example(count: int, side: int, device: str) -> dict[str, Tensor]:
     """A batch of crops, and classes drawn for each."""
-    sources = [torch.from_numpy(load().copy()).permute(2, 0, 1) for load in (data.astronaut, data.coffee, data.rocket)]
-    images = []
-    for number in range(count):
-        source = sources[number % len(sources)][None, :, number * 8 :, number * 16 :].float()
-        images.append(functional.interpolate(source, (side, side), mode="bilinear", antialias=True)[0])
     targets = (torch.rand(count, CLASSES, generator=torch.Generator().manual_seed(0)) < 0.1).float()
-    return {"images": torch.stack(images).round().to(torch.uint8).to(device), "targets": targets.to(device)}
+    return {**photographs(count, side, device), "targets": targets.to(device)}
 
 
 if __name__ == "__main__":
