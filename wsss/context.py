@@ -20,7 +20,7 @@ class RunContext:
         workers: Processes that load data or work on images beside the main one; 0: the main process does all.
         threads: Threads that numerical libraries may use; 0 leaves their default.
         batch_size: Images per batch at inference. Training has its own setting.
-        precision: `auto`, `32` or `bf16-mixed`, of networks at inference; `auto` is bf16 on a GPU that has it.
+        precision: `auto`, `32` or `bf16-mixed`, of networks at inference; `auto` is bf16 where the device has it.
         pixels_per_forward: Most input pixels of a forward pass at inference; 0 leaves it to the device.
         devices: GPUs that one training uses.
         checkpoint_minutes: Minutes between resumable states of a training; 0 means after every step.

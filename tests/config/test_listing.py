@@ -73,7 +73,7 @@ def test_the_list_has_every_setting_once():
         ("data.root", "text", "data/demo"),
         ("cams.scales", "list (number above 0)", "[0.5, 1.0, 1.5, 2.0]"),
         ("seed_labels.background_cam_threshold", "number from 0 to 1, or null", "null"),
-        ("train_segmenter.precision", 'one of "32", bf16-mixed, 16-mixed', '"32"'),
+        ("train_segmenter.precision", 'one of auto, "32", bf16-mixed, 16-mixed', '"32"'),
         ("train_segmenter.augmentation.scale", "list of 2 (number)", "[0.5, 1.5]"),
         ("train_segmenter.backbone", GROUP, "top-level `backbone`"),
         ("train_segmenter.dropout", "number from 0, below 1", "0.1"),

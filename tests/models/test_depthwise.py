@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
 from wsss import config
@@ -57,14 +58,40 @@ def test_frozen_weights_still_hand_the_gradient_on():
     assert fast.weight.grad is None
 
 
-def test_mixed_precision_is_left_to_pytorch():
-    fast = convolution(5, 2)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(6, 8), (7, 9), (5, 8), (2, 2), (1, 5)])
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("tensorflow", [True, False])
+def test_gradients_at_stride_2_are_those_of_pytorch(kernel: int, size: tuple[int, int], tensorflow: bool, bias: bool):
+    kind, padding = (Conv2dSame, 0) if tensorflow else (nn.Conv2d, kernel // 2)
+    plain = kind(CHANNELS, CHANNELS, kernel, 2, padding, groups=CHANNELS, bias=bias)
+    fast = copy.deepcopy(plain)
+    assert speed_up_depthwise(nn.Sequential(fast)) == 1
+    assert isinstance(fast, DepthwiseConv2d)
+    features = torch.randn(2, CHANNELS, *size)
+    of_result = torch.randn_like(plain(features))
+    for expected, found in zip(
+        gradients(plain, features, of_result), gradients(fast, features, of_result), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(fast(features), plain(features))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_in_mixed_precision_are_those_of_pytorch(stride: int):
+    plain = nn.Conv2d(CHANNELS, CHANNELS, 5, stride, 2, groups=CHANNELS)
+    fast = copy.deepcopy(plain)
     speed_up_depthwise(nn.Sequential(fast))
+    features = torch.randn(2, CHANNELS, 8, 8)
     with torch.autocast("cpu", torch.bfloat16):
-        result = fast(torch.randn(2, CHANNELS, 4, 4))
-    assert result.dtype == torch.bfloat16
-    result.float().sum().backward()
-    assert fast.weight.grad is not None
+        of_result = torch.randn_like(plain(features))
+        assert fast(features).dtype == of_result.dtype == torch.bfloat16
+        pairs = zip(gradients(plain, features, of_result), gradients(fast, features, of_result), strict=True)
+        for expected, found in pairs:
+            assert found.dtype == expected.dtype
+            # bf16 has 8 binary digits, and sums in another order round otherwise
+            torch.testing.assert_close(found, expected, rtol=0.05, atol=0.1)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +99,9 @@ def test_mixed_precision_is_left_to_pytorch():
     [
         nn.Conv2d(4, 4, 3, padding=1, groups=4),
         nn.Conv2d(4, 4, 5, padding=2),
-        nn.Conv2d(4, 4, 5, stride=2, padding=2, groups=4),
+        nn.Conv2d(4, 4, 5, stride=3, padding=2, groups=4),
+        nn.Conv2d(4, 4, 5, stride=2, padding=4, dilation=2, groups=4),
+        Conv2dSame(4, 4, 5, stride=1, groups=4),
         nn.Conv2d(4, 8, 5, padding=2, groups=4),
         nn.Conv2d(4, 4, 5, groups=4),
         nn.Conv2d(4, 4, 7, padding=3, groups=4),
@@ -86,7 +115,7 @@ def test_all_other_convolutions_stay_as_they_are(module: nn.Module):
 
 def test_a_backbone_has_them_and_keeps_its_names():
     backbone = Backbone(config.BackboneSettings(weights="none"))
-    fast = [name for name, module in backbone.named_modules() if isinstance(module, DepthwiseConv2d)]
-    # of the 16 depthwise convolutions of EfficientNet-Lite0: those of 5 x 5 at stride 1, and a dilated one of 3 x 3
-    assert len(fast) == 9
+    fast = {name: module for name, module in backbone.named_modules() if isinstance(module, DepthwiseConv2d)}
+    # of the 16 depthwise convolutions of EfficientNet-Lite0: 8 of 5 x 5 and a dilated 3 x 3 at stride 1, 3 of stride 2
+    assert [module.stride[0] for module in fast.values()].count(1) == 9 and len(fast) == 12
     assert all(f"{name}.weight" in backbone.state_dict() for name in fast)

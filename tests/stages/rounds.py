@@ -24,7 +24,8 @@ BACKBONE = {"name": "test_resnet", "weights": "auto", "output_stride": 16, "froz
 TRAINING: dict[str, Any] = {"backbone": BACKBONE, "augmentation": {"crop_size": 32}, "max_steps": 1, "batch_size": 2}
 NETWORK = {"channels": 8, "atrous_rates": [1, 2, 3]}
 NO_CRF = {"saliency_crf": None}
-CPU = RunContext(device="cpu")
+# what networks say is compared with 32 bits
+CPU = RunContext(device="cpu", precision="32")
 
 
 class Rounds:

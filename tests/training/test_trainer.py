@@ -142,6 +142,18 @@ def test_half_precision_needs_a_gpu(tmp_path: Path) -> None:
         train_tiny(tmp_path, changes={"precision": "16-mixed"})
 
 
+@pytest.mark.parametrize(("has_it", "expected"), [(True, "bf16-mixed"), (False, "32")])
+def test_precision_auto_is_bf16_where_the_processor_has_it(
+    has_it: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_it)
+    named, result = train_tiny(tmp_path / "named", changes={"precision": expected, "max_steps": 3})
+    assert result.machine["precision"] == expected
+    chosen, result = train_tiny(tmp_path / "chosen", changes={"precision": "auto", "max_steps": 3})
+    assert result.machine["precision"] == expected
+    assert all(torch.equal(chosen[name], value) for name, value in named.items())
+
+
 @pytest.mark.slow
 def test_two_processes_train_one_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "choose_device", lambda context: ("cpu", [0, 1]))

@@ -112,8 +112,9 @@ class Training(Settings):
     """Images per step, on all GPUs together."""
     max_steps: int | None = Field(default=None, ge=1)
     """Steps after which the training ends, its learning rates with it. null: all epochs."""
-    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
-    """Numbers in which networks compute. The mixed ones save time and memory on a GPU."""
+    precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = "32"
+    """Numbers in which networks compute. The mixed ones save time and memory. `auto`: bf16 on a GPU that has it and on
+    a CPU with AMX, else 32 bits."""
     validate_every: int = Field(default=0, ge=0)
     """Epochs between validations. 0: once, at the end."""
 

@@ -51,8 +51,8 @@ class Runtime(Settings):
     batch_size: int = Field(default=8, ge=1)
     """Images per batch at inference."""
     precision: Literal["auto", "32", "bf16-mixed"] = "auto"
-    """Numbers in which networks compute at inference. `auto`: bf16 on a GPU that has it, else 32 bits. Like the device,
-    it changes results by rounding alone."""
+    """Numbers in which networks compute at inference. `auto`: bf16 on a GPU that has it and on a CPU with AMX, else 32
+    bits. Like the device, it changes results by rounding alone."""
     pixels_per_forward: int = Field(default=0, ge=0)
     """Most input pixels of a forward pass at inference, which bounds its memory. 0: 0.8 million on a CPU, 40 million on
     a GPU. A pass for which the memory of a GPU does not suffice is halved in any case."""

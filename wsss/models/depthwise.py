@@ -1,8 +1,8 @@
 """Depthwise convolutions whose backward pass is fast on a CPU.
 
-oneDNN has fast kernels for the gradients of 3 x 3 depthwise convolutions without dilation, and slow ones for all
-others: ten to thirty times the time of a forward pass. A small output stride needs dilation, and EfficientNets have
-5 x 5 kernels, so these gradients took a third of a training step. Here they come out of the fast kernels.
+oneDNN has fast kernels for the gradients of 3 x 3 depthwise convolutions of stride 1 without dilation, and slow ones
+for all others: ten to thirty times the time of a forward pass, and more in bf16. EfficientNets have 5 x 5 kernels and
+strides, and a small output stride needs dilation. Here these gradients come out of the fast kernels.
 """
 
 from __future__ import annotations
@@ -14,21 +14,38 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+STRIDES = (1, 2)
+
 
 class DepthwiseConv2d(nn.Conv2d):
-    """A depthwise convolution that keeps the size; a drop-in for `nn.Conv2d`, with its parameters and results."""
+    """A depthwise convolution, of stride 1 or 2; a drop-in for `nn.Conv2d`, with its parameters and results.
+
+    Attributes:
+        pads_like_tensorflow: Whether the padding depends on the size of the features, the odd row and column last.
+    """
+
+    pads_like_tensorflow = False
 
     def forward(self, features: Tensor) -> Tensor:
-        """Convolve features (N, C, h, w), each channel by its own kernel: (N, C, h, w)."""
-        if self._can_be_fast(features):
-            return _Depthwise.apply(features, self.weight, self.bias, self.dilation[0])
-        return super().forward(features)
+        """Convolve features (N, C, h, w), each channel by its own kernel."""
+        weight, bias, padding = self.weight, self.bias, _two(self.padding)
+        if self.pads_like_tensorflow:
+            features = _padded(features, self.kernel_size[0], self.stride[0])
+        if not self._speeds_up(features):
+            return functional.conv2d(features, weight, bias, self.stride, padding, self.dilation, self.groups)
+        if torch.is_autocast_enabled("cpu"):
+            dtype = torch.get_autocast_dtype("cpu")
+            features, weight = features.to(dtype), weight.to(dtype)
+            bias = None if bias is None else bias.to(dtype)
+        if self.stride[0] == 1:
+            return _Depthwise.apply(features, weight, bias, self.dilation[0])
+        return _Strided.apply(functional.pad(features, (padding[1],) * 2 + (padding[0],) * 2), weight, bias)
 
-    def _can_be_fast(self, features: Tensor) -> bool:
-        """Tell whether there is a gradient to speed up, on a CPU, in 32 bits, of maps that dilation divides."""
+    def _speeds_up(self, features: Tensor) -> bool:
+        """Tell whether there is a gradient to speed up, on a CPU, of maps that dilation divides."""
         learns = torch.is_grad_enabled() and (features.requires_grad or self.weight.requires_grad)
-        plain = features.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-        return learns and plain and not any(side % self.dilation[0] for side in features.shape[2:])
+        fits = self.stride[0] > 1 or not any(side % self.dilation[0] for side in features.shape[2:])
+        return learns and fits and features.device.type == "cpu"
 
 
 def speed_up_depthwise(network: nn.Module) -> int:
@@ -37,22 +54,51 @@ def speed_up_depthwise(network: nn.Module) -> int:
     Returns:
         How many these are.
     """
-    found = [module for module in network.modules() if type(module) is nn.Conv2d and _has_slow_gradients(module)]
+    found = [module for module in network.modules() if _has_slow_gradients(module)]
     for module in found:
+        same = _is_same(module)
         module.__class__ = DepthwiseConv2d
+        module.pads_like_tensorflow = same
     return len(found)
 
 
-def _has_slow_gradients(module: nn.Conv2d) -> bool:
-    """Tell whether it is depthwise, keeps the size, and has a dilated or a 5 x 5 kernel."""
-    kernel, dilation = module.kernel_size[0], module.dilation[0]
-    alike = len({*module.kernel_size}) == len({*module.dilation}) == 1 and module.stride == (1, 1)
-    keeps_size = module.padding == (dilation * (kernel - 1) // 2,) * 2 and module.padding_mode == "zeros"
+def _is_same(module: nn.Module) -> bool:
+    # timm's; by its name, so that networks without it do not load timm
+    return type(module).__name__ == "Conv2dSame"
+
+
+def _has_slow_gradients(module: nn.Module) -> bool:
+    """Tell whether it is depthwise, with a 5 x 5 kernel, stride 2, or dilation at stride 1 that keeps the size."""
+    if not isinstance(module, nn.Conv2d) or not (type(module) is nn.Conv2d or _is_same(module)):
+        return False
+    if any(len({*sides}) > 1 for sides in (module.kernel_size, module.dilation, module.stride)):
+        return False
+    kernel, dilation, stride = module.kernel_size[0], module.dilation[0], module.stride[0]
     depthwise = module.groups == module.in_channels == module.out_channels > 1
-    return alike and keeps_size and depthwise and kernel in (3, 5) and (kernel, dilation) != (3, 1)
+    plain = not isinstance(module.padding, str) and module.padding_mode == "zeros"
+    if not depthwise or not plain or kernel not in (3, 5) or stride not in STRIDES:
+        return False
+    if stride == 1:
+        keeps_size = not _is_same(module) and module.padding == (dilation * (kernel - 1) // 2,) * 2
+        return keeps_size and (kernel, dilation) != (3, 1)
+    return dilation == 1
+
+
+def _two(padding: str | tuple[int, ...]) -> tuple[int, int]:
+    assert not isinstance(padding, str)
+    return padding[0], padding[1]
+
+
+def _padded(features: Tensor, kernel: int, stride: int) -> Tensor:
+    """Pad maps (N, C, h, w) to what makes ceil(h / stride) rows and ceil(w / stride) columns."""
+    missing = [max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in features.shape[2:]]
+    (top, left), (rows, columns) = (side // 2 for side in missing), missing
+    return functional.pad(features, (left, columns - left, top, rows - top))
 
 
 class _Depthwise(torch.autograd.Function):
+    """A convolution of stride 1 that keeps the size."""
+
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
         ctx.save_for_backward(features, weight)
@@ -77,9 +123,64 @@ class _Depthwise(torch.autograd.Function):
         return of_features, of_weight, of_bias, None
 
 
+class _Strided(torch.autograd.Function):
+    """A convolution of stride 2 without padding.
+
+    Even and odd rows and columns see kernels of their own, of at most 3 x 3, at stride 1: four times the channels.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        ctx.has_bias = bias is not None
+        return functional.conv2d(features, weight, bias, 2, groups=weight.shape[0])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        features, weight = ctx.saved_tensors
+        (height, width), kernel = features.shape[2:], weight.shape[-1]
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        of_features = of_weight = of_bias = None
+        repeated = gradient.repeat(1, 4, 1, 1).contiguous(memory_format=torch.channels_last)
+        # rows and columns of the parts, with those that a 3 x 3 kernel reads beyond the last place
+        rows, columns = gradient.shape[2] + 2, gradient.shape[3] + 2
+        # a kernel of 5 is one of 6 whose last row and column are 0
+        parts = _divided(functional.pad(weight, (0, 6 - kernel, 0, 6 - kernel)).transpose(0, 1))
+        kernels = parts.transpose(0, 1).contiguous()
+        if ctx.needs_input_grad[0]:
+            found = functional.conv2d(repeated, kernels.flip(2, 3), None, 1, 2, 1, len(kernels))
+            of_features = _joined(found)[:, :, :height, :width]
+            beyond = (0, max(0, width - of_features.shape[3]), 0, max(0, height - of_features.shape[2]))
+            of_features = functional.pad(of_features, beyond)
+        if ctx.needs_input_grad[1]:
+            padded = functional.pad(features, (0, 2 * columns - width, 0, 2 * rows - height))
+            found = _of_three(_divided(padded), repeated, kernels)
+            of_weight = _joined(found.transpose(0, 1)).transpose(0, 1)[:, :, :kernel, :kernel]
+        if ctx.has_bias and ctx.needs_input_grad[2]:
+            of_bias = gradient.sum((0, 2, 3))
+        return of_features, of_weight, of_bias
+
+
 def _convolve(features: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
     padding = dilation * (weight.shape[-1] // 2)
     return functional.conv2d(features, weight, bias, 1, padding, dilation, weight.shape[0])
+
+
+def _divided(maps: Tensor) -> Tensor:
+    """Put even and odd rows and columns of maps (N, C, 2 h, 2 w) beside each other: (N, 4 C, h, w)."""
+    count, channels, height, width = maps.shape
+    rows = maps.permute(0, 2, 3, 1).reshape(count, height // 2, 2, width // 2, 2, channels)
+    parts = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, height // 2, width // 2, 4 * channels)
+    return parts.permute(0, 3, 1, 2)
+
+
+def _joined(parts: Tensor) -> Tensor:
+    """Undo `_divided`."""
+    count, channels, height, width = parts.shape
+    rows = parts.permute(0, 2, 3, 1).reshape(count, height, width, 2, 2, channels // 4)
+    maps = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, 2 * height, 2 * width, channels // 4)
+    return maps.permute(0, 3, 1, 2)
 
 
 def _interleaved(maps: Tensor, step: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wsss.context import RunContext
 from wsss.errors import InputError
+from wsss.models.precision import computes_in_bf16
 
 PIXELS_PER_FORWARD = {"cpu": 800_000, "cuda": 40_000_000}
 """Most input pixels of one forward pass: few enough for a CPU's caches and for 4 GB, enough to fill a GPU."""
@@ -35,7 +36,7 @@ class Forward:
 
     def __init__(self, device: torch.device, context: RunContext = RunContext()) -> None:
         self.pixels = context.pixels_per_forward or PIXELS_PER_FORWARD[device.type]
-        self._device, self._half = device, _computes_in_half(context.precision, device)
+        self._device, self._half = device, computes_in_bf16(context.precision, device)
 
     def __call__(self, compute: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         """Apply a function of images (N, 3, H, W) part by part, and join its results."""
@@ -85,9 +86,3 @@ class Forward:
 
     def _precision(self) -> AbstractContextManager[Any]:
         return torch.autocast(self._device.type, torch.bfloat16) if self._half else nullcontext()
-
-
-def _computes_in_half(precision: str, device: torch.device) -> bool:
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return precision == "bf16-mixed"

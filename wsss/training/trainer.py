@@ -16,6 +16,7 @@ from wsss.context import RunContext
 from wsss.data.loaders import StepSampler, TrainingImages, make_loader, worker_error
 from wsss.errors import InputError, Interrupted
 from wsss.memory import keep_freed_memory
+from wsss.models.precision import computes_in_bf16
 from wsss.training.batch_norm import SharedBatchNorms
 from wsss.training.module import TrainingModule
 from wsss.training.quiet import quiet_lightning
@@ -179,6 +180,7 @@ def make_trainer(
 ) -> Trainer:
     """Make Lightning's trainer, without any output of its own but in `folder`; the session does the rest."""
     parallel = "ddp_spawn_find_unused_parameters_true" if unused_parameters else "ddp_spawn"
+    device = torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
     logs: list[Any] = []
     if importlib.util.find_spec("tensorboard"):
         from lightning.pytorch.loggers import TensorBoardLogger
@@ -188,7 +190,7 @@ def make_trainer(
         accelerator=accelerator,
         devices=devices if accelerator == "gpu" else len(devices),
         strategy="auto" if len(devices) == 1 else parallel,
-        precision=settings.precision,
+        precision=_precision(settings, device),
         max_epochs=1,
         max_steps=session.steps - session.record.step,
         benchmark=accelerator == "gpu",
@@ -207,6 +209,13 @@ def make_trainer(
     )
 
 
+def _precision(settings: Training, device: torch.device) -> Any:
+    """Name the training's precision as Lightning does."""
+    if settings.precision != "auto":
+        return settings.precision
+    return "bf16-mixed" if computes_in_bf16("auto", device) else "32"
+
+
 def _result(session: Session, images: int, device: torch.device) -> TrainingResult:
     record, batch = session.record, min(session.settings.batch_size, images)
     losses = [row["loss"] for row in record.rows]
@@ -223,6 +232,7 @@ def _result(session: Session, images: int, device: torch.device) -> TrainingResu
     machine = {
         "device": torch.cuda.get_device_name(device) if cuda else "cpu",
         "threads": torch.get_num_threads(),
+        "precision": _precision(session.settings, device),
         "training_seconds": round(record.seconds, 3),
         "seconds_per_step": round(record.seconds / max(record.step, 1), 4),
         "images_per_second": round(record.step * batch / max(record.seconds, 1e-9), 2),
