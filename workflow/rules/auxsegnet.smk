@@ -42,6 +42,8 @@ rule train_auxsegnet:
         benchmark_of("train_auxsegnet")
     conda:
         "../../envs/wsss.yaml"
+    # rounds are the longest chain of a run: what can run beside them waits
+    priority: 1
     threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
@@ -74,6 +76,7 @@ rule update_labels:
         **STAGES["update_labels"].constraints,
     conda:
         "../../envs/wsss.yaml"
+    priority: 1
     threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),
