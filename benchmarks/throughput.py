@@ -1,11 +1,12 @@
-"""Whole stages of two checkouts in turn, on the demo's data and settings: seconds, and how many times as fast.
+"""Whole stages of two checkouts in turn, on the demo's data and settings: images per second, and their ratios.
 
     git worktree add ../before COMMIT
     python benchmarks/throughput.py --before ../before --images 48 --steps 12 --rounds 2
 
 Each stage is the command that a rule runs, with its start, on a data set of so many training images and a third as many
-validation images; trainings take so many steps. The checkouts take turns, so a machine that is busy with other work
-slows both. Seconds are of the fastest round, ratios the medians of the rounds' own.
+validation images; trainings take so many steps. Settings are those of each checkout's own config.yaml, with as many
+epochs for both. The checkouts take turns, so a machine that is busy with other work slows both. Images per second are
+of the fastest round, with the start of the command; ratios are the medians of the rounds' own.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def main() -> None:
 def chain(checkout: Path, folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, float]]:
     """Run the stages of the demo by the commands of a checkout; yield the seconds of each."""
     folder.mkdir(parents=True)
-    sections = settings(options)
+    sections = settings(checkout, options)
     index = f"--index {folder}/index.h5"
     calls = {
         "index": "--output index.h5",
@@ -84,9 +85,9 @@ def chain(checkout: Path, folder: Path, options: argparse.Namespace) -> Iterator
         yield stage, time.perf_counter() - start
 
 
-def settings(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Return the settings of each stage: the demo's, with fewer images and steps."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+def settings(checkout: Path, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Return the settings of each stage: the demo's in a checkout, with fewer images and steps."""
+    config = yaml.safe_load((checkout / "config.yaml").read_text(encoding="utf-8"))
     trainings = {name: config[name] for name in config if name.startswith("train_")}
     for training in trainings.values():
         training.pop("label_sets", None)
@@ -106,15 +107,23 @@ def report(found: dict[str, Times], options: argparse.Namespace) -> None:
         f"{options.images} training images, {options.steps} steps, {options.rounds} rounds, {options.threads} threads;"
     )
     print(f"{platform.machine()}, Python {platform.python_version()}\n")
-    print(f"| {'stage':18} | before, s | after, s | times as fast |\n|---|---|---|---|")
-    found = {
-        name: {**times, "all": [sum(rows) for rows in zip(*times.values(), strict=True)]}
-        for name, times in found.items()
-    }
+    print(f"| {'stage':18} | before, images/s | after, images/s | times as fast |\n|---|---|---|---|")
+    counts = images(options)
     for stage, before in found["before"].items():
-        after = found["after"][stage]
+        after, count = found["after"][stage], counts[stage]
         ratio = statistics.median(a / b for a, b in zip(before, after, strict=True))
-        print(f"| {stage:18} | {min(before):9.1f} | {min(after):8.1f} | {ratio:13.2f} |")
+        print(f"| {stage:18} | {count / min(before):16.2f} | {count / min(after):15.2f} | {ratio:13.2f} |")
+    both = [[sum(rows) for rows in zip(*times.values(), strict=True)] for times in found.values()]
+    print(f"\nall stages: {statistics.median(a / b for a, b in zip(*both, strict=True)):.2f} times as fast")
+
+
+def images(options: argparse.Namespace) -> dict[str, int]:
+    """Count the images that each stage is given, in all steps of a training."""
+    sections, val = settings(ROOT, options), options.images // 3
+    counts = {
+        stage: options.steps * values["batch_size"] for stage, values in sections.items() if stage.startswith("train_")
+    }
+    return {**dict.fromkeys(sections, options.images), **counts, "index": options.images + val, "predict": val}
 
 
 if __name__ == "__main__":
