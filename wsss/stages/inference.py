@@ -20,6 +20,9 @@ from wsss.memory import keep_freed_memory
 from wsss.parallel import map_in_processes, map_in_threads
 from wsss.stages.forward import PIXELS_PER_FORWARD
 
+IMAGES_PER_WORKER = 200
+"""Images that the main process loads in the seconds that a process takes to start."""
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -85,10 +88,10 @@ class _Batches(TorchDataset[tuple[list[str], Tensor]]):
 def image_batches(
     dataset: Dataset, ids: Sequence[str], context: RunContext, device: torch.device
 ) -> Iterator[tuple[list[str], Tensor]]:
-    """Yield batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device; workers load ahead."""
+    """Yield batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device; workers load ahead of many."""
     # half, because a mirrored image may go with each
     batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
-    workers = min(context.workers, len(batches))
+    workers = min(context.workers, len(batches), len(ids) // IMAGES_PER_WORKER)
     loader = DataLoader(
         _Batches(dataset, batches),
         batch_size=None,
