@@ -22,11 +22,12 @@ import time, psutil, torch
 from pathlib import Path
 from wsss.context import RunContext
 from wsss.data import load_dataset
-from wsss.stages.inference import image_batches
+from wsss.stages import inference
+inference.IMAGES_PER_WORKER = 1
 if __name__ == "__main__":
     dataset = load_dataset(Path({str(tmp_path / "index.h5")!r}))
     context = RunContext(workers=2, batch_size=1)
-    for _ in image_batches(dataset, dataset.ids("train"), context, torch.device("cpu")):
+    for _ in inference.image_batches(dataset, dataset.ids("train"), context, torch.device("cpu")):
         print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
         time.sleep(600)
 """

@@ -40,10 +40,10 @@ rule train_auxsegnet:
         log_of("train_auxsegnet"),
     benchmark:
         benchmark_of("train_auxsegnet")
-    conda:
-        "../../envs/wsss.yaml"
     # rounds are the longest chain of a run: what can run beside them waits
     priority: 1
+    conda:
+        "../../envs/wsss.yaml"
     threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
@@ -74,9 +74,9 @@ rule update_labels:
         benchmark_of("update_labels")
     wildcard_constraints:
         **STAGES["update_labels"].constraints,
+    priority: 1
     conda:
         "../../envs/wsss.yaml"
-    priority: 1
     threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),

@@ -252,14 +252,18 @@ def network_threads(share=1):
 
 @cache
 def training_threads(kind):
-    """Return the threads of a job that trains: half of the cores where another training can run beside it.
+    """Return the threads of a job that trains: half of the cores where other long work can run beside it.
 
-    Two trainings of one thread each use two cores better than one after the other with two.
+    Two jobs of one thread each use two cores better than one after the other with two. Other work is another training
+    of the kind or, beside classifiers, making saliency.
     """
     stages = stages_making(kind)
     found = [item for stage in stages for item in PLAN.wanted(stage)]
     beginnings = [item for item in found if not _follows(item, stages)]
-    return network_threads(1 / 2 if len(beginnings) > 1 else 1)
+    beside = len(beginnings) + (
+        len(PLAN.wanted("saliency")) if kind == "classifiers" else 0
+    )
+    return network_threads(1 / 2 if beside > 1 else 1)
 
 
 def _follows(item, stages):

@@ -39,7 +39,8 @@ rule saliency:
         benchmark_of("saliency")
     conda:
         "../../envs/wsss.yaml"
-    threads: worker_threads()
+    # the classifier trains beside it
+    threads: min(worker_threads(), network_threads(1 / 2))
     resources:
         mem_mb=4000,
         code=digest_of("saliency"),

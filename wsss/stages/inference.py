@@ -20,7 +20,7 @@ from wsss.memory import keep_freed_memory
 from wsss.parallel import map_in_processes, map_in_threads
 from wsss.stages.forward import PIXELS_PER_FORWARD
 
-IMAGES_PER_WORKER = 200
+IMAGES_PER_WORKER = 500
 """Images that the main process loads in the seconds that a process takes to start."""
 
 _Item = TypeVar("_Item")

@@ -60,7 +60,8 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
             _write(artifact, ids, pending, _from_network(network, dataset, pending), curve)
         else:
             function = partial(_from_superpixels, settings, dataset)
-            maps = map_in_processes(function, pending, workers=context.workers, what="saliency")
+            workers = min(context.workers, context.threads or context.workers)
+            maps = map_in_processes(function, pending, workers=workers, what="saliency")
             _write(artifact, ids, pending, maps, curve)
 
 
