@@ -1,7 +1,7 @@
 """Depthwise convolutions whose backward pass is fast on a CPU.
 
 oneDNN has fast kernels for the gradients of 3 x 3 depthwise convolutions of stride 1 without dilation, and slow ones
-for all others: ten to thirty times the time of a forward pass, and more in bf16. EfficientNets have 5 x 5 kernels and
+for all others: ten to thirty times the time of a forward pass, in bf16 twice that. EfficientNets have 5 x 5 kernels and
 strides, and a small output stride needs dilation. Here these gradients come out of the fast kernels.
 """
 
@@ -39,12 +39,15 @@ class DepthwiseConv2d(nn.Conv2d):
             bias = None if bias is None else bias.to(dtype)
         if self.stride[0] == 1:
             return _Depthwise.apply(features, weight, bias, self.dilation[0])
-        return _Strided.apply(functional.pad(features, (padding[1],) * 2 + (padding[0],) * 2), weight, bias)
+        return convolve_strided(functional.pad(features, (padding[1],) * 2 + (padding[0],) * 2), weight, bias)
 
     def _speeds_up(self, features: Tensor) -> bool:
-        """Tell whether there is a gradient to speed up, on a CPU, of maps that dilation divides."""
+        """Tell whether there is a gradient to speed up, on a CPU, of maps that dilation divides; strides only in bf16."""
         learns = torch.is_grad_enabled() and (features.requires_grad or self.weight.requires_grad)
-        fits = self.stride[0] > 1 or not any(side % self.dilation[0] for side in features.shape[2:])
+        if self.stride[0] > 1:
+            fits = torch.is_autocast_enabled("cpu")
+        else:
+            fits = not any(side % self.dilation[0] for side in features.shape[2:])
         return learns and fits and features.device.type == "cpu"
 
 
@@ -94,6 +97,11 @@ def _padded(features: Tensor, kernel: int, stride: int) -> Tensor:
     missing = [max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in features.shape[2:]]
     (top, left), (rows, columns) = (side // 2 for side in missing), missing
     return functional.pad(features, (left, columns - left, top, rows - top))
+
+
+def convolve_strided(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Convolve maps (N, C, h, w) at stride 2, without padding, by kernels (C, 1, 3, 3) or (C, 1, 5, 5)."""
+    return _Strided.apply(features, weight, bias)
 
 
 class _Depthwise(torch.autograd.Function):
