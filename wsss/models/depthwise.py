@@ -42,7 +42,7 @@ class DepthwiseConv2d(nn.Conv2d):
         return convolve_strided(functional.pad(features, (padding[1],) * 2 + (padding[0],) * 2), weight, bias)
 
     def _speeds_up(self, features: Tensor) -> bool:
-        """Tell whether there is a gradient to speed up, on a CPU, of maps that dilation divides; strides only in bf16."""
+        """Tell whether a gradient is to be sped up: on a CPU; of maps that dilation divides, or strides in bf16."""
         learns = torch.is_grad_enabled() and (features.requires_grad or self.weight.requires_grad)
         if self.stride[0] > 1:
             fits = torch.is_autocast_enabled("cpu")
@@ -61,6 +61,7 @@ def speed_up_depthwise(network: nn.Module) -> int:
     for module in found:
         same = _is_same(module)
         module.__class__ = DepthwiseConv2d
+        assert isinstance(module, DepthwiseConv2d)
         module.pads_like_tensorflow = same
     return len(found)
 
