@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ def print_verification(results: Path) -> None:
         results: Folder of the run.
 
     Raises:
-        InputError: If a file is damaged or was made from other files than lie there; one line for each is logged.
+        InputError: If a file is damaged or was made from other files than lie there; one line for each is on
+            stderr.
     """
     start = time.monotonic()
     found = verify_run(results)
@@ -73,19 +75,10 @@ def print_verification(results: Path) -> None:
     seconds = time.monotonic() - start
     console.print(f"{len(found)} files, {megabytes(size)}, {seconds:.1f} s", markup=False)
     lines = [line for item in found for line in _lines(item)]
+    for line in lines[:-1]:
+        sys.stderr.write(f"error: {line}\n")
     if lines:
-        rest = [f"error: {line}" for line in lines[:-1]]
-        raise InputError(lines[-1]) if not rest else _Several(rest, lines[-1])
-
-
-class _Several(InputError):
-    """Several problems; all but the last are printed when it is made."""
-
-    def __init__(self, before: list[str], last: str) -> None:
-        import sys
-
-        sys.stderr.write("".join(f"{line}\n" for line in before))
-        super().__init__(last)
+        raise InputError(lines[-1])
 
 
 def _lines(item: Checked) -> Iterator[str]:

@@ -161,7 +161,7 @@ class ImageArtifact:
         free = free_space(self._output)
         if need > free:
             logger.warning(
-                "%s: about %s more are needed, %s are free: the stage may stop on a full disk, and then goes on from there",
+                "%s: about %s more are needed, %s are free; if the disk gets full, the same command goes on later",
                 self._output,
                 megabytes(need),
                 megabytes(free),
