@@ -17,7 +17,8 @@ KILOBYTE = 1024
 def commands(run: Path, output: Path) -> dict[str, tuple[list[str | Path], int]]:
     """Arguments of a command, and bytes at which its files end."""
     index, labels, masks = run / "index.h5", run / SEEDS, run.parents[1] / "photos"
-    settings = f'{{"kind": "voc", "root": "{masks}", "classes": "classes.txt"}}'
+    metrics = run / "evaluation/metrics.json"
+    settings = f'{{"name": "voc", "root": "{masks}", "classes": "classes.txt"}}'
     inputs: list[str | Path] = ["--index", index, "--cams", run / "cams.h5", "--saliency", run / "saliency.h5"]
     return {
         "index": (["index", "--settings", settings, "--output", output / "index.h5"], 8 * KILOBYTE),
@@ -35,7 +36,7 @@ def commands(run: Path, output: Path) -> dict[str, tuple[list[str | Path], int]]
                 "--index",
                 index,
                 "--evaluation",
-                run / "evaluation/metrics.json",
+                metrics,
                 "--output",
                 output / "r.html",
             ],
@@ -76,7 +77,7 @@ def test_a_log_on_a_full_disk_ends_in_one_line(tmp_path: Path) -> None:
     done = wsss(
         "index",
         "--settings",
-        '{"kind": "voc", "root": "none"}',
+        '{"name": "voc", "root": "none"}',
         "--output",
         tmp_path / "i.h5",
         "--log",
