@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.faults import ERRORS, disk_that, tree
-from wsss.disk import HdfFile, RawFile, describe, free_space, megabytes, require_space, writing
+from wsss.disk import HdfFile, RawFile, describe, free_space, in_bytes, require_space, writing
 from wsss.errors import InputError
 from wsss.files import CsvWriter, write_bytes, write_json, write_picture
 from wsss.store import ArtifactReader, ArtifactWriter
@@ -122,4 +122,4 @@ def test_a_limit_on_files_is_named_and_sizes_are_for_people(tmp_path: Path) -> N
     assert message is not None
     assert "ulimit -f" in message
     assert "about 30 MB are needed" in message
-    assert megabytes(1_260_000) == "1.3 MB"
+    assert [in_bytes(size) for size in (900, 1_260_000, 3e10)] == ["1 kB", "1.3 MB", "30,000 MB"]

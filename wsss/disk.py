@@ -46,10 +46,10 @@ def writing(path: Path, size: int = 0) -> Iterator[None]:
 def describe(path: Path, error: OSError, size: int = 0) -> str | None:
     """Say in one line what a failed write means and how to mend it; None if it was no failure of the disk."""
     if error.errno in FULL:
-        need = f"about {megabytes(size)} are needed, " if size else ""
+        need = f"about {in_bytes(size)} are needed, " if size else ""
         limit = " (a limit on the size of files holds, see `ulimit -f`)" if error.errno == errno.EFBIG else ""
         return (
-            f"{path}: no space left on the disk{limit}: {need}{megabytes(free_space(path))} are free; "
+            f"{path}: no space left on the disk{limit}: {need}{in_bytes(free_space(path))} are free; "
             "free some and run the same command again: it goes on from here"
         )
     reason = os.strerror(error.errno) if error.errno else ""
@@ -74,7 +74,7 @@ def require_space(path: Path, size: int, what: str) -> None:
     free = free_space(path)
     if size > free:
         raise InputError(
-            f"{path}: no space left on the disk for {what}: at least {megabytes(size)} are needed, {megabytes(free)} "
+            f"{path}: no space left on the disk for {what}: at least {in_bytes(size)} are needed, {in_bytes(free)} "
             "are free; free some and run the same command again"
         )
 
@@ -87,8 +87,10 @@ def free_space(path: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def megabytes(size: int) -> str:
+def in_bytes(size: int) -> str:
     """Write a number of bytes for people."""
+    if size < 1e6:
+        return f"{size / 1e3:.0f} kB"
     return f"{size / 1e6:,.0f} MB" if size >= 10e6 else f"{size / 1e6:.1f} MB"
 
 

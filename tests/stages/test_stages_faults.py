@@ -18,6 +18,7 @@ from wsss.config import (
     Report,
     Saliency,
     SeedLabels,
+    SegmenterLabels,
     TrainClassifier,
     TrainSegmenter,
     VocData,
@@ -38,6 +39,7 @@ from wsss.stages.refine_labels import refine_labels
 from wsss.stages.report import report
 from wsss.stages.saliency import saliency
 from wsss.stages.seed_labels import seed_labels
+from wsss.stages.segmenter_labels import segmenter_labels
 from wsss.stages.train_aalr import train_aalr
 from wsss.stages.train_auxsegnet import train_auxsegnet
 from wsss.stages.train_classifier import train_classifier
@@ -75,6 +77,7 @@ OUTPUTS = {
     "train_aalr": "aalr/model.ckpt",
     "aalr_labels": "aalr.h5",
     "train_segmenter": "segmenter/model.ckpt",
+    "segmenter_labels": "segmenter_labels.h5",
     "predict": "predicted.h5",
     "predict_photos": "photos/masks/classes.txt",
     "evaluate": "evaluation/metrics.json",
@@ -96,7 +99,7 @@ RUNS: dict[str, Callable[[Inputs, Path], object]] = {
         RefineLabels.parse({}), index=x.index, labels=x.seed_labels, output=path, context=CPU
     ),
     "train_auxsegnet": lambda x, path: train_auxsegnet(
-        TrainAuxsegnet.parse({**SMALL, "network": NETWORK}),
+        TrainAuxsegnet.parse({**TRAINING, "network": NETWORK}),
         index=x.index,
         labels=x.seed_labels,
         weights=x.train_classifier,
@@ -121,6 +124,9 @@ RUNS: dict[str, Callable[[Inputs, Path], object]] = {
         labels=x.seed_labels,
         output=path,
         context=CPU,
+    ),
+    "segmenter_labels": lambda x, path: segmenter_labels(
+        SegmenterLabels(), index=x.index, segmenter=x.networks.segmenter, saliency=x.saliency, output=path, context=CPU
     ),
     "predict": lambda x, path: predict(
         Protocol(), index=x.index, model=x.networks.segmenter, split="val", output=path, context=CPU

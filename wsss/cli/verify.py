@@ -17,7 +17,7 @@ from rich.table import Table
 
 from wsss.checksums import table_bytes
 from wsss.chunks import digest
-from wsss.disk import megabytes
+from wsss.disk import in_bytes
 from wsss.errors import InputError
 from wsss.files import read_json
 from wsss.pipeline.stages import STAGES
@@ -73,7 +73,7 @@ def print_verification(results: Path) -> None:
     console = Console(highlight=False)
     console.print(table)
     seconds = time.monotonic() - start
-    console.print(f"{len(found)} files, {megabytes(size)}, {seconds:.1f} s", markup=False)
+    console.print(f"{len(found)} files, {in_bytes(size)}, {seconds:.1f} s", markup=False)
     lines = [line for item in found for line in _lines(item)]
     for line in lines[:-1]:
         sys.stderr.write(f"error: {line}\n")

@@ -17,7 +17,7 @@ import numpy as np
 from wsss.chunks import PackedArray, pack
 from wsss.config import Settings
 from wsss.context import RunContext
-from wsss.disk import free_space, megabytes, require_space
+from wsss.disk import free_space, in_bytes, require_space
 from wsss.errors import InputError
 from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter
@@ -114,6 +114,7 @@ class ImageArtifact:
         """
         found = [image_id for image_id in image_ids if image_id not in self.done]
         self._left = len(found)
+        # a lower bound: nothing that may fit is refused
         require_space(self._output, self._left * LEAST_BYTES_PER_IMAGE, f"{self._left} images")
         return found
 
@@ -163,8 +164,8 @@ class ImageArtifact:
             logger.warning(
                 "%s: about %s more are needed, %s are free; if the disk gets full, the same command goes on later",
                 self._output,
-                megabytes(need),
-                megabytes(free),
+                in_bytes(need),
+                in_bytes(free),
             )
 
     def __enter__(self) -> ImageArtifact:
