@@ -10,13 +10,15 @@ import pytest
 import wsss
 
 ROOT = Path(wsss.__file__).parent
-TOP = {"chunks", "errors", "grid", "label_values", "files", "memory", "context", "progress", "parallel", "state"}
+TOP = {"checksums", "chunks", "context", "disk", "errors", "files", "grid", "label_values", "memory", "parallel"}
+TOP |= {"progress", "state"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}
 MAY_IMPORT: dict[str, set[str]] = {
     # room -> the rooms that it may import from, beside itself
-    **{name: {"errors", "label_values", "memory", "context", "files", "progress", "parallel"} for name in TOP},
+    **{name: {"checksums", "disk", "errors", "label_values", "memory", "context", "files"} for name in TOP},
+    **{name: {"errors", "memory", "context", "files", "progress", "parallel"} for name in ("progress", "parallel")},
     "pipeline": {"errors"},
     "config": {"errors", "pipeline"},
     "store": TOP,

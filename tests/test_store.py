@@ -183,3 +183,20 @@ def test_reader_travels_to_other_processes(tmp_path: Path) -> None:
     assert reader.ids("cams") == ["a"]
     copy = pickle.loads(pickle.dumps(reader))
     assert copy["cams"]["a"].max() == 7
+
+
+def test_a_file_of_before_has_no_checksums_and_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write(path, {"a": 1, "b/c": 2})
+    with ArtifactReader(path) as reader:
+        expected = {image_id: array.tolist() for image_id, array in reader["cams"].items()}
+    with h5py.File(path, "a") as file:
+        del file["tables/checksums"], file.attrs["checksum"]
+    with pytest.raises(InputError, match="its header is damaged"):
+        ArtifactReader(path).kinds()
+    with h5py.File(path, "a") as file:
+        file.attrs["format_version"] = 1
+    with ArtifactReader(path) as reader:
+        assert {image_id: array.tolist() for image_id, array in reader["cams"].items()} == expected
+        assert reader.has("cams", "b/c")
+        assert not reader.has("cams", "b/d")

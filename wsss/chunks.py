@@ -67,6 +67,26 @@ def pack(kind: str, image_id: str, array: np.ndarray, attributes: Mapping[str, A
     )
 
 
+def unpack(chunk: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Undo the compression of `pack`.
+
+    Args:
+        chunk: The compressed bytes.
+        shape: Of the array.
+        dtype: Of the array.
+
+    Raises:
+        ValueError: If the bytes are damaged.
+    """
+    try:
+        content = np.frombuffer(bytearray(zlib.decompress(chunk)), np.uint8)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if dtype.itemsize > 1:
+        content = np.ascontiguousarray(content.reshape(dtype.itemsize, -1).T)
+    return content.reshape(-1).view(dtype).reshape(shape)
+
+
 def digest(name: str, content: bytes | np.ndarray, shape: tuple[int, ...], dtype: str) -> int:
     """Return a number below 2^128 for a named array; sums of such numbers are the fingerprints of artifacts."""
     hashed = hashlib.blake2b(f"{name}|{shape}|{dtype}|".encode(), digest_size=16)

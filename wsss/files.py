@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
@@ -14,28 +15,49 @@ from typing import Any
 
 import numpy as np
 
+from wsss.checksums import json_is_damaged, seal_json
+from wsss.disk import RawFile, writing
+from wsss.errors import InputError
+
+_REBUILD = "delete it and build it again with `snakemake {}`"
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, size: int = 0) -> Iterator[Path]:
     """Give a temporary path beside the final one; at the end, flush the file to the disk and rename it.
 
     After an error in the block or in the flush, what lay there before is as it was, and the temporary file is gone.
+
+    Args:
+        path: Final name; its folder is made if needed.
+        size: Bytes that it takes about, for messages; 0 where that is not known.
+
+    Raises:
+        InputError: If the disk is full, fails or may not be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path, size):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
+def write_bytes(path: Path, content: bytes | bytearray | memoryview) -> None:
     """Write bytes."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    with replacing(path, len(content)) as temporary, RawFile(temporary) as file:
+        file.write(content)
+
+
+def write_picture(path: Path, picture: Any, form: str, **options: Any) -> None:
+    """Write a picture of Pillow, encoded in memory: on a full disk, its encoders do not say what is wrong."""
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    write_bytes(path, buffer.getbuffer())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,10 +70,31 @@ def write_json(path: Path, content: Any, *, digits: int | None = None) -> None:
 
     Args:
         path: The file.
-        content: Mappings, sequences, arrays and plain values; NaN and infinity become null.
+        content: Mappings, sequences, arrays and plain values; NaN and infinity become null. A mapping gets one more
+            entry, `sha256`: the digest of what stands before it.
         digits: Digits after the point to which numbers are rounded; None rounds none.
     """
-    write_text(path, _indented(plain(content, digits)) + "\n")
+    text = _indented(plain(content, digits)) + "\n"
+    write_text(path, seal_json(text) if text.startswith("{") else text)
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; what `write_json` wrote is compared with its digest, which is left out.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If it is damaged.
+    """
+    try:
+        text = path.read_bytes().decode()
+        content = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error}); {_REBUILD.format(path)}") from None
+    if json_is_damaged(text):
+        raise InputError(f"{path}: damaged (it is not as it was written); {_REBUILD.format(path)}")
+    if isinstance(content, dict):
+        content.pop("sha256", None)
+    return content
 
 
 def write_csv(
@@ -86,7 +129,8 @@ class CsvWriter:
         with ExitStack() as stack:
             # closing the file may fail as well, on a full disk: then nothing is left of it
             temporary = stack.enter_context(replacing(self._path))
-            handle = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+            buffer = io.BufferedWriter(stack.enter_context(RawFile(temporary)))
+            handle = stack.enter_context(io.TextIOWrapper(buffer, encoding="utf-8", newline=""))
             self._writer = csv.DictWriter(handle, self._columns, extrasaction="ignore", lineterminator="\n")
             self._writer.writeheader()
             self._stack = stack.pop_all()

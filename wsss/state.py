@@ -15,7 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from wsss.disk import write_some, writing
 from wsss.errors import InputError
+from wsss.files import write_text
 
 
 class StageState:
@@ -29,7 +31,7 @@ class StageState:
         folder: The folder, `.NAME.state` beside the output.
 
     Raises:
-        InputError: On entering, when another process is writing the same output.
+        InputError: On entering, when another process is writing the same output, or the disk does not let this one.
     """
 
     def __init__(self, output: str | Path, stamp: Mapping[str, Any]) -> None:
@@ -45,25 +47,39 @@ class StageState:
         self._finished = True
 
     def __enter__(self) -> StageState:
-        self._lock = self._acquire()
+        try:
+            with writing(self.output):
+                self._lock = self._acquire()
+                self._match_stamp()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def _match_stamp(self) -> None:
+        """Drop state that was made with other settings, inputs or code."""
         stamp = self.folder / "stamp.json"
         if not stamp.is_file() or stamp.read_text() != self._stamp:
             for entry in self.folder.iterdir():
                 if entry.name != "lock":
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-            temporary = self.folder / "stamp.tmp"
-            temporary.write_text(self._stamp)
-            temporary.replace(stamp)
-        return self
+            write_text(stamp, self._stamp)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._finished and kind is None:
+        if self._lock is not None and ((self._finished and kind is None) or self._is_empty()):
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _is_empty(self) -> bool:
+        """Return whether the folder holds nothing to go on from."""
+        try:
+            return {entry.name for entry in self.folder.iterdir()} <= {"lock", "stamp.json"}
+        except OSError:
+            return False
 
     def _acquire(self) -> int:
         """Lock the folder; start over if the folder was removed between opening and locking its lock file."""
@@ -83,7 +99,11 @@ class StageState:
                     f"{self.output}: process {holder} is writing it already; wait for it or stop it"
                 ) from None
             if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, str(os.getpid()).encode(), 0)
+                try:
+                    os.ftruncate(handle, 0)
+                    write_some(handle, memoryview(str(os.getpid()).encode()), 0)
+                except OSError:
+                    os.close(handle)
+                    raise
                 return handle
             os.close(handle)

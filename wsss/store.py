@@ -4,13 +4,17 @@ Layout: root attributes say where the file came from (see `ArtifactWriter`); `/K
 its own attributes if the kind needs them (`cams`: the classes of its planes); `/tables/NAME` holds arrays that describe
 all images at once. Any HDF5 browser shows it: the filters are gzip and shuffle, which every build can read. An image's
 array is one chunk, for it is always read whole; chunks that HDF5 chooses cut a label map into a dozen.
+
+Whatever is read is what was written, or an error: the table `checksums` lists every array with its checksums, and the
+root attribute `checksum` is that of this table and of all other root attributes. Lists of images come from the table,
+not from HDF5's groups. Files of format version 1 have no checksums and are read without.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +25,17 @@ import h5py
 import numpy as np
 
 from wsss import __version__
-from wsss.chunks import COMPRESSION_LEVEL, SMALLEST_CHUNK, PackedArray, digest, pack
+from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, pack_sums, table_bytes, unpack_sums
+from wsss.chunks import COMPRESSION_LEVEL, SMALLEST_CHUNK, PackedArray, digest, pack, unpack
+from wsss.disk import HdfFile, writing
 from wsss.errors import InputError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+WITHOUT_CHECKSUMS = 1
+"""The format version of before, which is read too."""
 TABLES = "tables"
+CHECKSUMS = f"{TABLES}/checksums"
+CHECKSUM = "checksum"
 _GZIP = {"compression": "gzip", "compression_opts": COMPRESSION_LEVEL, "shuffle": True}
 
 
@@ -36,23 +46,35 @@ class ArtifactWriter:
         path: Final name; its folder is made if needed.
         stage: Name of the stage that writes.
         attributes: Further root attributes; mappings and sequences are stored as JSON.
+
+    Raises:
+        InputError: Anywhere, if the disk is full, fails or may not be written to. Then nothing is left.
     """
 
     def __init__(self, path: str | Path, *, stage: str, attributes: Mapping[str, Any] | None = None) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
-        self._file = h5py.File(self._temporary, "w")
         self._digest = self._table_digest = 0
+        self._sums: dict[str, Sums] = {}
+        self._attributes: dict[str, Any] = {}
         header = {"format_version": FORMAT_VERSION, "stage": stage, "package_version": __version__}
         header["created"] = datetime.now(UTC).isoformat(timespec="seconds")
-        for name, value in {**header, **(attributes or {})}.items():
-            self.set_attribute(name, value)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._raw = HdfFile(self._temporary)
+        try:
+            self._file = h5py.File(self._raw, "w")
+            for name, value in {**header, **(attributes or {})}.items():
+                self.set_attribute(name, value)
+            self._raise_failure()
+        except BaseException:
+            self._discard()
+            raise
 
     def set_attribute(self, name: str, value: Any) -> None:
         """Set a root attribute; values without a type in HDF5 become JSON."""
         plain = isinstance(value, str | int | float | bool)
-        self._file.attrs[name] = value if plain else json.dumps(value)
+        self._attributes[name] = self._file.attrs[name] = value if plain else json.dumps(value)
 
     def write(self, kind: str, image_id: str, array: np.ndarray, **attributes: Any) -> None:
         """Store one array of one image.
@@ -68,7 +90,7 @@ class ArtifactWriter:
         Raises:
             ValueError: If the image already has an array of this kind.
         """
-        if packed.name in self._file:
+        if packed.name in self._sums:
             raise ValueError(f"{self.path}: {packed.name} is written twice")
         dataset = self._file.create_dataset(
             packed.name,
@@ -82,27 +104,37 @@ class ArtifactWriter:
             dataset.id.write_direct_chunk((0,) * len(packed.shape), packed.chunk)
         for key, value in packed.attributes.items():
             dataset.attrs[key] = value
+        content = packed.chunk if packed.chunk is not None else array_bytes(packed.array)
+        self._sums[packed.name] = Sums(
+            content_sum(packed.name, packed.shape, str(packed.dtype), content),
+            attributes_sum(packed.name, packed.attributes),
+            packed.chunk is not None,
+        )
         self._digest += packed.digest
+        self._raise_failure()
 
     def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
         """Store an array, or a list of strings, that describes all images at once."""
-        if isinstance(values, list):
-            data: Any = np.array(values, dtype=h5py.string_dtype())
-            content = json.dumps(values).encode()
-        else:
-            data, content = values, np.ascontiguousarray(values).tobytes()
+        name = f"{TABLES}/{name}"
+        data = np.array(values, dtype=h5py.string_dtype()) if isinstance(values, list) else values
+        content = table_bytes(values)
         filters = _GZIP if np.size(data) >= SMALLEST_CHUNK else {}
-        self._file.create_dataset(f"{TABLES}/{name}", data=data, track_times=False, **filters)
-        self._table_digest += digest(f"{TABLES}/{name}", content, np.shape(data), "")
+        self._file.create_dataset(name, data=data, track_times=False, **filters)
+        kind = "" if isinstance(values, list) else str(values.dtype)
+        self._sums[name] = Sums(content_sum(name, np.shape(data), kind, content), attributes_sum(name, {}), False)
+        self._table_digest += digest(name, content, np.shape(data), "")
+        self._raise_failure()
 
     def copy_from(self, path: Path) -> None:
-        """Take over every image of another artifact (a shard of this one) without decoding it."""
+        """Take over every image of another artifact (a shard of this one) without decoding it.
+
+        Raises:
+            InputError: If the other one is damaged.
+        """
         with ArtifactReader(path) as shard:
             for kind in shard.kinds():
                 for image_id in shard.ids(kind):
-                    name = f"{kind}/{image_id}"
-                    parent = self._file.require_group(str(Path(name).parent))
-                    shard.file.copy(name, parent, name=Path(name).name)
+                    self.write_packed(shard.packed(kind, image_id))
             self._digest += int(shard.attributes["images_fingerprint"], 16)
 
     def __setitem__(self, key: tuple[str, str], array: np.ndarray) -> None:
@@ -114,18 +146,39 @@ class ArtifactWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
-            return
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._discard()
+
+    def _finish(self) -> None:
+        """Write what is known only now, and give the file its name."""
         # a sum, so that the order of writing does not matter and shards add up
-        self._file.attrs["images_fingerprint"] = f"{self._digest % 2**128:032x}"
-        self._file.attrs["fingerprint"] = f"{(self._digest + self._table_digest) % 2**128:032x}"
-        self._file.flush()
+        self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
+        self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
+        sums = pack_sums(self._sums)
+        filters = _GZIP if sums.size >= SMALLEST_CHUNK else {}
+        self._file.create_dataset(CHECKSUMS, data=sums, track_times=False, **filters)
+        self._file.attrs[CHECKSUM] = _root_sum(sums, self._attributes)
         self._file.close()
-        with self._temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        self._temporary.replace(self.path)
+        self._raise_failure()
+        with writing(self.path):
+            self._raw.sync()
+            self._temporary.replace(self.path)
+
+    def _raise_failure(self) -> None:
+        with writing(self.path):
+            self._raw.raise_failure()
+
+    def _discard(self) -> None:
+        """Close everything; a file that has its final name by now is not touched."""
+        try:
+            if hasattr(self, "_file") and self._file:
+                self._file.close()
+        finally:
+            self._raw.close()
+            self._temporary.unlink(missing_ok=True)
 
 
 class Kind(Mapping[str, np.ndarray]):
@@ -171,6 +224,8 @@ class ArtifactReader:
         self._file: h5py.File | None = None
         self._process = 0
         self._ids: dict[str, list[str]] = {}
+        self._sums: dict[str, Sums] | None = None
+        self._listed: dict[str, None] | None = None
 
     @property
     def file(self) -> h5py.File:
@@ -183,29 +238,37 @@ class ArtifactReader:
     def attributes(self) -> dict[str, Any]:
         """The root attributes. Those stored as JSON come back as they were given."""
         with self._guarded("its attributes are"):
-            return {name: _decode(value) for name, value in self.file.attrs.items()}
+            return {name: _decode(value) for name, value in self.file.attrs.items() if name != CHECKSUM}
 
     def kinds(self) -> list[str]:
         """List the kinds of arrays that the artifact has per image."""
-        with self._guarded("its list of kinds is"):
-            return [name for name in self.file if name != TABLES]
+        return list(
+            dict.fromkeys(name.partition("/")[0] for name in self._names() if not name.startswith(f"{TABLES}/"))
+        )
 
     def ids(self, kind: str) -> list[str]:
         """List the image ids that have an array of this kind, sorted."""
         if kind not in self._ids:
             if kind not in self.kinds():
                 raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
-            found: list[str] = []
-            with self._guarded(f"its list of {kind} is"):
-                group = self.file[kind]
-                group.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
-            self._ids[kind] = sorted(found)
+            self._ids[kind] = sorted(name[len(kind) + 1 :] for name in self._names() if name.startswith(f"{kind}/"))
         return self._ids[kind]
 
     def has(self, kind: str, image_id: str) -> bool:
         """Return whether the image has an array of this kind."""
-        with self._guarded(f"its list of {kind} is"):
-            return f"{kind}/{image_id}" in self.file
+        return f"{kind}/{image_id}" in self._names()
+
+    def _names(self) -> Collection[str]:
+        """Return the names of all arrays in order."""
+        file = self.file
+        if self._sums is not None:
+            return self._sums
+        if self._listed is None:
+            found: dict[str, None] = {}
+            with self._guarded("its list of arrays is"):
+                file.visititems(lambda name, item: found.update({name: None} if _is_array(item) else {}))
+            self._listed = dict.fromkeys(sorted(found))
+        return self._listed
 
     def covers(self, split: str) -> bool:
         """Return whether the artifact is about a split: its attribute `split` names one, or it is about all."""
@@ -219,7 +282,34 @@ class ArtifactReader:
         """
         if not self.has(kind, image_id):
             raise InputError(f"{self.path}: no {kind} of image `{image_id}`; {rebuild_hint(self.path)}")
-        return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")[0]
+        packed = self.packed(kind, image_id, with_attributes=False)
+        if packed.chunk is None:
+            assert packed.array is not None
+            return packed.array
+        with self._guarded(f"{kind} of `{image_id}` is"):
+            return unpack(packed.chunk, packed.shape, packed.dtype)
+
+    def packed(self, kind: str, image_id: str, *, with_attributes: bool = True) -> PackedArray:
+        """Read one array of one image as it lies in the file. Its `digest` is 0.
+
+        Raises:
+            InputError: If the array is missing or damaged.
+        """
+        name = f"{kind}/{image_id}"
+        with self._guarded(f"{kind} of `{image_id}` is"):
+            dataset = self._dataset(name)
+            sums = self._sums[name] if self._sums is not None else None
+            chunk = array = None
+            if sums is not None and sums.packed:
+                _, chunk = dataset.id.read_direct_chunk((0,) * len(dataset.shape))
+            else:
+                array = dataset[()]
+            if sums is not None:
+                content = chunk if chunk is not None else array_bytes(array)
+                if content_sum(name, dataset.shape, str(dataset.dtype), content) != sums.content:
+                    raise OSError("its values are not those that were written")
+            attributes = self._attributes_of(dataset, name) if with_attributes else {}
+        return PackedArray(name, dataset.shape, dataset.dtype, 0, chunk, array, attributes)
 
     def image_attributes(self, kind: str, image_id: str) -> dict[str, Any]:
         """Return the attributes of one image's array.
@@ -227,23 +317,45 @@ class ArtifactReader:
         Raises:
             InputError: If they are missing or damaged.
         """
-        return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")[1]
+        name = f"{kind}/{image_id}"
+        with self._guarded(f"{kind} of `{image_id}` is"):
+            return self._attributes_of(self._dataset(name), name)
 
-    def _dataset(self, name: str, what: str) -> tuple[np.ndarray, dict[str, Any]]:
-        with self._guarded(what):
-            try:
-                dataset = self.file[name]
-                return dataset[()], dict(dataset.attrs)
-            except KeyError as error:  # the name is a broken link
-                raise OSError(str(error)) from None
+    def _attributes_of(self, dataset: h5py.Dataset, name: str) -> dict[str, Any]:
+        attributes = dict(dataset.attrs)
+        if self._sums is not None and attributes_sum(name, attributes) != self._sums[name].attributes:
+            raise OSError("its attributes are not those that were written")
+        return attributes
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        try:
+            dataset = self.file[name]
+        except KeyError as error:  # the name is a broken link
+            raise OSError(str(error)) from None
+        if not _is_array(dataset):
+            raise OSError("it is no array")
+        return dataset
 
     def table(self, name: str) -> np.ndarray:
         """Read a table; strings come as an array of `str` objects."""
         if not self.has(TABLES, name):
             raise InputError(f"{self.path}: holds no table {name}; {rebuild_hint(self.path)}")
         with self._guarded(f"its table {name} is"):
-            dataset = self.file[f"{TABLES}/{name}"]
-            return dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()]
+            name = f"{TABLES}/{name}"
+            dataset = self._dataset(name)
+            text = h5py.check_string_dtype(dataset.dtype) is not None
+            values: np.ndarray = dataset.asstr()[()] if text else dataset[()]
+            if self._sums is not None:
+                content = table_bytes(values.tolist() if text else values)
+                kind = "" if text else str(dataset.dtype)
+                if content_sum(name, dataset.shape, kind, content) != self._sums[name].content:
+                    raise OSError("its values are not those that were written")
+            return values
+
+    def tables(self) -> list[str]:
+        """List the tables, those of checksums left out."""
+        names = [name.removeprefix(f"{TABLES}/") for name in self._names() if name.startswith(f"{TABLES}/")]
+        return [name for name in names if f"{TABLES}/{name}" != CHECKSUMS]
 
     def __getitem__(self, kind: str) -> Kind:
         return Kind(self, kind)
@@ -261,7 +373,7 @@ class ArtifactReader:
         self._file = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_process": 0}
+        return {**self.__dict__, "_file": None, "_process": 0, "_sums": None, "_listed": None}
 
     def _open(self) -> h5py.File:
         if not self.path.is_file():
@@ -272,11 +384,12 @@ class ArtifactReader:
         except OSError as error:
             raise InputError(f"{self.path}: damaged or no HDF5 file ({error}); {rebuild_hint(self.path)}") from None
         with self._guarded("its header is"):
-            version, stage = file.attrs.get("format_version"), file.attrs.get("stage")
+            attributes = dict(file.attrs)
+            version, stage = attributes.get("format_version"), attributes.get("stage")
         problem = ""
         if version is None or stage is None:
             problem = "an HDF5 file, but no artifact of wsss"
-        elif version != FORMAT_VERSION:
+        elif version not in (FORMAT_VERSION, WITHOUT_CHECKSUMS):
             problem = f"has format version {version}, this package reads {FORMAT_VERSION}"
         elif self._stages is not None and stage not in self._stages:
             file.close()
@@ -285,6 +398,10 @@ class ArtifactReader:
         if problem:
             file.close()
             raise InputError(f"{self.path}: {problem}; {rebuild_hint(self.path)}")
+        self._sums = self._listed = None
+        if version == FORMAT_VERSION:
+            with self._guarded("its header is"):
+                self._sums = _checked_sums(file, attributes)
         return file
 
     @contextmanager
@@ -292,7 +409,7 @@ class ArtifactReader:
         """Say in one line what HDF5 could not read; its own errors name neither the file nor a remedy."""
         try:
             yield
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
             if isinstance(error, InputError):
                 raise
             reason = " ".join(str(error).split())[:160]
@@ -311,6 +428,27 @@ def _filters(packed: PackedArray) -> dict[str, Any]:
     if packed.chunk is not None:
         return {**_GZIP, "chunks": packed.shape, "shuffle": packed.dtype.itemsize > 1}
     return _GZIP if np.prod(packed.shape) >= SMALLEST_CHUNK else {}
+
+
+def _is_array(item: Any) -> bool:
+    return isinstance(item, h5py.Dataset)
+
+
+def _root_sum(sums: np.ndarray, attributes: Mapping[str, Any]) -> str:
+    """Return the checksum of the table of checksums and of the root attributes."""
+    return f"{content_sum(CHECKSUMS, sums.shape, str(sums.dtype), sums.data):08x}{attributes_sum('', attributes):08x}"
+
+
+def _checked_sums(file: h5py.File, attributes: dict[str, Any]) -> dict[str, Sums]:
+    """Read the table of checksums of a file with these root attributes.
+
+    Raises:
+        OSError: If the table or the attributes are not those that were written.
+    """
+    sums = file[CHECKSUMS][()]
+    if attributes.pop(CHECKSUM, "") != _root_sum(sums, attributes):
+        raise OSError("its attributes or checksums are not those that were written")
+    return dict(sorted(unpack_sums(sums).items()))
 
 
 def _decode(value: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from wsss.chunks import PackedArray, pack
+from wsss.errors import InputError
 from wsss.stages import artifact as artifact_module
 from wsss.stages.artifact import PACKED_AT_ONCE, ImageArtifact
 from wsss.store import ArtifactReader
@@ -100,3 +101,57 @@ def test_a_stage_ahead_of_compression_waits(tmp_path: Path, monkeypatch: pytest.
     go_on.set()
     stage.join(timeout=60)
     assert len(ArtifactReader(tmp_path / "a.h5")["cams"]) == 3 * PACKED_AT_ONCE
+
+
+@pytest.mark.parametrize("name", ["done", "values"])
+def test_images_of_a_damaged_shard_are_done_again(tmp_path: Path, name: str) -> None:
+    output = tmp_path / "a.h5"
+
+    def run(images: range, *, stop: bool = False) -> list[str]:
+        with ImageArtifact(output, stage="cams", attributes=ATTRIBUTES, shard_size=2) as artifact:
+            pending = artifact.pending([f"{number}" for number in images])
+            for image_id in pending:
+                artifact.write(image_id, {"cams": np.random.default_rng(int(image_id)).random((9, 9))})
+            if stop:
+                raise KeyboardInterrupt
+        return pending
+
+    with pytest.raises(KeyboardInterrupt):
+        run(range(4), stop=True)
+    shard = tmp_path / ".a.h5.state" / "shard-000000.h5"
+    with ArtifactReader(shard) as reader:
+        place = reader.file["cams/0"].id.get_chunk_info(0).byte_offset
+    content = bytearray(shard.read_bytes())
+    if name == "done":
+        content = content[: len(content) // 2]
+    else:
+        content[place + 20] ^= 1
+    shard.write_bytes(content)
+    if name == "values":
+        with pytest.raises(InputError, match="run the same command again"):
+            run(range(4))
+    assert run(range(4)) == ["0", "1"]
+    with ArtifactReader(output) as reader:
+        for number in range(4):
+            assert (reader.read("cams", str(number)) == np.random.default_rng(number).random((9, 9))).all()
+
+
+def test_images_that_surely_do_not_fit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsss.disk.free_space", lambda path: 5000)
+    with (
+        pytest.raises(InputError, match="no space left on the disk for 10 images"),
+        ImageArtifact(tmp_path / "a.h5", stage="cams", attributes=ATTRIBUTES) as artifact,
+    ):
+        artifact.pending([f"{number}" for number in range(10)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_will_be_full_is_told_of_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("wsss.stages.artifact.free_space", lambda path: 20_000)
+    with ImageArtifact(tmp_path / "a.h5", stage="cams", attributes=ATTRIBUTES, shard_size=2) as artifact:
+        artifact.pending([f"{number}" for number in range(8)])
+        for number in range(8):
+            artifact.write(f"{number}", {"cams": np.random.default_rng(number).random((20, 20))})
+    assert caplog.text.count("more are needed") == 1

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.damage import survivors
 from wsss.errors import InputError
 from wsss.models import Classifier, Segmenter
 from wsss.models.network import Network
@@ -162,3 +163,26 @@ def test_a_segmenter_of_an_earlier_version_comes_without_its_classification_head
         else:
             with pytest.raises(InputError, match=r"1 tensors are missing, unknown.* `backbone.other.weight`"):
                 load_model(tmp_path / "earlier.ckpt", Segmenter)
+
+
+def test_no_flipped_bit_of_a_checkpoint_changes_what_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt"
+    save(path)
+
+    def read(path: Path) -> tuple[object, bytes]:
+        weights, info = load_weights(path)
+        return info, b"".join(value.numpy().tobytes() for value in weights.values())
+
+    refused, harmless, unseen = survivors(path, read, step=path.stat().st_size // 150)
+    assert unseen == []
+    assert refused >= 149
+    assert harmless <= 2
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_digest_and_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt"
+    save(path)
+    weights, _ = load_weights(path)
+    # any program that knows torch's files reads ours, and writes them without a digest
+    torch.save(torch.load(path, weights_only=True), path)
+    assert all(torch.equal(value, weights[name]) for name, value in load_weights(path)[0].items())

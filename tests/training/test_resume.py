@@ -135,3 +135,17 @@ def test_an_interrupted_process_with_loader_workers_ends(tmp_path: Path) -> None
         child.kill()
     assert child.exitcode == 1
     assert load_state(tmp_path)[0].step == 3
+
+
+def test_a_damaged_state_is_seen_and_training_starts_again(
+    tmp_path: Path, uninterrupted: tuple[dict[str, Tensor], list[dict[str, object]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Interrupted):
+        train_tiny(tmp_path, signal_at=4)
+    content = bytearray((tmp_path / STATE_FILE).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / STATE_FILE).write_bytes(content)
+    assert load_state(tmp_path)[1] == {}
+    assert "training starts from the beginning" in caplog.text
+    weights, _ = train_tiny(tmp_path)
+    assert_equal(weights, uninterrupted[0])

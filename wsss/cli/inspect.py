@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from wsss.errors import InputError
+from wsss.files import write_picture
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import indexed_picture
 from wsss.pipeline.names import MASKS
@@ -133,18 +134,18 @@ def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
                 continue
             array = reader.read(kind, image_id)
             stem = folder / f"{image_id.replace('/', '_')}.{kind}"
-            folder.mkdir(parents=True, exist_ok=True)
             if kind == "cams":
                 classes = reader.image_attributes(kind, image_id)["classes"]
                 for value, plane in zip(classes, array.astype(np.float32), strict=True):
                     name = str(names[value]) if int(value) < len(names) else str(value)
                     target = stem.with_name(f"{stem.name}.{name.replace('/', '_')}.png")
-                    Image.fromarray((plane.clip(0, 1) * 255).round().astype(np.uint8)).save(target)
+                    plane_image = Image.fromarray((plane.clip(0, 1) * 255).round().astype(np.uint8))
+                    write_picture(target, plane_image, "PNG")
                     written.append(target)
                 continue
             image = indexed_picture(array) if kind in LABEL_KINDS else Image.fromarray(array)
             target = stem.with_name(f"{stem.name}.png")
-            image.save(target)
+            write_picture(target, image, "PNG")
             written.append(target)
         if not written:
             ids = reader.ids(reader.kinds()[0]) if reader.kinds() else []

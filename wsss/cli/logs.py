@@ -24,13 +24,23 @@ def set_up_logging(log: Path | None, *, debug: bool = False) -> None:
     handlers: list[logging.Handler] = [terminal]
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(log, mode="w", encoding="utf-8")
+        file = _LogFile(log, mode="w", encoding="utf-8")
         file.setFormatter(logging.Formatter(FILE_FORMAT))
         handlers.append(file)
     # set up the root logger before any library is imported: Lightning prints nothing itself if it finds handlers
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.getLogger("wsss").setLevel(logging.DEBUG)
     logging.captureWarnings(True)
+
+
+class _LogFile(logging.FileHandler):
+    """Says once that the log cannot be written, and lets the command go on; its outputs matter more."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Take the handler out of use; the one of the library would print a traceback for every message."""
+        reason = sys.exc_info()[1]
+        logging.getLogger().removeHandler(self)
+        sys.stderr.write(f"warning: {self.baseFilename}: the log ends here ({reason})\n")
 
 
 def _for_the_person(record: logging.LogRecord) -> bool:

@@ -23,7 +23,9 @@ def schema(
     else:
         from wsss.files import write_text
 
-        write_text(output, schema_text())
+        set_up_logging(None)
+        with guarded():
+            write_text(output, schema_text())
 
 
 def settings(
@@ -85,6 +87,17 @@ def summary(
     set_up_logging(None)
     with guarded():
         print_summary(results)
+
+
+def verify(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run: results/RUN.")],
+) -> None:
+    """Read every file of a run and check that it is as it was written, and made from the files that lie there."""
+    from wsss.cli.verify import print_verification
+
+    set_up_logging(None)
+    with guarded():
+        print_verification(results)
 
 
 def picture(
@@ -244,6 +257,7 @@ def add_tools(app: typer.Typer) -> None:
     app.command("check")(check)
     app.command("convert_weights")(convert_weights)
     app.command("summary")(summary)
+    app.command("verify")(verify)
     app.command("picture")(picture)
     app.command("inspect")(inspect_file)
     app.command("compare")(compare)

@@ -12,6 +12,7 @@ from PIL import Image
 from wsss.data import Dataset
 from wsss.data.images import read_image
 from wsss.errors import InputError
+from wsss.files import write_bytes, write_picture
 from wsss.ops.palette import indexed_picture
 from wsss.store import ArtifactReader
 
@@ -79,8 +80,7 @@ def true_maps(split: str, dataset: Dataset) -> LabelMaps:
 
 def write_indexed(path: Path, labels: np.ndarray) -> None:
     """Write a label map (H, W) uint8 as an indexed PNG with VOC's palette; the values are the classes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    indexed_picture(labels).save(path, "PNG")
+    write_picture(path, indexed_picture(labels), "PNG")
 
 
 def write_photograph(path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:
@@ -96,6 +96,6 @@ def write_photograph(path: Path, dataset: Dataset, image_id: str, *, link: bool)
     if plain and link:
         path.symlink_to(source)
     elif plain:
-        path.write_bytes(source.read_bytes())
+        write_bytes(path, source.read_bytes())
     else:
-        Image.fromarray(read_image(source)).save(path, "JPEG", quality=95, subsampling=0)
+        write_picture(path, Image.fromarray(read_image(source)), "JPEG", quality=95, subsampling=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wsss.errors import InputError
-from wsss.files import replacing
+from wsss.files import write_bytes
 from wsss.models.mxnet_file import read_params
 from wsss.models.pretrained import read_state
 from wsss.models.resnet38d import ResNet38d
@@ -70,9 +71,10 @@ def convert(source: str | Path, output: str | Path) -> tuple[int, int]:
         InputError: As `read_resnet38d` does; also if the output cannot be written.
     """
     state, output = read_resnet38d(source), Path(output)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
     try:
-        with replacing(output) as temporary:
-            torch.save(state, temporary)
+        write_bytes(output, buffer.getbuffer())
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror})") from None
     statistics = ("running_mean", "running_var", "num_batches_tracked")

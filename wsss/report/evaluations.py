@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
 from wsss.evaluation.summary import Record
+from wsss.files import read_json
 from wsss.pipeline.names import TRUE_MASKS, label_words, method_of, model, model_words
 from wsss.pipeline.stages import STAGES
 
@@ -79,11 +79,9 @@ def load_evaluation(path: Path) -> Evaluation:
         InputError: If the file is missing, damaged, or of another version.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such evaluation; build it with `snakemake {path}`") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: damaged ({error}); delete it and build it again with `snakemake {path}`") from None
     if not isinstance(content, dict) or content.get("stage") != "evaluate":
         raise InputError(f"{path}: is no metrics.json of the stage evaluate; pass the right file")
     if content.get("format_version") != FORMAT_VERSION:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from wsss.data import Dataset
 from wsss.errors import InputError
-from wsss.files import replacing
+from wsss.files import write_picture
 from wsss.ops.palette import PALETTES
 from wsss.pipeline.names import label_set
 from wsss.pipeline.stages import METHODS
@@ -49,9 +49,8 @@ def draw_run(dataset: Dataset, evaluation: Evaluation, *, images: int, palette: 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture in the form that its suffix names; JPEG is small."""
-    with replacing(path) as temporary:
-        options = {"quality": 85, "subsampling": 0} if path.suffix.lower() in (".jpg", ".jpeg") else {}
-        picture.save(temporary, Image.registered_extensions()[path.suffix.lower()], **options)
+    options = {"quality": 85, "subsampling": 0} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    write_picture(path, picture, Image.registered_extensions()[path.suffix.lower()], **options)
 
 
 def _training(evaluation: Evaluation) -> list[tuple[Record, Path]]:

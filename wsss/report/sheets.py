@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from wsss.files import replacing
+from wsss.files import write_picture
 from wsss.label_values import BACKGROUND, IGNORE_INDEX
 from wsss.ops.palette import stripes
 from wsss.report.gallery import Gallery, Sample
@@ -92,8 +92,7 @@ def empty_sheet(heading: str, caption: str) -> Image.Image:
 def save_sheet(sheet: Image.Image, path: Path) -> None:
     """Write a sheet as JPEG, whole or not at all, at a resolution that fits it on paper."""
     dots = max(side / inches for side, inches in zip(sheet.size, PAPER_INCHES, strict=True))
-    with replacing(path) as temporary:
-        sheet.save(temporary, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
+    write_picture(path, sheet, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
 
 
 def _cell_height(gallery: Gallery, cell: int) -> int:

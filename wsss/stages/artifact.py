@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,11 +17,19 @@ import numpy as np
 from wsss.chunks import PackedArray, pack
 from wsss.config import Settings
 from wsss.context import RunContext
+from wsss.disk import free_space, in_bytes, require_space
+from wsss.errors import InputError
 from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter
 
+logger = logging.getLogger(__name__)
+
 SHARD_IMAGES = 32
 """Images per shard of a running stage. A stage that is killed loses at most so many."""
+LEAST_BYTES_PER_IMAGE = 512
+"""What HDF5 needs for one array beside its values, in a shard and again in the artifact."""
+LEAST_OVERHEAD = 2**17
+"""Bytes of a shard that may not be in the artifact."""
 PACKING_THREADS = 4
 PACKED_AT_ONCE = 16
 """Arrays that wait for compression or are in it: the scores of a large image take hundreds of MB."""
@@ -70,6 +79,8 @@ def git_commit() -> str:
 class ImageArtifact:
     """Writes an artifact image by image. An interrupted stage resumes with the missing images.
 
+    On a full disk the finished shards stay, and the same command goes on from them.
+
     Finished images are kept in shards in the state folder. They become the artifact when the block ends.
 
     Threads compress the arrays while the stage goes on; at most `PACKED_AT_ONCE` arrays wait for that. An error in a
@@ -92,11 +103,20 @@ class ImageArtifact:
         self._buffer: list[Future[PackedArray]] = []
         self._buffered: set[str] = set()
         self._tables: dict[str, Any] = {}
+        self._left = 0
         self.done: set[str] = set()
 
     def pending(self, image_ids: Sequence[str]) -> list[str]:
-        """Return the images that are still to be done, in the order given."""
-        return [image_id for image_id in image_ids if image_id not in self.done]
+        """Return the images that are still to be done, in the order given.
+
+        Raises:
+            InputError: If the artifact surely does not fit on the disk.
+        """
+        found = [image_id for image_id in image_ids if image_id not in self.done]
+        self._left = len(found)
+        # a lower bound: nothing that may fit is refused
+        require_space(self._output, self._left * LEAST_BYTES_PER_IMAGE, f"{self._left} images")
+        return found
 
     def write(self, image_id: str, arrays: Mapping[str, np.ndarray], **attributes: Any) -> None:
         """Take all arrays of one finished image, by kind; the attributes go to each of them.
@@ -120,20 +140,62 @@ class ImageArtifact:
         if not self._buffered:
             return
         packed = [future.result() for future in self._buffer]
-        path = self._state.folder / f"shard-{len(self._shards()):06d}.h5"
+        # a damaged shard in between may have been removed
+        number = max((int(path.stem.removeprefix("shard-")) + 1 for path in self._shards()), default=0)
+        path = self._state.folder / f"shard-{number:06d}.h5"
         with ArtifactWriter(path, stage=self._stage) as shard:
             for array in packed:
                 shard.write_packed(array)
             shard.write_table("done", sorted(self._buffered))
+        self._warn_of_space(path)
         self.done |= self._buffered
         self._buffer, self._buffered = [], set()
+
+    def _warn_of_space(self, shard: Path) -> None:
+        """Say early, after the first shard, that the images left may not fit; they may be smaller, so go on."""
+        if not self._left:
+            return
+        left, self._left = self._left, 0
+        per_image = shard.stat().st_size / len(self._buffered)
+        # images that are done lie in shards, and again in the artifact; those of this shard are on the disk already
+        need = int(per_image * (2 * left - len(self._buffered)))
+        free = free_space(self._output)
+        if need > free:
+            logger.warning(
+                "%s: about %s more are needed, %s are free; if the disk gets full, the same command goes on later",
+                self._output,
+                in_bytes(need),
+                in_bytes(free),
+            )
 
     def __enter__(self) -> ImageArtifact:
         self._state.__enter__()
         for path in self._shards():
-            with ArtifactReader(path) as shard:
-                self.done |= set(shard.table("done").tolist())
+            try:
+                with ArtifactReader(path) as shard:
+                    self.done |= set(shard.table("done").tolist())
+            except InputError as error:
+                logger.warning("%s; its images are done again", error)
+                path.unlink()
         return self
+
+    def _join(self) -> None:
+        """Write the artifact from the shards; a damaged one is removed, so that its images are done again."""
+        sizes = [max(path.stat().st_size - LEAST_OVERHEAD, 0) for path in self._shards()]
+        require_space(self._output, sum(sizes), "the finished images")
+        with ArtifactWriter(self._output, stage=self._stage, attributes=self._attributes) as artifact:
+            for path in self._shards():
+                try:
+                    artifact.copy_from(path)
+                except InputError as error:
+                    if "damaged" not in str(error):
+                        raise
+                    path.unlink()
+                    raise InputError(
+                        f"{path}: damaged; it is removed: run the same command again, which does its images again"
+                    ) from error
+            for name, values in self._tables.items():
+                artifact.write_table(name, values)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -141,11 +203,7 @@ class ImageArtifact:
         try:
             self.flush()
             if kind is None:
-                with ArtifactWriter(self._output, stage=self._stage, attributes=self._attributes) as artifact:
-                    for path in self._shards():
-                        artifact.copy_from(path)
-                    for name, values in self._tables.items():
-                        artifact.write_table(name, values)
+                self._join()
                 self._state.finish()
         finally:
             self._threads.shutdown(cancel_futures=True)

@@ -14,7 +14,7 @@ from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data.images import bounded_size, read_image, resize_image
 from wsss.errors import InputError
-from wsss.files import replacing
+from wsss.files import write_picture, write_text
 from wsss.grid import snapped_size
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.palette import indexed_picture, voc_palette
@@ -70,7 +70,7 @@ def predict_photos(
             written.append(_write(output, name, named[name], labels))
             progress.advance()
         if written:
-            (output / "masks" / "classes.txt").write_text("\n".join(class_names) + "\n", encoding="utf-8")
+            write_text(output / "masks" / "classes.txt", "\n".join(class_names) + "\n")
         _raise_about(unreadable, output, len(written))
     return written
 
@@ -150,5 +150,4 @@ def _overlay(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    with replacing(path) as temporary:
-        picture.save(temporary, Image.registered_extensions()[path.suffix])
+    write_picture(path, picture, Image.registered_extensions()[path.suffix])

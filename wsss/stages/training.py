@@ -12,12 +12,14 @@ from wsss.config.base import Settings
 from wsss.context import RunContext
 from wsss.data import Dataset
 from wsss.data.loaders import TrainingImages
+from wsss.disk import require_space
 from wsss.errors import InputError
 from wsss.models.network import NetworkType
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model, load_weights
 from wsss.training.module import TrainingModule
 from wsss.training.outputs import write_outputs
+from wsss.training.resume import STATE_FILE
 from wsss.training.trainer import run_training
 from wsss.training.validation import Validation, batch_limits
 
@@ -52,9 +54,10 @@ def train_to_checkpoint(
         attributes: Provenance of the checkpoint (`wsss.stages.artifact.provenance`).
 
     Raises:
-        InputError: If an image cannot be read, or the loss is no number.
+        InputError: If an image cannot be read, the loss is no number, or the disk is full.
         Interrupted: If the stage was asked to stop. The same call resumes it.
     """
+    _require_space(state, module)
     result = run_training(
         module,
         data,
@@ -74,6 +77,13 @@ def train_to_checkpoint(
         attributes=attributes,
     )
     state.finish()
+
+
+def _require_space(state: StageState, module: TrainingModule[Any]) -> None:
+    """Refuse a training whose network does not fit on the disk: once in the saved state, once in the checkpoint."""
+    size = sum(value.nbytes for value in module.network.state_dict().values())
+    files = 1 if (state.folder / STATE_FILE).exists() else 2
+    require_space(state.output, files * size, "the network and the state to go on from")
 
 
 def _validation(kind: type[Validation], dataset: Dataset, settings: Training, context: RunContext) -> Validation | None:

@@ -16,7 +16,7 @@ from wsss.config import BackboneSettings
 from wsss.errors import InputError
 from wsss.models.network import Network, NetworkType
 from wsss.store import rebuild_hint
-from wsss.training.files import write_torch
+from wsss.training.files import read_torch, write_torch
 
 FORMAT_VERSION = 1
 Weights = dict[str, Tensor]
@@ -174,14 +174,15 @@ def restore_model(path: str | Path, network: type[NetworkType], weights: Weights
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        payload = torch.load(path, map_location="cpu", weights_only=True)
+        payload = read_torch(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint; {rebuild_hint(path)}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, expected a checkpoint (model.ckpt)") from None
     except Exception as error:  # torch.load raises any error of its unpickler
+        reason = str(error) if type(error) is ValueError else type(error).__name__
         raise InputError(
-            f"{path}: damaged, or no checkpoint that can be read safely ({type(error).__name__}); {rebuild_hint(path)}"
+            f"{path}: damaged, or no checkpoint that can be read safely ({reason[:80]}); {rebuild_hint(path)}"
         ) from None
     keys = {"format_version", "stage", "kind", "model_settings", "class_names", "attributes", "metrics", "weights"}
     if not isinstance(payload, dict) or not keys <= payload.keys():

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wsss.training.files import write_torch
+from wsss.training.files import read_torch, write_torch
 
 logger = logging.getLogger(__name__)
 STATE_FILE = "training.pt"
@@ -68,7 +68,7 @@ def load_state(folder: Path) -> tuple[Record, dict[str, Any]]:
     if not path.is_file():
         return Record(), {}
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_torch(path)
         return Record(**state.pop("record")), state
     except Exception as error:  # after any error, training from the start is right
         logger.warning("%s cannot be read (%s): training starts from the beginning", path, type(error).__name__)

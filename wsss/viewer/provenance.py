@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from wsss.errors import InputError
+from wsss.files import read_json
 from wsss.pipeline.paths import IMPORTED, glob_of
 from wsss.pipeline.stages import STAGES
 from wsss.stages.artifact import fingerprint
@@ -89,11 +89,11 @@ def _attributes(run: Run, path: Path) -> dict[str, Any]:
     if path.suffix == ".h5":
         return dict(run.shelf.attributes(path))
     if path.suffix == ".json":
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         kept = ("stage", "run", "variant", "seed", "package_version", "git_commit", "code", "created")
         return {key: content[key] for key in (*kept, "settings", "inputs") if key in content}
     beside = path.with_name("metrics.json")
-    return dict(json.loads(beside.read_text(encoding="utf-8"))) if beside.is_file() else {}
+    return dict(read_json(beside)) if beside.is_file() else {}
 
 
 def _fingerprint(path: Path) -> str:

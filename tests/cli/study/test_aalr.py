@@ -15,7 +15,7 @@ from wsss.config import Evaluate
 from wsss.config.aalr import AalrLabels, TrainAalr
 from wsss.context import RunContext
 from wsss.errors import InputError
-from wsss.files import write_csv, write_json
+from wsss.files import read_json, write_csv, write_json
 from wsss.models import AALR
 from wsss.stages.evaluate import evaluate
 from wsss.training.checkpoint import build_model, save_model
@@ -186,7 +186,7 @@ def test_what_is_wrong_is_said_in_one_line(run: Run) -> None:
     with pytest.raises(InputError, match=r"aalr/epochs\.csv: holds no numbers of epochs \(.*\); train the network"):
         collect_rows([Path("ladder.yaml")], Path("docs"))
     evaluation = Path("results/ladder/both/seed0/evaluation/metrics.json")
-    content = json.loads(evaluation.read_text())
+    content = read_json(evaluation)
     content["evaluations"] = [item for item in content["evaluations"] if item["kind"] != "predictions"]
     evaluation.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"metrics\.json: holds no network of AuxSegNet or AA&LR"):
@@ -199,7 +199,7 @@ def test_a_branch_without_either_method_is_no_row_and_stops_no_other(run: Run) -
     judge(run, "both")
     judge(run, "none")
     evaluation = Path("results/ladder/none/seed0/evaluation/metrics.json")
-    content = json.loads(evaluation.read_text())
+    content = read_json(evaluation)
     content["evaluations"] = [item for item in content["evaluations"] if item["kind"] != "predictions"]
     evaluation.write_text(json.dumps(content))
     written, missing = collect_rows([Path("ladder.yaml")], Path("docs"))

@@ -15,6 +15,7 @@ from wsss.cli.study import collect_rows
 from wsss.config import Evaluate
 from wsss.context import RunContext
 from wsss.errors import InputError
+from wsss.files import read_json
 from wsss.stages.evaluate import evaluate
 
 VARIANTS = {"second": {}, "first": {"train_auxsegnet": {"network": {"unary_affinity": False}}}}
@@ -74,7 +75,7 @@ def test_other_seeds_join_the_mean_and_changed_rows_lose_nothing(config: Path, t
     for number, (place, miou, day) in enumerate([("second/seed4", 0.3, 1), ("first/seed0", 0.5, 2)]):
         target = tmp_path / f"results/ladder/{place}/evaluation/metrics.json"
         target.parent.mkdir(parents=True)
-        content = json.loads(source.read_text())
+        content = read_json(source)
         prediction = next(item for item in content["evaluations"] if item.get("model") == "auxsegnet_round0")
         prediction["metrics"]["miou"] = miou
         content["created"] = f"2030-01-0{day}T00:00:0{number}+00:00"
@@ -90,7 +91,7 @@ def test_other_seeds_join_the_mean_and_changed_rows_lose_nothing(config: Path, t
     assert [row[-2] for row in rows] == ["100.0 ± 0.0", "100.0"]
     assert rows[1][-3] == "50.0"
     changed = tmp_path / "results/ladder/first/seed0/evaluation/metrics.json"
-    content = json.loads(changed.read_text())
+    content = read_json(changed)
     next(i for i in content["evaluations"] if i["kind"] == "predictions")["metrics"]["miou"] = 0.625
     content["created"] = "2030-01-03T00:00:00+00:00"
     changed.write_text(json.dumps(content))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.errors import InputError
+from wsss.files import read_json
 
 
 def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
     from wsss.training.checkpoint import load_weights
 
     _, info = load_weights(checkpoint, stage)
-    beside = json.loads(checkpoint.with_name("metrics.json").read_text(encoding="utf-8"))
+    beside = read_json(checkpoint.with_name("metrics.json"))
     machine = beside["machine"]
     return {
         "training": {
