@@ -84,6 +84,10 @@ class ArtifactWriter:
             dataset.attrs[key] = value
         self._digest += packed.digest
 
+    def write_note(self, name: str, values: np.ndarray) -> None:
+        """Store a table that is no part of the content: the fingerprint leaves it out (times of files, for example)."""
+        self._file.create_dataset(f"{TABLES}/{name}", data=values, track_times=False, **_GZIP if values.size else {})
+
     def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
         """Store an array, or a list of strings, that describes all images at once."""
         if isinstance(values, list):
@@ -167,7 +171,7 @@ class ArtifactReader:
 
     def __init__(self, path: str | Path, stage: str | tuple[str, ...] | None = None) -> None:
         self.path = Path(path)
-        self._stages = (stage,) if isinstance(stage, str) else stage
+        self.stages = (stage,) if isinstance(stage, str) else stage
         self._file: h5py.File | None = None
         self._process = 0
         self._ids: dict[str, list[str]] = {}
@@ -217,9 +221,17 @@ class ArtifactReader:
         Raises:
             InputError: If the array is missing or damaged.
         """
+        return self.read_with_attributes(kind, image_id)[0]
+
+    def read_with_attributes(self, kind: str, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
+        """Read one array of one image together with its attributes, in one go.
+
+        Raises:
+            InputError: If the array is missing or damaged.
+        """
         if not self.has(kind, image_id):
             raise InputError(f"{self.path}: no {kind} of image `{image_id}`; {rebuild_hint(self.path)}")
-        return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")[0]
+        return self._dataset(f"{kind}/{image_id}", f"{kind} of `{image_id}` is")
 
     def image_attributes(self, kind: str, image_id: str) -> dict[str, Any]:
         """Return the attributes of one image's array.
@@ -278,9 +290,9 @@ class ArtifactReader:
             problem = "an HDF5 file, but no artifact of wsss"
         elif version != FORMAT_VERSION:
             problem = f"has format version {version}, this package reads {FORMAT_VERSION}"
-        elif self._stages is not None and stage not in self._stages:
+        elif self.stages is not None and stage not in self.stages:
             file.close()
-            wanted = " or ".join(self._stages)
+            wanted = " or ".join(self.stages)
             raise InputError(f"{self.path}: was written by stage {stage}; pass the file of stage {wanted}")
         if problem:
             file.close()
