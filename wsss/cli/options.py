@@ -17,6 +17,7 @@ from wsss.cli.guard import guarded
 from wsss.cli.logs import limit_threads, set_up_logging
 from wsss.cli.parent import end_with
 from wsss.config import parse_settings
+from wsss.config.files import load_yaml
 from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.pipeline.stage import imported
@@ -158,13 +159,11 @@ def _settings(stage: str, text: str) -> Any:
 
 
 def _read_section(path: Path) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return load_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such settings file; --settings takes JSON text or a file") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as settings: {' '.join(str(error).split())}") from None
 
 

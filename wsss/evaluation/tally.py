@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -103,8 +104,8 @@ class Sources:
     dataset: Dataset
     saliency: ArtifactReader | None
     cams: ArtifactReader | None
-    labels: dict[str, ArtifactReader]
-    predictions: dict[str, tuple[str, ArtifactReader]]
+    labels: Mapping[str, ArtifactReader]
+    predictions: Mapping[str, tuple[str, ArtifactReader]]
     saliency_splits: tuple[str, ...] = ()
     sweep: bool = True
 
