@@ -69,7 +69,8 @@ def _another_index(content: Content) -> None:
 
 
 def _lose_image(content: Content) -> None:
-    for key in [key for key in content.arrays if key[1] == "2007_000001"]:
+    first = min(image_id for _, image_id in content.arrays)
+    for key in [key for key in content.arrays if key[1] == first]:
         del content.arrays[key]
 
 

@@ -163,7 +163,8 @@ def _columns(
     dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]], split: str, saliency: Path | None
 ) -> list[PictureColumn]:
     columns = [PictureColumn("photograph", "photograph")]
-    if saliency is not None and (maps := ArtifactReader(saliency, "saliency")).covers(split):
+    if saliency is not None and (maps := IndexedArtifact(saliency, "saliency", dataset)).covers(split):
+        maps.require("saliency", dataset.ids(split))
         columns.append(PictureColumn("saliency", "saliency", maps))
     uses = Counter(path for items in variants.values() for _, path in artifacts_of(items[0], split))
     seen: set[Path] = set()
