@@ -17,6 +17,7 @@ from wsss.cli.guard import guarded
 from wsss.cli.logs import limit_threads, set_up_logging
 from wsss.cli.parent import end_with
 from wsss.config import parse_settings
+from wsss.config.base import MAX_SEED
 from wsss.config.files import load_yaml
 from wsss.context import RunContext
 from wsss.errors import InputError
@@ -33,7 +34,9 @@ SettingsOption = Annotated[
 ]
 RunOption = Annotated[str, typer.Option(help="Name of the run.", rich_help_panel=PROVENANCE)]
 VariantOption = Annotated[str, typer.Option(help="Name of the variant.", rich_help_panel=PROVENANCE)]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=PROVENANCE)]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=MAX_SEED, help="Seed of everything random.", rich_help_panel=PROVENANCE)
+]
 CodeOption = Annotated[str, typer.Option(help="Digest of the stage's code.", rich_help_panel=PROVENANCE)]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=MACHINE)]
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes beside this one.", rich_help_panel=MACHINE)]
