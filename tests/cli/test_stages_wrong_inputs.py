@@ -55,6 +55,11 @@ CASES = [
     if makes in WITH_MAPS
     for damage in DAMAGE[makes]
 ]
+SAMPLE = 5
+"""Of so many cases one is in every run of the tests, some of each input; the others are slow."""
+MARKED = [
+    pytest.param(*case, marks=() if place % SAMPLE == 0 else pytest.mark.slow) for place, case in enumerate(CASES)
+]
 
 
 class Files:
@@ -127,6 +132,7 @@ def test_every_stage_and_every_input_with_maps_is_tried():
     assert {stage for stage, _, _ in CASES} == {stage for stage in STAGES if stage != "index"}
     assert {name for stage, name, _ in CASES if stage == "seed_labels"} == {"index", "cams", "saliency"}
     assert len(CASES) > 300
+    assert {case[:2] for case in CASES[::SAMPLE]} == {case[:2] for case in CASES}
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if inputs_of(stage)])
@@ -137,7 +143,7 @@ def test_good_inputs_pass(files: Files, tmp_path: Path, stage: str) -> None:
     assert output.is_file()
 
 
-@pytest.mark.parametrize(("stage", "name", "damage"), CASES)
+@pytest.mark.parametrize(("stage", "name", "damage"), MARKED)
 def test_wrong_inputs_are_refused(files: Files, tmp_path: Path, stage: str, name: str, damage: str) -> None:
     makes = inputs_of(stage)[name]
     content = files.read[makes]
