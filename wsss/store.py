@@ -55,6 +55,7 @@ class ArtifactWriter:
         self.path = Path(path)
         self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
         self._digest = self._table_digest = 0
+        self._notes: list[str] = []
         self._sums: dict[str, Sums] = {}
         self._attributes: dict[str, Any] = {}
         header = {"format_version": FORMAT_VERSION, "stage": stage, "package_version": __version__}
@@ -115,14 +116,21 @@ class ArtifactWriter:
 
     def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
         """Store an array, or a list of strings, that describes all images at once."""
-        name = f"{TABLES}/{name}"
+        self._table_digest += digest(f"{TABLES}/{name}", table_bytes(values), np.shape(values), "")
+        self._store_table(f"{TABLES}/{name}", values)
+
+    def write_note(self, name: str, values: np.ndarray) -> None:
+        """Store a table that is no part of the content: the fingerprint leaves it out (times of files, for example)."""
+        self._notes.append(name)
+        self._store_table(f"{TABLES}/{name}", values)
+
+    def _store_table(self, name: str, values: np.ndarray | list[str]) -> None:
         data = np.array(values, dtype=h5py.string_dtype()) if isinstance(values, list) else values
-        content = table_bytes(values)
         filters = _GZIP if np.size(data) >= SMALLEST_CHUNK else {}
         self._file.create_dataset(name, data=data, track_times=False, **filters)
         kind = "" if isinstance(values, list) else str(values.dtype)
-        self._sums[name] = Sums(content_sum(name, np.shape(data), kind, content), attributes_sum(name, {}), False)
-        self._table_digest += digest(name, content, np.shape(data), "")
+        content = content_sum(name, np.shape(data), kind, table_bytes(values))
+        self._sums[name] = Sums(content, attributes_sum(name, {}), False)
         self._raise_failure()
 
     def copy_from(self, path: Path) -> None:
@@ -155,6 +163,8 @@ class ArtifactWriter:
     def _finish(self) -> None:
         """Write what is known only now, and give the file its name."""
         # a sum, so that the order of writing does not matter and shards add up
+        if self._notes:
+            self.set_attribute("notes", self._notes)
         self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
         self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
         sums = pack_sums(self._sums)
@@ -220,7 +230,7 @@ class ArtifactReader:
 
     def __init__(self, path: str | Path, stage: str | tuple[str, ...] | None = None) -> None:
         self.path = Path(path)
-        self._stages = (stage,) if isinstance(stage, str) else stage
+        self.stages = (stage,) if isinstance(stage, str) else stage
         self._file: h5py.File | None = None
         self._process = 0
         self._ids: dict[str, list[str]] = {}
@@ -280,16 +290,24 @@ class ArtifactReader:
         Raises:
             InputError: If the array is missing or damaged.
         """
+        return self.read_with_attributes(kind, image_id)[0]
+
+    def read_with_attributes(self, kind: str, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
+        """Read one array of one image together with its attributes, in one go.
+
+        Raises:
+            InputError: If the array is missing or damaged.
+        """
         if not self.has(kind, image_id):
             raise InputError(f"{self.path}: no {kind} of image `{image_id}`; {rebuild_hint(self.path)}")
-        packed = self.packed(kind, image_id, with_attributes=False)
+        packed = self.packed(kind, image_id)
         if packed.chunk is None:
             assert packed.array is not None
-            return packed.array
+            return packed.array, dict(packed.attributes)
         with self._guarded(f"{kind} of `{image_id}` is"):
-            return unpack(packed.chunk, packed.shape, packed.dtype)
+            return unpack(packed.chunk, packed.shape, packed.dtype), dict(packed.attributes)
 
-    def packed(self, kind: str, image_id: str, *, with_attributes: bool = True) -> PackedArray:
+    def packed(self, kind: str, image_id: str) -> PackedArray:
         """Read one array of one image as it lies in the file. Its `digest` is 0.
 
         Raises:
@@ -308,8 +326,7 @@ class ArtifactReader:
                 content = chunk if chunk is not None else array_bytes(array)
                 if content_sum(name, dataset.shape, str(dataset.dtype), content) != sums.content:
                     raise OSError("its values are not those that were written")
-            attributes = self._attributes_of(dataset, name) if with_attributes else {}
-        return PackedArray(name, dataset.shape, dataset.dtype, 0, chunk, array, attributes)
+            return PackedArray(name, dataset.shape, dataset.dtype, 0, chunk, array, self._attributes_of(dataset, name))
 
     def image_attributes(self, kind: str, image_id: str) -> dict[str, Any]:
         """Return the attributes of one image's array.
@@ -353,9 +370,10 @@ class ArtifactReader:
             return values
 
     def tables(self) -> list[str]:
-        """List the tables, those of checksums left out."""
+        """List the tables; those of checksums and notes are left out."""
+        left_out = {f"{TABLES}/{note}" for note in self.attributes.get("notes", [])} | {CHECKSUMS}
         names = [name.removeprefix(f"{TABLES}/") for name in self._names() if name.startswith(f"{TABLES}/")]
-        return [name for name in names if f"{TABLES}/{name}" != CHECKSUMS]
+        return [name for name in names if f"{TABLES}/{name}" not in left_out]
 
     def __getitem__(self, kind: str) -> Kind:
         return Kind(self, kind)
@@ -391,9 +409,9 @@ class ArtifactReader:
             problem = "an HDF5 file, but no artifact of wsss"
         elif version not in (FORMAT_VERSION, WITHOUT_CHECKSUMS):
             problem = f"has format version {version}, this package reads {FORMAT_VERSION}"
-        elif self._stages is not None and stage not in self._stages:
+        elif self.stages is not None and stage not in self.stages:
             file.close()
-            wanted = " or ".join(self._stages)
+            wanted = " or ".join(self.stages)
             raise InputError(f"{self.path}: was written by stage {stage}; pass the file of stage {wanted}")
         if problem:
             file.close()

@@ -17,10 +17,10 @@ def test_settings_are_printed():
     runner = CliRunner(env={"COLUMNS": "80"})
     assert "train_aalr            AA&LR's single-stage training" in runner.invoke(app, ["settings"]).output
     printed = runner.invoke(app, ["settings", "train_aalr"]).output
-    assert "\ntrain_aalr.network.dilation: integer from 1, or null, default null\n    Dilation of" in printed
+    assert "\ntrain_aalr.network.dilation: integer from 1 to 4096, or null, default null\n    Dilation of" in printed
     assert max(map(len, printed.splitlines())) <= 80
     value = runner.invoke(app, ["settings", "seeds"]).output
-    assert value.startswith("seeds: list (integer), default [0]\n    Seeds of everything random")
+    assert value.startswith("seeds: list (integer from 0 to 2^63 - 1), default [0]\n    Seeds of everything random")
     assert runner.invoke(app, ["settings", "--markdown"]).output.startswith("# Settings\n")
     refused = wsss("settings", "train_alr")
     assert (refused.returncode, refused.stdout) == (1, "")

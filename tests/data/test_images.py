@@ -141,7 +141,7 @@ def test_other_files(tmp_path: Path) -> None:
     assert "not an image" in message(path)
     path.write_text("<html>not found</html>")
     assert "not an image" in message(path)
-    assert "cannot be read" in message(tmp_path)
+    assert "is a folder, not an image file" in message(tmp_path)
 
 
 def test_floating_point_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from tests.helpers import make_folder, make_voc, save_mask
 from tests.stages.indexed import refused, run
 from wsss.config import FolderData
 from wsss.data import load_dataset
+from wsss.data.scan import scan_images
+from wsss.data.sources import list_images
+from wsss.errors import InputError
 from wsss.stages.index import index
 
 SECOND = "2007_000001"
@@ -82,3 +86,45 @@ def test_masks_of_black_and_white(root: Path) -> None:
     text = refused(root)
     assert "this mask and all 4 others hold no class" in text
     assert "write the classes as 1 to 3" in text
+
+
+def refused_photos(root: Path, **settings: str) -> str:
+    with pytest.raises(InputError) as caught:
+        scan_images(list_images(FolderData(root=str(root), **settings)))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_pixels_that_cannot_become_8_bits_are_found_by_the_index(tmp_path: Path, mode: str):
+    root = make_folder(tmp_path / "photos", masks=False, names=("a.tif", "b.tif"), train=2, val=0)
+    pixels = np.full((30, 40), 0.5, np.float32) if mode == "F" else np.full((30, 40), 2**20, np.int32)
+    Image.fromarray(pixels).save(root / "a.tif")
+    message = refused_photos(root)
+    assert message.startswith(f"{root / 'a.tif'}: ")
+    assert "save it with 8 bits per channel" in message
+
+
+def test_grey_of_16_bits_is_read(tmp_path: Path):
+    root = make_folder(tmp_path / "photos", masks=False, names=("a.tif", "b.png"), train=2, val=0)
+    for name in ("a.tif", "b.png"):
+        Image.fromarray(np.full((30, 40), 257 * 100, np.uint16)).save(root / name)
+    assert [scan.size for scan in scan_images(list_images(FolderData(root=str(root))))] == [(30, 40), (30, 40)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_file_is_named_and_never_waited_for(tmp_path: Path, kind: str):
+    root = make_folder(tmp_path / "photos")
+    mask = root / "masks/img 0.png"
+    mask.unlink()
+    {
+        "pipe": lambda: os.mkfifo(mask),
+        "link": lambda: mask.symlink_to("nowhere.png"),
+        "folder": mask.mkdir,
+    }[kind]()
+    words = {
+        "pipe": "is a pipe or a device, not an image file",
+        "link": "is a link to a file that is not there",
+        "folder": "is a folder, not an image file",
+    }
+    assert refused_photos(root, masks="masks").startswith(f"{mask}: {words[kind]}")

@@ -38,7 +38,7 @@ def test_photographs_that_cannot_be_read_do_not_keep_the_others(
         predict_photos(networks.segmenter, [folder], output=tmp_path / "out")
     first, second = caplog.messages
     assert first.startswith(f"{folder / 'b.jpg'}: damaged")
-    assert second == f"{folder / 'd.jpg'}: no such image file"
+    assert second == f"{folder / 'd.jpg'}: is a link to a file that is not there; correct the link"
     made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
     assert made == ["masks/a.png", "masks/c.png", "masks/classes.txt", "overlays/a.jpg", "overlays/c.jpg"]
 

@@ -81,7 +81,7 @@ def test_labels_equal_to_the_masks_train_the_same_network(index_path: Path, tmp_
     [
         (0, "hold only background; look at the CAMs"),
         (255, "no pixel other than 255"),
-        (9, "hold the value 9, the index"),
+        (9, "holds the value 9, but the classes end at 3"),
     ],
 )
 def test_labels_with_nothing_to_learn_do_not_pass(index_path: Path, tmp_path: Path, value: int, message: str) -> None:
@@ -94,7 +94,7 @@ def test_labels_with_nothing_to_learn_do_not_pass(index_path: Path, tmp_path: Pa
 
 def test_labels_of_other_images_do_not_pass(index_path: Path, tmp_path: Path) -> None:
     labels = write_labels(tmp_path / "labels.h5", index_path, 1, skip=2)
-    with pytest.raises(InputError, match="2 of 6 training images have no labels, the first is `2007_000000`"):
+    with pytest.raises(InputError, match="2 of 6 images have no segmentation, the first is `2007_000000`"):
         train(index_path, labels, tmp_path / "model.ckpt")
 
 
@@ -117,7 +117,8 @@ def test_validation_needs_masks(tmp_path: Path) -> None:
     data = VocData(root=str(tmp_path / "voc"), classes="classes.txt", mask_folder=None)
     index(data, output=tmp_path / "index.h5")
     dataset = load_dataset(tmp_path / "index.h5")
-    with ArtifactWriter(tmp_path / "labels.h5", stage="seed_labels") as artifact:
+    classes = {"class_names": list(dataset.class_names)}
+    with ArtifactWriter(tmp_path / "labels.h5", stage="seed_labels", attributes=classes) as artifact:
         for image_id in dataset.ids("train"):
             artifact["segmentation", image_id] = np.ones(dataset.size(image_id), np.uint8)
     train(tmp_path / "index.h5", tmp_path / "labels.h5", tmp_path / "model.ckpt")
@@ -125,5 +126,5 @@ def test_validation_needs_masks(tmp_path: Path) -> None:
 
 
 def test_one_image_at_a_time_is_refused(index_path: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="at least two images at once"):
+    with pytest.raises(InputError, match="batch_size`: input should be greater than or equal to 2"):
         train(index_path, None, tmp_path / "model.ckpt", batch_size=1)

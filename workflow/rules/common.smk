@@ -30,7 +30,9 @@ def read_plan(values, files):
     if source.is_relative_to(Path.cwd()):
         source = source.relative_to(Path.cwd())
     try:
-        return checked_plan(values, source)
+        # Snakemake keeps only the last of equal keys in a file, so the files are read again
+        read = [Path(file) for file in files] or [source]
+        return checked_plan(values, source, [file for file in read if file.is_file()])
     except InputError as error:
         sys.exit(f"error: {error}")
 
@@ -170,9 +172,13 @@ def identity_of(stage):
 def fingerprint_of(stage):
     """Digest the folders of photographs, masks or maps that a stage reads, so that a replaced file is noticed."""
     folders = source_folders(stage, PLAN.settings(Artifact(stage)))
-    return " ".join(
-        f"{setting}:{folder_fingerprint(folder)}" for setting, folder in folders.items()
-    )
+    try:
+        return " ".join(
+            f"{setting}:{folder_fingerprint(folder)}"
+            for setting, folder in folders.items()
+        )
+    except InputError as error:
+        sys.exit(f"error: {error}")
 
 
 def option(name):

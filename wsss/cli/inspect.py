@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from wsss.data.artifacts import problem_of
 from wsss.errors import InputError
 from wsss.files import write_picture
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import indexed_picture
-from wsss.pipeline.names import MASKS
+from wsss.pipeline.names import LABEL_STAGES, MASKS
 from wsss.progress import track
-from wsss.store import ArtifactReader
+from wsss.store import ArtifactReader, rebuild_hint
 
 LABEL_KINDS = ("segmentation", *MASKS)
 """Kinds of arrays that hold label values; all others are soft."""
@@ -92,7 +93,7 @@ def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> CountedKind:
     if sample and sample < len(ids):
         ids = [ids[place] for place in np.linspace(0, len(ids) - 1, sample).round().astype(int)]
     for image_id in track(ids, kind, len(ids)):
-        array = reader.read(kind, image_id)
+        array, attributes = _read(reader, kind, image_id)
         counted.looked_at += 1
         counted.dtype = str(array.dtype)
         if not counted.smallest or array.size < np.prod(counted.smallest):
@@ -111,7 +112,7 @@ def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> CountedKind:
             counted.elements += array.size
             counted.empty += int(not array.size or array.max() <= 0)
             if kind == "cams":
-                counted.classes.update(int(value) for value in reader.image_attributes(kind, image_id)["classes"])
+                counted.classes.update(int(value) for value in attributes["classes"])
     return counted
 
 
@@ -132,11 +133,10 @@ def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
         for kind in reader.kinds():
             if not reader.has(kind, image_id):
                 continue
-            array = reader.read(kind, image_id)
+            array, attributes = _read(reader, kind, image_id)
             stem = folder / f"{image_id.replace('/', '_')}.{kind}"
             if kind == "cams":
-                classes = reader.image_attributes(kind, image_id)["classes"]
-                for value, plane in zip(classes, array.astype(np.float32), strict=True):
+                for value, plane in zip(attributes["classes"], array.astype(np.float32), strict=True):
                     name = str(names[value]) if int(value) < len(names) else str(value)
                     target = stem.with_name(f"{stem.name}.{name.replace('/', '_')}.png")
                     plane_image = Image.fromarray((plane.clip(0, 1) * 255).round().astype(np.uint8))
@@ -152,6 +152,17 @@ def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
             example = f"; it has {len(ids)}, the first is `{ids[0]}`" if ids else ""
             raise InputError(f"{path}: has no image `{image_id}`{example}")
     return written
+
+
+def _read(reader: ArtifactReader, kind: str, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Read an array with its attributes, and check both as far as that needs no index."""
+    array, attributes = reader.read_with_attributes(kind, image_id)
+    names, refined = reader.attributes.get("class_names"), reader.attributes.get("stage") in LABEL_STAGES
+    classes = len(names) - 1 if names else IGNORE_INDEX - 1
+    problem = problem_of(kind, array, attributes, num_classes=classes, refined=refined)
+    if problem:
+        raise InputError(f"{reader.path}: {kind} of `{image_id}` {problem}; {rebuild_hint(reader.path)}")
+    return array, attributes
 
 
 def _print_attributes(console: Console, path: Path, attributes: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ from wsss.cli.guard import guarded
 from wsss.cli.logs import limit_threads, set_up_logging
 from wsss.cli.parent import end_with
 from wsss.config import parse_settings
+from wsss.config.base import MAX_SEED
+from wsss.config.files import load_yaml
 from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.pipeline.stage import imported
@@ -32,7 +34,9 @@ SettingsOption = Annotated[
 ]
 RunOption = Annotated[str, typer.Option(help="Name of the run.", rich_help_panel=PROVENANCE)]
 VariantOption = Annotated[str, typer.Option(help="Name of the variant.", rich_help_panel=PROVENANCE)]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random.", rich_help_panel=PROVENANCE)]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=MAX_SEED, help="Seed of everything random.", rich_help_panel=PROVENANCE)
+]
 CodeOption = Annotated[str, typer.Option(help="Digest of the stage's code.", rich_help_panel=PROVENANCE)]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=MACHINE)]
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes beside this one.", rich_help_panel=MACHINE)]
@@ -158,13 +162,11 @@ def _settings(stage: str, text: str) -> Any:
 
 
 def _read_section(path: Path) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return load_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such settings file; --settings takes JSON text or a file") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as settings: {' '.join(str(error).split())}") from None
 
 

@@ -21,9 +21,9 @@ from wsss.config.stages import Crf, Scales
 class AalrNetwork(StrideSettings):
     """Branches beside the backbone (RRM, released code)."""
 
-    channels: int = Field(default=512, ge=1)
+    channels: int = Field(default=512, ge=1, le=65536)
     """Width of the segmentation branch, and of the embeddings."""
-    dilation: int | None = Field(default=None, ge=1)
+    dilation: int | None = Field(default=None, ge=1, le=4096)
     """Dilation of the segmentation branch's two convolutions, in features. null: RRM's 12 at stride 8, scaled by
     8 / output_stride, at least 1: 6 at stride 16. Scaling is inferred."""
     normalization: Literal["none", "batch"] = "none"
@@ -47,12 +47,12 @@ class AalrOptimizer(Optimizer):
     momentum's place). AA&LR's own values are not known.
     """
 
-    learning_rate: float = Field(default=0.0002, gt=0)
+    learning_rate: float = Field(default=0.0002, gt=0, le=1000)
     """Learning rate of pretrained layers at the first step of the joint phase. RRM, by SGD: 0.0007."""
-    warmup_learning_rate: float = Field(default=0.0002, gt=0)
+    warmup_learning_rate: float = Field(default=0.0002, gt=0, le=1000)
     """Learning rate of pretrained layers at the first step of the first phase, which trains classification alone. RRM,
     by SGD: 0.01."""
-    bias_multiplier: float = Field(default=1.0, gt=0)
+    bias_multiplier: float = Field(default=1.0, gt=0, le=1_000_000)
     """Factor on the learning rate of biases. RRM: 2."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
     """Momentum of `sgd`; RRM has none in effect. 0.9 wants about a tenth of RRM's learning rates."""
@@ -61,11 +61,11 @@ class AalrOptimizer(Optimizer):
 class DenseEnergy(Settings):
     """RRM's dense energy loss, which AA&LR's paper does not name: off unless it is given a weight."""
 
-    weight: float = Field(default=0.0, ge=0)
+    weight: float = Field(default=0.0, ge=0, le=1_000_000)
     """Weight of the loss. 0 leaves it out. RRM: 1e-7."""
-    sigma_rgb: float = Field(default=15.0, gt=0)
+    sigma_rgb: float = Field(default=15.0, gt=0, le=10000)
     """Width of the Gaussian in colours, of 0 to 255."""
-    sigma_xy: float = Field(default=100.0, gt=0)
+    sigma_xy: float = Field(default=100.0, gt=0, le=100_000)
     """Width of the Gaussian in pixels of the crop."""
     scale: float = Field(default=0.5, gt=0, le=1)
     """Factor on the size of the crop at which the loss is computed."""
@@ -74,9 +74,9 @@ class DenseEnergy(Settings):
 class AalrLossWeights(Settings):
     """Factors on the losses of RRM, which add up with weight 1 there."""
 
-    classification: float = Field(default=1.0, ge=0)
+    classification: float = Field(default=1.0, ge=0, le=1_000_000)
     """Weight of the classification loss."""
-    segmentation: float = Field(default=1.0, ge=0)
+    segmentation: float = Field(default=1.0, ge=0, le=1_000_000)
     """Weight of the cross entropy on online masks: the mean over background plus the mean over objects."""
 
 
@@ -86,12 +86,12 @@ class TrainAalr(Training):
     start: Literal["backbone", "classifier"] = "backbone"
     """`backbone`: from its ImageNet weights. `classifier`: from the network of train_classifier, which takes the place
     of the first phase, with the classifier's `backbone.name`; variants then share it."""
-    warmup_epochs: int | None = Field(default=None, ge=0)
+    warmup_epochs: int | None = Field(default=None, ge=0, le=1_000_000)
     """Epochs of the first phase, out of `epochs`. null: half of them (RRM), or 0 where `start` is `classifier`."""
     network: AalrNetwork = AalrNetwork()
     optimizer: AalrOptimizer = AalrOptimizer()
     augmentation: SegmentationAugmentation = SegmentationAugmentation()
-    epochs: int = Field(default=20, ge=1)
+    epochs: int = Field(default=20, ge=1, le=1_000_000)
     """Passes over the training images, both phases together: 10 as train_classifier has, and 10 as a round of AuxSegNet
     has."""
     loss_weights: AalrLossWeights = AalrLossWeights()
@@ -155,7 +155,7 @@ class AalrLabels(Settings):
     save_masks: bool = False
     """Keep masks as in training beside the labels, before and (where the training had that loss) after the reassignment
     of their labels. The contact sheet shows them."""
-    scale: float = Field(default=1.0, gt=0)
+    scale: float = Field(default=1.0, gt=0, le=16)
     """Factor on the size of the image for these masks, before their own scales. Above 1 where images are small beside
     the crops of the training."""
     masks: OnlineLabels | None = None

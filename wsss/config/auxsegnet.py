@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from wsss.config.base import Settings
+from wsss.config.base import Distance, Settings
 from wsss.config.networks import StrideSettings, distance_at_stride
 
 ActsOn = Literal["both", "features", "predictions"]
@@ -45,7 +45,7 @@ class AuxSegNetNetwork(StrideSettings):
     similarity: Literal["dot", "cosine"] = "dot"
     """How two pixels are compared: by the product of query and key (ICCV), or by the cosine of their angle, so that no
     pixel is akin to all others by the length of its key. Inferred."""
-    temperature: float = Field(default=1.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0, le=1_000_000)
     """Divisor of products or cosines before the softmax. ICCV: 1, no scaling. Inferred."""
     query_key_start: Literal["independent", "same"] = "independent"
     """First weights of keys: random ones of their own (ICCV), or a copy of the queries', so that by `cosine` a pixel is
@@ -60,9 +60,9 @@ class AuxSegNetNetwork(StrideSettings):
     the cheaper ablation. Inferred."""
     refine: Literal["logits", "probabilities"] = "logits"
     """What the affinities refine: logits, as the ICCV code does, or softmax and sigmoid of them, as its text says."""
-    channels: int = Field(default=128, ge=1)
+    channels: int = Field(default=128, ge=1, le=65536)
     """Width of the two dense branches. ICCV's released code: 128."""
-    atrous_rates: tuple[int, int, int] | None = None
+    atrous_rates: tuple[Distance, Distance, Distance] | None = None
     """Dilations of a branch's three convolutions, in features. null: ICCV's 6, 12, 18 at stride 8 (18 is in the code
     alone), scaled by 8 / output_stride, at least 1: 3, 6, 9 at stride 16. Scaling is inferred."""
     normalization: Literal["none", "batch"] = "none"
@@ -72,7 +72,7 @@ class AuxSegNetNetwork(StrideSettings):
     """Add the third convolution, between affinity and prediction. ICCV's code has it, its text does not."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Share of channels dropped before the global average pool of the classification branch."""
-    dense_positions: int = Field(default=1024, ge=0)
+    dense_positions: int = Field(default=1024, ge=0, le=1_000_000_000)
     """Pixels of the features up to which the affinity is held as a whole matrix. Beyond, blocks of rows are computed
     anew in the backward pass: the same result up to rounding, in memory that grows with the pixels only. A crop of 320
     has 1600 at stride 8, and 400 at stride 16."""
@@ -100,13 +100,13 @@ class AuxSegNetLossWeights(Settings):
     A loss whose prediction the network does not make is left out too. The released code has 1 throughout.
     """
 
-    classification: float = Field(default=1.0, ge=0)
+    classification: float = Field(default=1.0, ge=0, le=1_000_000)
     """Weight of the classification loss."""
-    saliency: float = Field(default=1.0, ge=0)
+    saliency: float = Field(default=1.0, ge=0, le=1_000_000)
     """Weight of the loss of saliency before the affinities."""
-    refined_saliency: float = Field(default=1.0, ge=0)
+    refined_saliency: float = Field(default=1.0, ge=0, le=1_000_000)
     """Weight of the loss of saliency after the affinities. 0: the paper's ablation without the saliency constraint."""
-    segmentation: float = Field(default=1.0, ge=0)
+    segmentation: float = Field(default=1.0, ge=0, le=1_000_000)
     """Weight of the loss of segmentation before the affinities."""
-    refined_segmentation: float = Field(default=1.0, ge=0)
+    refined_segmentation: float = Field(default=1.0, ge=0, le=1_000_000)
     """Weight of the loss of segmentation after the affinities."""

@@ -6,17 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from wsss.config.base import Settings
+from wsss.config.base import MAX_SEED, Settings
 
 
 class DataSettings(Settings):
     """What all sources of data have in common."""
 
-    max_side: int = Field(default=1024, ge=32)
+    max_side: int = Field(default=1024, ge=32, le=8000)
     """Longest side, in pixels, that networks and CRF see. Results come back at the original size."""
     val_from_train: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the training images held out as `val` in place of the val list, for tuning. 0 keeps the lists."""
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, le=1_000_000_000)
     """Most images per split, the first of each list, for trying things out. null: all."""
 
 
@@ -27,13 +27,13 @@ class DemoData(DataSettings):
     """The embedded data set."""
     root: str = "data/demo"
     """Folder that it is generated into when it is not there yet."""
-    train_images: int = Field(default=240, ge=1)
+    train_images: int = Field(default=240, ge=1, le=1_000_000)
     """Images to train on."""
-    val_images: int = Field(default=80, ge=1)
+    val_images: int = Field(default=80, ge=1, le=1_000_000)
     """Images to validate on."""
-    image_size: int = Field(default=160, ge=64)
+    image_size: int = Field(default=160, ge=64, le=4096)
     """About the longer side of an image, in pixels."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     """Seed of the generator. It is not the seed of the run."""
 
 

@@ -16,16 +16,16 @@ from wsss.config.networks import StrideSettings, distance_at_stride
 class AdaptiveAffinity(StrideSettings):
     """The adaptive affinity loss: pixels of one class alike, pixels of two classes apart (authors' released code)."""
 
-    weight: float = Field(default=0.1, ge=0)
+    weight: float = Field(default=0.1, ge=0, le=1_000_000)
     """Weight of the loss. 0 leaves it out. At 1 it outweighs cross entropy (docs/results.md). Inferred."""
     decay: Literal["none", "exp10"] = "none"
     """Let the weight fall with the joint phase to a tenth, by 10^(-t/T) as in AAF. Inferred."""
-    offset: int | None = Field(default=None, ge=1)
+    offset: int | None = Field(default=None, ge=1, le=4096)
     """Distance between the two pixels of a pair, in features; with `resolution: image`, in pixels of the image. null:
     the released code's 4 at stride 8, scaled by 8 / output_stride, at least 1: 2 at stride 16. Scaling is inferred."""
-    margin: float = Field(default=3.0, ge=0)
+    margin: float = Field(default=3.0, ge=0, le=1_000_000)
     """Divergence up to which pairs of different classes are pushed apart."""
-    different_weight: float = Field(default=2.0, ge=0)
+    different_weight: float = Field(default=2.0, ge=0, le=1_000_000)
     """Factor on pairs of different classes."""
     edge_split: Literal["none", "fg_bg"] = "none"
     """`none`: one mean over pairs of different classes, as the released code does. `fg_bg`: pairs of two objects and
@@ -51,7 +51,7 @@ class LabelReassign(Settings):
     Inferred throughout: the paper names the parts of it, its formula could not be read.
     """
 
-    weight: float = Field(default=0.1, ge=0)
+    weight: float = Field(default=0.1, ge=0, le=1_000_000)
     """Weight of the loss. 0 leaves it out. At 1 it outweighs cross entropy (docs/results.md)."""
     ramp: float = Field(default=0.1, ge=0, le=1)
     """Share of the joint phase in which the weight rises from 0."""
@@ -63,11 +63,11 @@ class LabelReassign(Settings):
     apply_to: Literal["embedding", "all", "drop"] = "embedding"
     """Losses that see the reassigned labels. `embedding`: this one alone. `all`: the segmentation losses too, from the
     end of the ramp on. `drop`: this one, while from then on the cross entropy ignores the changed pixels."""
-    margin: float = Field(default=0.1, ge=0)
+    margin: float = Field(default=0.1, ge=0, le=1_000_000)
     """Cosine similarity by which another class must be closer."""
-    temperature: float = Field(default=0.1, gt=0)
+    temperature: float = Field(default=0.1, gt=0, le=1_000_000)
     """Divisor of cosine similarities before the softmax. A smaller one is stricter."""
-    min_points: int = Field(default=5, ge=1)
+    min_points: int = Field(default=5, ge=1, le=1_000_000_000)
     """Pixels that a class must have to get a centroid."""
     detach_centroids: bool = True
     """Take centroids as constants, so that pixels move and centroids do not."""

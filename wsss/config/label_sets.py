@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from wsss.config.base import MAX_NAME
 from wsss.pipeline.names import (
     base_of,
     known_label_sets,
@@ -28,6 +29,8 @@ def _listed(names: object) -> object:
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
+        if len(name) > MAX_NAME:
+            raise ValueError(f"the name of a label set has {len(name)} letters, {MAX_NAME} at most: `{name[:40]}...`")
         if not re.fullmatch(label_set_pattern(), name):
             raise ValueError(f"unknown label set `{name}`: use {known_label_sets()}{_near(name)}")
     return names

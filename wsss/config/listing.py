@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from wsss.config.base import Settings
+from wsss.config.base import MAX_SEED, Settings
 from wsss.config.networks import BackboneSettings
 from wsss.config.run import Config
 
@@ -169,5 +169,12 @@ def _range(limits: Sequence[Any]) -> str:
     }
     if "ge" in found and found["ge"] == found.get("le"):
         return f", always {found['ge']:g}"
-    words = {"ge": " from {:g}", "gt": " above {:g}", "le": " to {:g}", "lt": ", below {:g}"}
-    return "".join(text.format(found[name]) for name, text in words.items() if name in found)
+    words = {"ge": " from ", "gt": " above ", "le": " to ", "lt": ", below "}
+    return "".join(f"{text}{_number(found[name])}" for name, text in words.items() if name in found)
+
+
+def _number(value: float) -> str:
+    """Return a limit as people write it."""
+    if value == MAX_SEED:
+        return "2^63 - 1"
+    return f"{value:,}" if isinstance(value, int) and value >= 10**5 else f"{value:g}"

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from wsss.config.backbone_names import problem_of_name, problem_of_settings
 from wsss.config.base import Settings
+
+Scale = Annotated[float, Field(gt=0, le=16)]
+"""A factor on the size of an image."""
+Strength = Annotated[float, Field(ge=0, le=100)]
+HueStrength = Annotated[float, Field(ge=0, le=0.5)]
+"""Share of the circle of hues."""
 
 
 class BackboneSettings(Settings):
@@ -24,7 +31,7 @@ class BackboneSettings(Settings):
     output_stride: Literal[8, 16, 32] = 16
     """Pixels of the image per pixel of the features. A smaller stride sees finer and costs more: its last stages take
     dilated convolutions in place of strides."""
-    frozen_stages: int = Field(default=3, ge=0)
+    frozen_stages: int = Field(default=3, ge=0, le=1000)
     """How many stages, counted from the input, are not trained. The stem counts as the first."""
     freeze_batch_norm: bool = True
     """Keep statistics and parameters of batch normalisation."""
@@ -33,42 +40,56 @@ class BackboneSettings(Settings):
     memory, but of weights on another scale, whose steps change. Without `freeze_batch_norm`, and in `resnet38d`,
     nothing is folded."""
 
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        if problem := problem_of_name(name):
+            raise ValueError(problem)
+        return name
+
+    @model_validator(mode="after")
+    def _check(self) -> BackboneSettings:
+        if problem := problem_of_settings(self.name, self.output_stride, self.frozen_stages):
+            raise ValueError(problem)
+        return self
+
 
 class Optimizer(Settings):
     """The optimiser. Its learning rate falls step by step: rate x (1 - step / steps)^power."""
 
     name: Literal["sgd", "adamw"] = "adamw"
     """The optimiser. `sgd` wants higher learning rates."""
-    learning_rate: float = Field(default=0.0002, gt=0)
+    learning_rate: float = Field(default=0.0002, gt=0, le=1000)
     """Learning rate of pretrained layers at the first step."""
-    head_multiplier: float = Field(default=4.0, gt=0)
+    head_multiplier: float = Field(default=4.0, gt=0, le=1_000_000)
     """Factor on the learning rate of newly initialised layers. 4 was better than 10 for segmentation networks
     (docs/results.md)."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of `sgd`. `adamw` has its own two, 0.9 and 0.999."""
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0, le=1000)
     """Weight decay of convolutions and linear layers. Biases and normalisation have none."""
-    power: float = Field(default=0.9, gt=0)
+    power: float = Field(default=0.9, gt=0, le=1000)
     """Exponent of the falling learning rate. 1 is a straight line."""
-    warmup_steps: int = Field(default=0, ge=0)
+    warmup_steps: int = Field(default=0, ge=0, le=1_000_000_000)
     """Steps in which the learning rate rises from near 0."""
-    gradient_clip: float | None = Field(default=None, gt=0)
+    gradient_clip: float | None = Field(default=None, gt=0, le=1_000_000_000)
     """Largest norm of the gradient. null: any."""
 
 
 class Augmentation(Settings):
     """Random changes of a training image and its maps, drawn anew each time."""
 
-    crop_size: int = Field(default=288, ge=16)
+    crop_size: int = Field(default=288, ge=16, le=8000)
     """Side of the square training crop, in pixels, taken to the nearest multiple of 32. Shorter images are padded."""
     padding: Literal["ignored", "background"] = "ignored"
     """Label of padded pixels: `ignored` (255), or `background` and not salient, as in AuxSegNet's released code."""
-    scale: tuple[float, float] = (0.7, 1.3)
+    scale: tuple[Scale, Scale] = (0.7, 1.3)
     """Range of the random factor on the size of the image, lowest first. It applies after `data.max_side`."""
     flip: float = Field(default=0.5, ge=0, le=1)
     """Probability of a horizontal flip."""
-    color_jitter: tuple[float, float, float, float] = (0.3, 0.3, 0.3, 0.1)
-    """Strength of random changes of brightness, contrast, saturation and hue. Zeros switch them off."""
+    color_jitter: tuple[Strength, Strength, Strength, HueStrength] = (0.3, 0.3, 0.3, 0.1)
+    """Strength of random changes of brightness, contrast, saturation and hue, the last up to 0.5. Zeros switch them
+    off."""
 
     @model_validator(mode="after")
     def _check(self) -> Augmentation:
@@ -84,10 +105,10 @@ class SegmentationAugmentation(Augmentation):
     of the studies in docs/results.md, for all networks that segment.
     """
 
-    crop_size: int = Field(default=256, ge=16)
+    crop_size: int = Field(default=256, ge=16, le=8000)
     """Side of the square training crop, in pixels, taken to the nearest multiple of 32. Shorter images are padded. The
     papers: 321."""
-    scale: tuple[float, float] = (0.5, 1.5)
+    scale: tuple[Scale, Scale] = (0.5, 1.5)
     """Range of the random factor on the size of the image, lowest first. It applies after `data.max_side`."""
 
 
@@ -106,16 +127,16 @@ class Training(Settings):
     """Feature extractor of this training. It is laid over the top-level `backbone`, key by key."""
     optimizer: Optimizer = Optimizer()
     augmentation: Augmentation = Augmentation()
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=1_000_000)
     """Passes over the training images."""
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=8, ge=1, le=65536)
     """Images per step, on all GPUs together."""
-    max_steps: int | None = Field(default=None, ge=1)
+    max_steps: int | None = Field(default=None, ge=1, le=1_000_000_000)
     """Steps after which the training ends, its learning rates with it. null: all epochs."""
     precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = "32"
     """Numbers in which networks compute. The mixed ones save time and memory. `auto`: bf16 on a GPU that has it and on
     a CPU with AMX, else 32 bits."""
-    validate_every: int = Field(default=0, ge=0)
+    validate_every: int = Field(default=0, ge=0, le=1_000_000)
     """Epochs between validations. 0: once, at the end."""
 
     @classmethod

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from wsss.config.base import Settings
+from wsss.config.base import Distance, Settings
 from wsss.config.stages import Crf, Scales
+
+Power = Annotated[float, Field(gt=0, le=1000)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class OnlineCrf(Crf):
@@ -15,31 +18,31 @@ class OnlineCrf(Crf):
 
     minimum_probability: float = Field(default=0.0, ge=0, le=0)
     """Probability below which a class is left out. Always 0: all classes of the image take part."""
-    minimum_width: float = Field(default=1.0, gt=0)
+    minimum_width: float = Field(default=1.0, gt=0, le=100_000)
     """Pixels below which the two widths do not shrink; they shrink with the resolution. Inferred."""
 
 
 class Pamr(Settings):
     """Pixel-adaptive mask refinement (1-stage-wseg, Araslanov and Roth, CVPR 2020). Defaults of its released code."""
 
-    dilations: tuple[int, ...] = Field(default=(1, 2, 4, 8, 12, 24), min_length=1)
+    dilations: tuple[Distance, ...] = Field(default=(1, 2, 4, 8, 12, 24), min_length=1)
     """Distances of the eight neighbours of each ring, in pixels."""
-    iterations: int = Field(default=10, ge=1)
+    iterations: int = Field(default=10, ge=1, le=10000)
     """Times the maps are averaged over neighbours."""
-    softness: float = Field(default=0.1, gt=0)
+    softness: float = Field(default=0.1, gt=0, le=1_000_000)
     """Factor on the local deviation of colours. A smaller one keeps to like colours."""
 
 
 class Par(Settings):
     """Pixel-adaptive refinement with positions (AFA, Ru et al., CVPR 2022). Defaults of its released code."""
 
-    dilations: tuple[int, ...] = Field(default=(1, 2, 4, 8, 12, 24), min_length=1)
+    dilations: tuple[Distance, ...] = Field(default=(1, 2, 4, 8, 12, 24), min_length=1)
     """Distances of the eight neighbours of each ring, in pixels."""
-    iterations: int = Field(default=10, ge=1)
+    iterations: int = Field(default=10, ge=1, le=10000)
     """Times the maps are averaged over neighbours."""
-    softness: float = Field(default=0.3, gt=0)
+    softness: float = Field(default=0.3, gt=0, le=1_000_000)
     """Factor on the local deviation of colours, and on that of distances."""
-    position_weight: float = Field(default=0.01, ge=0)
+    position_weight: float = Field(default=0.01, ge=0, le=1_000_000)
     """Weight of nearness beside likeness of colour."""
 
 
@@ -60,9 +63,9 @@ class OnlineLabels(Settings):
     """Where scores are refined and judged: at the crop's pixels, at half of them, or at those of the features."""
     background: Literal["powers", "constants"] = "powers"
     """The two background scores: powers of 1 - the best CAM, or constants."""
-    background_powers: tuple[float, float] = (4.0, 32.0)
+    background_powers: tuple[Power, Power] = (4.0, 32.0)
     """Exponents of the large and of the small background, for `powers`."""
-    background_constants: tuple[float, float] = (0.55, 0.35)
+    background_constants: tuple[Probability, Probability] = (0.55, 0.35)
     """Scores of the large and of the small background, for `constants` (AFA's values)."""
     reliability: Literal["both", "cam", "refined", "none"] = "both"
     """When a pixel keeps its label: among the best of its class's CAM (`cam`), sure after the refinement (`refined`),

@@ -26,14 +26,24 @@ def parse_settings(model: Any, value: Any, *, source: str = "", where: str = "")
     """
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
+            value = json.loads(value, object_pairs_hook=_unique)
+        except (json.JSONDecodeError, RecursionError) as error:
             raise InputError(f"settings are not JSON: {error}: {value[:80]!r}") from None
     try:
         return TypeAdapter(model).validate_python({} if value is None else value)
     except ValidationError as error:
         message = _one_line(model, error, where)
         raise InputError(f"{source}: {message}" if source else message) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make the mapping of a JSON object, whose keys may stand there once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+        raise InputError(f"settings have `{twice}` twice, and only one would count; remove one")
+    return found
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
@@ -65,7 +75,8 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
         return f"`{key}.name` is missing: say which ({listed})"
     text = first["msg"].removeprefix("Value error, ")
     text = text[0].lower() + text[1:]
-    value = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
+    shown = repr(first["input"])
+    value = "" if isinstance(first["input"], dict) else f", got {shown if len(shown) <= 80 else shown[:80] + '...'}"
     place = f"`{key}`: " if key else ""
     return f"{place}{text}{value if 'got' not in text else ''}{more}"
 

@@ -37,7 +37,7 @@ class RoundsAdaptiveAffinity(AdaptiveAffinity):
     Beyond both papers, so off unless it is given a weight.
     """
 
-    weight: float = Field(default=0.0, ge=0)
+    weight: float = Field(default=0.0, ge=0, le=1_000_000)
     """Weight of the loss. 0 leaves it out."""
     decay: Literal["none", "exp10"] = "none"
     """Let the weight fall with the training of a round to a tenth, by 10^(-t/T)."""
@@ -60,7 +60,7 @@ class RoundsLabelReassign(LabelReassign):
     Beyond both papers, so off unless it is given a weight.
     """
 
-    weight: float = Field(default=0.0, ge=0)
+    weight: float = Field(default=0.0, ge=0, le=1_000_000)
     """Weight of the loss. 0 leaves it out."""
     ramp: float = Field(default=0.1, ge=0, le=1)
     """Share of the training of a round in which the weight rises from 0."""
@@ -90,7 +90,7 @@ class TrainAuxsegnet(Training):
     """Let the layers that fuse the affinities learn as slowly as the backbone, as in the released code, whose names for
     fast layers miss them; else as fast as all new layers."""
     augmentation: SegmentationAugmentation = SegmentationAugmentation()
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=1_000_000)
     """Passes over the training images in one round."""
 
     @classmethod
@@ -111,24 +111,24 @@ class TrainAuxsegnet(Training):
 class SaliencyCrf(Crf):
     """The binary CRF of the saliency labels (the recipe of DSS, as in the released code of AuxSegNet)."""
 
-    bilateral_sxy: float = Field(default=60.0, gt=0)
+    bilateral_sxy: float = Field(default=60.0, gt=0, le=100_000)
     """Width of the bilateral kernel in pixels."""
-    bilateral_srgb: float = Field(default=5.0, gt=0)
+    bilateral_srgb: float = Field(default=5.0, gt=0, le=10000)
     """Width of the bilateral kernel in colours, of 0 to 255."""
-    bilateral_compat: float = Field(default=5.0, ge=0)
+    bilateral_compat: float = Field(default=5.0, ge=0, le=1_000_000)
     """Weight of the bilateral kernel. 0 leaves it out."""
-    iterations: int = Field(default=1, ge=1)
+    iterations: int = Field(default=1, ge=1, le=10000)
     """Steps of the mean field."""
     minimum_probability: float = Field(default=0.0, ge=0, le=0)
     """Probability below which a label is left out. Always 0: both labels take part."""
-    temperature: float = Field(default=1.05, gt=0)
+    temperature: float = Field(default=1.05, gt=0, le=1_000_000)
     """Divisor of the energies, with the sigmoid of the probability."""
 
 
 class UpdateLabels(FusionThresholds):
     """Labels of the next round, from refined CAMs and refined saliency of this round's network."""
 
-    scale: float = Field(default=1.0, gt=0)
+    scale: float = Field(default=1.0, gt=0, le=16)
     """Factor on the size of the image as the network sees it. AuxSegNet: 1. Above 1 where images are small beside the
     crops of the training."""
     refine_cams: bool = True

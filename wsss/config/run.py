@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from wsss.config.backbones import inherit_backbones
-from wsss.config.base import Settings
+from wsss.config.base import MAX_NAME, MAX_SEED, Settings
 from wsss.config.files import deep_merge
 from wsss.config.label_sets import problem_of_label_set
 from wsss.config.networks import BackboneSettings, Training
@@ -41,24 +41,27 @@ VARIED_SECTIONS = (
 DATA = "The data set, told apart by `name`; the settings of stage `index`."
 
 
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+
+
 class Runtime(Settings):
     """The machine's side of a run. Nothing here changes a result, so nothing here runs a stage again."""
 
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` (a GPU where there is one), `cpu`, `cuda`, or one GPU of several, e.g. `cuda:1`."""
-    workers: int = Field(default=2, ge=0)
+    workers: int = Field(default=2, ge=0, le=4096)
     """Processes that load and transform images beside the one that computes."""
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=8, ge=1, le=65536)
     """Images per batch at inference."""
     precision: Literal["auto", "32", "bf16-mixed"] = "auto"
     """Numbers in which networks compute at inference. `auto`: bf16 on a GPU that has it and on a CPU with AMX, else 32
     bits. Like the device, it changes results by rounding alone."""
-    pixels_per_forward: int = Field(default=0, ge=0)
+    pixels_per_forward: int = Field(default=0, ge=0, le=1_000_000_000_000)
     """Most input pixels of a forward pass at inference, which bounds its memory. 0: 0.8 million on a CPU, 40 million on
     a GPU. A pass for which the memory of a GPU does not suffice is halved in any case."""
-    devices: int = Field(default=1, ge=1)
+    devices: int = Field(default=1, ge=1, le=4096)
     """GPUs of one training. The batch is divided among them."""
-    checkpoint_minutes: float = Field(default=2.0, ge=0)
+    checkpoint_minutes: float = Field(default=2.0, ge=0, le=1_000_000)
     """Minutes between resumable states of a training. 0 writes one after every step."""
 
 
@@ -72,10 +75,11 @@ def _plain(value: Any) -> Any:
 class RunSettings(Settings):
     """What a run has beside the sections of its stages and methods."""
 
-    run: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$|^$")
+    run: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$|^$", max_length=MAX_NAME)
     """Name of the folder below `results/`. Empty: the config file's stem."""
-    seeds: tuple[int, ...] = (0,)
-    """Seeds of everything random, from 0 on. Everything that is trained is trained once per seed."""
+    seeds: tuple[Seed, ...] = (0,)
+    """Seeds of everything random, whole numbers from 0 to 2^63 - 1. Everything that is trained is trained once per
+    seed."""
     rerun_on_code_change: bool = True
     """Run stages again when the code that they use has changed. Comments and layout do not count."""
     runtime: Runtime = Runtime()
@@ -105,8 +109,8 @@ class RunSettings(Settings):
     @field_validator("seeds")
     @classmethod
     def _seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-            raise ValueError(f"seeds must be one or more different numbers from 0 on, got {list(seeds)}")
+        if not seeds or len(set(seeds)) != len(seeds):
+            raise ValueError(f"seeds must be one or more different numbers, got {list(seeds)}")
         return seeds
 
     @field_validator("variants", mode="before")
@@ -120,8 +124,13 @@ class RunSettings(Settings):
     @model_validator(mode="after")
     def _check_variants(self) -> Self:
         for name, overrides in self.variants.items():
-            if not name.replace("_", "").replace("-", "").isalnum():
-                raise ValueError(f"variant name `{name}` may hold only letters, digits, `_` and `-`")
+            if not name.replace("_", "").replace("-", "").isalnum() or name.startswith("-"):
+                raise ValueError(
+                    f"variant name `{name[:MAX_NAME]}` may hold only letters, digits, `_` and `-`, and not begin with "
+                    "`-`"
+                )
+            if len(name.encode()) > MAX_NAME:
+                raise ValueError(f"variant name `{name[:40]}...` has {len(name.encode())} bytes, {MAX_NAME} at most")
             for section in overrides:
                 if section not in VARIED_SECTIONS:
                     raise ValueError(

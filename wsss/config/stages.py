@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from wsss.config.base import Settings
+from wsss.config.base import Distance, Settings
 from wsss.config.label_sets import LabelSets
-from wsss.config.networks import Optimizer, SegmentationAugmentation, Training
+from wsss.config.networks import Optimizer, Scale, SegmentationAugmentation, Training
 from wsss.pipeline.names import TRUE_MASKS, known_label_sets
 
-Scales = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+Scales = Annotated[tuple[Scale, ...], Field(min_length=1, max_length=100)]
 """Factors on the size of the input image."""
 
 
@@ -28,11 +28,11 @@ class Saliency(Settings):
     """Path of the ONNX file, for `rembg`. null: rembg looks in its own cache, or downloads to it."""
     val: bool = False
     """Add maps of the validation images. Nothing learns from them: they are judged and looked at."""
-    segments: int = Field(default=200, ge=4)
+    segments: int = Field(default=200, ge=4, le=1_000_000)
     """About how many segments an image is divided into; for `superpixels`."""
-    compactness: float = Field(default=20.0, gt=0)
+    compactness: float = Field(default=20.0, gt=0, le=1_000_000)
     """Weight of position against colour in SLIC; for `superpixels`."""
-    gamma: float = Field(default=1.0, gt=0)
+    gamma: float = Field(default=1.0, gt=0, le=100)
     """Exponent on the values in [0, 1] of any source. What learns from saliency takes 0.5 for the border of an object
     (AuxSegNet); a source whose objects end at another value t gets there with log 0.5 / log t. All thresholds on
     saliency are on the scale that comes of it. Inferred."""
@@ -47,7 +47,7 @@ class Saliency(Settings):
 class ClassifierOptimizer(Optimizer):
     """The optimiser of the classifier. Its learning rate falls step by step: rate x (1 - step / steps)^power."""
 
-    head_multiplier: float = Field(default=10.0, gt=0)
+    head_multiplier: float = Field(default=10.0, gt=0, le=1_000_000)
     """Factor on the learning rate of the newly initialised layer. There is one, and it is linear, so it takes more than
     the branches of a segmentation network."""
 
@@ -56,7 +56,7 @@ class TrainClassifier(Training):
     """The classification network that the first CAMs come from."""
 
     optimizer: ClassifierOptimizer = ClassifierOptimizer()
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int = Field(default=16, ge=1, le=65536)
     """Images per step, on all GPUs together. More than in other trainings, for an image has few labels where it has
     many labelled pixels."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
@@ -113,11 +113,14 @@ class TrainSegmenter(Training):
 
     label_sets: LabelSets = Field(default=("seeds",), description=LABEL_SETS)
     augmentation: SegmentationAugmentation = SegmentationAugmentation()
-    epochs: int = Field(default=15, ge=1)
+    epochs: int = Field(default=15, ge=1, le=1_000_000)
     """Passes over the training images. More than in a round of AuxSegNet, which starts from a trained classifier."""
-    head_channels: int = Field(default=128, ge=8)
+    batch_size: int = Field(default=8, ge=2, le=65536)
+    """Images per step, on all GPUs together. At least two, for over the pooled features of one image, batch
+    normalisation has no variance."""
+    head_channels: int = Field(default=128, ge=8, le=65536)
     """Width of the DeepLab head (atrous spatial pyramid pooling)."""
-    atrous_rates: tuple[int, ...] = (6, 12, 18)
+    atrous_rates: tuple[Distance, ...] = (6, 12, 18)
     """Dilations of the head in features, for stride 16 (DeepLabV3, Chen et al. 2017); double them at stride 8."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of values dropped in the head."""
@@ -138,17 +141,17 @@ class SegmenterLabels(Settings):
 class Crf(Settings):
     """The fully connected CRF of Kraehenbuehl and Koltun (2011)."""
 
-    gaussian_sxy: float = Field(default=3.0, gt=0)
+    gaussian_sxy: float = Field(default=3.0, gt=0, le=100_000)
     """Width of the Gaussian kernel in pixels."""
-    gaussian_compat: float = Field(default=3.0, ge=0)
+    gaussian_compat: float = Field(default=3.0, ge=0, le=1_000_000)
     """Weight of the Gaussian kernel. 0 leaves it out."""
-    bilateral_sxy: float = Field(default=80.0, gt=0)
+    bilateral_sxy: float = Field(default=80.0, gt=0, le=100_000)
     """Width of the bilateral kernel in pixels."""
-    bilateral_srgb: float = Field(default=13.0, gt=0)
+    bilateral_srgb: float = Field(default=13.0, gt=0, le=10000)
     """Width of the bilateral kernel in colours, of 0 to 255."""
-    bilateral_compat: float = Field(default=10.0, ge=0)
+    bilateral_compat: float = Field(default=10.0, ge=0, le=1_000_000)
     """Weight of the bilateral kernel. 0 leaves it out."""
-    iterations: int = Field(default=10, ge=1)
+    iterations: int = Field(default=10, ge=1, le=10000)
     """Steps of the mean field."""
     minimum_probability: float = Field(default=0.01, ge=0, lt=1)
     """Probability that a class must reach somewhere in the image to take part, which saves time. 0 keeps all."""
@@ -186,7 +189,7 @@ class Evaluate(Settings):
 class Report(Settings):
     """The page and the pictures that show what came out."""
 
-    samples: int = Field(default=12, ge=1)
+    samples: int = Field(default=12, ge=1, le=10000)
     """Images on each contact sheet, spread over the range of quality."""
     palette: Literal["voc", "color_blind"] = "color_blind"
     """Colours of the classes: a set that people with colour-blindness can tell apart, or VOC's."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from wsss.data.images import bounded_size, read_image, read_mask, resize_image
+from wsss.data.index_file import read_index
 from wsss.data.sources.records import did_you_mean
 from wsss.errors import InputError
 from wsss.grid import snapped_size
 from wsss.pipeline.artifact import SPLITS
-from wsss.store import ArtifactReader
 
 
 def load_dataset(index_path: str | Path) -> Dataset:
@@ -44,16 +44,14 @@ class Dataset:
 
     def __init__(self, index_path: str | Path) -> None:
         self.path = Path(index_path)
-        with ArtifactReader(self.path, stage="index") as reader:
-            attributes = reader.attributes
-            ids: list[str] = reader.table("ids").tolist()
-            self._paths = dict(zip(ids, reader.table("paths").tolist(), strict=True))
-            self._mask_paths = dict(zip(ids, reader.table("mask_paths").tolist(), strict=True))
-            self._sizes = dict(zip(ids, map(tuple, reader.table("sizes").tolist()), strict=True))
-            self._labels: np.ndarray = reader.table("labels")
-            split = reader.table("split").tolist()
+        found = read_index(self.path)
+        ids, attributes = found.ids, found.attributes
+        self._paths = dict(zip(ids, found.paths, strict=True))
+        self._mask_paths = dict(zip(ids, found.mask_paths, strict=True))
+        self._sizes = dict(zip(ids, map(tuple, found.sizes.tolist()), strict=True))
+        self._labels, self._stamps, self._mask_stamps = found.labels, found.stamps, found.mask_stamps
         self._rows = {image_id: row for row, image_id in enumerate(ids)}
-        members = {name: [i for i, own in zip(ids, split, strict=True) if own == name] for name in SPLITS}
+        members = {name: [i for i, own in zip(ids, found.split, strict=True) if own == name] for name in SPLITS}
         self._members = {name: found for name, found in members.items() if found}
         self.root = Path(attributes["root"])
         self.class_names: tuple[str, ...] = tuple(attributes["class_names"])
@@ -62,6 +60,9 @@ class Dataset:
         self.label_source = str(attributes["label_source"])
         self.name = str(attributes["data_name"])
         self.fingerprint = str(attributes["fingerprint"])
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self._rows
 
     @property
     def num_classes(self) -> int:
@@ -103,6 +104,7 @@ class Dataset:
         Raises:
             InputError: If the file is missing or damaged, or has changed since the index was written.
         """
+        self._stamps.check(self._row(image_id), self.image_path(image_id))
         image = read_image(self.image_path(image_id))
         self._check_size(image.shape[:2], image_id, self.image_path(image_id))
         return image
@@ -119,15 +121,23 @@ class Dataset:
         """Read the photograph in its own proportions, (h, w, 3) uint8 RGB, scaled down to `max_side`."""
         if max(self.size(image_id)) <= self.max_side:
             return self.image(image_id)
+        self._stamps.check(self._row(image_id), self.image_path(image_id))
         return read_image(self.image_path(image_id), max_side=self.max_side)
 
     def mask(self, image_id: str) -> np.ndarray | None:
-        """Read the mask, (H, W) uint8 class numbers and `ignore_index`; return None where there is none."""
+        """Read the mask, (H, W) uint8 class numbers and `ignore_index`; return None where there is none.
+
+        Raises:
+            InputError: If the file is missing or damaged, or has changed since the index was written.
+        """
         path = self.mask_path(image_id)
         if path is None:
             return None
+        self._mask_stamps.check(self._row(image_id), path)
         mask = read_mask(path)
         self._check_size(mask.shape, image_id, path)
+        if int((mask + np.uint8(1)).max()) > self.num_classes + 1:  # 255 + 1 is 0 in uint8
+            raise InputError(f"{path}: holds values that are no class of {self.path}; build the index again")
         return mask
 
     def has_masks(self, split: str) -> bool:

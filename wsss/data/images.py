@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 import warnings
 import zlib
@@ -40,6 +41,8 @@ _DECODING_ERRORS = (
     *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
     *(struct.error, zlib.error),
 )
+_PLAIN = ("RGB", "L", "1", "P", "RGBA", "LA", "CMYK", "YCbCr")
+"""Modes whose pixels always become RGB of 8 bits; with others it depends on the pixels, or never does."""
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
@@ -127,6 +130,8 @@ def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Ima
         content: Its bytes, where they have been read already.
     """
     try:
+        if content is None:
+            check_regular(Path(path))
         with Image.open(Path(path) if content is None else BytesIO(content)) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
@@ -147,9 +152,28 @@ def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Ima
         raise InputError(f"{path}: damaged or unsupported image ({reason}); replace the file") from None
 
 
+def check_regular(path: Path) -> None:
+    """Refuse folders, pipes, devices and links that lead nowhere: some of these would be waited for without end.
+
+    Raises:
+        InputError: Naming the path and what it is.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise InputError(f"{path}: is a link to a file that is not there; correct the link") from None
+        raise
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise InputError(f"{path}: is {kind}, not an image file; replace or rename it")
+
+
 def decoded_size(image: Image.Image) -> tuple[int, int]:
-    """Decode an open image, so that damage shows, and return the (H, W) that `read_image` will give."""
+    """Decode an open image as `read_image` will, so that damage shows, and return the (H, W) that it will give."""
     image.load()
+    if image.mode not in _PLAIN:
+        _rgb(image)
     return _oriented_size(image)
 
 

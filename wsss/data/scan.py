@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
-from wsss.data.images import decoded_size, opened, read_mask
+from wsss.data.images import check_regular, decoded_size, opened, read_mask
 from wsss.data.sources import ImageRecord, Listing
+from wsss.data.stamps import DIGEST_BYTES, content_digest
 from wsss.errors import InputError
 from wsss.label_values import IGNORE_INDEX
 from wsss.progress import Progress
 
 logger = logging.getLogger(__name__)
-DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,14 @@ class Scan:
         digest: Hash of the photograph's bytes.
         mask_digest: Hash of the mask's bytes, zeros where there is no mask.
         classes: Numbers of the classes in the mask, without background and ignored pixels.
+        stamps: Size in bytes and time in ns of the photograph, then of the mask (0 and 0 where there is none).
     """
 
     size: tuple[int, int]
     digest: bytes
     mask_digest: bytes = bytes(DIGEST_BYTES)
     classes: tuple[int, ...] = ()
+    stamps: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
@@ -92,13 +94,13 @@ def _raise_first(problems: Sequence[InputError]) -> None:
 
 def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
     path = root / record.image
-    content = _read(path)
+    content, stamp = _read(path)
     with opened(path, content) as image:
         size = decoded_size(image)
     if not record.mask:
-        return Scan(size, _digest(content))
+        return Scan(size, content_digest(content), stamps=(*stamp, 0, 0))
     mask_path = root / record.mask
-    mask_content = _read(mask_path)
+    mask_content, mask_stamp = _read(mask_path)
     mask = read_mask(mask_path, mask_content)
     if mask.shape != size:
         raise InputError(
@@ -113,7 +115,8 @@ def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
             f"(0 is background, {IGNORE_INDEX} is ignored); correct the mask or the classes"
         )
     classes = tuple(int(value) for value in values if 0 < value <= num_classes)
-    return Scan(size, _digest(content), _digest(mask_content), classes)
+    digests = content_digest(content), content_digest(mask_content)
+    return Scan(size, *digests, classes, (*stamp, *mask_stamp))
 
 
 def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
@@ -126,15 +129,15 @@ def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
         )
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> tuple[bytes, tuple[int, int]]:
+    """Read a file; return its bytes, and its size and time as they were when it was opened."""
     try:
-        return path.read_bytes()
+        check_regular(path)
+        with path.open("rb") as handle:
+            status = os.fstat(handle.fileno())
+            return handle.read(), (status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); correct or replace the file") from None
-
-
-def _digest(content: bytes) -> bytes:
-    return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def _pixels(size: Sequence[int]) -> str:

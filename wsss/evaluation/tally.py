@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -103,8 +104,8 @@ class Sources:
     dataset: Dataset
     saliency: ArtifactReader | None
     cams: ArtifactReader | None
-    labels: dict[str, ArtifactReader]
-    predictions: dict[str, tuple[str, ArtifactReader]]
+    labels: Mapping[str, ArtifactReader]
+    predictions: Mapping[str, tuple[str, ArtifactReader]]
     saliency_splits: tuple[str, ...] = ()
     sweep: bool = True
 
@@ -228,12 +229,9 @@ def _measure_cams(measured: Measured, sources: Sources, image_id: str, truth: np
     if sources.cams is None:
         return
     dataset, size = sources.dataset, sources.dataset.size(image_id)
-    cams = sources.cams.read("cams", image_id)
-    classes = [int(value) for value in sources.cams["cams"].attributes(image_id)["classes"]]
+    cams, attributes = sources.cams.read_with_attributes("cams", image_id)
+    classes = [int(value) for value in attributes["classes"]]
     saliency = sources.saliency.read("saliency", image_id) if sources.saliency is not None and sources.sweep else None
-    for given, what in ((truth, "the true mask"), (saliency, "the saliency map")):
-        if given is not None and given.shape != size:
-            raise _unfit(sources.cams, image_id, ValueError(f"{what} is {given.shape}, the image is {size}"))
     tables = seed_counts(cams, classes, saliency, truth, size, dataset.ignore_index)
     counts = np.zeros(dataset.num_classes + 2, np.int64)
     if truth is not None:

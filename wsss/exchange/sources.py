@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from wsss.data import Dataset
+from wsss.data.artifacts import IndexedArtifact
 from wsss.data.images import read_image
 from wsss.errors import InputError
 from wsss.files import write_bytes, write_picture
@@ -47,15 +48,10 @@ def artifact_maps(path: Path, dataset: Dataset) -> LabelMaps:
     Raises:
         InputError: If the artifact holds no label maps, or its classes or images are not those of the index.
     """
-    reader = ArtifactReader(path)
+    reader = IndexedArtifact(path, None, dataset)
     if "segmentation" not in reader.kinds():
         raise InputError(
             f"{path}: holds {', '.join(reader.kinds()) or 'tables'}, no label maps; export labels.h5 or predictions"
-        )
-    names = reader.attributes.get("class_names")
-    if names is not None and tuple(names) != dataset.class_names:
-        raise InputError(
-            f"{path}: was made for other classes than {dataset.path} has; pass the index that it was made from"
         )
     split = str(reader.attributes.get("split") or "train")
     ids = tuple(image_id for image_id in dataset.ids(split) if reader.has("segmentation", image_id))

@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wsss.config import load_config
+from wsss.config import Training, load_config
+from wsss.config.backbone_names import KNOWN
+from wsss.config.files import read_yaml
 from wsss.errors import InputError
+from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
 from wsss.plan.sources import missing_source
 
 
-def checked_plan(values: Mapping[str, Any], source: Path) -> Plan:
+def checked_plan(values: Mapping[str, Any], source: Path, files: Sequence[Path] = ()) -> Plan:
     """Check a config and return its plan.
 
     Args:
         values: The content of the config.
         source: The config file, for messages. Its stem names the run if the config does not.
+        files: Files that another program has read the values from. They are read again, for what YAML drops in silence.
 
     Raises:
-        InputError: In one line, for a wrong setting, or a missing file or folder.
+        InputError: In one line, for a wrong setting, a key that a file has twice, or a missing file or folder.
     """
+    for path in files:
+        read_yaml(path)
     try:
         plan = Plan(load_config({**values, "run": values.get("run") or source.stem}))
-        problem = missing_source(plan)
+        problem = missing_source(plan) or _problem_of_trainings(plan)
     except InputError as error:
         problem = str(error)
     if problem:
         raise InputError(f"{source}: {problem}")
     return plan
+
+
+def _problem_of_trainings(plan: Plan) -> str | None:
+    """Say in one line which training cannot start, the first one, as far as settings tell; None if all can."""
+    for artifact in (artifact for stage in STAGES for artifact in plan.wanted(stage)):
+        settings = plan.settings(artifact)
+        if not isinstance(settings, Training) or settings.backbone.weights != "auto":
+            continue
+        known = KNOWN.get(settings.backbone.name)
+        if known is None or known.has_weights or settings.starts_from_classifier(settings.model_dump()):
+            continue
+        return (
+            f"`{artifact.stage}.backbone.weights` is `auto`, but no package has the weights of "
+            f"{settings.backbone.name}; give the path of the published file, or `none`"
+        )
+    return None

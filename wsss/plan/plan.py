@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 
 from wsss.config import Config, Settings
+from wsss.config.base import MAX_NAME
 from wsss.errors import InputError
 from wsss.pipeline.artifact import SPLITS, WILDCARDS, Artifact
 from wsss.pipeline.inputs import in_branch, inputs_of
@@ -207,7 +208,12 @@ class Plan:
             for name in config.predict.protocols:
                 if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name) or "--" in name:
                     allowed = "letters, digits and single `_`, `-`, `+`, `.`"
-                    raise InputError(f"`predict.protocols.{name}`: a protocol's name may hold only {allowed}")
+                    raise InputError(f"`predict.protocols.{name[:40]}`: a protocol's name may hold only {allowed}")
+                if len(name) > MAX_NAME:
+                    raise InputError(
+                        f"`predict.protocols.{name[:40]}...`: a protocol's name has {MAX_NAME} letters at most, got "
+                        f"{len(name)}"
+                    )
 
 
 def _place_of_model(artifact: Artifact) -> tuple[int, bool]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from wsss.config import Saliency, Settings, Training
 from wsss.data.sources import input_files, input_folders
 from wsss.data.sources.files import IMAGE_SUFFIXES, OWN_OUTPUT
+from wsss.errors import InputError
 from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
 
@@ -55,10 +56,17 @@ def missing_source(plan: Plan) -> str | None:
 
 
 def folder_fingerprint(folder: Path) -> str:
-    """Digest the names, sizes and times of the images below a folder: cheap, and changed by a replaced image."""
+    """Digest the names, sizes and times of the images below a folder: cheap, and changed by a replaced image.
+
+    Raises:
+        InputError: If a folder cannot be read.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    for line in sorted(_entries(str(folder), "", {os.path.realpath(folder)})):
-        digest.update(line.encode(errors="surrogateescape"))
+    try:
+        for line in sorted(_entries(str(folder), "", {os.path.realpath(folder)})):
+            digest.update(line.encode(errors="surrogateescape"))
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror}); make it readable, or move it") from None
     return digest.hexdigest()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from wsss.data import Dataset
+from wsss.data.artifacts import IndexedArtifact
 from wsss.pipeline.stages import STAGES
 from wsss.report.evaluations import Evaluation, Record, final_prediction, title
 from wsss.report.tiles import Tiles
@@ -122,6 +123,10 @@ def draw_gallery(
         count: How many samples.
         longest: Longest side of a picture, in pixels.
     """
+    columns = [
+        column if column.reader is None else replace(column, reader=IndexedArtifact.of(column.reader, dataset))
+        for column in columns
+    ]
     ids, order = choose(ranking, dataset.ids(split), count)
     samples = tuple(_sample(dataset, image_id, columns, palette, longest) for image_id in ids)
     for column in columns:
@@ -158,7 +163,8 @@ def _columns(
     dataset: Dataset, variants: Mapping[str, Sequence[Evaluation]], split: str, saliency: Path | None
 ) -> list[PictureColumn]:
     columns = [PictureColumn("photograph", "photograph")]
-    if saliency is not None and (maps := ArtifactReader(saliency, "saliency")).covers(split):
+    if saliency is not None and (maps := IndexedArtifact(saliency, "saliency", dataset)).covers(split):
+        maps.require("saliency", dataset.ids(split))
         columns.append(PictureColumn("saliency", "saliency", maps))
     uses = Counter(path for items in variants.values() for _, path in artifacts_of(items[0], split))
     seen: set[Path] = set()
@@ -229,11 +235,11 @@ def _draw(tiles: Tiles, dataset: Dataset, image_id: str, column: PictureColumn) 
     reader = column.reader
     if reader is None or not reader.has(column.kind, image_id):
         return None, set()
-    array = reader.read(column.kind, image_id)
+    array, attributes = reader.read_with_attributes(column.kind, image_id)
     if column.kind == "saliency":
         return tiles.saliency(array), set()
     if column.kind == "cams":
-        classes = [int(value) for value in reader["cams"].attributes(image_id)["classes"]]
+        classes = [int(value) for value in attributes["classes"]]
         return tiles.cams(array, classes), set(classes)
     return tiles.labels(array), _values(array)
 

@@ -48,6 +48,7 @@ from wsss import __version__
 from wsss.config import Evaluate
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.data.artifacts import IndexedArtifact
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
 from wsss.evaluation.protocols import DEFINITIONS
@@ -95,9 +96,9 @@ def evaluate(
         InputError: If an artifact is missing, damaged, lacks an image or belongs to another index.
     """
     dataset = load_dataset(index)
-    output.parent.mkdir(parents=True, exist_ok=True)
     labels, predictions = dict(labels or {}), dict(predictions or {})
     sources = _open(settings, dataset, saliency, cams, labels, predictions)
+    output.parent.mkdir(parents=True, exist_ok=True)
     measured = _measure(sources, output, context)
     records = _records(sources, measured)
     points = scan_fusion(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []
@@ -123,27 +124,29 @@ def _open(
 ) -> Sources:
     predicted = {}
     for name, path in predictions.items():
-        reader = ArtifactReader(path, "predict")
+        reader = IndexedArtifact(path, "predict", dataset)
         split = str(reader.attributes.get("split", ""))
         if split in dataset.splits:
-            predicted[name] = (split, reader)
+            predicted[name] = (split, reader.require("segmentation", dataset.ids(split)))
         elif reader.kinds():
             raise InputError(f"{path}: predicts split `{split}`, the index has {', '.join(dataset.splits)}")
-    maps = ArtifactReader(saliency, "saliency") if saliency is not None else None
-    sources = Sources(
+    maps = IndexedArtifact(saliency, "saliency", dataset) if saliency is not None else None
+    covered = tuple(split for split in dataset.splits if maps is not None and maps.covers(split))
+    if maps is not None:
+        maps.require("saliency", [image_id for split in covered for image_id in dataset.ids(split)])
+    ids = dataset.ids("train") if cams is not None or labels else []
+    return Sources(
         dataset=dataset,
         saliency=maps,
-        cams=ArtifactReader(cams, "cams") if cams is not None else None,
-        labels={name: ArtifactReader(path, LABEL_STAGES) for name, path in labels.items()},
+        cams=IndexedArtifact(cams, "cams", dataset).require("cams", ids) if cams is not None else None,
+        labels={
+            name: IndexedArtifact(path, LABEL_STAGES, dataset).require("segmentation", ids)
+            for name, path in labels.items()
+        },
         predictions=predicted,
-        saliency_splits=tuple(split for split in dataset.splits if maps is not None and maps.covers(split)),
+        saliency_splits=covered,
         sweep=settings.sweep,
     )
-    for reader in _readers(sources).values():
-        theirs = reader.attributes.get("class_names")
-        if theirs is not None and tuple(theirs) != tuple(dataset.class_names):
-            raise InputError(f"{reader.path}: was made for other classes than the index has; build it again")
-    return sources
 
 
 def _readers(sources: Sources) -> dict[tuple[str, str], ArtifactReader]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from wsss.config import AnyData
 from wsss.context import RunContext
-from wsss.data.scan import DIGEST_BYTES, Scan, scan_images
+from wsss.data.scan import Scan, scan_images
 from wsss.data.sources import Listing, input_files, list_images
+from wsss.data.stamps import DIGEST_BYTES
 from wsss.label_values import IGNORE_INDEX
 from wsss.stages.artifact import provenance
 from wsss.store import ArtifactWriter
@@ -21,7 +22,8 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
 
     Tables, in one order: ids, paths and mask_paths (relative to the attribute `root`; no mask is empty), sizes (N, 2)
     int32 (H, W), labels (N, C) uint8, split; content and mask_content (N, 16) uint8, hashes of the files, and identity,
-    through which the artifact's fingerprint changes when a photograph is replaced or the classes are renamed.
+    through which the artifact's fingerprint changes when a photograph is replaced or the classes are renamed; stamps
+    (N, 4) int64, by which all stages notice a replaced file: bytes and time in ns of the photograph, then of the mask.
 
     Raises:
         InputError: For anything wrong with the data, in one line.
@@ -49,6 +51,8 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         artifact.write_table("identity", [f"max_side {settings.max_side}", *listing.class_names])
         artifact.write_table("content", _bytes([scan.digest for scan in scans]))
         artifact.write_table("mask_content", _bytes([scan.mask_digest for scan in scans]))
+        # a copy of the data set is the same data set, so times are no part of the fingerprint
+        artifact.write_note("stamps", np.array([scan.stamps for scan in scans], np.int64).reshape(-1, 4))
 
 
 def _multi_hot(listing: Listing, scans: Sequence[Scan]) -> np.ndarray:

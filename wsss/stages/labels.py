@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from wsss.data import Dataset
+from wsss.data.artifacts import IndexedArtifact
 from wsss.data.loaders import LabelSource
 from wsss.errors import InputError
 from wsss.pipeline.names import LABEL_STAGES
-from wsss.store import ArtifactReader
 
 
 class Labels(LabelSource, ABC):
@@ -28,14 +28,7 @@ class Labels(LabelSource, ABC):
         self._dataset, self._place, self._hint = dataset, place, hint
 
     def __getitem__(self, image_id: str) -> np.ndarray:
-        labels = self._read(image_id)
-        wrong = labels[(labels > self._dataset.num_classes) & (labels != self._dataset.ignore_index)]
-        if wrong.size:
-            raise InputError(
-                f"{self._place}: labels of `{image_id}` hold the value {wrong[0]}, the index has "
-                f"{self._dataset.num_classes} classes; build them again from this index"
-            )
-        return labels
+        return self._read(image_id)
 
     def check(self) -> None:
         """Check that some label map holds a class; training on none would succeed and be worthless.
@@ -62,20 +55,12 @@ class ArtifactLabels(Labels):
 
     def __init__(self, path: Path, dataset: Dataset) -> None:
         super().__init__(dataset, str(path), "look at the CAMs, and lower the thresholds of the stage that made them")
-        self._reader = ArtifactReader(path, LABEL_STAGES)
+        self._reader = IndexedArtifact(path, LABEL_STAGES, dataset)
         self.ids = dataset.ids("train")
 
     def check(self) -> None:
         """Check also that the labels are of these classes and images."""
-        names = self._reader.attributes.get("class_names")
-        if names is not None and tuple(names) != self._dataset.class_names:
-            raise InputError(f"{self._place}: was made for other classes than the index has; build it again")
-        missing = [image_id for image_id in self.ids if not self._reader.has("segmentation", image_id)]
-        if missing:
-            raise InputError(
-                f"{self._place}: {len(missing)} of {len(self.ids)} training images have no labels, the first is "
-                f"`{missing[0]}`; build it again from this index"
-            )
+        self._reader.require("segmentation", self.ids)
         super().check()
         # each loader process opens the file itself
         self._reader.close()
@@ -86,14 +71,12 @@ class ArtifactLabels(Labels):
         Raises:
             InputError: If an image has none.
         """
-        missing = [image_id for image_id in self.ids if not self._reader.has("saliency", image_id)]
-        if missing:
+        if "saliency" not in self._reader.kinds():
             raise InputError(
-                f"{self._place}: {len(missing)} of {len(self.ids)} training images have no saliency labels, the first "
-                f"is `{missing[0]}`; let the stage that makes them use saliency (its setting `rule`)"
+                f"{self._place}: has no saliency labels; let the stage that makes them use saliency (its setting "
+                "`rule`)"
             )
-        self._reader.close()
-        return self._reader["saliency"]
+        return self._reader.require("saliency", self.ids)["saliency"]
 
     def _read(self, image_id: str) -> np.ndarray:
         return self._reader.read("segmentation", image_id)

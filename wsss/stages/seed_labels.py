@@ -9,6 +9,7 @@ import numpy as np
 from wsss.config import SeedLabels
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.data.artifacts import IndexedArtifact
 from wsss.data.images import resize_map
 from wsss.errors import InputError
 from wsss.ops.pseudo_labels import fuse_scores_with_saliency, labels_from_scores, strongest_plane
@@ -23,8 +24,11 @@ class _Fusion:
 
     def __init__(self, settings: SeedLabels, dataset: Dataset, cams: Path, saliency: Path | None) -> None:
         self._settings, self._dataset = settings, dataset
-        self._cams = ArtifactReader(cams, "cams")
-        self._saliency = ArtifactReader(saliency, "saliency") if saliency is not None else None
+        ids = dataset.ids("train")
+        self._cams = IndexedArtifact(cams, "cams", dataset).require("cams", ids)
+        self._saliency = None
+        if saliency is not None:
+            self._saliency = IndexedArtifact(saliency, "saliency", dataset).require("saliency", ids)
 
     def __call__(self, image_id: str) -> tuple[str, dict[str, np.ndarray]]:
         settings = self._settings
@@ -41,9 +45,9 @@ class _Fusion:
 
 def strongest_cam(reader: ArtifactReader, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the largest CAM (H, W) at the photograph's size, and the label value of its class (H, W) uint8."""
-    planes = reader.read("cams", image_id).astype(np.float32)
-    values = reader["cams"].attributes(image_id)["classes"]
-    return strongest_plane((resize_map(plane, size) for plane in planes), values.tolist(), size)
+    planes, attributes = reader.read_with_attributes("cams", image_id)
+    resized = (resize_map(plane, size) for plane in planes.astype(np.float32))
+    return strongest_plane(resized, attributes["classes"].tolist(), size)
 
 
 def seed_labels(
@@ -65,7 +69,7 @@ def seed_labels(
         output: Artifact; kinds `segmentation` and `saliency`, (H, W) uint8.
 
     Raises:
-        InputError: If an input is missing, damaged, or lacks an image.
+        InputError: If an input is missing or damaged, or does not fit the index.
     """
     if settings.rule == "saliency" and saliency is None:
         raise InputError("seed_labels.rule is `saliency`, so saliency maps are needed: pass --saliency FILE.h5")

@@ -10,6 +10,7 @@ import torch
 from wsss.config import Protocol, SegmenterLabels
 from wsss.context import RunContext
 from wsss.data import load_dataset
+from wsss.data.artifacts import IndexedArtifact
 from wsss.models.segmenter import Segmenter
 from wsss.ops.pseudo_labels import mask_by_saliency
 from wsss.pipeline.inputs import makers_of
@@ -48,12 +49,14 @@ def segmenter_labels(
     network, _ = load_model(segmenter, Segmenter, stages, class_names=dataset.class_names)
     network = network.on(device)
     used = saliency if settings.saliency_threshold is not None else None
-    maps = ArtifactReader(used, "saliency") if used is not None else None
+    maps = IndexedArtifact(used, "saliency", dataset) if used is not None else None
     inputs = {"index": index, "segmenter": segmenter, "saliency": used}
     attributes = provenance("segmenter_labels", settings, inputs, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     protocol = Protocol(scales=settings.scales, flip=settings.flip)
     ids = dataset.ids("train")
+    if maps is not None:
+        maps.require("saliency", ids)
     with ImageArtifact(output, stage="segmenter_labels", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         with Progress("segmenter labels", len(ids), done=len(ids) - len(pending)) as progress:

@@ -15,6 +15,7 @@ from torch import Tensor
 from wsss.config.rounds import UpdateLabels
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.data.artifacts import IndexedArtifact
 from wsss.data.images import resize_map
 from wsss.errors import InputError
 from wsss.models.auxsegnet import AuxSegNet
@@ -58,18 +59,19 @@ def update_labels(
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
+    ids = dataset.ids("train")
+    maps = IndexedArtifact(saliency, "saliency", dataset).require("saliency", ids)
     network = _load(model, dataset, device)
     attributes = provenance(
         "update_labels", settings, {"index": index, "model": model, "saliency": saliency}, context
     ) | {"class_names": list(dataset.class_names), "split": "train"}
-    ids = dataset.ids("train")
     with ImageArtifact(output, stage="update_labels", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         refined = _refined(network, settings, dataset, pending, context, device)
         with Progress("update labels", len(ids), done=len(ids) - len(pending)) as progress:
             crf = settings.saliency_crf
             done = map_beside_network(
-                _Finish(settings, dataset, ArtifactReader(saliency, "saliency")),
+                _Finish(settings, dataset, maps),
                 refined,
                 context,
                 what="update_labels",

@@ -40,7 +40,7 @@ def build_optimizer(
     else:
         made = torch.optim.SGD(optimizer_groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
     # else gradients of mixed precision would be scaled back within the step, too late to be clipped
-    made._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+    made._step_supports_amp_scaling = False
     return made
 
 

@@ -192,8 +192,8 @@ class Run:
         path = layer.file(split)
         if path is None or not self.shelf.has(path, layer.array, image_id):
             return None, layer.kind, []
-        classes = self.shelf.classes(path, layer.array, image_id) if layer.kind == "cams" else []
-        return self.shelf.read(path, layer.array, image_id), layer.kind, classes
+        array, attributes = self.shelf.read(path, layer.array, image_id, dataset)
+        return array, layer.kind, [int(value) for value in attributes["classes"]] if layer.kind == "cams" else []
 
     def thumbnail(self, key: str, image_id: str, *, side: int, palette: str) -> bytes | None:
         """Draw a small picture of a layer or of the photograph, as JPEG; None if the layer lacks the image."""
@@ -292,7 +292,7 @@ class Run:
         def count(image_id: str) -> dict[str, float]:
             if not self.shelf.has(path, layer.array, image_id):
                 return {}
-            labels = self.shelf.read(path, layer.array, image_id)
+            labels, _ = self.shelf.read(path, layer.array, image_id, dataset)
             truth = dataset.mask(image_id)
             return numbers.label_numbers(labels, truth, dataset.num_classes, dataset.ignore_index)
 

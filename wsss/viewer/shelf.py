@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from wsss.data import Dataset
+from wsss.data.artifacts import check_array, check_header
 from wsss.store import ArtifactReader
 
 MOST_OPEN = 64
@@ -64,19 +66,17 @@ class Shelf:
         with self._book(path) as book:
             return book.reader.has(kind, image_id)
 
-    def read(self, path: Path, kind: str, image_id: str) -> np.ndarray:
-        """Read one array of one image.
+    def read(self, path: Path, kind: str, image_id: str, dataset: Dataset) -> tuple[np.ndarray, dict[str, Any]]:
+        """Read one array of one image with its attributes, and check both against an index.
 
         Raises:
-            InputError: If the array is missing or damaged.
+            InputError: If the array is missing or damaged, or does not fit the index.
         """
         with self._book(path) as book:
-            return book.reader.read(kind, image_id)
-
-    def classes(self, path: Path, kind: str, image_id: str) -> list[int]:
-        """Return the label values of the planes of one image's CAMs."""
-        with self._book(path) as book:
-            return [int(value) for value in book.reader.image_attributes(kind, image_id)["classes"]]
+            array, attributes = book.reader.read_with_attributes(kind, image_id)
+            check_header(path, book.attributes, book.kinds, dataset)
+            check_array(path, kind, image_id, array, attributes, dataset, str(book.attributes.get("stage")))
+            return array, attributes
 
     def close(self) -> None:
         """Close all files."""

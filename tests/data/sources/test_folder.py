@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from PIL import Image
 
 from tests.data.sources.listings import add, folder, ids, labels, refused
 from tests.helpers import CLASSES, make_folder, write_csv
+from wsss.config import FolderData
+from wsss.data.sources import list_images
+from wsss.errors import InputError
 
 
 def test_folder_lists_both_splits(folder_root: Path) -> None:
@@ -219,3 +223,50 @@ def test_the_pictures_of_a_run_inside_the_folder_are_no_photographs(tmp_path: Pa
     own.mkdir(parents=True)
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(own / "contact_sheet.jpg")
     assert folder(root).records == before
+
+
+def _refused(root: Path, **settings: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        list_images(FolderData(root=str(root), masks="masks", **settings))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path):
+    root = make_folder(tmp_path / "photos")
+    table = root / "labels.csv"
+    table.write_text(table.read_text().replace("image,label,split", "image,label,label", 1))
+    assert _refused(root) == f"{table} line 1: column `label` is there twice, and only one would count; remove one"
+
+
+def test_a_folder_in_place_of_a_mask_is_refused(tmp_path: Path):
+    root = make_folder(tmp_path / "photos")
+    mask = root / "masks/img 0.png"
+    mask.unlink()
+    mask.mkdir()
+    assert _refused(root) == f"{mask}: is a folder, not an image file; replace or rename it"
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    root = make_folder(tmp_path / "photos")
+    scandir = os.scandir
+
+    def closed(path: Any) -> Any:
+        # permissions do not keep root out, so the folder only seems to be closed
+        if str(path).endswith("masks/sub"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert _refused(root).startswith(f"{root / 'masks/sub'}: the folder cannot be read (Permission denied)")
+
+
+def test_a_pipe_in_place_of_the_table_is_refused(tmp_path: Path):
+    root = make_folder(tmp_path / "photos")
+    os.mkfifo(root / "labels.pipe")
+    assert _refused(root, labels="labels.pipe").endswith("is a pipe or a device, not a file; correct `data.labels`")
+
+
+def test_a_class_without_a_name_is_refused(tmp_path: Path):
+    root = make_folder(tmp_path / "photos")
+    assert "class 2 has an empty name" in _refused(root, classes=("aeroplane", " ", "bird"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from wsss.data.sources.records import check_id, nearest
@@ -33,7 +33,7 @@ class ImageFolder:
         paths: Path of each file, by id, sorted.
 
     Raises:
-        InputError: If there is no such folder.
+        InputError: If there is no such folder, or it or one below it cannot be read.
     """
 
     def __init__(
@@ -45,7 +45,8 @@ class ImageFolder:
         exclude: Sequence[Path] = (),
     ) -> None:
         self.folder = existing_folder(folder, setting)
-        names = sorted(_walk(self.folder, tuple(suffixes), {path.resolve() for path in exclude}))
+        names, self._folders = _walk(self.folder, tuple(suffixes), {path.resolve() for path in exclude})
+        names.sort()
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         for name in names:
             self._by_stem[_normal(_stem(name))].append(name)
@@ -78,6 +79,17 @@ class ImageFolder:
         if len(found) > 1:
             raise InputError(f"{where}: `{name}` may be `{found[0]}` or `{found[1]}`; write the suffix too")
         return self._by_name[_normal(found[0])]
+
+    def refuse_folders(self, image_ids: Collection[str]) -> None:
+        """Refuse folders that stand where the file of an image should be: they would count as "there is none".
+
+        Raises:
+            InputError: Naming the first.
+        """
+        for name in self._folders:
+            image_id = _normal(_stem(name))
+            if image_id in image_ids and image_id not in self.paths:
+                raise InputError(f"{self.folder / name}: is a folder, not an image file; replace or rename it")
 
 
 def read_image_list(
@@ -134,9 +146,11 @@ def read_text(path: Path, setting: str) -> str:
     """Read a UTF-8 text file, with or without byte order mark.
 
     Raises:
-        InputError: If the file is missing or not UTF-8.
+        InputError: If the file is missing, no file, or not UTF-8.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InputError(f"{path}: is a pipe or a device, not a file; correct `{setting}`")
         return path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file; correct `{setting}`") from None
@@ -144,6 +158,8 @@ def read_text(path: Path, setting: str) -> str:
         raise InputError(f"{path}: is a folder, not a file; correct `{setting}`") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); correct `{setting}`") from None
 
 
 def existing_folder(path: Path, setting: str) -> Path:
@@ -152,19 +168,37 @@ def existing_folder(path: Path, setting: str) -> Path:
     Raises:
         InputError: Otherwise.
     """
-    if not path.is_dir():
-        kind = "is a file, not a folder" if path.exists() else "no such folder"
-        raise InputError(f"{path}: {kind}; correct `{setting}`")
+    try:
+        if not path.is_dir():
+            kind = "is a file, not a folder" if path.exists() else "no such folder"
+            raise InputError(f"{path}: {kind}; correct `{setting}`")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); correct `{setting}`") from None
     return path
 
 
-def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> list[str]:
-    """List the paths below the folder with `/`; follow links to folders, and enter each folder once."""
+def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> tuple[list[str], list[str]]:
+    """List the paths below the folder with `/`; follow links to folders, and enter each folder once.
+
+    Returns:
+        Files with one of the suffixes, and folders with one.
+
+    Raises:
+        InputError: If a folder cannot be read: what is in it would count as absent.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise InputError(
+            f"{error.filename}: the folder cannot be read ({error.strerror}); make it readable, or move it"
+        )
+
     found: list[str] = []
+    like_files: list[str] = []
     seen = {folder.resolve()} | exclude
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         prefix = "" if Path(place) == folder else Path(place).relative_to(folder).as_posix() + "/"
         found += [prefix + name for name in files if name.lower().endswith(suffixes) and not name.startswith(".")]
+        like_files += [prefix + name for name in folders if name.lower().endswith(suffixes)]
         entered = []
         for name in sorted(folders):
             target = (Path(place) / name).resolve()
@@ -175,7 +209,7 @@ def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> list[s
         folders[:] = entered
     for name in found:
         check_id(name, str(folder))
-    return found
+    return found, like_files
 
 
 def _stem(name: str) -> str:

@@ -119,6 +119,9 @@ def _parse(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.reader(io.StringIO(read_text(path, "data.labels"), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
+        twice = [name for place, name in enumerate(header) if name and name in header[:place]]
+        if twice:
+            raise InputError(f"{path} line 1: column `{twice[0]}` is there twice, and only one would count; remove one")
         for name in COLUMNS[:2]:
             if name not in header:
                 raise InputError(
@@ -174,6 +177,7 @@ def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> dict[s
     if settings.masks is None:
         return {}
     found = ImageFolder(root / settings.masks, "data.masks", suffixes=MASK_SUFFIXES)
+    found.refuse_folders(images.paths)
     masks = {image_id: found.paths[image_id] for image_id in images.paths if image_id in found.paths}
     if not masks:
         first = next(iter(found.paths), "")

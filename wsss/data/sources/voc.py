@@ -46,9 +46,11 @@ def read(settings: VocData, *, workers: int = 0) -> Listing:
     images = ImageFolder(root / settings.image_folder, "data.image_folder")
     lists = _read_lists(settings, root, images)
     splits = choose_splits(settings, list(lists["train"]), list(lists["val"]))
-    masks = {}
+    masks: Mapping[str, Path] = {}
     if settings.mask_folder is not None:
-        masks = ImageFolder(root / settings.mask_folder, "data.mask_folder", suffixes=MASK_SUFFIXES).paths
+        found = ImageFolder(root / settings.mask_folder, "data.mask_folder", suffixes=MASK_SUFFIXES)
+        found.refuse_folders(splits)
+        masks = found.paths
     return make_listing(
         name=settings.name,
         root=root,

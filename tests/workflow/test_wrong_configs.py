@@ -1,0 +1,31 @@
+"""What `snakemake -n` says of configs that could only fail later: one line, before anything runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.workflow.conftest import DATA, Project
+
+
+def test_a_key_that_stands_twice_is_refused(project: Project):
+    option = project.config(data=DATA)
+    with (project.folder / "my.yaml").open("a") as handle:
+        handle.write("seeds: [1]\nseeds: [2]\n")
+    assert project.error_line("-n", option).startswith("error: ")
+    assert "`seeds` stands here and in line" in project.error_line("-n", option)
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"backbone": {"name": "resnet5"}}, "`backbone.name`: backbone `resnet5` is neither one of"),
+        ({"seeds": [10**23]}, "`seeds.0`: input should be less than"),
+        ({"cams": {"scales": [float("inf")]}}, "`cams.scales.0`: input should be a finite number"),
+        ({"run": "r" * 300}, "`run`: string should have at most 100 characters"),
+        ({"backbone": {"name": "resnet38d"}}, "`train_classifier.backbone.weights` is `auto`, but no package has"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(project: Project, sections: dict[str, Any], message: str):
+    assert message in project.error_line("-n", project.config(data=DATA, **sections))

@@ -1,0 +1,69 @@
+"""Notice files that have changed since the index was written, at the price of one look at size and time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from wsss.errors import InputError
+
+DIGEST_BYTES = 16
+
+
+def content_digest(content: bytes) -> bytes:
+    """Return the digest of a file's bytes that the index keeps, 16 bytes."""
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Return size in bytes and time of change in ns of a file; (-1, -1) if there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+class FileStamps:
+    """Sizes, times and digests of files, as they were when the index was written. Can be pickled to loader workers.
+
+    A file of the same size and time counts as the same. One of another time is read once in each process: only its
+    content decides, for copies and checkouts have times of their own.
+
+    Args:
+        index: The index, for messages.
+        stamps: (N, 2) int64, size in bytes and time in ns; None if the index knows neither.
+        digests: (N, 16) uint8.
+    """
+
+    def __init__(self, index: Path, stamps: np.ndarray | None, digests: np.ndarray) -> None:
+        self._index, self._stamps, self._digests = index, stamps, digests
+        self._same: dict[int, tuple[int, int]] = {}
+
+    def check(self, row: int, path: Path) -> None:
+        """Check one file; a missing one is left to whoever reads it.
+
+        Raises:
+            InputError: If its content is not what the index has seen.
+        """
+        now = stamp_of(path)
+        if now[0] < 0 or self._same.get(row) == now:
+            return
+        known: Sequence[int] | None = None if self._stamps is None else self._stamps[row].tolist()
+        if known is not None and tuple(known) == now:
+            return
+        if (known is None or known[0] == now[0]) and self._has_content(row, path):
+            self._same[row] = now
+            return
+        raise InputError(
+            f"{path}: has changed since {self._index} was written; build the index again with `snakemake {self._index}`"
+        )
+
+    def _has_content(self, row: int, path: Path) -> bool:
+        try:
+            return content_digest(path.read_bytes()) == self._digests[row].tobytes()
+        except OSError:
+            return True  # whoever reads it says why it cannot
