@@ -11,12 +11,14 @@ import wsss
 
 ROOT = Path(wsss.__file__).parent
 TOP = {"chunks", "errors", "grid", "label_values", "files", "memory", "context", "progress", "parallel", "state"}
+TOP |= {"outputs", "protected"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}
 MAY_IMPORT: dict[str, set[str]] = {
     # room -> the rooms that it may import from, beside itself
     **{name: {"errors", "label_values", "memory", "context", "files", "progress", "parallel"} for name in TOP},
+    "outputs": {"errors", "files", "protected"},
     "pipeline": {"errors"},
     "config": {"errors", "pipeline"},
     "store": TOP,

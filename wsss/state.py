@@ -29,7 +29,8 @@ class StageState:
         folder: The folder, `.NAME.state` beside the output.
 
     Raises:
-        InputError: On entering, when another process is writing the same output.
+        InputError: On entering, when another process is writing the same output, or when a folder of this name holds
+            something else.
     """
 
     def __init__(self, output: str | Path, stamp: Mapping[str, Any]) -> None:
@@ -45,12 +46,13 @@ class StageState:
         self._finished = True
 
     def __enter__(self) -> StageState:
+        self._refuse_foreign()
         self._lock = self._acquire()
         stamp = self.folder / "stamp.json"
         if not stamp.is_file() or stamp.read_text() != self._stamp:
             for entry in self.folder.iterdir():
                 if entry.name != "lock":
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
             temporary = self.folder / "stamp.tmp"
             temporary.write_text(self._stamp)
             temporary.replace(stamp)
@@ -64,6 +66,17 @@ class StageState:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _refuse_foreign(self) -> None:
+        """Refuse a folder that this program did not make: it would be emptied. The stamp is the first file in ours."""
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
+            raise InputError(f"{self.folder}: a folder must be made here; move what has this name")
+        if not (self.folder / "stamp.json").is_file() and self.folder.is_dir():
+            foreign = sorted(entry.name for entry in self.folder.iterdir() if entry.name not in ("lock", "stamp.tmp"))
+            if foreign:
+                raise InputError(
+                    f"{self.folder}: holds {foreign[0]}, which was not written by this program; move the folder"
+                )
 
     def _acquire(self) -> int:
         """Lock the folder; start over if the folder was removed between opening and locking its lock file."""

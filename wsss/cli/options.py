@@ -16,6 +16,7 @@ import typer
 from wsss.cli.guard import guarded
 from wsss.cli.logs import limit_threads, set_up_logging
 from wsss.cli.parent import end_with
+from wsss.cli.targets import check_log, given_paths
 from wsss.config import parse_settings
 from wsss.context import RunContext
 from wsss.errors import InputError
@@ -71,13 +72,20 @@ class StageCall:
     settings: Any
     context: RunContext
 
-    def run(self, **inputs: Any) -> None:
-        """Import the stage's module and call its function."""
+    def run(self, *, output: Path, **inputs: Any) -> None:
+        """Check that the output may be written, import the stage's module and call its function."""
+        from wsss.plan import source_files, source_folders
+        from wsss.protected import Inputs
+        from wsss.stages.outputs import check_stage_output
+
+        sources = source_files(self.stage, self.settings).values()
+        folders = source_folders(self.stage, self.settings).values()
+        check_stage_output(self.stage, output, Inputs([*given_paths(inputs), *sources], folders))
         module = f"wsss.stages.{self.stage}"
         # workers of loaders start as copies of one process that has the module, instead of importing torch one by one
         multiprocessing.set_forkserver_preload([module])
         function = getattr(import_module(module), self.stage)
-        function(self.settings, **inputs, context=self.context)
+        function(self.settings, **inputs, output=output, context=self.context)
 
 
 def _common(
@@ -116,8 +124,10 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
             options = {name: values.pop(name) for name in common}
             log, debug = options.pop("log"), options.pop("debug")
             limit_threads(options["threads"])
-            set_up_logging(log, debug=debug)
+            set_up_logging(None, debug=debug)
             with guarded(log, debug=debug):
+                check_log(log, [*given_paths(values), *given_paths(options["settings"])])
+                set_up_logging(log, debug=debug)
                 end_with(options.pop("parent"))
                 settings = _settings(function.__name__, options.pop("settings"))
                 function(StageCall(function.__name__, settings, RunContext(**options)), **values)

@@ -16,14 +16,14 @@ def schema(
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; none: stdout.")] = None,
 ) -> None:
     """Print the JSON schema of a config file, for editors that complete and check it."""
-    from wsss.cli.schema import schema_text
+    set_up_logging(None)
+    with guarded():
+        from wsss.cli.schema import schema_text, write_schema
 
-    if output is None:
-        typer.echo(schema_text(), nl=False)
-    else:
-        from wsss.files import write_text
-
-        write_text(output, schema_text())
+        if output is None:
+            typer.echo(schema_text(), nl=False)
+        else:
+            write_schema(output)
 
 
 def settings(

@@ -13,6 +13,7 @@ from wsss.data import Dataset
 from wsss.data.images import read_image
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture
+from wsss.outputs import OutputFolder
 from wsss.store import ArtifactReader
 
 JPEG = (".jpg", ".jpeg")
@@ -77,25 +78,25 @@ def true_maps(split: str, dataset: Dataset) -> LabelMaps:
     return LabelMaps(dataset, split, ids)
 
 
-def write_indexed(path: Path, labels: np.ndarray) -> None:
+def write_indexed(folder: OutputFolder, path: Path, labels: np.ndarray) -> None:
     """Write a label map (H, W) uint8 as an indexed PNG with VOC's palette; the values are the classes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    indexed_picture(labels).save(path, "PNG")
+    with folder.writing(path) as temporary:
+        indexed_picture(labels).save(temporary, "PNG")
 
 
-def write_photograph(path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:
+def write_photograph(folder: OutputFolder, path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:
     """Put a photograph there as a JPEG.
 
     A JPEG that is stored upright is linked or copied; any other photograph is encoded anew.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     source = dataset.image_path(image_id).resolve()
-    path.unlink(missing_ok=True)
     with Image.open(source) as image:
         plain = source.suffix.lower() in JPEG and image.mode == "RGB" and image.getexif().get(0x0112, 1) == 1
     if plain and link:
-        path.symlink_to(source)
-    elif plain:
-        path.write_bytes(source.read_bytes())
-    else:
-        Image.fromarray(read_image(source)).save(path, "JPEG", quality=95, subsampling=0)
+        folder.link(path, source)
+        return
+    with folder.writing(path) as temporary:
+        if plain:
+            temporary.write_bytes(source.read_bytes())
+        else:
+            Image.fromarray(read_image(source)).save(temporary, "JPEG", quality=95, subsampling=0)

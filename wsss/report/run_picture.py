@@ -47,11 +47,11 @@ def draw_run(dataset: Dataset, evaluation: Evaluation, *, images: int, palette: 
     return _stacked(drawn)
 
 
-def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a picture in the form that its suffix names; JPEG is small."""
+def save_picture(picture: Image.Image, path: Path, *, suffix: str = "") -> None:
+    """Write a picture in the form that a suffix names, that of the path where none is given; JPEG is small."""
+    form = Image.registered_extensions()[(suffix or path.suffix).lower()]
     with replacing(path) as temporary:
-        options = {"quality": 85, "subsampling": 0} if path.suffix.lower() in (".jpg", ".jpeg") else {}
-        picture.save(temporary, Image.registered_extensions()[path.suffix.lower()], **options)
+        picture.save(temporary, form, **({"quality": 85, "subsampling": 0} if form == "JPEG" else {}))
 
 
 def _training(evaluation: Evaluation) -> list[tuple[Record, Path]]:

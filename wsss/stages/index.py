@@ -13,6 +13,7 @@ from wsss.data.scan import DIGEST_BYTES, Scan, scan_images
 from wsss.data.sources import Listing, input_files, list_images
 from wsss.label_values import IGNORE_INDEX
 from wsss.stages.artifact import provenance
+from wsss.stages.outputs import check_stage_output
 from wsss.store import ArtifactWriter
 
 
@@ -24,8 +25,9 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
     through which the artifact's fingerprint changes when a photograph is replaced or the classes are renamed.
 
     Raises:
-        InputError: For anything wrong with the data, in one line.
+        InputError: For anything wrong with the data, in one line; also if something else than an index lies there.
     """
+    check_stage_output("index", Path(output))
     listing = list_images(settings, workers=context.workers)
     scans = scan_images(listing, workers=context.workers)
     attributes = {

@@ -14,6 +14,7 @@ from wsss.data import Dataset
 from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
 from wsss.models.network import NetworkType
+from wsss.stages.outputs import check_stage_output
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model, load_weights
 from wsss.training.module import TrainingModule
@@ -52,9 +53,11 @@ def train_to_checkpoint(
         attributes: Provenance of the checkpoint (`wsss.stages.artifact.provenance`).
 
     Raises:
-        InputError: If an image cannot be read, or the loss is no number.
+        InputError: If an image cannot be read, or the loss is no number; also if something else than an earlier result
+            lies where the results will be.
         Interrupted: If the stage was asked to stop. The same call resumes it.
     """
+    check_stage_output(stage, state.output)
     result = run_training(
         module,
         data,
