@@ -23,7 +23,7 @@ from wsss.errors import InputError
 from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
 
-Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")]
+Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write; only an earlier one is replaced.")]
 Index = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage index.")]
 
 PROVENANCE, MACHINE, MESSAGES = "Recorded in the artifact", "Machine (changes no result)", "Messages"
@@ -50,7 +50,10 @@ CheckpointOption = Annotated[
     float, typer.Option(min=0, help="Minutes between resumable states of a training.", rich_help_panel=MACHINE)
 ]
 LogOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Log file: all messages and tracebacks.", rich_help_panel=MESSAGES)
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Log file: all messages, tracebacks; replaces only a log.", rich_help_panel=MESSAGES
+    ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show details and tracebacks.", rich_help_panel=MESSAGES)]
 ParentOption = Annotated[int, typer.Option(hidden=True, help="End when this process is gone (rules pass their own).")]
