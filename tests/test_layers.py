@@ -10,8 +10,8 @@ import pytest
 import wsss
 
 ROOT = Path(wsss.__file__).parent
-TOP = {"checksums", "chunks", "context", "disk", "errors", "files", "grid", "label_values", "memory", "parallel"}
-TOP |= {"progress", "state"}
+TOP = {"checksums", "chunks", "context", "disk", "errors", "files", "grid", "label_values", "memory", "outputs"}
+TOP |= {"parallel", "progress", "protected", "state"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}
@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # room -> the rooms that it may import from, beside itself
     **{name: {"checksums", "disk", "errors", "label_values", "memory", "context", "files"} for name in TOP},
     **{name: {"errors", "memory", "context", "files", "progress", "parallel"} for name in ("progress", "parallel")},
+    "outputs": {"disk", "errors", "files", "protected"},
     "pipeline": {"errors"},
     "config": {"errors", "pipeline"},
     "store": TOP,

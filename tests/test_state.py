@@ -34,3 +34,17 @@ def test_second_writer_gets_one_line(tmp_path: Path) -> None:
         StageState(output, {}).__enter__()
     with StageState(output, {}):
         pass
+
+
+def test_a_folder_that_is_not_ours_is_not_emptied(tmp_path: Path) -> None:
+    output, mine = tmp_path / "model.ckpt", tmp_path / ".model.ckpt.state"
+    mine.mkdir()
+    (mine / "photo.jpg").write_text("mine")
+    with pytest.raises(InputError, match=r"holds photo\.jpg, which was not written by this program; move the folder"):
+        StageState(output, {}).__enter__()
+    assert [entry.name for entry in mine.iterdir()] == ["photo.jpg"]
+    mine.rename(tmp_path / "photos")
+    mine.symlink_to(tmp_path / "photos")
+    with pytest.raises(InputError, match="a folder must be made here"):
+        StageState(output, {}).__enter__()
+    assert [entry.name for entry in (tmp_path / "photos").iterdir()] == ["photo.jpg"]

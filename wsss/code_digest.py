@@ -23,9 +23,12 @@ LEFT_OUT = (
     "wsss.config",  # settings are compared by value
     "wsss.context",
     "wsss.errors",
+    "wsss.outputs",  # what is refused has no result
     "wsss.pipeline",
     "wsss.plan",
     "wsss.progress",
+    "wsss.protected",
+    "wsss.stages.outputs",
     "wsss.viewer",
 )
 """Modules and packages that change no result. They do not count, nor do their imports."""

@@ -31,7 +31,8 @@ class StageState:
         folder: The folder, `.NAME.state` beside the output.
 
     Raises:
-        InputError: On entering, when another process is writing the same output, or the disk does not let this one.
+        InputError: On entering, when another process is writing the same output, when a folder of this name holds
+            something else, or when the disk does not let this one be made.
     """
 
     def __init__(self, output: str | Path, stamp: Mapping[str, Any]) -> None:
@@ -47,6 +48,7 @@ class StageState:
         self._finished = True
 
     def __enter__(self) -> StageState:
+        self._refuse_foreign()
         try:
             with writing(self.output):
                 self._lock = self._acquire()
@@ -62,7 +64,7 @@ class StageState:
         if not stamp.is_file() or stamp.read_text() != self._stamp:
             for entry in self.folder.iterdir():
                 if entry.name != "lock":
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
             write_text(stamp, self._stamp)
 
     def __exit__(
@@ -80,6 +82,17 @@ class StageState:
             return {entry.name for entry in self.folder.iterdir()} <= {"lock", "stamp.json"}
         except OSError:
             return False
+
+    def _refuse_foreign(self) -> None:
+        """Refuse a folder that this program did not make: it would be emptied. The stamp is the first file in ours."""
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
+            raise InputError(f"{self.folder}: a folder must be made here; move what has this name")
+        if not (self.folder / "stamp.json").is_file() and self.folder.is_dir():
+            foreign = sorted(entry.name for entry in self.folder.iterdir() if not _is_own(entry.name))
+            if foreign:
+                raise InputError(
+                    f"{self.folder}: holds {foreign[0]}, which was not written by this program; move the folder"
+                )
 
     def _acquire(self) -> int:
         """Lock the folder; start over if the folder was removed between opening and locking its lock file."""
@@ -107,3 +120,8 @@ class StageState:
                     raise
                 return handle
             os.close(handle)
+
+
+def _is_own(name: str) -> bool:
+    """Tell whether a file lies in a folder of state before its stamp does: the lock, or a stamp that was cut short."""
+    return name == "lock" or (name.startswith(".stamp.json.") and name.endswith(".tmp"))

@@ -39,16 +39,17 @@ def test_a_stage_gets_its_settings_inputs_and_context(tmp_path: Path):
 def test_workers_start_with_the_stage_s_module():
     check = """
 import multiprocessing
+from pathlib import Path
 from wsss.cli.options import StageCall
 from wsss.context import RunContext
 from wsss.stages import seed_labels
 
-def ask_a_worker(settings, context):
+def ask_a_worker(settings, output, context):
     with multiprocessing.get_context("forkserver").Pool(1) as pool:
         print(pool.apply(eval, ("'wsss.stages.seed_labels' in __import__('sys').modules",)))
 
 seed_labels.seed_labels = ask_a_worker
-StageCall("seed_labels", None, RunContext()).run()
+StageCall("seed_labels", None, RunContext()).run(output=Path("o.h5"))
 """
     result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "True"

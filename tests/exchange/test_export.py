@@ -111,3 +111,35 @@ def test_what_is_wrong_is_one_line(run, tmp_path, artifacts, truth, message):
     paths = [run / name for name in artifacts]
     with pytest.raises(InputError, match=message):
         export_maps(paths, index=run / "index.h5", output=tmp_path, form="voc", truth=truth)
+
+
+@pytest.mark.parametrize("form", ["voc", "mmseg"])
+def test_an_export_that_was_stopped_can_be_repeated(run, tmp_path, form, monkeypatch):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    ask = {"index": run / "index.h5", "output": tmp_path, "form": form}
+    with monkeypatch.context() as patch:
+        patch.setattr("wsss.progress.Progress.advance", stop)
+        with pytest.raises(KeyboardInterrupt):
+            export_maps([run / SEEDS], **ask)
+    assert len(list(tmp_path.rglob("*.png"))) == 1
+    for photographs in ("link", "copy", "link"):
+        assert export_maps([run / SEEDS], **ask, photographs=photographs) == 6
+
+
+def test_an_export_over_the_data_set_itself_is_refused(tmp_path):
+    from tests.helpers import make_voc
+    from wsss.config import VocData
+    from wsss.stages.index import index
+
+    root = make_voc(tmp_path / "VOCdevkit/VOC2012")
+    index(VocData(root=str(root), classes="classes.txt"), output=tmp_path / "index.h5")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    (tmp_path / "link").symlink_to(".")
+    for output in (tmp_path, tmp_path / "link", tmp_path / "VOCdevkit/.."):
+        for photographs in ("link", "copy", "none"):
+            with pytest.raises(InputError, match="is an input of this run"):
+                ask = {"index": tmp_path / "index.h5", "output": output, "form": "voc", "truth": "train"}
+                export_maps([], **ask, photographs=photographs)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -39,7 +39,7 @@ def test_photographs_that_cannot_be_read_do_not_keep_the_others(
     first, second = caplog.messages
     assert first.startswith(f"{folder / 'b.jpg'}: damaged")
     assert second == f"{folder / 'd.jpg'}: is a link to a file that is not there; correct the link"
-    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("[a-z]*.*"))
     assert made == ["masks/a.png", "masks/c.png", "masks/classes.txt", "overlays/a.jpg", "overlays/c.jpg"]
 
 
@@ -57,3 +57,18 @@ def test_photographs_that_are_not_there_or_share_a_name_are_named(networks: Netw
         Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / f"same.{suffix}")
     with pytest.raises(InputError, match="rename one of them"):
         predict_photos(networks.segmenter, [tmp_path / "same.jpg", tmp_path / "same.png"], output=tmp_path / "out")
+
+
+def test_predictions_are_made_again_and_replace_nothing_else(networks: Networks, tmp_path: Path) -> None:
+    photos, output = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(photos / "a.jpg")
+    for _ in range(2):
+        assert predict_photos(networks.segmenter, [photos], output=output) == [output / "masks/a.png"]
+    (output / "masks/true.png").write_bytes(b"a true mask")
+    with pytest.raises(InputError, match=r"masks: holds true\.png, which was not written by this program"):
+        predict_photos(networks.segmenter, [photos], output=output)
+    # photographs of the next call would be among the overlays
+    with pytest.raises(InputError, match="would be taken for one of the inputs in"):
+        predict_photos(networks.segmenter, [photos], output=photos / "predictions")
+    assert [path.name for path in photos.iterdir()] == ["a.jpg"]

@@ -17,7 +17,8 @@ from wsss.config import Protocol
 
 app = typer.Typer(
     help="Train segmentation networks from image-level labels (weakly supervised semantic segmentation). "
-    "Run the whole pipeline with `snakemake`, or single stages with these commands.",
+    "Run the whole pipeline with `snakemake`, or single stages with these commands. "
+    "No command replaces a file that this program did not write, or an input.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,9 +45,9 @@ def predict(
     call: StageCall,
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Checkpoint of a segmentation network.")],
     photos: Annotated[list[Path] | None, typer.Argument(metavar="PHOTOS", help="Files or folders.")] = None,
-    output: Annotated[Path, typer.Option(metavar="PATH", help="Folder to write; with --index: file to write.")] = Path(
-        "predictions"
-    ),
+    output: Annotated[
+        Path, typer.Option(metavar="PATH", help="Folder to write (only own files are replaced); with --index: file.")
+    ] = Path("predictions"),
     index: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Predict a split of this data set, not photographs.")
     ] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from rich.table import Table
 
 from wsss.data.artifacts import problem_of
 from wsss.errors import InputError
-from wsss.files import write_picture
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import indexed_picture
+from wsss.outputs import OutputFolder
 from wsss.pipeline.names import LABEL_STAGES, MASKS
 from wsss.progress import track
+from wsss.protected import Inputs
 from wsss.store import ArtifactReader, rebuild_hint
 
 LABEL_KINDS = ("segmentation", *MASKS)
@@ -125,33 +127,37 @@ def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
         The files.
 
     Raises:
-        InputError: If the artifact has nothing of this image.
+        InputError: If the artifact has nothing of this image; also, before anything is written, if a file lies there
+            that this command did not write.
     """
-    written: list[Path] = []
     with ArtifactReader(path) as reader:
-        names = reader.attributes.get("class_names") or []
-        for kind in reader.kinds():
-            if not reader.has(kind, image_id):
-                continue
-            array, attributes = _read(reader, kind, image_id)
-            stem = folder / f"{image_id.replace('/', '_')}.{kind}"
-            if kind == "cams":
-                for value, plane in zip(attributes["classes"], array.astype(np.float32), strict=True):
-                    name = str(names[value]) if int(value) < len(names) else str(value)
-                    target = stem.with_name(f"{stem.name}.{name.replace('/', '_')}.png")
-                    plane_image = Image.fromarray((plane.clip(0, 1) * 255).round().astype(np.uint8))
-                    write_picture(target, plane_image, "PNG")
-                    written.append(target)
-                continue
-            image = indexed_picture(array) if kind in LABEL_KINDS else Image.fromarray(array)
-            target = stem.with_name(f"{stem.name}.png")
-            write_picture(target, image, "PNG")
-            written.append(target)
-        if not written:
+        pictures = dict(_layers(reader, image_id, folder))
+        if not pictures:
             ids = reader.ids(reader.kinds()[0]) if reader.kinds() else []
             example = f"; it has {len(ids)}, the first is `{ids[0]}`" if ids else ""
             raise InputError(f"{path}: has no image `{image_id}`{example}")
-    return written
+    output = OutputFolder(folder, Inputs([path]))
+    output.check(pictures)
+    for target, picture in pictures.items():
+        output.write_picture(target, picture, "PNG")
+    return list(pictures)
+
+
+def _layers(reader: ArtifactReader, image_id: str, folder: Path) -> Iterator[tuple[Path, Image.Image]]:
+    """Yield the pictures of an image, each with its path."""
+    names = reader.attributes.get("class_names") or []
+    for kind in reader.kinds():
+        if not reader.has(kind, image_id):
+            continue
+        array, attributes = _read(reader, kind, image_id)
+        stem = f"{image_id.replace('/', '_')}.{kind}"
+        if kind == "cams":
+            for value, plane in zip(attributes["classes"], array.astype(np.float32), strict=True):
+                name = str(names[value]) if int(value) < len(names) else str(value)
+                grey = (plane.clip(0, 1) * 255).round().astype(np.uint8)
+                yield folder / f"{stem}.{name.replace('/', '_')}.png", Image.fromarray(grey)
+        else:
+            yield folder / f"{stem}.png", indexed_picture(array) if kind in LABEL_KINDS else Image.fromarray(array)
 
 
 def _read(reader: ArtifactReader, kind: str, image_id: str) -> tuple[np.ndarray, dict[str, Any]]:

@@ -16,6 +16,7 @@ import typer
 from wsss.cli.guard import guarded
 from wsss.cli.logs import limit_threads, set_up_logging
 from wsss.cli.parent import end_with
+from wsss.cli.targets import check_log, given_paths
 from wsss.config import parse_settings
 from wsss.config.base import MAX_SEED
 from wsss.config.files import load_yaml
@@ -24,7 +25,7 @@ from wsss.errors import InputError
 from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
 
-Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")]
+Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write; only an earlier one is replaced.")]
 Index = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage index.")]
 
 PROVENANCE, MACHINE, MESSAGES = "Recorded in the artifact", "Machine (changes no result)", "Messages"
@@ -53,7 +54,10 @@ CheckpointOption = Annotated[
     float, typer.Option(min=0, help="Minutes between resumable states of a training.", rich_help_panel=MACHINE)
 ]
 LogOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Log file: all messages and tracebacks.", rich_help_panel=MESSAGES)
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Log file: all messages, tracebacks; replaces only a log.", rich_help_panel=MESSAGES
+    ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show details and tracebacks.", rich_help_panel=MESSAGES)]
 ParentOption = Annotated[int, typer.Option(hidden=True, help="End when this process is gone (rules pass their own).")]
@@ -75,13 +79,20 @@ class StageCall:
     settings: Any
     context: RunContext
 
-    def run(self, **inputs: Any) -> None:
-        """Import the stage's module and call its function."""
+    def run(self, *, output: Path, **inputs: Any) -> None:
+        """Check that the output may be written, import the stage's module and call its function."""
+        from wsss.plan import source_files, source_folders
+        from wsss.protected import Inputs
+        from wsss.stages.outputs import check_stage_output
+
+        sources = source_files(self.stage, self.settings).values()
+        folders = source_folders(self.stage, self.settings).values()
+        check_stage_output(self.stage, output, Inputs([*given_paths(inputs), *sources], folders))
         module = f"wsss.stages.{self.stage}"
         # workers of loaders start as copies of one process that has the module, instead of importing torch one by one
         multiprocessing.set_forkserver_preload([module])
         function = getattr(import_module(module), self.stage)
-        function(self.settings, **inputs, context=self.context)
+        function(self.settings, **inputs, output=output, context=self.context)
 
 
 def _common(
@@ -120,8 +131,10 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
             options = {name: values.pop(name) for name in common}
             log, debug = options.pop("log"), options.pop("debug")
             limit_threads(options["threads"])
-            set_up_logging(log, debug=debug)
+            set_up_logging(None, debug=debug)
             with guarded(log, debug=debug):
+                check_log(log, [*given_paths(values), *given_paths(options["settings"])])
+                set_up_logging(log, debug=debug)
                 end_with(options.pop("parent"))
                 settings = _settings(function.__name__, options.pop("settings"))
                 function(StageCall(function.__name__, settings, RunContext(**options)), **values)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsss.data import load_dataset
+from wsss.data.inputs import dataset_inputs
 from wsss.errors import InputError
+from wsss.outputs import OutputFolder
 from wsss.pipeline.paths import files_of
 from wsss.report.evaluations import load_evaluation
-from wsss.report.run_picture import draw_run, save_picture
+from wsss.report.run_picture import draw_run, picture_bytes
 
 
 def write_picture(results: Path, output: Path, *, images: int, palette: str) -> None:
@@ -21,7 +23,8 @@ def write_picture(results: Path, output: Path, *, images: int, palette: str) -> 
         palette: Name of the colours of classes.
 
     Raises:
-        InputError: If there is no such folder, or nothing is evaluated yet.
+        InputError: If there is no such folder, or nothing is evaluated yet; also if the picture would replace an input,
+            or a file that this command did not write.
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder; give the folder of a run, results/RUN")
@@ -32,4 +35,8 @@ def write_picture(results: Path, output: Path, *, images: int, palette: str) -> 
     index = evaluation.artifact("index")
     if index is None:
         raise InputError(f"{paths[0]}: names no index; build it again with `snakemake {paths[0]}`")
-    save_picture(draw_run(load_dataset(index), evaluation, images=images, palette=palette), output)
+    dataset = load_dataset(index)
+    folder = OutputFolder(output.parent, dataset_inputs(dataset, [paths[0], *evaluation.artifacts()]))
+    folder.check([output])
+    picture = draw_run(dataset, evaluation, images=images, palette=palette)
+    folder.write_bytes(output, picture_bytes(picture, output.suffix))

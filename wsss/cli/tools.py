@@ -13,19 +13,19 @@ from wsss.cli.options import Index
 
 
 def schema(
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write; none: stdout.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write, or an earlier schema; none: stdout.")
+    ] = None,
 ) -> None:
     """Print the JSON schema of a config file, for editors that complete and check it."""
-    from wsss.cli.schema import schema_text
+    set_up_logging(None)
+    with guarded():
+        from wsss.cli.schema import schema_text, write_schema
 
-    if output is None:
-        typer.echo(schema_text(), nl=False)
-    else:
-        from wsss.files import write_text
-
-        set_up_logging(None)
-        with guarded():
-            write_text(output, schema_text())
+        if output is None:
+            typer.echo(schema_text(), nl=False)
+        else:
+            write_schema(output)
 
 
 def settings(
@@ -61,7 +61,9 @@ def check(
 
 def convert_weights(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The state dict to write, for backbone.weights.")],
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="The state dict to write; only an earlier one is replaced.")
+    ],
 ) -> None:
     """Convert published weights of resnet38d to a state dict.
 
@@ -102,7 +104,9 @@ def verify(
 
 def picture(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run, or of a seed in it.")],
-    output: Annotated[Path, typer.Option(metavar="FILE.jpg", help="The picture to write: .jpg or .png.")],
+    output: Annotated[
+        Path, typer.Option(metavar="FILE.jpg", help="The picture to write, .jpg or .png; replaces only its own.")
+    ],
     images: Annotated[int, typer.Option(min=1, help="Images of each split.")] = 2,
     palette: Annotated[str, typer.Option(metavar="voc|color_blind", help="Colours of the classes.")] = "color_blind",
 ) -> None:
@@ -122,7 +126,9 @@ def picture(
 def inspect_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="An artifact.")],
     image: Annotated[str, typer.Option(metavar="ID", help="Write the layers of this image as PNG files.")] = "",
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="With --image: folder for the files.")] = Path(),
+    output: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="With --image: folder for the files; only own ones are replaced.")
+    ] = Path(),
     sample: Annotated[int, typer.Option(min=0, help="Read only so many images; 0: all.")] = 0,
 ) -> None:
     """Print the contents of an artifact: attributes, class frequencies, coverage, sizes."""
@@ -152,7 +158,9 @@ def compare(
 def export(
     artifacts: Annotated[list[Path], typer.Argument(metavar="FILE.h5...", help="Labels or predictions.")],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")],
+    output: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder for the files; only those of an earlier export are replaced.")
+    ],
     form: Annotated[
         str, typer.Option("--format", metavar="voc|coco|mmseg", help="VOC PNGs, COCO JSON, MMSegmentation.")
     ] = "voc",
@@ -179,7 +187,10 @@ def import_labels(
         Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey; values are classes.")
     ],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Artifact to write: results/RUN/imported/NAME.h5.")],
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Artifact to write, results/RUN/imported/NAME.h5; replaces only an import."),
+    ],
     split: Annotated[str, typer.Option(help="train makes labels to train on, val predictions.")] = "train",
 ) -> None:
     """Import label maps of another program, to view, evaluate and train on."""
@@ -193,7 +204,10 @@ def import_labels(
 def import_cams(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds ID.npy as PSA and IRN write them.")],
     index: Index,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Artifact to write: results/RUN/imported/NAME.h5.")],
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Artifact to write, results/RUN/imported/NAME.h5; replaces only an import."),
+    ],
     split: Annotated[str, typer.Option(help="Split of the images: train or val.")] = "train",
     trust_pickles: Annotated[
         bool, typer.Option("--trust-pickles", help="Open the files: pickles can run programs hidden in them.")
@@ -237,7 +251,10 @@ def study(
         list[Path],
         typer.Argument(metavar="CONFIG...", help="Config files of the study; later ones override earlier."),
     ],
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for rows and tables: docs/studies/NAME.")],
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Folder for rows and page, docs/studies/NAME; replaces only the page."),
+    ],
 ) -> None:
     """Save every finished variant and seed as a JSON file, and write each method's table of them."""
     from wsss.cli.study import collect_rows

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wsss.errors import InputError
 from wsss.exchange.sources import LabelMaps
-from wsss.files import write_text
+from wsss.outputs import OutputFolder
 from wsss.progress import Progress
 
 
-def export_coco(maps: Sequence[LabelMaps], output: Path) -> int:
+def export_coco(maps: Sequence[LabelMaps], output: OutputFolder) -> int:
     """Write `instances_SPLIT.json` for every split.
 
     Category ids are the label values. Background has no annotations.
@@ -26,11 +25,13 @@ def export_coco(maps: Sequence[LabelMaps], output: Path) -> int:
         How many label maps were written.
 
     Raises:
-        InputError: If pycocotools is not installed.
+        InputError: If pycocotools is not installed, or a file must not be written.
     """
-    for part in maps:
+    paths = [output.folder / f"instances_{part.split}.json" for part in maps]
+    output.check(paths)
+    for part, path in zip(maps, paths, strict=True):
         content = _content(part)
-        write_text(output / f"instances_{part.split}.json", json.dumps(content))
+        output.write_text(path, json.dumps(content))
     return sum(len(part.ids) for part in maps)
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsss.data import load_dataset
+from wsss.data.inputs import dataset_inputs
 from wsss.errors import InputError
 from wsss.exchange.coco import export_coco
 from wsss.exchange.layouts import export_mmseg, export_voc
 from wsss.exchange.sources import artifact_maps, true_maps
+from wsss.outputs import OutputFolder
 
 
 def export_maps(
@@ -29,7 +31,8 @@ def export_maps(
         How many label maps were written.
 
     Raises:
-        InputError: If two artifacts are of one split, or an artifact is not of this index.
+        InputError: If two artifacts are of one split, or an artifact is not of this index; also, before anything is
+            written, if a file would replace an input or anything else that no export wrote.
     """
     dataset = load_dataset(index)
     maps = [artifact_maps(path, dataset) for path in artifacts]
@@ -38,7 +41,8 @@ def export_maps(
     twice = next((split for split in splits if splits.count(split) > 1), None)
     if twice is not None:
         raise InputError(f"{output}: split {twice} is given twice; export one label map per image, each to a folder")
+    folder = OutputFolder(output, dataset_inputs(dataset, artifacts))
     if form == "coco":
-        return export_coco(maps, output)
+        return export_coco(maps, folder)
     write = export_voc if form == "voc" else export_mmseg
-    return write(maps, output, photographs)  # type: ignore[arg-type]
+    return write(maps, folder, photographs)  # type: ignore[arg-type]

@@ -12,10 +12,12 @@ import numpy as np
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.images import read_mask
+from wsss.data.inputs import dataset_inputs
 from wsss.errors import InputError
 from wsss.pipeline.names import LABEL_STAGES
 from wsss.progress import track
 from wsss.stages.artifact import provenance
+from wsss.stages.outputs import check_stage_output
 from wsss.store import ArtifactWriter
 
 PROTOCOL = "imported"
@@ -42,6 +44,7 @@ def import_labels(folder: Path, *, index: Path, output: Path, split: str = "trai
     files = _files(folder, dataset, split, ".png")
     # imported labels come from no stage; the first stage that makes labels stands in for one
     stage = LABEL_STAGES[0] if split == "train" else "predict"
+    _check_output(stage, output, dataset, folder, files)
     attributes = _attributes(stage, folder, index, dataset, split, output)
     with ArtifactWriter(output, stage=stage, attributes=attributes) as artifact:
         for image_id, path in track(files.items(), "import", len(files)):
@@ -84,6 +87,7 @@ def import_cams(folder: Path, *, index: Path, output: Path, trust: bool, split: 
         )
     dataset = load_dataset(index)
     files = _files(folder, dataset, split, ".npy")
+    _check_output("cams", output, dataset, folder, files)
     attributes = _attributes("cams", folder, index, dataset, split, output)
     with ArtifactWriter(output, stage="cams", attributes=attributes) as artifact:
         for image_id, path in track(files.items(), "import", len(files)):
@@ -96,6 +100,12 @@ def import_cams(folder: Path, *, index: Path, output: Path, trust: bool, split: 
             cams = np.stack([_normalised(planes[value]) for value in classes]) if classes else np.zeros((0, 1, 1))
             artifact.write("cams", image_id, cams.astype(np.float16), classes=np.array(classes, np.uint8))
     return len(files)
+
+
+def _check_output(stage: str, output: Path, dataset: Dataset, folder: Path, files: Mapping[str, Path]) -> None:
+    """Let nothing be replaced but what was imported from a folder of this name: not the run's own artifacts."""
+    inputs = dataset_inputs(dataset, [folder, *files.values()])
+    check_stage_output(stage, output, inputs, attributes={"imported_from": folder.name})
 
 
 def _files(folder: Path, dataset: Dataset, split: str, suffix: str) -> dict[str, Path]:

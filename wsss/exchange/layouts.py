@@ -2,60 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from wsss.exchange.sources import LabelMaps, write_indexed, write_photograph
-from wsss.files import write_text
 from wsss.ops.palette import voc_palette
+from wsss.outputs import OutputFolder
 from wsss.progress import Progress
 
 Photographs = Literal["link", "copy", "none"]
 
 
-def export_voc(maps: Sequence[LabelMaps], output: Path, photographs: Photographs = "link") -> int:
+@dataclass(frozen=True)
+class _Places:
+    """Where the files of a split go.
+
+    Attributes:
+        maps: Folder of the label maps.
+        photographs: Folder of the photographs.
+    """
+
+    part: LabelMaps
+    maps: Path
+    photographs: Path
+
+    def files(self, photographs: Photographs) -> Iterator[Path]:
+        """Yield every file of the split."""
+        for image_id in self.part.ids:
+            yield self.maps / f"{image_id}.png"
+            if photographs != "none":
+                yield self.photographs / f"{image_id}.jpg"
+
+    def write(self, output: OutputFolder, photographs: Photographs) -> None:
+        """Write them."""
+        with Progress(f"export {self.part.split}", len(self.part.ids)) as progress:
+            for image_id, labels in self.part:
+                write_indexed(output, self.maps / f"{image_id}.png", labels)
+                if photographs != "none":
+                    path = self.photographs / f"{image_id}.jpg"
+                    write_photograph(output, path, self.part.dataset, image_id, link=photographs == "link")
+                progress.advance()
+
+
+def export_voc(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Photographs = "link") -> int:
     """Write `VOCdevkit/VOC2012` below `output`: SegmentationClass, JPEGImages, lists, `classes.txt`.
 
     torchvision's `VOCSegmentation(output, year="2012", image_set="train")` reads it.
 
     Returns:
         How many label maps were written.
+
+    Raises:
+        InputError: If a file must not be written, before any is.
     """
-    root = output / "VOCdevkit/VOC2012"
+    root = output.folder / "VOCdevkit/VOC2012"
+    places = [_Places(part, root / "SegmentationClass", root / "JPEGImages") for part in maps]
     lists = root / "ImageSets/Segmentation"
-    for part in maps:
-        with Progress(f"export {part.split}", len(part.ids)) as progress:
-            for image_id, labels in part:
-                write_indexed(root / "SegmentationClass" / f"{image_id}.png", labels)
-                if photographs != "none":
-                    path = root / "JPEGImages" / f"{image_id}.jpg"
-                    write_photograph(path, part.dataset, image_id, link=photographs == "link")
-                progress.advance()
-        write_text(lists / f"{part.split}.txt", "".join(f"{image_id}\n" for image_id in part.ids))
-    names = maps[0].dataset.class_names
-    write_text(root / "classes.txt", "".join(f"{name}\n" for name in names))
+    texts = {lists / f"{part.split}.txt": part.ids for part in maps}
+    texts[root / "classes.txt"] = maps[0].dataset.class_names
+    _write(places, {path: "".join(f"{line}\n" for line in lines) for path, lines in texts.items()}, output, photographs)
     return sum(len(part.ids) for part in maps)
 
 
-def export_mmseg(maps: Sequence[LabelMaps], output: Path, photographs: Photographs = "link") -> int:
+def export_mmseg(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Photographs = "link") -> int:
     """Write `img_dir/SPLIT`, `ann_dir/SPLIT`, and `dataset.py`, a config of MMSegmentation 1.x.
 
     The config is for `BaseSegDataset`.
 
     Returns:
         How many label maps were written.
+
+    Raises:
+        InputError: If a file must not be written, before any is.
     """
-    for part in maps:
-        with Progress(f"export {part.split}", len(part.ids)) as progress:
-            for image_id, labels in part:
-                write_indexed(output / "ann_dir" / part.split / f"{image_id}.png", labels)
-                if photographs != "none":
-                    path = output / "img_dir" / part.split / f"{image_id}.jpg"
-                    write_photograph(path, part.dataset, image_id, link=photographs == "link")
-                progress.advance()
-    write_text(output / "dataset.py", _mmseg_config(maps))
+    root = output.folder
+    places = [_Places(part, root / "ann_dir" / part.split, root / "img_dir" / part.split) for part in maps]
+    _write(places, {root / "dataset.py": _mmseg_config(maps)}, output, photographs)
     return sum(len(part.ids) for part in maps)
+
+
+def _write(
+    places: Sequence[_Places], texts: Mapping[Path, str], output: OutputFolder, photographs: Photographs
+) -> None:
+    output.check([*(path for place in places for path in place.files(photographs)), *texts])
+    for place in places:
+        place.write(output, photographs)
+    for path, text in texts.items():
+        output.write_text(path, text)
 
 
 def _mmseg_config(maps: Sequence[LabelMaps]) -> str:

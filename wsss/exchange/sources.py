@@ -13,8 +13,8 @@ from wsss.data import Dataset
 from wsss.data.artifacts import IndexedArtifact
 from wsss.data.images import read_image
 from wsss.errors import InputError
-from wsss.files import write_bytes, write_picture
 from wsss.ops.palette import indexed_picture
+from wsss.outputs import OutputFolder
 from wsss.store import ArtifactReader
 
 JPEG = (".jpg", ".jpeg")
@@ -74,24 +74,22 @@ def true_maps(split: str, dataset: Dataset) -> LabelMaps:
     return LabelMaps(dataset, split, ids)
 
 
-def write_indexed(path: Path, labels: np.ndarray) -> None:
+def write_indexed(folder: OutputFolder, path: Path, labels: np.ndarray) -> None:
     """Write a label map (H, W) uint8 as an indexed PNG with VOC's palette; the values are the classes."""
-    write_picture(path, indexed_picture(labels), "PNG")
+    folder.write_picture(path, indexed_picture(labels), "PNG")
 
 
-def write_photograph(path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:
+def write_photograph(folder: OutputFolder, path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:
     """Put a photograph there as a JPEG.
 
     A JPEG that is stored upright is linked or copied; any other photograph is encoded anew.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     source = dataset.image_path(image_id).resolve()
-    path.unlink(missing_ok=True)
     with Image.open(source) as image:
         plain = source.suffix.lower() in JPEG and image.mode == "RGB" and image.getexif().get(0x0112, 1) == 1
     if plain and link:
-        path.symlink_to(source)
+        folder.link(path, source)
     elif plain:
-        write_bytes(path, source.read_bytes())
+        folder.write_bytes(path, source.read_bytes())
     else:
-        write_picture(path, Image.fromarray(read_image(source)), "JPEG", quality=95, subsampling=0)
+        folder.write_picture(path, Image.fromarray(read_image(source)), "JPEG", quality=95, subsampling=0)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from wsss.errors import InputError
-from wsss.files import write_bytes
 from wsss.models.mxnet_file import read_params
 from wsss.models.pretrained import read_state
 from wsss.models.resnet38d import ResNet38d
+from wsss.outputs import OutputFolder
+from wsss.protected import Inputs
 
 _BLOCK = re.compile(
     r"(?:arg|aux):(?P<kind>res|bn)(?P<stage>[2-7])(?:a|b(?P<index>\d+))?_(?P<branch>branch\w+?)_"
@@ -68,13 +69,16 @@ def convert(source: str | Path, output: str | Path) -> tuple[int, int]:
     """Write the state that `read_resnet38d` reads as a state dict; return its numbers of tensors and of parameters.
 
     Raises:
-        InputError: As `read_resnet38d` does; also if the output cannot be written.
+        InputError: As `read_resnet38d` does; also if the output cannot be written, or would replace a file that this
+            function did not write.
     """
-    state, output = read_resnet38d(source), Path(output)
-    buffer = io.BytesIO()
+    source, output = Path(source), Path(output)
+    folder = OutputFolder(output.parent, Inputs([source]))
+    folder.check([output])
+    state, buffer = read_resnet38d(source), io.BytesIO()
     torch.save(state, buffer)
     try:
-        write_bytes(output, buffer.getbuffer())
+        folder.write_bytes(output, buffer.getbuffer())
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror})") from None
     statistics = ("running_mean", "running_var", "num_batches_tracked")

@@ -58,6 +58,13 @@ class Evaluation:
             value = value.get(name)
         return (self.path.parent / value).resolve() if value else None
 
+    def artifacts(self) -> list[Path]:
+        """List every file that was evaluated, and the index."""
+        inputs = self.content["inputs"]
+        named = [(kind, name) for kind in ("labels", "predictions") for name in inputs.get(kind, {})]
+        found = [self.artifact(*of) for of in [("index", ""), ("saliency", ""), ("cams", ""), *named]]
+        return [path for path in found if path is not None]
+
     @cached_property
     def per_image(self) -> dict[tuple[str, str, str], dict[str, dict[str, float]]]:
         """(kind, name, split) -> image -> its numbers: `iou`, `coverage`, `foreground`, `change`, if known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,6 @@ from PIL import Image, ImageDraw
 
 from wsss.data import Dataset
 from wsss.errors import InputError
-from wsss.files import write_picture
 from wsss.ops.palette import PALETTES
 from wsss.pipeline.names import label_set
 from wsss.pipeline.stages import METHODS
@@ -47,10 +47,11 @@ def draw_run(dataset: Dataset, evaluation: Evaluation, *, images: int, palette: 
     return _stacked(drawn)
 
 
-def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a picture in the form that its suffix names; JPEG is small."""
-    options = {"quality": 85, "subsampling": 0} if path.suffix.lower() in (".jpg", ".jpeg") else {}
-    write_picture(path, picture, Image.registered_extensions()[path.suffix.lower()], **options)
+def picture_bytes(picture: Image.Image, suffix: str) -> bytes:
+    """Encode a picture in the form that a suffix names; JPEG is small."""
+    form, buffer = Image.registered_extensions()[suffix.lower()], io.BytesIO()
+    picture.save(buffer, form, **({"quality": 85, "subsampling": 0} if form == "JPEG" else {}))
+    return buffer.getvalue()
 
 
 def _training(evaluation: Evaluation) -> list[tuple[Record, Path]]:

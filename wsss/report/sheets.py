@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -11,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from wsss.files import write_picture
 from wsss.label_values import BACKGROUND, IGNORE_INDEX
 from wsss.ops.palette import stripes
 from wsss.report.gallery import Gallery, Sample
@@ -89,10 +89,12 @@ def empty_sheet(heading: str, caption: str) -> Image.Image:
     return sheet
 
 
-def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a sheet as JPEG, whole or not at all, at a resolution that fits it on paper."""
+def sheet_bytes(sheet: Image.Image) -> bytes:
+    """Encode a sheet as JPEG, at a resolution that fits it on paper."""
+    buffer = io.BytesIO()
     dots = max(side / inches for side, inches in zip(sheet.size, PAPER_INCHES, strict=True))
-    write_picture(path, sheet, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
+    sheet.save(buffer, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
+    return buffer.getvalue()
 
 
 def _cell_height(gallery: Gallery, cell: int) -> int:

@@ -60,6 +60,7 @@ from wsss.parallel import map_in_processes
 from wsss.pipeline.names import LABEL_STAGES
 from wsss.progress import Progress
 from wsss.stages.artifact import provenance
+from wsss.stages.outputs import check_stage_output
 from wsss.store import ArtifactReader
 
 IMAGES_PER_TASK = 8
@@ -93,8 +94,10 @@ def evaluate(
         output: `metrics.json`; the tables are written beside it.
 
     Raises:
-        InputError: If an artifact is missing, damaged, lacks an image or belongs to another index.
+        InputError: If an artifact is missing, damaged, lacks an image or belongs to another index; also if something
+            else than an earlier evaluation lies where the results will be.
     """
+    check_stage_output("evaluate", output)
     dataset = load_dataset(index)
     labels, predictions = dict(labels or {}), dict(predictions or {})
     sources = _open(settings, dataset, saliency, cams, labels, predictions)

@@ -14,6 +14,7 @@ from wsss.data.sources import Listing, input_files, list_images
 from wsss.data.stamps import DIGEST_BYTES
 from wsss.label_values import IGNORE_INDEX
 from wsss.stages.artifact import provenance
+from wsss.stages.outputs import check_stage_output
 from wsss.store import ArtifactWriter
 
 
@@ -26,8 +27,9 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
     (N, 4) int64, by which all stages notice a replaced file: bytes and time in ns of the photograph, then of the mask.
 
     Raises:
-        InputError: For anything wrong with the data, in one line.
+        InputError: For anything wrong with the data, in one line; also if something else than an index lies there.
     """
+    check_stage_output("index", Path(output))
     listing = list_images(settings, workers=context.workers)
     scans = scan_images(listing, workers=context.workers)
     attributes = {

@@ -14,12 +14,13 @@ from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data.images import bounded_size, read_image, resize_image
 from wsss.errors import InputError
-from wsss.files import write_picture, write_text
 from wsss.grid import snapped_size
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.palette import indexed_picture, voc_palette
+from wsss.outputs import OutputFolder
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
+from wsss.protected import Inputs
 from wsss.stages.forward import Forward
 from wsss.stages.inference import resolve_device
 from wsss.stages.predictor import load_segmentation_network
@@ -54,11 +55,16 @@ def predict_photos(
         The masks, in the order of the photographs.
 
     Raises:
-        InputError: If a photograph is missing, if two have the same name, or if the checkpoint cannot be read. Also,
+        InputError: If a photograph is missing, if two have the same name, or if the checkpoint cannot be read; if a
+            result would replace an input or anything else that no prediction wrote, or lie beside other masks. Also,
             after the others are done, if photographs could not be read (each is named in its own message).
     """
     protocol = protocol or Protocol()
     named = _names(photos)
+    folder = OutputFolder(output, Inputs([model, *named.values()], [path for path in photos if path.is_dir()]))
+    classes, results = output / "masks" / "classes.txt", {name: _results(output, name) for name in named}
+    places = (output / "masks", output / "overlays")
+    folder.check([classes, *(path for pair in results.values() for path in pair)], alone=places)
     device = resolve_device(context)
     network, class_names = load_segmentation_network(model, device)
     written: list[Path] = []
@@ -67,10 +73,10 @@ def predict_photos(
     scores = _scores(network, _readable(named, unreadable), protocol, max_side, forward, device)
     with torch.inference_mode(), Progress("predict photographs", len(named)) as progress:
         for name, labels in finish(scores, protocol.crf, context):
-            written.append(_write(output, name, named[name], labels))
+            written.append(_write(folder, results[name], named[name], labels))
             progress.advance()
         if written:
-            write_text(output / "masks" / "classes.txt", "\n".join(class_names) + "\n")
+            folder.write_text(classes, "\n".join(class_names) + "\n")
         _raise_about(unreadable, output, len(written))
     return written
 
@@ -135,11 +141,16 @@ def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray | InputError]:
         return item[0], error
 
 
-def _write(output: Path, name: str, photo: Path, labels: np.ndarray) -> Path:
-    path = output / "masks" / f"{name}.png"
-    _save(indexed_picture(labels), path)
-    _save(Image.fromarray(_overlay(read_image(photo), labels)), output / "overlays" / f"{name}.jpg")
-    return path
+def _results(output: Path, name: str) -> tuple[Path, Path]:
+    """Return the paths of the mask and of the overlay of a photograph."""
+    return output / "masks" / f"{name}.png", output / "overlays" / f"{name}.jpg"
+
+
+def _write(folder: OutputFolder, paths: tuple[Path, Path], photo: Path, labels: np.ndarray) -> Path:
+    mask, overlay = paths
+    _save(folder, indexed_picture(labels), mask)
+    _save(folder, Image.fromarray(_overlay(read_image(photo), labels)), overlay)
+    return mask
 
 
 def _overlay(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -149,5 +160,5 @@ def _overlay(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.where((labels != 0)[..., None], tinted, dimmed).astype(np.uint8)
 
 
-def _save(picture: Image.Image, path: Path) -> None:
-    write_picture(path, picture, Image.registered_extensions()[path.suffix])
+def _save(folder: OutputFolder, picture: Image.Image, path: Path) -> None:
+    folder.write_picture(path, picture, Image.registered_extensions()[path.suffix])

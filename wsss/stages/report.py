@@ -17,8 +17,6 @@ and for talks:
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,9 +26,10 @@ import numpy as np
 from wsss.config import Report
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.data.inputs import dataset_inputs
 from wsss.errors import InputError
-from wsss.files import write_text
 from wsss.ops.palette import PALETTES
+from wsss.outputs import OutputFolder
 from wsss.report import figures
 from wsss.report.charts import WIDE, picture
 from wsss.report.curves import curve_charts
@@ -39,8 +38,8 @@ from wsss.report.gallery import Gallery, make_gallery
 from wsss.report.numbers import numbers_page
 from wsss.report.page import Page
 from wsss.report.parts import Look, report_parts
-from wsss.report.sheets import contact_sheet, empty_sheet, save_sheet
-from wsss.report.subject_sheets import subject_sheet, subjects
+from wsss.report.sheets import contact_sheet, empty_sheet, sheet_bytes
+from wsss.report.subject_sheets import Subject, subject_sheet, subjects
 from wsss.store import ArtifactReader
 
 FIGURES = (
@@ -96,23 +95,28 @@ def report(
         saliency: Artifact of stage `saliency`; None takes the evaluated one.
 
     Raises:
-        InputError: If an evaluation or an artifact is missing or damaged.
+        InputError: If an evaluation or an artifact is missing or damaged; also, before anything is written, if a file
+            would replace an input or anything else that no report wrote.
     """
     if not evaluations:
         raise InputError("report: no evaluation; pass at least one metrics.json of the stage evaluate")
     dataset = load_dataset(index)
     loaded = [load_evaluation(path) for path in evaluations]
     palette = PALETTES[settings.palette]()
+    read = [*evaluations, *(path for item in loaded for path in item.artifacts())]
+    written = OutputFolder(output.parent, dataset_inputs(dataset, [saliency, *read]))
+    folder = output.parent / "report"
+    sheets = _subject_sheets(folder / "sheets", dataset, loaded)
+    written.check([output, *sheets, *(folder / name for name in FIGURES if name != "sheets")])
     galleries = _galleries(settings, dataset, loaded, saliency, palette)
     logger.info("report: %d images drawn", sum(len(gallery.samples) for gallery in galleries.values()))
-    folder = output.parent / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_sheets(folder, galleries, dataset.class_names, palette)
-    _write_subject_sheets(settings, folder / "sheets", dataset, loaded, saliency, palette)
-    _write_charts(folder, loaded)
-    write_text(folder / "numbers.html", numbers_page(loaded, palette))
+    _write_sheets(written, folder, galleries, dataset.class_names, palette)
+    _write_subject_sheets(written, sheets, settings, dataset, loaded, saliency, palette)
+    written.remove_others(folder / "sheets", keep=sheets)
+    _write_charts(written, folder, loaded)
+    written.write_text(folder / "numbers.html", numbers_page(loaded, palette))
     page = Page(loaded, galleries, palette, _artifacts(loaded[0]))
-    write_text(output, page.html())
+    written.write_text(output, page.html())
 
 
 def _galleries(
@@ -140,7 +144,11 @@ def _galleries(
 
 
 def _write_sheets(
-    folder: Path, galleries: Mapping[str, Gallery], class_names: Sequence[str], palette: np.ndarray
+    written: OutputFolder,
+    folder: Path,
+    galleries: Mapping[str, Gallery],
+    class_names: Sequence[str],
+    palette: np.ndarray,
 ) -> None:
     sheets = [(split, *about, f"This run has nothing to show on {split}.") for split, about in SHEETS.items()]
     for method, sheet in ((method, part.sheet) for method, part in report_parts().items()):
@@ -149,26 +157,32 @@ def _write_sheets(
     for key, name, heading, caption, nothing in sheets:
         gallery = galleries.get(key)
         if gallery is None:
-            save_sheet(empty_sheet(heading, nothing), folder / name)
-            continue
-        words = f"{caption} Sorted {gallery.order}." if gallery.order.startswith("from") else caption
-        save_sheet(contact_sheet(gallery, class_names, palette, heading=heading, caption=words), folder / name)
+            drawn = empty_sheet(heading, nothing)
+        else:
+            words = f"{caption} Sorted {gallery.order}." if gallery.order.startswith("from") else caption
+            drawn = contact_sheet(gallery, class_names, palette, heading=heading, caption=words)
+        written.write_bytes(folder / name, sheet_bytes(drawn))
+
+
+def _subject_sheets(folder: Path, dataset: Dataset, evaluations: Sequence[Evaluation]) -> dict[Path, Subject | None]:
+    """Return the path of each sheet with what it is about; one of nothing where a run has no labels or predictions."""
+    found = subjects(dataset, by_variant(evaluations))
+    return {folder / f"{subject.name}.jpg": subject for subject in found} or {folder / "none.jpg": None}
 
 
 def _write_subject_sheets(
+    written: OutputFolder,
+    sheets: Mapping[Path, Subject | None],
     settings: Report,
-    folder: Path,
     dataset: Dataset,
     evaluations: Sequence[Evaluation],
     saliency: Path | None,
     palette: np.ndarray,
 ) -> None:
-    """Write the sheets into a new folder, so that none of an earlier run stays."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir()
-    try:
-        found = subjects(dataset, by_variant(evaluations))
-        for subject in found:
+    for path, subject in sheets.items():
+        if subject is None:
+            sheet = empty_sheet("Labels and networks", "This run has no labels or predictions.")
+        else:
             sheet = subject_sheet(
                 dataset,
                 subject,
@@ -177,18 +191,10 @@ def _write_subject_sheets(
                 palette=palette,
                 longest=LONGEST,
             )
-            save_sheet(sheet, temporary / f"{subject.name}.jpg")
-        if not found:
-            save_sheet(
-                empty_sheet("Labels and networks", "This run has no labels or predictions."), temporary / "none.jpg"
-            )
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        written.write_bytes(path, sheet_bytes(sheet))
 
 
-def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
+def _write_charts(written: OutputFolder, folder: Path, evaluations: Sequence[Evaluation]) -> None:
     first, variants = evaluations[0], by_variant(evaluations)
     curve = figures.cam_chart(first, WIDE)
     maps, limit = figures.heat_maps(first, 520)
@@ -209,7 +215,7 @@ def _write_charts(folder: Path, evaluations: Sequence[Evaluation]) -> None:
         **{part.file: part.picture(variants) for part in report_parts().values() if part.file},
     }
     for name, svg in charts.items():
-        write_text(folder / name, svg + "\n")
+        written.write_text(folder / name, svg + "\n")
 
 
 def _artifacts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,9 @@ from statistics import mean, stdev
 from wsss.cli.study.methods import method_modules
 from wsss.cli.study.table import FigureColumn, Row, Table
 
+SIGN = "Written by `wsss study`"
+"""Begins the text of every page, which is known by it."""
+
 
 def study_page(study: str, rows: Sequence[Row]) -> str:
     """Write the page in Markdown.
@@ -18,7 +21,7 @@ def study_page(study: str, rows: Sequence[Row]) -> str:
     """
     parts = [
         f"# {study}",
-        "Written by `wsss study` from the JSON files beside it, one per variant and seed with commit, settings and "
+        f"{SIGN} from the JSON files beside it, one per variant and seed with commit, settings and "
         "machine; do not edit. Per cent, but MAE, seconds and minutes; ± is the sample standard deviation over seeds. "
         "Labels are judged on train, 255 a miss in recall and mIoU; recall is the mean over classes.",
     ]

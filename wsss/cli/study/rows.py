@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsss.cli.study.methods import method_modules
-from wsss.cli.study.page import study_page
+from wsss.cli.study.page import SIGN, study_page
 from wsss.cli.study.table import Row
 from wsss.config import load_config
 from wsss.errors import InputError
 from wsss.files import write_text
+from wsss.outputs import check_target
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.stages import METHODS
 from wsss.plan import Plan
+from wsss.protected import Inputs
 from wsss.report.evaluations import Evaluation, load_evaluation
 
 
@@ -33,30 +35,44 @@ def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int
         The new rows, and the number of branches of the config's variants without one.
 
     Raises:
-        InputError: If the config is wrong, a file is damaged, or no branch has one of the methods.
+        InputError: If the config is wrong, a file is damaged, or no branch has one of the methods; also, before
+            anything is written, if a file would replace an input, or a page that no study wrote.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     plan = _plan(configs)
-    written, missing, without = [], 0, list[Path]()
+    rows, missing, without, read = dict[Path, Row](), 0, list[Path](), list(configs)
     for place, variant in enumerate(plan.variants):
         for seed in plan.seeds:
             path = Path(plan.path(Artifact("evaluate", variant, seed)))
             if not path.is_file():
                 missing += 1
                 continue
-            row = _row(plan, place, variant, seed, load_evaluation(path))
+            evaluation = load_evaluation(path)
+            read += [path, *evaluation.artifacts()]
+            row = _row(plan, place, variant, seed, evaluation)
             if row is None:
                 without.append(path)
                 continue
             target = folder / f"{variant or 'run'}-seed{seed}-{_digest(row)}.json"
             if not target.is_file():
-                write_text(target, json.dumps(row, indent=1, sort_keys=False) + "\n")
-                written.append(target)
-    if without and not any(folder.glob("*-seed*.json")):
+                rows[target] = row
+    if without and not rows and not any(folder.glob("*-seed*.json")):
         titles = " or ".join(method.title for method in METHODS.values())
         raise InputError(f"{without[0]}: holds no network of {titles}; is this the config of such a study?")
-    write_text(folder / "README.md", study_page(plan.run, _newest(folder)))
-    return written, missing
+    inputs, page = Inputs(read), folder / "README.md"
+    for target in (*rows, page):
+        check_target(target, inputs, _is_page)
+    for target, row in rows.items():
+        write_text(target, json.dumps(row, indent=1, sort_keys=False) + "\n")
+    write_text(page, study_page(plan.run, _newest(folder)))
+    return list(rows), missing
+
+
+def _is_page(path: Path) -> bool:
+    """Return whether a file is a page of a study."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n", 3)
+    return lines[0].startswith("# ") and len(lines) > 2 and lines[2].startswith(SIGN)
 
 
 def _plan(paths: Sequence[Path]) -> Plan:

@@ -1,0 +1,96 @@
+"""The paths that a run reads. None of them may be written, under any of its names."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+"""Endings of files that are taken for photographs, masks or maps wherever a folder of them is read."""
+RESULTS = "results"
+"""A folder of this name directly in a folder of photographs is left out: a run writes its pictures there."""
+
+
+class Inputs:
+    """Inputs of one run, to compare its outputs with.
+
+    A path is an input under every name: relative, through links, through `..`, as a hard link, and in other letters
+    (`Photos` and `photos` are one folder on many systems). What is not there cannot be damaged and does no harm.
+
+    Args:
+        files: Files and folders that the run reads; None is left out.
+        folders: Folders in which every picture is an input, at any depth.
+    """
+
+    def __init__(self, files: Iterable[Path | None] = (), folders: Iterable[Path | None] = ()) -> None:
+        self._folders = [Path(path) for path in folders if path is not None]
+        self._files = [*(Path(path) for path in files if path is not None), *self._folders]
+        self._real_folders: dict[str, str] = {}
+
+    def clash(self, target: Path) -> str:
+        """Say why a target must not be written: what is read would be lost, or what is written would be read.
+
+        Args:
+            target: The file to write. A link there is not followed: writing replaces the link itself.
+
+        Returns:
+            The reason, to stand behind the name of the target; empty if there is none.
+        """
+        name = self._name(target)
+        found = self._names.get(name)
+        if found is None:
+            with suppress(OSError, ValueError):
+                found = self._numbers.get(_number(os.lstat(target)))
+        if found is not None:
+            return "is an input of this run" + ("" if str(found) == str(target) else f" ({found})")
+        if name.endswith(PICTURES):
+            for key, folder in self._searched.items():
+                below = name.removeprefix(key).split("/")
+                # what is hidden is no input, nor what a run inside its own photographs makes
+                if name.startswith(key) and below[0] != RESULTS and not any(part.startswith(".") for part in below):
+                    return f"would be taken for one of the inputs in {folder}"
+        return ""
+
+    @cached_property
+    def _names(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for path in self._files:
+            found[self._name(path)] = path
+            if path.is_symlink():
+                found[_normal(os.path.realpath(path))] = path
+        return found
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[int, int], Path]:
+        """Device and inode of every input and of what it leads to: they tell hard links, and folders mounted twice."""
+        found: dict[tuple[int, int], Path] = {}
+        for path in self._files:
+            for read in (os.lstat, os.stat):
+                with suppress(OSError, ValueError):
+                    found[_number(read(path))] = path
+        return found
+
+    @cached_property
+    def _searched(self) -> dict[str, Path]:
+        return {_normal(os.path.realpath(path)).rstrip("/") + "/": path for path in self._folders}
+
+    def _name(self, path: Path) -> str:
+        """Return the real path, but for a link at its end, in one spelling."""
+        if path.name in ("", ".."):
+            return _normal(os.path.realpath(path))
+        parent = str(path.parent)
+        if parent not in self._real_folders:
+            self._real_folders[parent] = os.path.realpath(parent)
+        return _normal(f"{self._real_folders[parent].rstrip('/')}/{path.name}")
+
+
+def _number(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _normal(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
