@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wsss.store import TABLES, ArtifactReader, ArtifactWriter
+from wsss.store import ArtifactReader, ArtifactWriter
 
 Item = tuple[np.ndarray, dict[str, Any]]
 
@@ -36,20 +36,19 @@ def read(path: Path) -> Content:
         for kind in reader.kinds():
             for image_id in reader.ids(kind):
                 content.arrays[kind, image_id] = reader.read_with_attributes(kind, image_id)
-        if TABLES in reader.file:
-            for name in reader.file[TABLES]:
-                table = reader.table(name)
-                content.tables[name] = table.tolist() if table.dtype == object else table
+        for name in (*reader.tables(), *reader.attributes.get("notes", [])):
+            table = reader.table(name)
+            content.tables[name] = table.tolist() if table.dtype == object else table
     return content
 
 
 def write(content: Content, path: Path) -> None:
-    stage = content.attributes.pop("stage")
+    stage, notes = content.attributes.pop("stage"), content.attributes.pop("notes", [])
     with ArtifactWriter(path, stage=stage, attributes=content.attributes) as artifact:
         for (kind, image_id), (array, attributes) in content.arrays.items():
             artifact.write(kind, image_id, array, **attributes)
         for name, table in content.tables.items():
-            artifact.write_table(name, table)
+            (artifact.write_note if name in notes else artifact.write_table)(name, table)
 
 
 def _rename_class(content: Content) -> None:
