@@ -10,13 +10,41 @@ import pytest
 import wsss
 
 ROOT = Path(wsss.__file__).parent
-TOP = {"chunks", "errors", "grid", "label_values", "files", "memory", "context", "progress", "parallel", "state"}
+TOP = {
+    "chunks",
+    "errors",
+    "grid",
+    "label_values",
+    "files",
+    "memory",
+    "context",
+    "progress",
+    "parallel",
+    "state",
+    "signals",
+    "inputs",
+    "system_errors",
+}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}
 MAY_IMPORT: dict[str, set[str]] = {
     # room -> the rooms that it may import from, beside itself
-    **{name: {"errors", "label_values", "memory", "context", "files", "progress", "parallel"} for name in TOP},
+    **{
+        name: {
+            "errors",
+            "label_values",
+            "memory",
+            "context",
+            "files",
+            "progress",
+            "parallel",
+            "signals",
+            "inputs",
+            "system_errors",
+        }
+        for name in TOP
+    },
     "pipeline": {"errors"},
     "config": {"errors", "pipeline"},
     "store": TOP,

@@ -83,7 +83,7 @@ def test_file_gives_its_stem_as_run(tmp_path: Path) -> None:
         (b"seeds: [0]\ndata: {name: folder\nrun: x\n", " line 3: not valid YAML (expected ',' or '}', but got ':')"),
         (b"data:\n\tname: demo\n", " line 2: not valid YAML (found character"),
         (b"a: \x00\n", ": not valid YAML ("),
-        (b"\xff\xfe", ": cannot be read as a config ("),
+        (b"\xff\xfe", ": not UTF-8 text (byte 0); save it as UTF-8"),
         (b"- 1\n", ": must hold settings as `key: value`, found list"),
         (b"", ": holds no settings; say which data"),
     ],

@@ -6,12 +6,14 @@ import re
 import shlex
 import signal
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.waiting import lives, wait_until
+from tests.waiting import PATIENCE_SECONDS, lives, wait_until
 from tests.workflow.conftest import DATA, Project, copy_project
 from wsss.config import Cams, FolderData, TrainClassifier, TrainSegmenter, load_config
 
@@ -130,6 +132,54 @@ def test_a_stage_ends_with_a_killed_snakemake_and_the_same_command_goes_on(proje
     finished = project.snakemake("labels", option).stdout
     assert set(re.findall(r"rule (\w+):", finished)) <= {"cams", "saliency", "seed_labels", "labels"}
     assert (project.folder / "results/my/auxsegnet/round0/labels.h5").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_snakemake_that_is_stopped_stops_its_stage_and_unlocks(project: Project, number: int):
+    option = project.config(data=DATA)
+    snakemake = _start(project, "labels", option, WSSS_TEST_SLEEP_cams="1000")
+    with snakemake:
+        stage = _wait_for_stage(snakemake.pid, "cams")
+        # to Snakemake alone, as `kill` does; the stage itself would go on for longer
+        snakemake.send_signal(number)
+        wait_until(lambda: not lives(stage))
+        wait_until(lambda: snakemake.poll() is not None)
+    assert snakemake.returncode == 1
+    assert "stopped: the same command goes on from here" in (project.folder / "results/my/logs/cams.log").read_text()
+    project.snakemake("labels", option)
+    assert (project.folder / "results/my/auxsegnet/round0/labels.h5").is_file()
+
+
+def test_a_run_under_nohup_outlives_its_terminal(project: Project):
+    option = project.config(data=DATA)
+    # as nohup does, and a shell that starts a command by `&`
+    deaf = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    with _start(project, "cams", option, preexec_fn=deaf, WSSS_TEST_SLEEP_cams="3") as snakemake:
+        stage = _wait_for_stage(snakemake.pid, "cams")
+        for process in (snakemake, stage):
+            process.send_signal(signal.SIGHUP)
+        snakemake.wait(timeout=PATIENCE_SECONDS)
+    assert snakemake.returncode == 0
+    assert (project.folder / "results/my/cams.h5").is_file()
+
+
+def _start(
+    project: Project, *arguments: str, preexec_fn: Callable[[], object] | None = None, **environment: str
+) -> subprocess.Popen[bytes]:
+    def listen() -> None:
+        # who starts the tests in the background makes them, and their children, deaf to Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if preexec_fn is not None:
+            preexec_fn()
+
+    return subprocess.Popen(
+        project.command(*arguments),
+        cwd=project.folder,
+        env=project.environment(**environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=listen,
+    )
 
 
 def _wait_for_stage(parent: int, stage: str) -> psutil.Process:

@@ -19,8 +19,10 @@ from wsss.cli.parent import end_with
 from wsss.config import parse_settings
 from wsss.context import RunContext
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
+from wsss.system_errors import said_of
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")]
 Index = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage index.")]
@@ -116,8 +118,9 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
             options = {name: values.pop(name) for name in common}
             log, debug = options.pop("log"), options.pop("debug")
             limit_threads(options["threads"])
-            set_up_logging(log, debug=debug)
-            with guarded(log, debug=debug):
+            set_up_logging(None, debug=debug)
+            with guarded(log, debug=debug, place=values.get("output")):
+                set_up_logging(log, debug=debug)
                 end_with(options.pop("parent"))
                 settings = _settings(function.__name__, options.pop("settings"))
                 function(StageCall(function.__name__, settings, RunContext(**options)), **values)
@@ -160,11 +163,16 @@ def _settings(stage: str, text: str) -> Any:
 def _read_section(path: Path) -> Any:
     import yaml
 
+    check_regular(path)
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such settings file; --settings takes JSON text or a file") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as settings ({said_of(error)}); correct the path") from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply to be settings; flatten it") from None
+    except (ValueError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as settings: {' '.join(str(error).split())}") from None
 
 

@@ -33,7 +33,7 @@ class DemoData(DataSettings):
     """Images to validate on."""
     image_size: int = Field(default=160, ge=64)
     """About the longer side of an image, in pixels."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Seed of the generator. It is not the seed of the run."""
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from wsss.errors import InputError
+from wsss.inputs import check_regular
+from wsss.system_errors import said_of
 
 
 def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
@@ -25,12 +27,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         InputError: If it is missing, not valid YAML (with the line), empty, or holds no `key: value`.
     """
+    check_regular(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such config file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a config ({error})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as a config ({said_of(error)}); correct the path") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply to be a config; flatten it") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path} line {mark.line + 1}" if mark is not None else str(path)
@@ -38,6 +45,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{where}: not valid YAML ({what}); correct brackets, quotes or indentation (blanks, no tabs) up to there"
         ) from None
+    except ValueError as error:  # a value that has the form of a date or a number, and is none
+        raise InputError(f"{path}: holds a value that is none ({error}); put it into quotes, or correct it") from None
     if values is None:
         raise InputError(f"{path}: holds no settings; say which data, e.g. `data: {{name: folder, root: photos}}`")
     if not isinstance(values, dict):

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 
 MAX_PIXELS = 8000 * 8000
 """Larger images are refused: a small file can claim to hold more pixels than fit into memory."""
@@ -126,6 +127,8 @@ def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Ima
         path: The file; named in messages.
         content: Its bytes, where they have been read already.
     """
+    if content is None:
+        check_regular(path)
     try:
         with Image.open(Path(path) if content is None else BytesIO(content)) as image:
             width, height = image.size

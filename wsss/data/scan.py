@@ -14,6 +14,7 @@ import numpy as np
 from wsss.data.images import decoded_size, opened, read_mask
 from wsss.data.sources import ImageRecord, Listing
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 from wsss.label_values import IGNORE_INDEX
 from wsss.progress import Progress
 
@@ -84,9 +85,9 @@ def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
 
 def _raise_first(problems: Sequence[InputError]) -> None:
     for problem in problems[1:]:
-        logger.info("%s", problem)
+        logger.info("%s", problem, extra={"log_only": True})
     if problems:
-        more = f" (and {len(problems) - 1} more such images, see the log)" if len(problems) > 1 else ""
+        more = f" (and {len(problems) - 1} more such images, --log FILE names all)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}")
 
 
@@ -127,6 +128,7 @@ def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
 
 
 def _read(path: Path) -> bytes:
+    check_regular(path)
     try:
         return path.read_bytes()
     except OSError as error:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from wsss.data import Dataset
-from wsss.data.images import read_image
+from wsss.data.images import opened, read_image
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture
 from wsss.store import ArtifactReader
@@ -91,7 +91,7 @@ def write_photograph(path: Path, dataset: Dataset, image_id: str, *, link: bool)
     path.parent.mkdir(parents=True, exist_ok=True)
     source = dataset.image_path(image_id).resolve()
     path.unlink(missing_ok=True)
-    with Image.open(source) as image:
+    with opened(source) as image:
         plain = source.suffix.lower() in JPEG and image.mode == "RGB" and image.getexif().get(0x0112, 1) == 1
     if plain and link:
         path.symlink_to(source)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from wsss.data.sources.records import check_id, nearest
 from wsss.errors import InputError
+from wsss.inputs import check_regular
+from wsss.system_errors import said_of
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png",)
@@ -136,6 +138,7 @@ def read_text(path: Path, setting: str) -> str:
     Raises:
         InputError: If the file is missing or not UTF-8.
     """
+    check_regular(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
@@ -144,6 +147,9 @@ def read_text(path: Path, setting: str) -> str:
         raise InputError(f"{path}: is a folder, not a file; correct `{setting}`") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        reason = said_of(error) if isinstance(error, OSError) else error
+        raise InputError(f"{path}: cannot be read ({reason}); correct `{setting}`") from None
 
 
 def existing_folder(path: Path, setting: str) -> Path:

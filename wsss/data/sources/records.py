@@ -153,7 +153,7 @@ def check_classes(names: Sequence[str], where: str) -> None:
     """Check class names without background.
 
     Raises:
-        InputError: If there are none, too many, one twice, or one named `background`.
+        InputError: If there are none, too many, one twice, one without a name, or one named `background`.
     """
     if not names:
         raise InputError(f"{where}: no class at all; every image would be background")
@@ -163,6 +163,8 @@ def check_classes(names: Sequence[str], where: str) -> None:
             "(a mask's pixel is one byte: 0 is background, 255 is ignored); merge or drop some"
         )
     for number, name in enumerate(names):
+        if not name.strip() or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+            raise InputError(f"{where}: {name!a} is no name of a class; write one, without control characters")
         if name in names[:number]:
             raise InputError(f"{where}: class `{name}` is there twice; remove one")
     if BACKGROUND in names:
