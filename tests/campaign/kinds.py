@@ -36,7 +36,6 @@ class Kind:
         command: Reads it. The words for both folders are replaced.
         share: Its share of the campaign's inputs.
         right: Looks at what was written after success; raises if that cannot be right.
-        waits_for: Item of the list of known defects for which it fails still.
     """
 
     name: str
@@ -45,7 +44,6 @@ class Kind:
     command: Command
     share: int = 100
     right: Callable[[Path], None] | None = None
-    waits_for: str = ""
 
 
 def make_inputs(root: Path) -> None:
@@ -99,54 +97,99 @@ def _params() -> bytes:
 
 def kinds(root: Path) -> list[Kind]:
     """The kinds, of the inputs that `make_inputs` made."""
-    config, settings = _config(root), yaml.safe_load((root / "settings.yaml").read_text())
-    voc = json.dumps({"name": "voc", "root": f"{root}/photos", "classes": "classes.txt"})
-    table = json.dumps(
-        {"name": "voc", "root": f"{root}/photos", "classes": "classes.txt", "image_labels": "image_labels.txt"}
-    )
-    folder = json.dumps(settings)
-    train = _ids(root, "train")
-    classes = ("background", *CLASSES)
-    rows = [line.split(",") for line in (root / "folder/labels.csv").read_text().splitlines()]
-    run = f"{INPUTS}/results/tiny"
-    evaluation = json.loads((root / "results/tiny/evaluation/metrics.json").read_text())
+    return [*_of_settings(root), *_of_lists(root), *_of_pictures(root), *_of_results(root)]
 
-    def read(name: str) -> bytes:
-        return (root / name).read_bytes()
 
-    def index(text: str) -> Command:
-        return ("index", "--settings", text, "--output", f"{OUTPUT}/index.h5")
-
-    def of_file(name: str, file: str, command: Command, share: int, **more: Any) -> Kind:
-        return Kind(name, file, damaged(read(file)), command, share, **more)
-
-    image, mask = f"photos/JPEGImages/{train[0]}.jpg", f"photos/SegmentationClass/{train[0]}.png"
-    whole = {"right": whole_index}
-    exporting = ("--index", f"{run}/index.h5", "--output", f"{OUTPUT}/export", "--photographs", "none")
-    importing = ("--index", f"{run}/index.h5", "--output", f"{OUTPUT}/imported.h5")
+def _of_settings(root: Path) -> list[Kind]:
+    config, folder = _config(root), _folder(root)
+    check = ("check", f"{INPUTS}/config.yaml")
+    index = _index(f"{INPUTS}/settings.yaml")
     return [
-        Kind("config (YAML)", "config.yaml", yaml_files(config, list(config)), ("check", f"{INPUTS}/config.yaml"), 600),
-        Kind("settings (YAML)", "settings.yaml", yaml_files(settings, list(settings)), index(f"{INPUTS}/settings.yaml"), 200, **whole),
-        Kind("settings (JSON)", "settings.yaml", json_files(settings), index(f"{INPUTS}/settings.yaml"), 200, **whole),
-        Kind("labels (CSV)", "folder/labels.csv", csv_files(rows), index(folder), 400, **whole),
-        Kind("list of images", "photos/ImageSets/Segmentation/train.txt", lists(train), index(voc), 150, **whole),
-        Kind("list of classes", "photos/classes.txt", lists(classes), index(voc), 150, **whole),
-        Kind("table of labels", "photos/image_labels.txt", lists([f"{i} bird" for i in train]), index(table), 150, **whole),
-        Kind("annotation (XML)", f"photos/Annotations/{train[0]}.xml", xml_files(read(f"photos/Annotations/{train[0]}.xml"), CLASSES), index(voc), 300, **whole),
-        Kind("photograph", image, one_of(damaged(read(image)), sampled_from(pictures())), index(voc), 250, **whole),
-        Kind("photograph (PNG)", "folder/sub/img 1.png", one_of(damaged(read("folder/sub/img 1.png")), sampled_from(pictures())), index(folder), 150, **whole),
-        Kind("mask (PNG)", mask, one_of(damaged(read(mask)), sampled_from(pictures())), index(voc), 200, **whole),
-        Kind("map of another program", f"maps/{train[0]}.png", one_of(damaged(read(f"maps/{train[0]}.png")), sampled_from(pictures())), ("import_labels", f"{INPUTS}/maps", *importing), 100),
-        Kind("CAM (.npy)", f"cams/{train[0]}.npy", one_of(damaged(read(f"cams/{train[0]}.npy")), sampled_from(pickles())), ("import_cams", f"{INPUTS}/cams", *importing, "--trust-pickles"), 150),
-        Kind("metrics.json: summary", "results/tiny/evaluation/metrics.json", json_files(evaluation), ("summary", run), 200),
-        Kind("metrics.json: compare", "results/tiny/evaluation/metrics.json", json_files(evaluation), ("compare", run, run), 100),
-        of_file("labels (HDF5): inspect", f"results/tiny/{SEEDS}", ("inspect", f"{run}/{SEEDS}"), 150),
-        of_file("labels (HDF5): export", f"results/tiny/{SEEDS}", ("export", f"{run}/{SEEDS}", *exporting), 150),
-        of_file("predictions (HDF5): export", f"results/tiny/{PREDICTED}", ("export", f"{run}/{PREDICTED}", *exporting), 100),
-        of_file("index (HDF5): export", "results/tiny/index.h5", ("export", f"{run}/{SEEDS}", *exporting), 150),
-        of_file("weights (.pth)", "weights.pth", ("convert_weights", f"{INPUTS}/weights.pth", "--output", f"{OUTPUT}/w.pth"), 100),
-        of_file("weights (.params)", "weights.params", ("convert_weights", f"{INPUTS}/weights.params", "--output", f"{OUTPUT}/w.pth"), 100),
-    ]  # fmt: skip
+        Kind("config (YAML)", "config.yaml", yaml_files(config, list(config)), check, 600),
+        Kind("settings (YAML)", "settings.yaml", yaml_files(folder, list(folder)), index, 200, whole_index),
+        Kind("settings (JSON)", "settings.yaml", json_files(folder), index, 200, whole_index),
+    ]
+
+
+def _of_lists(root: Path) -> list[Kind]:
+    train = _ids(root, "train")
+    table = [f"{name} bird" for name in train]
+    rows = [line.split(",") for line in (root / "folder/labels.csv").read_text().splitlines()]
+    from_xml, from_table = _index(_voc(root)), _index(_voc(root, image_labels="image_labels.txt"))
+    annotation = f"photos/Annotations/{train[0]}.xml"
+    xml, names = xml_files((root / annotation).read_bytes(), CLASSES), ("background", *CLASSES)
+    sets = "photos/ImageSets/Segmentation"
+    return [
+        Kind("labels (CSV)", "folder/labels.csv", csv_files(rows), _index(_folder(root)), 400, whole_index),
+        Kind("list of images", f"{sets}/train.txt", lists(train), from_xml, 150, whole_index),
+        Kind("list of classes", "photos/classes.txt", lists(names), from_xml, 150, whole_index),
+        Kind("table of labels", "photos/image_labels.txt", lists(table), from_table, 150, whole_index),
+        Kind("annotation (XML)", annotation, xml, from_xml, 300, whole_index),
+    ]
+
+
+def _of_pictures(root: Path) -> list[Kind]:
+    first, png = _ids(root, "train")[0], "folder/sub/img 1.png"
+    image, mask, given = (
+        f"photos/JPEGImages/{first}.jpg",
+        f"photos/SegmentationClass/{first}.png",
+        f"maps/{first}.png",
+    )
+    index, cam = _index(_voc(root)), f"cams/{first}.npy"
+    by_cam = one_of(damaged((root / cam).read_bytes()), sampled_from(pickles()))
+    maps = ("import_labels", f"{INPUTS}/maps", *_IMPORT)
+    cams = ("import_cams", f"{INPUTS}/cams", *_IMPORT, "--trust-pickles")
+
+    def changed(name: str) -> SearchStrategy[bytes]:
+        return one_of(damaged((root / name).read_bytes()), sampled_from(pictures()))
+
+    return [
+        Kind("photograph", image, changed(image), index, 250, whole_index),
+        Kind("photograph (PNG)", png, changed(png), _index(_folder(root)), 150, whole_index),
+        Kind("mask (PNG)", mask, changed(mask), index, 200, whole_index),
+        Kind("map of another program", given, changed(given), maps, 100),
+        Kind("CAM (.npy)", cam, by_cam, cams, 150),
+    ]
+
+
+def _of_results(root: Path) -> list[Kind]:
+    metrics, labels, predicted = (f"results/tiny/{name}" for name in ("evaluation/metrics.json", SEEDS, PREDICTED))
+    content = json_files(json.loads((root / metrics).read_text()))
+    run, index = f"{INPUTS}/results/tiny", "results/tiny/index.h5"
+    to = ("--index", f"{INPUTS}/{index}", "--output", f"{OUTPUT}/export", "--photographs", "none")
+
+    def changed(name: str, file: str, share: int, *command: str) -> Kind:
+        return Kind(name, file, damaged((root / file).read_bytes()), command, share)
+
+    def convert(file: str) -> Command:
+        return ("convert_weights", f"{INPUTS}/{file}", "--output", f"{OUTPUT}/weights.pth")
+
+    return [
+        Kind("metrics.json: summary", metrics, content, ("summary", run), 200),
+        Kind("metrics.json: compare", metrics, content, ("compare", run, run), 100),
+        changed("labels (HDF5): inspect", labels, 150, "inspect", f"{INPUTS}/{labels}"),
+        changed("labels (HDF5): export", labels, 150, "export", f"{INPUTS}/{labels}", *to),
+        changed("predictions (HDF5): export", predicted, 100, "export", f"{INPUTS}/{predicted}", *to),
+        changed("index (HDF5): export", index, 150, "export", f"{INPUTS}/{labels}", *to),
+        changed("weights (.pth)", "weights.pth", 100, *convert("weights.pth")),
+        changed("weights (.params)", "weights.params", 100, *convert("weights.params")),
+    ]
+
+
+_IMPORT = ("--index", f"{INPUTS}/results/tiny/index.h5", "--output", f"{OUTPUT}/imported.h5")
+
+
+def _index(settings: str | dict[str, Any]) -> Command:
+    text = settings if isinstance(settings, str) else json.dumps(settings)
+    return ("index", "--settings", text, "--output", f"{OUTPUT}/index.h5")
+
+
+def _voc(root: Path, **more: str) -> dict[str, Any]:
+    return {"name": "voc", "root": f"{root}/photos", "classes": "classes.txt", **more}
+
+
+def _folder(root: Path) -> dict[str, Any]:
+    return {"name": "folder", "root": f"{root}/folder", "masks": "masks"}
 
 
 def whole_index(output: Path) -> None:
@@ -189,12 +232,13 @@ class _Raise:
 
 def pickles() -> list[bytes]:
     """Arrays of other shapes and kinds than dictionaries of maps, and pickles that do as they like."""
+    ones, threes = np.ones((2, 2)), np.ones((3, 3))
     contents: list[Any] = [
-        *({}, {0: 1.0}, {0: np.zeros(3)}, {0: np.zeros((0, 4))}, {"a": 1}, {0: "text"}, {0: np.array(["a"])}, {-1: np.ones((2, 2))}),
-        *({10**30: np.ones((2, 2))}, {0: np.full((2, 2), np.nan)}, {"keys": [0], "cam": np.ones((2, 3, 3))}, {"keys": "a", "cam": 3}),
-        *({"keys": [[0.5]], "cam": np.ones((1, 3, 3))}, {"keys": None, "high_res": None}, {0: np.ones((2, 2)), 1: np.ones((3, 3)), 2: 1}),
-        *([1, 2], None, "text", 3.0, _Exit(), {0: _Exit()}, _Raise()),
-    ]  # fmt: skip
+        *({}, {0: 1.0}, {0: np.zeros(3)}, {0: np.zeros((0, 4))}, {"a": 1}, {0: "text"}, {0: np.array(["a"])}),
+        *({-1: ones}, {10**30: ones}, {0: ones * np.nan}, {0: ones, 1: threes, 2: 1}, {0: ones, 1: threes, 2: ones}),
+        *({"keys": [0], "cam": np.ones((2, 3, 3))}, {"keys": "a", "cam": 3}, {"keys": None, "high_res": None}),
+        *({"keys": [[0.5]], "cam": np.ones((1, 3, 3))}, [1, 2], None, "text", 3.0, _Exit(), {0: _Exit()}, _Raise()),
+    ]
     found = []
     for content in contents:
         buffer = io.BytesIO()

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from tests.campaign.kinds import INPUTS, OUTPUT, Kind, kinds, make_inputs
 from tests.campaign.verdicts import COUNTS, ELSE, OK, ONE_LINE, Runner, judge, state_of
 
-SAMPLE, ALL = 3, 3600
+SAMPLE, ALL = 3, int(os.environ.get("CAMPAIGN_INPUTS", "3600"))
 """Inputs of each kind in the sample, and of all kinds in the campaign."""
 NAMES = (
     *("config (YAML)", "settings (YAML)", "settings (JSON)", "labels (CSV)", "list of images", "list of classes"),
@@ -45,7 +47,7 @@ def test_a_sample_ends_well(name: str, found: dict[str, Kind], inputs: Path, run
 @pytest.mark.parametrize("name", NAMES)
 def test_every_input_ends_well(name: str, found: dict[str, Kind], inputs: Path, runner: Runner):
     share = sum(kind.share for kind in found.values())
-    examples(found[name], inputs, runner, max(50, ALL * found[name].share // share), derandomize=False)
+    examples(found[name], inputs, runner, max(20, ALL * found[name].share // share), derandomize=False)
 
 
 def examples(kind: Kind, inputs: Path, runner: Runner, count: int, *, derandomize: bool) -> None:
@@ -96,26 +98,45 @@ def run(kind: Kind, inputs: Path, runner: Runner) -> str:
 
 
 SPECIALS = ("missing", "folder", "pipe", "socket", "device", "links in a circle", "file as folder", "unreadable")
+NOT_NEEDED = {("missing", "mask (PNG)"), *((special, "metrics.json: compare") for special in SPECIALS)}
+"""An image may have no mask; two runs are compared by what both have."""
+WAITS = {("folder", "mask (PNG)"): "7"}
+"""Known to end badly still -> the item of the list of defects that it waits for: it counts as no mask."""
 
 
 @pytest.mark.parametrize("special", SPECIALS)
 def test_what_is_no_file_ends_well(special: str, found: dict[str, Kind], inputs: Path, runner: Runner):
     wrong = []
     for kind in found.values():
-        path = inputs / kind.file
-        kept = path.with_name(path.name + ".kept")
-        path.rename(kept)
-        try:
-            if not _put(special, path):
-                pytest.skip("root may read everything")
-            verdict = run(kind, inputs, runner)
-        finally:
-            _take_away(path)
-            kept.rename(path)
-        COUNTS[f"in place of a file: {special}"][verdict] += 1
-        if verdict != ONE_LINE and not (verdict == OK and special in ("missing", "device")):
+        if (special, kind.name) in WAITS:
+            continue
+        verdict = in_place(special, kind, inputs, runner)
+        COUNTS[f"no file: {special}"][verdict] += 1
+        if verdict != ONE_LINE and (verdict, (special, kind.name) in NOT_NEEDED) != (OK, True):
             wrong.append(f"{kind.name}: {verdict}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("special", "name"), WAITS)
+@pytest.mark.xfail(strict=True, reason="item 7 of the list of defects: it counts as no mask")
+def test_what_is_no_file_ends_badly_still(
+    special: str, name: str, found: dict[str, Kind], inputs: Path, runner: Runner
+):
+    assert in_place(special, found[name], inputs, runner) == ONE_LINE
+
+
+def in_place(special: str, kind: Kind, inputs: Path, runner: Runner) -> str:
+    """Run a command with something else in place of its file."""
+    path = inputs / kind.file
+    kept = path.with_name(path.name + ".kept")
+    path.rename(kept)
+    try:
+        if not _put(special, path):
+            pytest.skip("who is root may read everything")
+        return run(kind, inputs, runner)
+    finally:
+        _take_away(path)
+        kept.rename(path)
 
 
 def _put(special: str, path: Path) -> bool:
@@ -124,14 +145,9 @@ def _put(special: str, path: Path) -> bool:
     elif special == "pipe":
         os.mkfifo(path)
     elif special == "socket":
-        import socket
-
-        # its name may be too long for a socket, so it is bound under a short one
-        with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as bound:
-            bound.bind(f"{folder}/s")
-            Path(folder, "s").rename(path) if Path(folder).stat().st_dev == path.parent.stat().st_dev else os.mkfifo(
-                path
-            )
+        # a socket's name has room for a hundred letters
+        with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path.name)
     elif special == "device":
         path.symlink_to("/dev/zero")
     elif special == "links in a circle":

@@ -84,6 +84,8 @@ def test_file_gives_its_stem_as_run(tmp_path: Path) -> None:
         (b"data:\n\tname: demo\n", " line 2: not valid YAML (found character"),
         (b"a: \x00\n", ": not valid YAML ("),
         (b"\xff\xfe", ": not UTF-8 text (byte 0); save it as UTF-8"),
+        (b"[" * 3000 + b"]" * 3000, ": nested too deeply to be a config; flatten it"),
+        (b"data: 2001-99-99\n", ": holds a value that is none ("),
         (b"- 1\n", ": must hold settings as `key: value`, found list"),
         (b"", ": holds no settings; say which data"),
     ],

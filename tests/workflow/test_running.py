@@ -6,8 +6,6 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -152,9 +150,7 @@ def test_a_snakemake_that_is_stopped_stops_its_stage_and_unlocks(project: Projec
 
 def test_a_run_under_nohup_outlives_its_terminal(project: Project):
     option = project.config(data=DATA)
-    # as nohup does, and a shell that starts a command by `&`
-    deaf = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
-    with _start(project, "cams", option, preexec_fn=deaf, WSSS_TEST_SLEEP_cams="3") as snakemake:
+    with _start(project, "all_cams", option, first=NOHUP, WSSS_TEST_SLEEP_cams="5") as snakemake:
         stage = _wait_for_stage(snakemake.pid, "cams")
         for process in (snakemake, stage):
             process.send_signal(signal.SIGHUP)
@@ -163,22 +159,21 @@ def test_a_run_under_nohup_outlives_its_terminal(project: Project):
     assert (project.folder / "results/my/cams.h5").is_file()
 
 
-def _start(
-    project: Project, *arguments: str, preexec_fn: Callable[[], object] | None = None, **environment: str
-) -> subprocess.Popen[bytes]:
-    def listen() -> None:
-        # who starts the tests in the background makes them, and their children, deaf to Ctrl-C
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        if preexec_fn is not None:
-            preexec_fn()
+LISTEN = "signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+"""Who starts the tests in the background, or by nohup, makes them and their children deaf."""
+NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 
+
+def _start(project: Project, *arguments: str, first: str = LISTEN, **environment: str) -> subprocess.Popen[bytes]:
+    """Starts Snakemake after a line of Python, which sets signals."""
+    python, *command = project.command(*arguments)
+    become = f"import os, signal, sys; {first}; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     return subprocess.Popen(
-        project.command(*arguments),
+        [python, "-c", become, *command],
         cwd=project.folder,
         env=project.environment(**environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=listen,
     )
 
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 import typer
 
-from wsss.cli.streams import STDOUT, flush_stdout
+from wsss.cli.streams import STDOUT, OutputFailed
 from wsss.errors import InputError, Interrupted
 from wsss.signals import STOPPING, handling
 from wsss.system_errors import in_words
@@ -53,7 +53,8 @@ def guarded(
     try:
         with handling(STOPPING, _Stop()):
             yield
-            flush_stdout()
+            # what Python writes after the end, nobody can explain
+            sys.stdout.flush()
     except InputError as error:
         raise typer.Exit(_report(str(error), debug=debug)) from None
     except Interrupted as error:
@@ -88,12 +89,10 @@ class _Stop:
 
 def _explain(error: Exception, log: Path | None, *, debug: bool, place: Path | None) -> int:
     """Say what the user can mend of an error that nothing has put into words, or that it is a defect."""
-    try:
-        flush_stdout()
-    except BrokenPipeError:
-        return NO_READER
-    except OSError:
-        place = Path(STDOUT)
+    if isinstance(error, OutputFailed):
+        if isinstance(error.error, BrokenPipeError):
+            return NO_READER
+        error, place = error.error, Path(STDOUT)
     words = in_words(error, place)
     if not words:
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:400]

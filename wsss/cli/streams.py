@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 from wsss.signals import STOPPING, set_handler
 
 STDOUT = "standard output"
 """Its name in messages."""
+
+
+class OutputFailed(Exception):
+    """Standard output takes nothing more.
+
+    Attributes:
+        error: Why.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def prepare_streams() -> None:
@@ -25,23 +39,37 @@ def prepare_streams() -> None:
             _to_null(number)
             stream = open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
+            # held, as Python holds its own: it would close what lies below
+            setattr(sys, f"__{name}__", stream)
     for output in (sys.stdout, sys.stderr):
-        reconfigure: Any = getattr(output, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = _Output(
+            sys.stdout.buffer, sys.stdout.encoding, "backslashreplace", line_buffering=sys.stdout.line_buffering
+        )
 
 
-def flush_stdout() -> None:
-    """Write what is still to be written; after an error nothing more is, so that Python's end does not fail again.
+class _Output(io.TextIOWrapper):
+    """Standard output that tells its own errors from those of files."""
 
-    Raises:
-        OSError: If nobody reads it, or the disk behind it is full.
-    """
+    def write(self, text: str) -> int:
+        with _telling():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _telling():
+            super().flush()
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
     try:
-        sys.stdout.flush()
-    except OSError:
+        yield
+    except OSError as error:
+        # nothing more is written, so that Python's end does not fail again
         _to_null(1)
-        raise
+        raise OutputFailed(error) from None
 
 
 def stop_quietly_at_start() -> None:
