@@ -15,11 +15,12 @@ TEST_WORKERS ?= 2
 TESTS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint types tests format constraints clean-env
+.PHONY: help demo test lint types tests campaign format constraints clean-env
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
+	@echo "make campaign  thousands of bad inputs: minutes"
 	@echo "make format  formats and mends what the linters can mend themselves"
 	@echo "make clean-env  removes .venv"
 
@@ -41,6 +42,10 @@ types: $(STAMPS)/test $(STAMPS)/extras
 
 tests: $(STAMPS)/test $(STAMPS)/extras $(STAMPS)/reference
 	OMP_NUM_THREADS=1 pytest --numprocesses $(TEST_WORKERS) --dist loadgroup $(TESTS)
+
+# thousands of bad inputs, within 15 minutes (docs/reliability.md)
+campaign: $(STAMPS)/test $(STAMPS)/extras
+	OMP_NUM_THREADS=1 timeout 900 pytest -m 'not gpu' tests/campaign $(TESTS)
 
 format: $(STAMPS)/test
 	ruff check --fix

@@ -10,18 +10,35 @@ import pytest
 import wsss
 
 ROOT = Path(wsss.__file__).parent
-TOP = {"checksums", "chunks", "context", "disk", "errors", "files", "grid", "label_values", "memory", "outputs"}
-TOP |= {"parallel", "progress", "protected", "state"}
+TOP = {
+    "checksums",
+    "chunks",
+    "context",
+    "disk",
+    "errors",
+    "files",
+    "grid",
+    "inputs",
+    "label_values",
+    "memory",
+    "outputs",
+}
+TOP |= {"parallel", "progress", "protected", "signals", "state", "system_errors"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}
 MAY_IMPORT: dict[str, set[str]] = {
     # room -> the rooms that it may import from, beside itself
     **{name: {"checksums", "disk", "errors", "label_values", "memory", "context", "files"} for name in TOP},
-    **{name: {"errors", "memory", "context", "files", "progress", "parallel"} for name in ("progress", "parallel")},
+    **{
+        name: {"errors", "memory", "context", "files", "progress", "parallel", "signals"}
+        for name in ("progress", "parallel")
+    },
+    "context": {"errors"},
+    "inputs": {"errors"},
     "outputs": {"disk", "errors", "files", "protected"},
     "pipeline": {"errors"},
-    "config": {"errors", "pipeline"},
+    "config": {"errors", "inputs", "pipeline", "system_errors"},
     "store": TOP,
     "code_digest": set(),
     "data": BESIDE,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
+
+from wsss.errors import InputError
+
+PRECISIONS = ("auto", "32", "bf16-mixed")
 
 
 @dataclass(frozen=True)
@@ -38,3 +44,16 @@ class RunContext:
     pixels_per_forward: int = 0
     devices: int = 1
     checkpoint_minutes: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Check what is text or a time.
+
+        Raises:
+            InputError: If device, precision or time are none.
+        """
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", self.device):
+            raise InputError(f"device `{self.device}` is none; use auto, cpu, cuda or cuda:N")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision `{self.precision}` is none; use one of {', '.join(PRECISIONS)}")
+        if not 0 <= self.checkpoint_minutes < math.inf:
+            raise InputError(f"checkpoint_minutes is {self.checkpoint_minutes}; use a number of minutes, 0 or more")

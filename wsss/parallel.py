@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from wsss.errors import InputError
+from wsss.signals import leave_stopping_to_parent
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -29,8 +29,8 @@ def map_in_processes(
     """Yield `function(item)` for every item, in order, from `workers` processes; 0 works in this process.
 
     An exception of the function is raised here. The processes start afresh (spawn), so they share no lock or open file
-    with this one. Each has one numerical thread, leaves Ctrl-C to this process, and ends when this process does, even
-    by a kill.
+    with this one. Each has one numerical thread, leaves Ctrl-C and hang-up to this process, and ends when this process
+    does, even by a kill.
 
     Args:
         function: Picklable, like the items and results. It is sent to each process once, so it may carry tables.
@@ -130,10 +130,15 @@ _installed: Callable[[Any], Any] | None = None
 
 
 def _start_worker(function: Callable[[Any], Any]) -> None:
-    """Prepare a worker: keep the function, leave Ctrl-C to the parent, and end when the parent ends."""
+    """Prepare a worker: keep the function, leave stopping to the parent, and end when the parent ends."""
     global _installed  # noqa: PLW0603 - the one value that a worker process is for
     _installed = function
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start_worker()
+
+
+def start_worker() -> None:
+    """Leave stopping to the parent, and end when the parent ends: what every worker process begins with."""
+    leave_stopping_to_parent()
     end_with_parent()
 
 

@@ -16,7 +16,7 @@ def _restore() -> Iterator[None]:
     """Commands that are called in this process leave its logging and signals as they were."""
     root, package = logging.getLogger(), logging.getLogger("wsss")
     handlers, level, package_level = list(root.handlers), root.level, package.level
-    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)

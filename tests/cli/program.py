@@ -7,10 +7,15 @@ import sys
 from pathlib import Path
 
 PROGRAM = "from wsss.cli import main; main()"
-SLEEPING = """
-import logging, signal, time
-# who starts the tests in the background makes them, and their children, deaf to Ctrl-C
+LISTENING = """
+import signal
+# who starts the tests in the background, or by nohup, makes them and their children deaf
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+SLEEPING = f"""
+{LISTENING}
+import logging, time
 from wsss.cli import options
 def run(self, **inputs):
     logging.getLogger("wsss").info("running")

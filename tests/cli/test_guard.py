@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.program import CAMS, start, wait_until_running, wsss
+from tests.cli.program import CAMS, LISTENING, PROGRAM, start, wait_until_running, wsss
 from tests.waiting import PATIENCE_SECONDS
 
 BREAKING = """
@@ -38,6 +40,73 @@ def test_a_defect_is_one_line_and_debug_shows_where(tmp_path: Path):
     )
     assert "Traceback" in (tmp_path / "x.log").read_text()
     assert "Traceback" in wsss(*CAMS, "--output", "o.h5", "--debug", before=BREAKING).stderr
+
+
+def test_what_the_user_can_mend_is_no_defect(tmp_path: Path):
+    before = """
+from wsss.cli import options
+def run(self, **inputs):
+    raise OSError(28, "No space left on device")
+options.StageCall.run = run
+"""
+    result = wsss(*CAMS, "--output", "o.h5", "--log", tmp_path / "x.log", before=before)
+    assert result.returncode == 1
+    assert result.stderr == "error: o.h5: the disk is full; free some space, or write to another disk\n"
+    assert "Traceback" in (tmp_path / "x.log").read_text()
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:-1", "CPU", ""])
+def test_a_device_that_is_none_is_one_line(device: str):
+    result = wsss(*CAMS, "--output", "o.h5", "--device", device)
+    assert (result.returncode, result.stderr) == (
+        1,
+        f"error: device `{device}` is none; use auto, cpu, cuda or cuda:N\n",
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_an_ignored_signal_stays_ignored(number: int):
+    ignoring = f"import signal; signal.signal({int(number)}, signal.SIG_IGN)\n"
+    waiting = """
+import logging, sys
+from wsss.cli import options
+def run(self, **inputs):
+    logging.getLogger("wsss").info("running")
+    sys.stdin.readline()
+    print("whole")
+options.StageCall.run = run
+"""
+    command = [sys.executable, "-c", ignoring + waiting + PROGRAM, *CAMS, "--output", "o.h5"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until_running(process)
+        process.send_signal(number)
+        said, _ = process.communicate("go on\n", timeout=PATIENCE_SECONDS)
+    assert (process.returncode, said) == (0, "whole\n")
+
+
+def test_further_signals_find_a_command_that_cleans_up():
+    cleaning = """
+import logging, signal, time
+from wsss.cli import options
+log = logging.getLogger("wsss")
+def run(self, **inputs):
+    try:
+        log.info("running")
+        time.sleep(1000)
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGHUP)
+        print("clean")
+options.StageCall.run = run
+"""
+    command = [sys.executable, "-c", LISTENING + cleaning + PROGRAM, *CAMS, "--output", "o.h5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_until_running(process)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, said) == (143, "clean\n")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)])

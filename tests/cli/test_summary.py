@@ -27,7 +27,7 @@ def test_summary_shows_every_number_with_its_protocol_and_the_times(tmp_path: Pa
         folder.mkdir(parents=True)
         records = [record("labels", miou, "labels; 255 a miss"), record("predictions", miou, "val; scale 1; no flip")]
         content = {"format_version": FORMAT_VERSION, "stage": "evaluate", "run": "x", "variant": "base", "seed": seed}
-        content |= {"evaluations": records, "warnings": ["look at it"]}
+        content |= {"evaluations": records, "warnings": ["look at it"], "inputs": {}, "data": {"class_names": []}}
         (folder / "metrics.json").write_text(json.dumps(content))
     (results / "benchmarks" / "base" / "seed0").mkdir(parents=True)
     (results / "benchmarks" / "index.tsv").write_text("s\tmax_rss\n3.5\tNA\n")

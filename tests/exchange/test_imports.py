@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -113,9 +114,21 @@ def test_a_pickle_is_not_opened_without_being_told_to(run, dataset, tmp_path):
     assert not (tmp_path / "cams.h5").exists()
 
 
+class Ending:
+    """A pickle that ends the program, as if all were well."""
+
+    def __reduce__(self):
+        return sys.exit, (0,)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (Ending(), r"cannot be read \(SystemExit: 0\); replace the file"),
+        ({0: Ending()}, r"cannot be read \(SystemExit: 0\); replace the file"),
+        ({0: "text"}, r"cannot be read \(ValueError: .*\); replace the file"),
+        ({0: np.ones((0, 4)), 1: np.ones((0, 4)), 2: np.ones((0, 4))}, "are not all"),
+        ({0: np.ones((2, 2)), 1: np.ones((3, 3)), 2: np.ones((2, 2))}, "are not all of one size"),
         ({7: np.ones((4, 4))}, "names class 7, the index has 3 classes, from 0 on"),
         ({}, "has no CAM of"),
         ({"maps": np.ones((4, 4))}, "holds neither class -> map nor"),

@@ -149,3 +149,29 @@ def test_a_damaged_state_is_seen_and_training_starts_again(
     assert "training starts from the beginning" in caplog.text
     weights, _ = train_tiny(tmp_path)
     assert_equal(weights, uninterrupted[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_training_leaves_ignored_signals_ignored(
+    tmp_path: Path, uninterrupted: tuple[dict[str, Tensor], list[dict[str, object]]], number: int
+) -> None:
+    # Lightning puts a handler of its own over an ignored SIGTERM
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        weights, _ = train_tiny(tmp_path, signal_at=4, number=number, checkpoint_minutes=60)
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+    assert_equal(weights, uninterrupted[0])
+
+
+def test_the_first_request_counts() -> None:
+    with StopRequest() as stop:
+        # as after a Ctrl-C, which reaches the workflow too
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested == "SIGINT"
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.requested == "SIGTERM"

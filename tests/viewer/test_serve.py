@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.cli.program import LISTENING, PROGRAM
 from tests.waiting import PATIENCE_SECONDS
 from wsss.errors import InputError
 from wsss.viewer import serve
@@ -46,6 +48,48 @@ def test_the_command_serves_until_it_is_stopped(results: Path):
         process.terminate()
         process.wait(timeout=PATIENCE_SECONDS)
     assert "Traceback" not in process.stderr.read()
+
+
+STUCK = """
+import time
+from wsss.viewer import app, serve
+serve.GRACE_SECONDS = 0.5
+def overview(run):
+    print("computing", flush=True)
+    time.sleep(1000)
+app.overview = overview
+from wsss.cli import main; main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)])
+def test_a_request_that_is_computing_does_not_keep_the_server(results: Path, number: int, code: int):
+    command = [sys.executable, "-c", LISTENING + STUCK, "view", str(results), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        port = int(process.stderr.readline().split("127.0.0.1:")[1].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port)) as connection, socket.create_connection(("127.0.0.1", port)):
+            connection.sendall(b"GET /api/tiny/overview HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert process.stdout.readline() == "computing\n"
+            process.send_signal(number)
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == code
+    assert said.endswith("stopped: the page is closed\n")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "POST", "ODD"])
+def test_other_methods_are_refused_without_a_traceback(results: Path, method: str):
+    command = [sys.executable, "-c", LISTENING + PROGRAM, "view", str(results), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        port = int(process.stderr.readline().split("127.0.0.1:")[1].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(f"{method} / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            assert b" 405 " in connection.recv(100)
+        process.terminate()
+        assert process.communicate(timeout=PATIENCE_SECONDS)[1] == "stopped: the page is closed\n"
 
 
 def test_missing_packages_are_named(results: Path):

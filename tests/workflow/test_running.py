@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.waiting import lives, wait_until
+from tests.waiting import PATIENCE_SECONDS, lives, wait_until
 from tests.workflow.conftest import DATA, Project, copy_project
 from wsss.config import Cams, FolderData, TrainClassifier, TrainSegmenter, load_config
 
@@ -131,6 +131,51 @@ def test_a_stage_ends_with_a_killed_snakemake_and_the_same_command_goes_on(proje
     finished = project.snakemake("labels", option).stdout
     assert set(re.findall(r"rule (\w+):", finished)) <= {"cams", "saliency", "seed_labels", "labels"}
     assert (project.folder / "results/my/auxsegnet/round0/labels.h5").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_snakemake_that_is_stopped_stops_its_stage_and_unlocks(project: Project, number: int):
+    option = project.config(data=DATA)
+    snakemake = _start(project, "labels", option, WSSS_TEST_SLEEP_cams="1000")
+    with snakemake:
+        stage = _wait_for_stage(snakemake.pid, "cams")
+        # to Snakemake alone, as `kill` does; the stage itself would go on for longer
+        snakemake.send_signal(number)
+        wait_until(lambda: not lives(stage))
+        wait_until(lambda: snakemake.poll() is not None)
+    assert snakemake.returncode == 1
+    assert "stopped: the same command goes on from here" in (project.folder / "results/my/logs/cams.log").read_text()
+    project.snakemake("labels", option)
+    assert (project.folder / "results/my/auxsegnet/round0/labels.h5").is_file()
+
+
+def test_a_run_under_nohup_outlives_its_terminal(project: Project):
+    option = project.config(data=DATA)
+    with _start(project, "all_cams", option, first=NOHUP, WSSS_TEST_SLEEP_cams="5") as snakemake:
+        stage = _wait_for_stage(snakemake.pid, "cams")
+        for process in (snakemake, stage):
+            process.send_signal(signal.SIGHUP)
+        snakemake.wait(timeout=PATIENCE_SECONDS)
+    assert snakemake.returncode == 0
+    assert (project.folder / "results/my/cams.h5").is_file()
+
+
+LISTEN = "signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+"""Who starts the tests in the background, or by nohup, makes them and their children deaf."""
+NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+
+
+def _start(project: Project, *arguments: str, first: str = LISTEN, **environment: str) -> subprocess.Popen[bytes]:
+    """Starts Snakemake after a line of Python, which sets signals."""
+    python, *command = project.command(*arguments)
+    become = f"import os, signal, sys; {first}; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    return subprocess.Popen(
+        [python, "-c", become, *command],
+        cwd=project.folder,
+        env=project.environment(**environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _wait_for_stage(parent: int, stage: str) -> psutil.Process:

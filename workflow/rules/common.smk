@@ -10,6 +10,7 @@ from pathlib import Path
 
 from snakemake.io import _IOFile
 
+from wsss.cli.parent import pass_on_signals
 from wsss.code_digest import code_digests
 from wsss.errors import InputError
 from wsss.pipeline.artifact import Artifact, typed
@@ -296,3 +297,8 @@ def where_to_look():
 
 wildcard_constraints:
     **PLAN.wildcards(),
+
+
+# asked to stop, Snakemake waits for its jobs without telling them
+onstart:
+    pass_on_signals()

@@ -22,8 +22,10 @@ from wsss.config.base import MAX_SEED
 from wsss.config.files import load_yaml
 from wsss.context import RunContext
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
+from wsss.system_errors import said_of
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write; only an earlier one is replaced.")]
 Index = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage index.")]
@@ -132,7 +134,7 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
             log, debug = options.pop("log"), options.pop("debug")
             limit_threads(options["threads"])
             set_up_logging(None, debug=debug)
-            with guarded(log, debug=debug):
+            with guarded(log, debug=debug, place=values.get("output")):
                 check_log(log, [*given_paths(values), *given_paths(options["settings"])])
                 set_up_logging(log, debug=debug)
                 end_with(options.pop("parent"))
@@ -175,11 +177,14 @@ def _settings(stage: str, text: str) -> Any:
 
 
 def _read_section(path: Path) -> Any:
+    check_regular(path)
     try:
         return load_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such settings file; --settings takes JSON text or a file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as settings ({said_of(error)}); correct the path") from None
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read as settings: {' '.join(str(error).split())}") from None
 
 

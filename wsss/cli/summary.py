@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from wsss.pipeline.paths import files_of
 from wsss.pipeline.stages import STAGES
 from wsss.progress import format_seconds
 from wsss.report.evaluations import Evaluation, Record, by_variant, identity, load_evaluation, spread, title
+from wsss.report.form import read_rows, whole_table
 
 MEASURES = {
     "saliency": ("iou_at_0.5", "precision_at_0.5", ""),
@@ -111,9 +111,9 @@ def _order(path: Path) -> tuple[str, int, str]:
 
 def _benchmark(path: Path) -> tuple[float, float]:
     """Read the seconds and the largest memory in MB of a job's last run; memory 0 if it was too short to measure."""
-    with path.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle, delimiter="\t"))
+    rows = read_rows(path, delimiter="\t")
     if not rows:
         return 0.0, 0.0
-    memory = rows[-1].get("max_rss", "")
-    return float(rows[-1]["s"]), float(memory) if memory not in ("", "NA", "-") else 0.0
+    with whole_table(path):
+        memory = rows[-1].get("max_rss", "")
+        return float(rows[-1]["s"]), float(memory) if memory not in ("", "NA", "-") else 0.0

@@ -19,7 +19,7 @@ def schema(
 ) -> None:
     """Print the JSON schema of a config file, for editors that complete and check it."""
     set_up_logging(None)
-    with guarded():
+    with guarded(place=output):
         from wsss.cli.schema import schema_text, write_schema
 
         if output is None:
@@ -33,10 +33,10 @@ def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/settings.md.")] = False,
 ) -> None:
     """Print the settings of a section: names, values, defaults, and what they do."""
-    from wsss.cli.settings import print_settings, settings_page
-
     set_up_logging(None)
     with guarded():
+        from wsss.cli.settings import print_settings, settings_page
+
         if markdown:
             typer.echo(settings_page(), nl=False)
         else:
@@ -50,13 +50,13 @@ def check(
 
     Also finds errors in YAML that Snakemake refuses without naming file or line.
     """
-    from wsss.config.files import read_configs
-    from wsss.plan import checked_plan
-
     set_up_logging(None)
     with guarded():
+        from wsss.config.files import read_configs
+        from wsss.plan import checked_plan
+
         plan = checked_plan(read_configs(configs), configs[-1])
-    typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
+        typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
 
 
 def convert_weights(
@@ -73,7 +73,7 @@ def convert_weights(
     AffinityNet's names of layers, also whole classifiers and released checkpoints of AuxSegNet.
     """
     set_up_logging(None)
-    with guarded():
+    with guarded(place=output):
         from wsss.models.resnet38d_weights import convert
 
         tensors, parameters = convert(source, output)
@@ -116,7 +116,7 @@ def picture(
     if output.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise typer.BadParameter(f"--output takes a file that ends in .jpg or .png, got {output.name!r}")
     set_up_logging(None)
-    with guarded():
+    with guarded(place=output):
         from wsss.cli.picture import write_picture
 
         write_picture(results, output, images=images, palette=palette)
@@ -133,7 +133,7 @@ def inspect_file(
 ) -> None:
     """Print the contents of an artifact: attributes, class frequencies, coverage, sizes."""
     set_up_logging(None)
-    with guarded():
+    with guarded(place=output):
         from wsss.cli.inspect import inspect_artifact, write_layers
 
         if not image:
@@ -175,7 +175,7 @@ def export(
     if photographs not in ("link", "copy", "none"):
         raise typer.BadParameter(f"--photographs takes link, copy or none, got {photographs!r}")
     set_up_logging(None)
-    with guarded():
+    with guarded(place=output):
         from wsss.exchange.export import export_maps
 
         count = export_maps(artifacts, index=index, output=output, form=form, truth=truth, photographs=photographs)
@@ -195,7 +195,7 @@ def import_labels(
 ) -> None:
     """Import label maps of another program, to view, evaluate and train on."""
     set_up_logging(None)
-    with guarded():
+    with guarded(place=output):
         from wsss.exchange.imports import import_labels as run_import
 
         typer.echo(f"{output}: {run_import(folder, index=index, output=output, split=split)} images")
@@ -218,7 +218,7 @@ def import_cams(
     A dictionary holds class -> map (classes from 0, without background), or `keys` with `cam` or `high_res`.
     """
     set_up_logging(None)
-    with guarded():
+    with guarded(place=output):
         from wsss.exchange.imports import import_cams as run_import
 
         count = run_import(folder, index=index, output=output, trust=trust_pickles, split=split)
@@ -260,7 +260,7 @@ def study(
     from wsss.cli.study import collect_rows
 
     set_up_logging(None)
-    with guarded():
+    with guarded(place=output):
         written, missing = collect_rows(configs, output)
         for path in written:
             typer.echo(f"new: {path}")

@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from wsss.errors import InputError
+from wsss.inputs import check_regular
+from wsss.system_errors import said_of
 
 
 def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
@@ -28,12 +30,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: If it is missing, not valid YAML (with the line), empty, or holds no `key: value`; also if a key is
             there twice, of which YAML would silently drop the first.
     """
+    check_regular(path)
     try:
         values = load_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such config file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a config ({error})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as a config ({said_of(error)}); correct the path") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     if values is None:
         raise InputError(f"{path}: holds no settings; say which data, e.g. `data: {{name: folder, root: photos}}`")
     if not isinstance(values, dict):

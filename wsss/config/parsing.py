@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import reprlib
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args, get_origin
 
@@ -27,7 +28,9 @@ def parse_settings(model: Any, value: Any, *, source: str = "", where: str = "")
     if isinstance(value, str):
         try:
             value = json.loads(value, object_pairs_hook=_unique)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"settings are not JSON: {error}: {value[:80]!r}") from None
     try:
         return TypeAdapter(model).validate_python({} if value is None else value)
@@ -75,10 +78,18 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
         return f"`{key}.name` is missing: say which ({listed})"
     text = first["msg"].removeprefix("Value error, ")
     text = text[0].lower() + text[1:]
-    shown = repr(first["input"])
-    value = "" if isinstance(first["input"], dict) else f", got {shown if len(shown) <= 80 else shown[:80] + '...'}"
+    value = "" if isinstance(first["input"], dict) else f", got {_shown(first['input'])}"
     place = f"`{key}`: " if key else ""
     return f"{place}{text}{value if 'got' not in text else ''}{more}"
+
+
+def _shown(value: Any) -> str:
+    """Write a value shortly; aliases of YAML can make a small file a value of any length."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 80
+    short.maxlist = short.maxtuple = short.maxdict = 10
+    short.maxlevel = 3
+    return short.repr(value)
 
 
 def _written(model: Any, location: list[str]) -> list[str]:

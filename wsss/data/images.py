@@ -131,7 +131,7 @@ def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Ima
     """
     try:
         if content is None:
-            check_regular(Path(path))
+            check_image_file(Path(path))
         with Image.open(Path(path) if content is None else BytesIO(content)) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
@@ -152,7 +152,7 @@ def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Ima
         raise InputError(f"{path}: damaged or unsupported image ({reason}); replace the file") from None
 
 
-def check_regular(path: Path) -> None:
+def check_image_file(path: Path) -> None:
     """Refuse folders, pipes, devices and links that lead nowhere: some of these would be waited for without end.
 
     Raises:

@@ -21,6 +21,7 @@ from wsss.config import Augmentation
 from wsss.data.transforms import JointAugmentation, image_tensor, resize_labels
 from wsss.errors import InputError
 from wsss.parallel import end_with_parent
+from wsss.signals import leave_stopping_to_parent
 
 _ORDER, _AUGMENTATION = 1, 2
 
@@ -219,13 +220,13 @@ def worker_error(error: InputError) -> InputError:
 
 
 def start_worker(worker: int) -> None:
-    """Leave stopping to the main process: Ctrl-C goes to the whole group and must not break the running step.
+    """Leave stopping to the main process: Ctrl-C and hang-up go to all processes and must not break the running step.
 
     SIGTERM ends the worker, as torch expects when it cleans up; the handler of the main process is not for workers. The
     worker also ends with the main process: torch watches for this itself, but not from behind a fork server.
     """
     end_with_parent()
     os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_stopping_to_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss.data.images import check_regular, decoded_size, opened, read_mask
+from wsss.data.images import check_image_file, decoded_size, opened, read_mask
 from wsss.data.sources import ImageRecord, Listing
 from wsss.data.stamps import DIGEST_BYTES, content_digest
 from wsss.errors import InputError
@@ -86,9 +86,9 @@ def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
 
 def _raise_first(problems: Sequence[InputError]) -> None:
     for problem in problems[1:]:
-        logger.info("%s", problem)
+        logger.info("%s", problem, extra={"log_only": True})
     if problems:
-        more = f" (and {len(problems) - 1} more such images, see the log)" if len(problems) > 1 else ""
+        more = f" (and {len(problems) - 1} more such images, --log FILE names all)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}")
 
 
@@ -132,7 +132,7 @@ def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
 def _read(path: Path) -> tuple[bytes, tuple[int, int]]:
     """Read a file; return its bytes, and its size and time as they were when it was opened."""
     try:
-        check_regular(path)
+        check_image_file(path)
         with path.open("rb") as handle:
             status = os.fstat(handle.fileno())
             return handle.read(), (status.st_size, status.st_mtime_ns)

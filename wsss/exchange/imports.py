@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from wsss.progress import track
 from wsss.stages.artifact import provenance
 from wsss.stages.outputs import check_stage_output
 from wsss.store import ArtifactWriter
+from wsss.system_errors import said_of
 
 PROTOCOL = "imported"
 
@@ -134,10 +134,26 @@ def _planes(path: Path, dataset: Dataset) -> dict[int, np.ndarray]:
     try:
         content = np.load(path, allow_pickle=True)
         content = content.item() if isinstance(content, np.ndarray) and content.shape == () else content
+        found = _by_value(path, content)
+    except InputError:
+        raise
     except ModuleNotFoundError as error:
         raise InputError(f"{path}: was written with the package {error.name}, which is not installed here") from None
-    except (OSError, ValueError, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())[:120]}); replace the file") from None
+    except (Exception, SystemExit) as error:  # a pickle runs what it likes, and raises it
+        reason = said_of(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: cannot be read ({' '.join(reason.split())[:120]}); replace the file") from None
+    wrong = [value for value in found if not 1 <= value <= dataset.num_classes]
+    if wrong:
+        raise InputError(f"{path}: names class {wrong[0] - 1}, the index has {dataset.num_classes} classes, from 0 on")
+    if any(plane.ndim != 2 or not plane.size for plane in found.values()):
+        raise InputError(f"{path}: its maps are not all (h, w)")
+    if len({plane.shape for plane in found.values()}) > 1:
+        raise InputError(f"{path}: its maps are not all of one size")
+    return found
+
+
+def _by_value(path: Path, content: Any) -> dict[int, np.ndarray]:
+    """Bring either form of a dictionary to label value -> map (float32)."""
     if isinstance(content, Mapping) and "keys" in content and ("high_res" in content or "cam" in content):
         name = "high_res" if "high_res" in content else "cam"
         keys, stack = np.asarray(content["keys"]).ravel(), np.asarray(content[name], np.float32)
@@ -145,17 +161,10 @@ def _planes(path: Path, dataset: Dataset) -> dict[int, np.ndarray]:
             raise InputError(
                 f"{path}: `{name}` is {_size(stack.shape)}, expected one plane for each of {len(keys)} keys"
             )
-        found = {int(key) + 1: plane for key, plane in zip(keys, stack, strict=True)}
-    elif isinstance(content, Mapping) and all(isinstance(key, int | np.integer) for key in content):
-        found = {int(key) + 1: np.asarray(plane, np.float32) for key, plane in content.items()}
-    else:
-        raise InputError(f"{path}: holds neither class -> map nor `keys` with `cam` or `high_res`; see --help")
-    wrong = [value for value in found if not 1 <= value <= dataset.num_classes]
-    if wrong:
-        raise InputError(f"{path}: names class {wrong[0] - 1}, the index has {dataset.num_classes} classes, from 0 on")
-    if any(plane.ndim != 2 for plane in found.values()) or len({plane.shape for plane in found.values()}) > 1:
-        raise InputError(f"{path}: its maps are not all (h, w) of one size")
-    return found
+        return {int(key) + 1: plane for key, plane in zip(keys, stack, strict=True)}
+    if isinstance(content, Mapping) and all(isinstance(key, int | np.integer) for key in content):
+        return {int(key) + 1: np.asarray(plane, np.float32) for key, plane in content.items()}
+    raise InputError(f"{path}: holds neither class -> map nor `keys` with `cam` or `high_res`; see --help")
 
 
 def _normalised(plane: np.ndarray) -> np.ndarray:

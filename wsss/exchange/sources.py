@@ -11,7 +11,7 @@ from PIL import Image
 
 from wsss.data import Dataset
 from wsss.data.artifacts import IndexedArtifact
-from wsss.data.images import read_image
+from wsss.data.images import opened, read_image
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture
 from wsss.outputs import OutputFolder
@@ -85,7 +85,7 @@ def write_photograph(folder: OutputFolder, path: Path, dataset: Dataset, image_i
     A JPEG that is stored upright is linked or copied; any other photograph is encoded anew.
     """
     source = dataset.image_path(image_id).resolve()
-    with Image.open(source) as image:
+    with opened(source) as image:
         plain = source.suffix.lower() in JPEG and image.mode == "RGB" and image.getexif().get(0x0112, 1) == 1
     if plain and link:
         folder.link(path, source)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 
 LIST_MAGIC = 0x112
 ARRAY_V1, ARRAY_V2, ARRAY_V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -24,6 +25,7 @@ def read_params(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         InputError: If the file is missing, cut short, or of another format.
     """
+    check_regular(path)
     try:
         content = Path(path).read_bytes()
     except OSError as error:

@@ -11,6 +11,7 @@ from torch import nn
 
 from wsss.config import BackboneSettings
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 
 
 def load_packaged(network: nn.Module, name: str) -> None:
@@ -73,6 +74,7 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     Raises:
         InputError: If the file is missing or is no state dict.
     """
+    check_regular(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from wsss.pipeline.paths import artifact_at, glob_of
 from wsss.pipeline.stages import STAGES
 from wsss.report.charts import REFERENCE, TRAIN, VAL, Line, line_chart
 from wsss.report.evaluations import Evaluation
+from wsss.report.form import read_rows, whole_table
 
 CURVES = "curves.csv"
 VALIDATED = {"map": "validation mAP", "miou": "validation mIoU"}
@@ -81,8 +81,9 @@ def _title(artifact: Artifact) -> str:
 def _read(path: Path) -> tuple[dict[str, float], ...]:
     if not path.is_file():
         return ()
-    with path.open(encoding="utf-8", newline="") as handle:
-        rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(handle)]
+    table = read_rows(path)
+    with whole_table(path):
+        rows = [{key: float(value) for key, value in row.items() if value} for row in table]
     return tuple(row for row in rows if "epoch" in row)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +15,11 @@ from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
 from wsss.evaluation.summary import Record
 from wsss.files import read_json
+from wsss.inputs import check_regular
 from wsss.pipeline.names import TRUE_MASKS, label_words, method_of, model, model_words
 from wsss.pipeline.stages import STAGES
+from wsss.report.form import check_metrics, read_rows, whole_table
+from wsss.system_errors import said_of
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ class Evaluation:
         path = self.path.with_name("per_image.csv")
         if not path.is_file():
             return table
-        with path.open(encoding="utf-8", newline="") as handle:
-            for row in csv.DictReader(handle):
+        rows = read_rows(path)
+        with whole_table(path):
+            for row in rows:
                 numbers = {key: float(row[key]) for key in ("iou", "coverage", "foreground", "change") if row[key]}
                 table.setdefault((row["kind"], row["name"], row["split"]), {})[row["image"]] = numbers
         return table
@@ -85,10 +88,13 @@ def load_evaluation(path: Path) -> Evaluation:
     Raises:
         InputError: If the file is missing, damaged, or of another version.
     """
+    check_regular(path)
     try:
         content = read_json(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such evaluation; build it with `snakemake {path}`") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({said_of(error)}); correct the path") from None
     if not isinstance(content, dict) or content.get("stage") != "evaluate":
         raise InputError(f"{path}: is no metrics.json of the stage evaluate; pass the right file")
     if content.get("format_version") != FORMAT_VERSION:
@@ -96,6 +102,7 @@ def load_evaluation(path: Path) -> Evaluation:
             f"{path}: has format version {content.get('format_version')}, this package reads {FORMAT_VERSION}; "
             f"delete it and build it again with `snakemake {path}`"
         )
+    check_metrics(path, content)
     return Evaluation(path, content)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -20,6 +19,7 @@ from wsss.report.charts import (
     percent,
 )
 from wsss.report.evaluations import Evaluation, Record, final_prediction, identity, is_reference, spread, title, uses
+from wsss.report.form import read_rows, whole_table
 
 OWN, BEST = "●", "+"
 """Marks of this run's thresholds and of the best ones."""
@@ -108,8 +108,15 @@ def heat_maps(evaluation: Evaluation, width: int) -> tuple[list[str], str]:
     path = evaluation.path.with_name("sweeps.csv")
     if not path.is_file() or not evaluation.content.get("fusion_scan"):
         return [], ""
-    with path.open(encoding="utf-8", newline="") as handle:
-        rows = [row for row in csv.DictReader(handle) if row["rule"] == "saliency"]
+    table = read_rows(path)
+    with whole_table(path):
+        return _heat_maps(table, limit, used, width)
+
+
+def _heat_maps(
+    table: Sequence[dict[str, str]], limit: str, used: tuple[float, float] | None, width: int
+) -> tuple[list[str], str]:
+    rows = [row for row in table if row["rule"] == "saliency"]
     rows = [row for row in rows if row["background_cam_threshold"] == limit] or [
         row for row in rows if not row["background_cam_threshold"]
     ]

@@ -42,7 +42,7 @@ def predict_photos(
 ) -> list[Path]:
     """Write `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
 
-    If a photograph cannot be read, the others still get their masks. It is named at the end.
+    If a photograph cannot be read, the others still get their masks. The first such is named at the end.
 
     Args:
         model: Checkpoint of a network that predicts a segmentation.
@@ -57,7 +57,7 @@ def predict_photos(
     Raises:
         InputError: If a photograph is missing, if two have the same name, or if the checkpoint cannot be read; if a
             result would replace an input or anything else that no prediction wrote, or lie beside other masks. Also,
-            after the others are done, if photographs could not be read (each is named in its own message).
+            after the others are done, if photographs could not be read (the message names the first, the log all).
     """
     protocol = protocol or Protocol()
     named = _names(photos)
@@ -82,12 +82,13 @@ def predict_photos(
 
 
 def _raise_about(unreadable: Sequence[InputError], output: Path, written: int) -> None:
-    """Log a line for each photograph that could not be read, and fail if there is one."""
-    for problem in unreadable:
-        logger.error("%s", problem)
+    """Fail if a photograph could not be read: one line for the person, all of them in the log."""
     if unreadable:
+        for problem in unreadable[1:]:
+            logger.error("%s", problem, extra={"log_only": True})
+        more = f" (and {len(unreadable) - 1} more such photographs; --log FILE names all)" if unreadable[1:] else ""
         others = f"the other {written} are done, in {output}" if written else "nothing is written"
-        raise InputError(f"{len(unreadable)} of the photographs could not be read (named above); {others}")
+        raise InputError(f"{unreadable[0]}{more}; {others}")
 
 
 def _names(photos: Iterable[Path]) -> dict[str, Path]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from wsss import __version__
 from wsss.config import BackboneSettings
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 from wsss.models.network import Network, NetworkType
 from wsss.store import rebuild_hint
 from wsss.training.files import read_torch, write_torch
@@ -173,6 +174,7 @@ def restore_model(path: str | Path, network: type[NetworkType], weights: Weights
 
 
 def _read(path: Path) -> dict[str, Any]:
+    check_regular(path)
     try:
         payload = read_torch(path)
     except FileNotFoundError:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wsss.signals import STOPPING, is_ignored
 from wsss.training.files import read_torch, write_torch
 
 logger = logging.getLogger(__name__)
@@ -85,12 +86,16 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
 class StopRequest:
     """While the block runs, SIGTERM, SIGHUP and Ctrl-C only set `requested`; a second Ctrl-C stops at once.
 
-    Outside the main thread, where handlers cannot be set, signals act as they always do.
+    Signals that are ignored stay so. Outside the main thread, where handlers cannot be set, signals act as they always
+    do.
     """
 
     def __init__(self) -> None:
         self.requested = ""
         self._before: dict[int, Any] = {}
+        # asked now: libraries put their own handlers over those that ignore
+        self._ignored = {number for number in STOPPING if is_ignored(number)}
+        self._interrupts = 0
 
     def __enter__(self) -> StopRequest:
         self.install()
@@ -107,17 +112,19 @@ class StopRequest:
         """Set the handlers, or set them again where a library has put its own over them."""
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            before = signal.signal(number, self._handle)
-            self._before.setdefault(number, before)
+        for number in STOPPING:
+            before = signal.signal(number, signal.SIG_IGN if number in self._ignored else self._handle)
+            self._before.setdefault(number, signal.SIG_DFL if before is None else before)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"requested": self.requested, "_before": {}}
+        return {**self.__dict__, "_before": {}}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self.requested:
+        self._interrupts += number == signal.SIGINT
+        if self._interrupts > 1:
             raise KeyboardInterrupt
-        self.requested = signal.Signals(number).name
+        # the first one counts: after Ctrl-C, the workflow's SIGTERM follows
+        self.requested = self.requested or signal.Signals(number).name
         for child in multiprocessing.active_children():
             # processes that train along must save and stop too; loader processes are daemons and serve to the end
             if child.pid is not None and not child.daemon:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
-from collections.abc import Collection, Sequence
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from wsss.errors import InputError
+from wsss.signals import STOPPING, handling
+
+GRACE_SECONDS = 4.0
+"""Seconds from being asked to stop to ending although requests are still being answered."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +63,37 @@ def serve(
 
         webbrowser.open(address)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+    # uvicorn's own handlers know neither SIGHUP nor that a signal may be ignored
+    server.capture_signals = partial(_stopping, server)  # type: ignore[method-assign]
     server.run(sockets=[bound])
+
+
+@contextmanager
+def _stopping(server: Any) -> Iterator[None]:
+    """Stop the server on a signal, but one that is ignored; then let the signal act as it does outside the block.
+
+    A request that is still computing holds a thread that nothing can stop, so after a grace period the process ends.
+    Nothing is lost: the page only reads.
+    """
+    seen: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        server.force_exit = bool(seen) and number == signal.SIGINT
+        server.should_exit = True
+        if not seen:
+            threading.Thread(target=_end_after_grace, args=(number,), daemon=True).start()
+        seen.append(number)
+
+    with handling(STOPPING, stop):
+        yield
+    if seen:
+        signal.raise_signal(seen[0])
+
+
+def _end_after_grace(number: int) -> None:
+    time.sleep(GRACE_SECONDS)
+    logger.info("stopped: the page is closed")
+    os._exit(128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM))
 
 
 def _bind(host: str, port: int) -> socket.socket:

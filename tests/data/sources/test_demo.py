@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss.config import DemoData
+from wsss.config import DemoData, load_config
 from wsss.data import load_dataset
 from wsss.errors import InputError
 from wsss.stages.index import index
@@ -25,3 +25,8 @@ def test_demo_is_made_when_it_is_not_there(tmp_path: Path) -> None:
     assert load_dataset(tmp_path / "again.h5").fingerprint == dataset.fingerprint
     with pytest.raises(InputError, match=r"^data \(demo\): .*holds something other"):
         index(settings.model_copy(update={"seed": 1}), output=tmp_path / "other.h5")
+
+
+def test_a_negative_seed_is_refused_with_the_config() -> None:
+    with pytest.raises(InputError, match=r"`data\.seed`: .* greater than or equal to 0, got -1"):
+        load_config({"data": {"name": "demo", "seed": -1}})

@@ -27,18 +27,22 @@ def training_part(checkpoint: Path, stage: str) -> dict[str, Any]:
     from wsss.training.checkpoint import load_weights
 
     _, info = load_weights(checkpoint, stage)
-    beside = read_json(checkpoint.with_name("metrics.json"))
-    machine = beside["machine"]
-    return {
-        "training": {
-            "git_commit": info.attributes["git_commit"],
-            "steps": info.metrics["steps"],
-            "final_loss": info.metrics["final_loss"],
-            "minutes": round(machine["training_seconds"] / 60, 2),
-            **machine,
-        },
-        "training_settings": json.loads(info.attributes["settings"]),
-    }
+    path = checkpoint.with_name("metrics.json")
+    try:
+        machine = read_json(path)["machine"]
+        minutes = round(machine["training_seconds"] / 60, 2)
+        return {
+            "training": {
+                "git_commit": info.attributes["git_commit"],
+                "steps": info.metrics["steps"],
+                "final_loss": info.metrics["final_loss"],
+                "minutes": minutes,
+                **machine,
+            },
+            "training_settings": json.loads(info.attributes["settings"]),
+        }
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: holds no numbers of a training ({error!r}); train the network again") from None
 
 
 def last_epoch(checkpoint: Path) -> dict[str, float | None]:

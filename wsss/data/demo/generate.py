@@ -16,6 +16,7 @@ from PIL import Image
 
 from wsss.data.demo.scenes import OBJECT_CLASSES, draw_scene
 from wsss.errors import InputError
+from wsss.parallel import start_worker
 from wsss.pipeline.artifact import SPLITS
 
 CLASS_NAMES = ("background", *OBJECT_CLASSES)
@@ -153,7 +154,7 @@ def _map(
         yield from map(function, tasks)
         return
     # Spawned, not forked: the caller may hold threads (of torch, say), which a fork would break.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, initializer=start_worker) as pool:
         yield from pool.imap(function, tasks, chunksize=4)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from wsss.data.sources.records import check_id, nearest
 from wsss.errors import InputError
+from wsss.inputs import check_regular
+from wsss.system_errors import said_of
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png",)
@@ -148,9 +150,8 @@ def read_text(path: Path, setting: str) -> str:
     Raises:
         InputError: If the file is missing, no file, or not UTF-8.
     """
+    check_regular(path)
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise InputError(f"{path}: is a pipe or a device, not a file; correct `{setting}`")
         return path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file; correct `{setting}`") from None
@@ -158,8 +159,9 @@ def read_text(path: Path, setting: str) -> str:
         raise InputError(f"{path}: is a folder, not a file; correct `{setting}`") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); correct `{setting}`") from None
+    except (OSError, ValueError) as error:
+        reason = said_of(error) if isinstance(error, OSError) else error
+        raise InputError(f"{path}: cannot be read ({reason}); correct `{setting}`") from None
 
 
 def existing_folder(path: Path, setting: str) -> Path:

@@ -165,6 +165,8 @@ def check_classes(names: Sequence[str], where: str) -> None:
     for number, name in enumerate(names):
         if not name.strip():
             raise InputError(f"{where}: class {number + 1} has an empty name; give it one")
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+            raise InputError(f"{where}: {name!a} is no name of a class; write one, without control characters")
         if name in names[:number]:
             raise InputError(f"{where}: class `{name}` is there twice; remove one")
     if BACKGROUND in names:

@@ -26,6 +26,8 @@ from wsss.data.sources.records import (
     make_listing,
 )
 from wsss.errors import InputError
+from wsss.inputs import check_regular
+from wsss.system_errors import said_of
 
 VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
@@ -150,11 +152,14 @@ def _read_labels(
 
 def _read_annotation(path: Path, numbers: Mapping[str, int]) -> set[int]:
     """Read the classes of an annotation's objects, difficult ones included, parts of objects left out."""
+    check_regular(path)
     try:
         tree = ElementTree.parse(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no annotation of image `{path.stem}`; add it, or set `data.image_labels`") from None
-    except ElementTree.ParseError as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({said_of(error)}); correct or replace the file") from None
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: encodings that are none
         raise InputError(f"{path}: not valid XML ({error}); replace the file") from None
     names = [(element.findtext("name") or "").strip() for element in tree.iterfind("object")]
     return {class_number(name, numbers, str(path)) for name in names}

@@ -1,0 +1,33 @@
+"""The inputs and the process that all tests of the campaign share, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.campaign.verdicts import COUNTS, Runner, table
+
+hypothesis = pytest.importorskip("hypothesis")
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.campaign.kinds import make_inputs
+
+    folder = tmp_path_factory.mktemp("campaign") / "inputs"
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    found = Runner(tmp_path_factory.mktemp("said"))
+    yield found
+    found.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if COUNTS:
+        terminalreporter.write_line("\n" + table())

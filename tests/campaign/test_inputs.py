@@ -1,0 +1,172 @@
+"""Bad inputs: each ends in success, or in exactly one line and a non-zero exit, and harms nothing.
+
+`make campaign` runs all of it, and prints a table; a sample is part of `make test`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from tests.campaign.kinds import INPUTS, OUTPUT, Kind, kinds, make_inputs
+from tests.campaign.verdicts import COUNTS, ELSE, OK, ONE_LINE, Runner, judge, state_of
+
+SAMPLE, ALL = 3, int(os.environ.get("CAMPAIGN_INPUTS", "3600"))
+"""Inputs of each kind in the sample, and of all kinds in the campaign."""
+NAMES = (
+    *("config (YAML)", "settings (YAML)", "settings (JSON)", "labels (CSV)", "list of images", "list of classes"),
+    *("table of labels", "annotation (XML)", "photograph", "photograph (PNG)", "mask (PNG)", "map of another program"),
+    *("CAM (.npy)", "metrics.json: summary", "metrics.json: compare", "labels (HDF5): inspect"),
+    *("labels (HDF5): export", "predictions (HDF5): export", "index (HDF5): export", "weights (.pth)"),
+    "weights (.params)",
+)
+
+
+@pytest.fixture(scope="session")
+def found(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
+    # hypothesis keeps what it knows beside the tests' files, not in the repository
+    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
+    return {kind.name: kind for kind in kinds(inputs)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_ends_well(name: str, found: dict[str, Kind], inputs: Path, runner: Runner):
+    examples(found[name], inputs, runner, SAMPLE, derandomize=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_input_ends_well(name: str, found: dict[str, Kind], inputs: Path, runner: Runner):
+    share = sum(kind.share for kind in found.values())
+    examples(found[name], inputs, runner, max(20, ALL * found[name].share // share), derandomize=False)
+
+
+def examples(kind: Kind, inputs: Path, runner: Runner, count: int, *, derandomize: bool) -> None:
+    """Run the command of a kind on inputs, until one ends badly."""
+    path = inputs / kind.file
+    original = path.read_bytes()
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=derandomize,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(st.data())
+    def one(data: st.DataObject) -> None:
+        content = data.draw(kind.content)
+        path.write_bytes(content)
+        verdict = run(kind, inputs, runner)
+        COUNTS[kind.name][verdict] += 1
+        if verdict not in (OK, ONE_LINE):
+            ELSE[kind.name] = verdict
+        assert verdict in (OK, ONE_LINE), f"{kind.command[0]} of {content[:300]!r}: {verdict}"
+
+    try:
+        one()
+    finally:
+        path.write_bytes(original)
+
+
+def run(kind: Kind, inputs: Path, runner: Runner) -> str:
+    """Run the command once, and judge how it ended."""
+    output = Path(tempfile.mkdtemp(dir=inputs.parent))
+    try:
+        before = state_of(inputs)
+        words = [word.replace(INPUTS, str(inputs)).replace(OUTPUT, str(output)) for word in kind.command]
+        verdict = judge(runner(*words), before, inputs, output)
+        if verdict == OK and kind.right is not None:
+            try:
+                kind.right(output)
+            except Exception as error:
+                return f"success with a wrong output: {error}"
+        return verdict
+    finally:
+        shutil.rmtree(output)
+
+
+SPECIALS = ("missing", "folder", "pipe", "socket", "device", "links in a circle", "file as folder", "unreadable")
+NOT_NEEDED = {("missing", "mask (PNG)"), *((special, "metrics.json: compare") for special in SPECIALS)}
+"""An image may have no mask; two runs are compared by what both have."""
+WAITS = {("folder", "mask (PNG)"): "7"}
+"""Known to end badly still -> the item of the list of defects that it waits for: it counts as no mask."""
+
+
+@pytest.mark.parametrize("special", SPECIALS)
+def test_what_is_no_file_ends_well(special: str, found: dict[str, Kind], inputs: Path, runner: Runner):
+    wrong = []
+    for kind in found.values():
+        if (special, kind.name) in WAITS:
+            continue
+        verdict = in_place(special, kind, inputs, runner)
+        COUNTS[f"no file: {special}"][verdict] += 1
+        if verdict != ONE_LINE and (verdict, (special, kind.name) in NOT_NEEDED) != (OK, True):
+            wrong.append(f"{kind.name}: {verdict}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("special", "name"), WAITS)
+@pytest.mark.xfail(strict=True, reason="item 7 of the list of defects: it counts as no mask")
+def test_what_is_no_file_ends_badly_still(
+    special: str, name: str, found: dict[str, Kind], inputs: Path, runner: Runner
+):
+    assert in_place(special, found[name], inputs, runner) == ONE_LINE
+
+
+def in_place(special: str, kind: Kind, inputs: Path, runner: Runner) -> str:
+    """Run a command with something else in place of its file."""
+    path = inputs / kind.file
+    kept = path.with_name(path.name + ".kept")
+    path.rename(kept)
+    try:
+        if not _put(special, path):
+            pytest.skip("who is root may read everything")
+        return run(kind, inputs, runner)
+    finally:
+        _take_away(path)
+        kept.rename(path)
+
+
+def _put(special: str, path: Path) -> bool:
+    if special == "folder":
+        path.mkdir()
+    elif special == "pipe":
+        os.mkfifo(path)
+    elif special == "socket":
+        # a socket's name has room for a hundred letters
+        with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path.name)
+    elif special == "device":
+        path.symlink_to("/dev/zero")
+    elif special == "links in a circle":
+        path.symlink_to(path.name)
+    elif special == "file as folder":
+        path.symlink_to("/dev/null/x")
+    elif special == "unreadable":
+        path.touch(mode=0)
+        return not os.access(path, os.R_OK)
+    return True
+
+
+def _take_away(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
+def test_the_kinds_are_those_of_the_tests(tmp_path: Path):
+    make_inputs(tmp_path / "inputs")
+    assert [kind.name for kind in kinds(tmp_path / "inputs")] == list(NAMES)
