@@ -28,8 +28,7 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path):
     result = wsss(*CAMS, "--output", "o.h5", "--log", tmp_path, before=SAYING)
     assert (result.returncode, result.stdout) == (1, "")
     assert (
-        result.stderr
-        == f"error: {tmp_path}: the log cannot be written (is a folder, not a file); choose another --log\n"
+        result.stderr == f"error: {tmp_path}: is a folder, and a file would be written there; choose another output\n"
     )
 
 
