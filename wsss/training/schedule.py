@@ -33,12 +33,11 @@ def build_optimizer(
             if chosen:
                 own = rate * factor
                 optimizer_groups.append({"params": chosen, "lr": own, "base_rate": own, "weight_decay": decay})
+    if settings.name == "sgd":
+        # not fused: its momentum fails where a parameter has had no gradient yet and its neighbours have
+        return torch.optim.SGD(optimizer_groups, lr=settings.learning_rate, momentum=settings.momentum)
     # one pass over each tensor in place of one per operation, on a CPU as on a GPU
-    made: torch.optim.Optimizer
-    if settings.name == "adamw":
-        made = torch.optim.AdamW(optimizer_groups, lr=settings.learning_rate, fused=True)
-    else:
-        made = torch.optim.SGD(optimizer_groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
+    made = torch.optim.AdamW(optimizer_groups, lr=settings.learning_rate, fused=True)
     # else gradients of mixed precision would be scaled back within the step, too late to be clipped
     made._step_supports_amp_scaling = False
     return made
