@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         for name in TOP
     },
     "pipeline": {"errors"},
-    "config": {"errors", "pipeline"},
+    "config": {"errors", "pipeline", "inputs", "system_errors"},
     "store": TOP,
     "code_digest": set(),
     "data": BESIDE,
