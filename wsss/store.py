@@ -427,7 +427,8 @@ class ArtifactReader:
         """Say in one line what HDF5 could not read; its own errors name neither the file nor a remedy."""
         try:
             yield
-        except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:
+        # beside those of damage: a table of another type, or whose header points nowhere
+        except (OSError, RuntimeError, ValueError, KeyError, AttributeError, TypeError, MemoryError) as error:
             if isinstance(error, InputError):
                 raise
             reason = " ".join(str(error).split())[:160]

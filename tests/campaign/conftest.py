@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import hypothesis.configuration
 import pytest
 
 from tests.campaign.verdicts import COUNTS, Runner, table
-
-hypothesis = pytest.importorskip("hypothesis")
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,16 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("campaign") / "inputs"
     make_inputs(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def found(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The kinds of inputs, by name."""
+    from tests.campaign.kinds import kinds
+
+    # hypothesis keeps what it knows beside the tests' files, not in the repository
+    hypothesis.configuration.set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
+    return {kind.name: kind for kind in kinds(inputs)}
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.campaign.kinds import INPUTS, OUTPUT, Kind, kinds, make_inputs
 from tests.campaign.verdicts import COUNTS, ELSE, OK, ONE_LINE, Runner, judge, state_of
@@ -29,13 +28,6 @@ NAMES = (
     *("labels (HDF5): export", "predictions (HDF5): export", "index (HDF5): export", "weights (.pth)"),
     "weights (.params)",
 )
-
-
-@pytest.fixture(scope="session")
-def found(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
-    # hypothesis keeps what it knows beside the tests' files, not in the repository
-    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
-    return {kind.name: kind for kind in kinds(inputs)}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,3 +130,26 @@ def test_the_summary_shows_all_stages(finished: tuple[Project, str]):
         with path.open(newline="") as handle:
             assert float(next(csv.DictReader(handle, delimiter="\t"))["s"]) > 0
     assert "segmenter" in result.stdout or "network on seeds" in result.stdout
+
+
+def test_a_stopped_snakemake_lets_a_training_save_its_state(finished: tuple[Project, str], tmp_path: Path):
+    project = Project(shutil.copytree(finished[0].folder, tmp_path / "project"))
+    # hours of steps, and none saves a state: only being told to stop does
+    longer = {"runtime": {**TINY["runtime"], "checkpoint_minutes": 600}}
+    option = project.config(**{**TINY, **longer, "train_classifier": {**TINY["train_classifier"], "max_steps": 10**6}})
+    state = project.folder / "results/my/classifier/.model.ckpt.state"
+    with subprocess.Popen(
+        project.command("classifiers", option),
+        cwd=project.folder,
+        env=project.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as snakemake:
+        wait_until(lambda: (state / "tensorboard").is_dir() or snakemake.poll() is not None)
+        snakemake.send_signal(signal.SIGTERM)
+        wait_until(lambda: snakemake.poll() is not None)
+    assert snakemake.returncode == 1
+    assert (state / "training.pt").is_file()
+    assert "stopped by SIGTERM after step" in (project.folder / "results/my/logs/train_classifier.log").read_text()
+    # Snakemake has ended in order: it leaves no lock
+    assert not list((project.folder / ".snakemake").glob("locks/*"))
