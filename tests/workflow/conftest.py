@@ -25,9 +25,11 @@ PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "wsss")
 MADE_UP = """
 
 def _make_up(self: StageCall, **inputs: Any) -> None:
+    import logging
     import os
     import time
 
+    logging.getLogger("wsss").info("making up")
     time.sleep(float(os.environ.get(f"WSSS_TEST_SLEEP_{self.stage}", 0)))
     output = inputs["output"]
     output.parent.mkdir(parents=True, exist_ok=True)
