@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 
 from tests.campaign.kinds import INPUTS, OUTPUT, Kind, kinds, make_inputs
@@ -54,7 +54,8 @@ def examples(kind: Kind, inputs: Path, runner: Runner, count: int, *, derandomiz
         database=None,
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
-        print_blob=False,
+        # the message of the test has the input
+        verbosity=Verbosity.quiet,
     )
     @given(st.data())
     def one(data: st.DataObject) -> None:

@@ -30,6 +30,7 @@ def test_further_fields_may_be_there():
         ({"data": {}}, "`data.class_names`: Field required"),
         ({"inputs": []}, "`inputs`: "),
         ({"seed": "x"}, "`seed`: "),
+        ({"run": None}, "`run`: Input should be a valid string"),
     ],
 )
 def test_a_wrong_field_is_one_line(change: dict[str, Any], words: str):

@@ -50,7 +50,7 @@ class _Data(_Part):
 
 
 class _Metrics(_Part):
-    run: str | None = None
+    run: str
     variant: str | None = None
     seed: int | None = None
     inputs: _Inputs
