@@ -93,29 +93,17 @@ def run(kind: Kind, inputs: Path, runner: Runner) -> str:
 SPECIALS = ("missing", "folder", "pipe", "socket", "device", "links in a circle", "file as folder", "unreadable")
 NOT_NEEDED = {("missing", "mask (PNG)"), *((special, "metrics.json: compare") for special in SPECIALS)}
 """An image may have no mask; two runs are compared by what both have."""
-WAITS = {("folder", "mask (PNG)"): "7"}
-"""Known to end badly still -> the item of the list of defects that it waits for: it counts as no mask."""
 
 
 @pytest.mark.parametrize("special", SPECIALS)
 def test_what_is_no_file_ends_well(special: str, found: dict[str, Kind], inputs: Path, runner: Runner):
     wrong = []
     for kind in found.values():
-        if (special, kind.name) in WAITS:
-            continue
         verdict = in_place(special, kind, inputs, runner)
         COUNTS[f"no file: {special}"][verdict] += 1
         if verdict != ONE_LINE and (verdict, (special, kind.name) in NOT_NEEDED) != (OK, True):
             wrong.append(f"{kind.name}: {verdict}")
     assert not wrong, "\n".join(wrong)
-
-
-@pytest.mark.parametrize(("special", "name"), WAITS)
-@pytest.mark.xfail(strict=True, reason="item 7 of the list of defects: it counts as no mask")
-def test_what_is_no_file_ends_badly_still(
-    special: str, name: str, found: dict[str, Kind], inputs: Path, runner: Runner
-):
-    assert in_place(special, found[name], inputs, runner) == ONE_LINE
 
 
 def in_place(special: str, kind: Kind, inputs: Path, runner: Runner) -> str:
