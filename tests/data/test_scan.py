@@ -48,7 +48,7 @@ def test_truncated_photographs_are_named_and_counted(root: Path, workers: int) -
     assert "replace the file" in text
     assert "more such images" not in text
     (root / "JPEGImages/2007_000004.jpg").write_bytes(b"")
-    assert text + " (and 1 more such images, see the log)" == refused(root, workers=workers)
+    assert text + " (and 1 more such images, --log FILE names all)" == refused(root, workers=workers)
 
 
 def test_truncated_mask(root: Path) -> None:
