@@ -1,194 +1,30 @@
-"""Artifacts: one HDF5 file per stage, one data set per image and kind, whole or absent. Only this module uses h5py.
-
-Layout: root attributes say where the file came from (see `ArtifactWriter`); `/KIND/IMAGE_ID` holds one array, with
-its own attributes if the kind needs them (`cams`: the classes of its planes); `/tables/NAME` holds arrays that describe
-all images at once. Any HDF5 browser shows it: the filters are gzip and shuffle, which every build can read. An image's
-array is one chunk, for it is always read whole; chunks that HDF5 chooses cut a label map into a dozen.
-
-Whatever is read is what was written, or an error: the table `checksums` lists every array with its checksums, and the
-root attribute `checksum` is that of this table and of all other root attributes. Lists of images come from the table,
-not from HDF5's groups. Files of format version 1 have no checksums and are read without.
-"""
+"""Read an artifact; what is damaged is one line."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import h5py
 import numpy as np
 
-from wsss import __version__
-from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, pack_sums, table_bytes, unpack_sums
-from wsss.chunks import COMPRESSION_LEVEL, SMALLEST_CHUNK, PackedArray, digest, pack, unpack
-from wsss.disk import HdfFile, writing
+from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, table_bytes
+from wsss.chunks import PackedArray, unpack
 from wsss.errors import InputError
-
-FORMAT_VERSION = 2
-WITHOUT_CHECKSUMS = 1
-"""The format version of before, which is read too."""
-TABLES = "tables"
-CHECKSUMS = f"{TABLES}/checksums"
-CHECKSUM = "checksum"
-_GZIP = {"compression": "gzip", "compression_opts": COMPRESSION_LEVEL, "shuffle": True}
-
-
-class ArtifactWriter:
-    """Writes an artifact under a temporary name and gives it its final name when the block ends without an error.
-
-    Args:
-        path: Final name; its folder is made if needed.
-        stage: Name of the stage that writes.
-        attributes: Further root attributes; mappings and sequences are stored as JSON.
-
-    Raises:
-        InputError: Anywhere, if the disk is full, fails or may not be written to. Then nothing is left.
-    """
-
-    def __init__(self, path: str | Path, *, stage: str, attributes: Mapping[str, Any] | None = None) -> None:
-        self.path = Path(path)
-        self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
-        self._digest = self._table_digest = 0
-        self._notes: list[str] = []
-        self._sums: dict[str, Sums] = {}
-        self._attributes: dict[str, Any] = {}
-        header = {"format_version": FORMAT_VERSION, "stage": stage, "package_version": __version__}
-        header["created"] = datetime.now(UTC).isoformat(timespec="seconds")
-        with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._raw = HdfFile(self._temporary)
-        try:
-            self._file = h5py.File(self._raw, "w")
-            for name, value in {**header, **(attributes or {})}.items():
-                self.set_attribute(name, value)
-            self._raise_failure()
-        except BaseException:
-            self._discard()
-            raise
-
-    def set_attribute(self, name: str, value: Any) -> None:
-        """Set a root attribute; values without a type in HDF5 become JSON."""
-        plain = isinstance(value, str | int | float | bool)
-        self._attributes[name] = self._file.attrs[name] = value if plain else json.dumps(value)
-
-    def write(self, kind: str, image_id: str, array: np.ndarray, **attributes: Any) -> None:
-        """Store one array of one image.
-
-        Raises:
-            ValueError: If the image already has an array of this kind.
-        """
-        self.write_packed(pack(kind, image_id, array, attributes))
-
-    def write_packed(self, packed: PackedArray) -> None:
-        """Store one array of one image that another thread has compressed.
-
-        Raises:
-            ValueError: If the image already has an array of this kind.
-        """
-        if packed.name in self._sums:
-            raise ValueError(f"{self.path}: {packed.name} is written twice")
-        dataset = self._file.create_dataset(
-            packed.name,
-            shape=packed.shape,
-            dtype=packed.dtype,
-            data=packed.array,
-            track_times=False,
-            **_filters(packed),
-        )
-        if packed.chunk is not None:
-            dataset.id.write_direct_chunk((0,) * len(packed.shape), packed.chunk)
-        for key, value in packed.attributes.items():
-            dataset.attrs[key] = value
-        content = packed.chunk if packed.chunk is not None else array_bytes(packed.array)
-        self._sums[packed.name] = Sums(
-            content_sum(packed.name, packed.shape, str(packed.dtype), content),
-            attributes_sum(packed.name, packed.attributes),
-            packed.chunk is not None,
-        )
-        self._digest += packed.digest
-        self._raise_failure()
-
-    def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
-        """Store an array, or a list of strings, that describes all images at once."""
-        self._table_digest += digest(f"{TABLES}/{name}", table_bytes(values), np.shape(values), "")
-        self._store_table(f"{TABLES}/{name}", values)
-
-    def write_note(self, name: str, values: np.ndarray) -> None:
-        """Store a table that is no part of the content: the fingerprint leaves it out (times of files, for example)."""
-        self._notes.append(name)
-        self._store_table(f"{TABLES}/{name}", values)
-
-    def _store_table(self, name: str, values: np.ndarray | list[str]) -> None:
-        data = np.array(values, dtype=h5py.string_dtype()) if isinstance(values, list) else values
-        filters = _GZIP if np.size(data) >= SMALLEST_CHUNK else {}
-        self._file.create_dataset(name, data=data, track_times=False, **filters)
-        kind = "" if isinstance(values, list) else str(values.dtype)
-        content = content_sum(name, np.shape(data), kind, table_bytes(values))
-        self._sums[name] = Sums(content, attributes_sum(name, {}), False)
-        self._raise_failure()
-
-    def copy_from(self, path: Path) -> None:
-        """Take over every image of another artifact (a shard of this one) without decoding it.
-
-        Raises:
-            InputError: If the other one is damaged.
-        """
-        with ArtifactReader(path) as shard:
-            for kind in shard.kinds():
-                for image_id in shard.ids(kind):
-                    self.write_packed(shard.packed(kind, image_id))
-            self._digest += int(shard.attributes["images_fingerprint"], 16)
-
-    def __setitem__(self, key: tuple[str, str], array: np.ndarray) -> None:
-        self.write(*key, array)
-
-    def __enter__(self) -> ArtifactWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            self._discard()
-
-    def _finish(self) -> None:
-        """Write what is known only now, and give the file its name."""
-        # a sum, so that the order of writing does not matter and shards add up
-        if self._notes:
-            self.set_attribute("notes", self._notes)
-        self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
-        self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
-        sums = pack_sums(self._sums)
-        filters = _GZIP if sums.size >= SMALLEST_CHUNK else {}
-        self._file.create_dataset(CHECKSUMS, data=sums, track_times=False, **filters)
-        self._file.attrs[CHECKSUM] = _root_sum(sums, self._attributes)
-        self._file.close()
-        self._raise_failure()
-        with writing(self.path):
-            self._raw.sync()
-            self._temporary.replace(self.path)
-
-    def _raise_failure(self) -> None:
-        with writing(self.path):
-            self._raw.raise_failure()
-
-    def _discard(self) -> None:
-        """Close everything; a file that has its final name by now is not touched."""
-        try:
-            if hasattr(self, "_file") and self._file:
-                self._file.close()
-        finally:
-            self._raw.close()
-            self._temporary.unlink(missing_ok=True)
+from wsss.store.layout import (
+    CHECKSUM,
+    CHECKSUMS,
+    FORMAT_VERSION,
+    TABLES,
+    WITHOUT_CHECKSUMS,
+    checked_sums,
+    decoded,
+    is_array,
+    rebuild_hint,
+)
 
 
 class Kind(Mapping[str, np.ndarray]):
@@ -248,7 +84,7 @@ class ArtifactReader:
     def attributes(self) -> dict[str, Any]:
         """The root attributes. Those stored as JSON come back as they were given."""
         with self._guarded("its attributes are"):
-            return {name: _decode(value) for name, value in self.file.attrs.items() if name != CHECKSUM}
+            return {name: decoded(value) for name, value in self.file.attrs.items() if name != CHECKSUM}
 
     def kinds(self) -> list[str]:
         """List the kinds of arrays that the artifact has per image."""
@@ -276,7 +112,7 @@ class ArtifactReader:
         if self._listed is None:
             found: dict[str, None] = {}
             with self._guarded("its list of arrays is"):
-                file.visititems(lambda name, item: found.update({name: None} if _is_array(item) else {}))
+                file.visititems(lambda name, item: found.update({name: None} if is_array(item) else {}))
             self._listed = dict.fromkeys(sorted(found))
         return self._listed
 
@@ -349,7 +185,7 @@ class ArtifactReader:
             dataset = self.file[name]
         except KeyError as error:  # the name is a broken link
             raise OSError(str(error)) from None
-        if not _is_array(dataset):
+        if not is_array(dataset):
             raise OSError("it is no array")
         return dataset
 
@@ -419,7 +255,7 @@ class ArtifactReader:
         self._sums = self._listed = None
         if version == FORMAT_VERSION:
             with self._guarded("its header is"):
-                self._sums = _checked_sums(file, attributes)
+                self._sums = checked_sums(file, attributes)
         return file
 
     @contextmanager
@@ -433,49 +269,3 @@ class ArtifactReader:
                 raise
             reason = " ".join(str(error).split())[:160]
             raise InputError(f"{self.path}: {what} damaged ({reason}); {rebuild_hint(self.path)}") from None
-
-
-def rebuild_hint(path: Path) -> str:
-    """Say how to mend a file: by the workflow if that made it, else by giving another."""
-    if "results" in path.parts:
-        return f"delete it and build it again with `snakemake {path}`"
-    return "replace it, or make it again"
-
-
-def _filters(packed: PackedArray) -> dict[str, Any]:
-    """Return what makes HDF5 undo what was done to the values, or compress them itself where they are no chunk."""
-    if packed.chunk is not None:
-        return {**_GZIP, "chunks": packed.shape, "shuffle": packed.dtype.itemsize > 1}
-    return _GZIP if np.prod(packed.shape) >= SMALLEST_CHUNK else {}
-
-
-def _is_array(item: Any) -> bool:
-    return isinstance(item, h5py.Dataset)
-
-
-def _root_sum(sums: np.ndarray, attributes: Mapping[str, Any]) -> str:
-    """Return the checksum of the table of checksums and of the root attributes."""
-    return f"{content_sum(CHECKSUMS, sums.shape, str(sums.dtype), sums.data):08x}{attributes_sum('', attributes):08x}"
-
-
-def _checked_sums(file: h5py.File, attributes: dict[str, Any]) -> dict[str, Sums]:
-    """Read the table of checksums of a file with these root attributes.
-
-    Raises:
-        OSError: If the table or the attributes are not those that were written.
-    """
-    sums = file[CHECKSUMS][()]
-    if attributes.pop(CHECKSUM, "") != _root_sum(sums, attributes):
-        raise OSError("its attributes or checksums are not those that were written")
-    return dict(sorted(unpack_sums(sums).items()))
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value

@@ -1,0 +1,19 @@
+"""Artifacts: one HDF5 file per stage, one data set per image and kind, whole or absent. Only this package uses h5py.
+
+Layout: root attributes say where the file came from (see `ArtifactWriter`); `/KIND/IMAGE_ID` holds one array, with
+its own attributes if the kind needs them (`cams`: the classes of its planes); `/tables/NAME` holds arrays that describe
+all images at once. Any HDF5 browser shows it: the filters are gzip and shuffle, which every build can read. An image's
+array is one chunk, for it is always read whole; chunks that HDF5 chooses cut a label map into a dozen.
+
+Whatever is read is what was written, or an error: the table `checksums` lists every array with its checksums, and the
+root attribute `checksum` is that of this table and of all other root attributes. Lists of images come from the table,
+not from HDF5's groups. Files of format version 1 have no checksums and are read without.
+"""
+
+from __future__ import annotations
+
+from wsss.store.layout import TABLES, rebuild_hint
+from wsss.store.reader import ArtifactReader
+from wsss.store.writer import ArtifactWriter
+
+__all__ = ["TABLES", "ArtifactReader", "ArtifactWriter", "rebuild_hint"]

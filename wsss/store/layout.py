@@ -1,0 +1,70 @@
+"""The layout of an artifact: its version, names, filters and checksums."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from wsss.checksums import Sums, attributes_sum, content_sum, unpack_sums
+from wsss.chunks import COMPRESSION_LEVEL, SMALLEST_CHUNK, PackedArray
+
+FORMAT_VERSION = 2
+WITHOUT_CHECKSUMS = 1
+"""The format version of before, which is read too."""
+TABLES = "tables"
+CHECKSUMS = f"{TABLES}/checksums"
+CHECKSUM = "checksum"
+GZIP = {"compression": "gzip", "compression_opts": COMPRESSION_LEVEL, "shuffle": True}
+
+
+def rebuild_hint(path: Path) -> str:
+    """Say how to mend a file: by the workflow if that made it, else by giving another."""
+    if "results" in path.parts:
+        return f"delete it and build it again with `snakemake {path}`"
+    return "replace it, or make it again"
+
+
+def filters_of(packed: PackedArray) -> dict[str, Any]:
+    """Return what makes HDF5 undo what was done to the values, or compress them itself where they are no chunk."""
+    if packed.chunk is not None:
+        return {**GZIP, "chunks": packed.shape, "shuffle": packed.dtype.itemsize > 1}
+    return GZIP if np.prod(packed.shape) >= SMALLEST_CHUNK else {}
+
+
+def is_array(item: Any) -> bool:
+    """Tell whether an item of HDF5 is an array, not a group."""
+    return isinstance(item, h5py.Dataset)
+
+
+def root_sum(sums: np.ndarray, attributes: Mapping[str, Any]) -> str:
+    """Return the checksum of the table of checksums and of the root attributes."""
+    return f"{content_sum(CHECKSUMS, sums.shape, str(sums.dtype), sums.data):08x}{attributes_sum('', attributes):08x}"
+
+
+def checked_sums(file: h5py.File, attributes: dict[str, Any]) -> dict[str, Sums]:
+    """Read the table of checksums of a file with these root attributes.
+
+    Raises:
+        OSError: If the table or the attributes are not those that were written.
+    """
+    sums = file[CHECKSUMS][()]
+    if attributes.pop(CHECKSUM, "") != root_sum(sums, attributes):
+        raise OSError("its attributes or checksums are not those that were written")
+    return dict(sorted(unpack_sums(sums).items()))
+
+
+def decoded(value: Any) -> Any:
+    """Return an attribute as it was given to the writer: a plain value, or what was stored as JSON."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value

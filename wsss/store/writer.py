@@ -1,0 +1,181 @@
+"""Write an artifact, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from wsss import __version__
+from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, pack_sums, table_bytes
+from wsss.chunks import SMALLEST_CHUNK, PackedArray, digest, pack
+from wsss.disk import HdfFile, writing
+from wsss.store.layout import (
+    CHECKSUM,
+    CHECKSUMS,
+    FORMAT_VERSION,
+    GZIP,
+    TABLES,
+    filters_of,
+    root_sum,
+)
+from wsss.store.reader import ArtifactReader
+
+
+class ArtifactWriter:
+    """Writes an artifact under a temporary name and gives it its final name when the block ends without an error.
+
+    Args:
+        path: Final name; its folder is made if needed.
+        stage: Name of the stage that writes.
+        attributes: Further root attributes; mappings and sequences are stored as JSON.
+
+    Raises:
+        InputError: Anywhere, if the disk is full, fails or may not be written to. Then nothing is left.
+    """
+
+    def __init__(self, path: str | Path, *, stage: str, attributes: Mapping[str, Any] | None = None) -> None:
+        self.path = Path(path)
+        self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
+        self._digest = self._table_digest = 0
+        self._notes: list[str] = []
+        self._sums: dict[str, Sums] = {}
+        self._attributes: dict[str, Any] = {}
+        header = {"format_version": FORMAT_VERSION, "stage": stage, "package_version": __version__}
+        header["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._raw = HdfFile(self._temporary)
+        try:
+            self._file = h5py.File(self._raw, "w")
+            for name, value in {**header, **(attributes or {})}.items():
+                self.set_attribute(name, value)
+            self._raise_failure()
+        except BaseException:
+            self._discard()
+            raise
+
+    def set_attribute(self, name: str, value: Any) -> None:
+        """Set a root attribute; values without a type in HDF5 become JSON."""
+        plain = isinstance(value, str | int | float | bool)
+        self._attributes[name] = self._file.attrs[name] = value if plain else json.dumps(value)
+
+    def write(self, kind: str, image_id: str, array: np.ndarray, **attributes: Any) -> None:
+        """Store one array of one image.
+
+        Raises:
+            ValueError: If the image already has an array of this kind.
+        """
+        self.write_packed(pack(kind, image_id, array, attributes))
+
+    def write_packed(self, packed: PackedArray) -> None:
+        """Store one array of one image that another thread has compressed.
+
+        Raises:
+            ValueError: If the image already has an array of this kind.
+        """
+        if packed.name in self._sums:
+            raise ValueError(f"{self.path}: {packed.name} is written twice")
+        dataset = self._file.create_dataset(
+            packed.name,
+            shape=packed.shape,
+            dtype=packed.dtype,
+            data=packed.array,
+            track_times=False,
+            **filters_of(packed),
+        )
+        if packed.chunk is not None:
+            dataset.id.write_direct_chunk((0,) * len(packed.shape), packed.chunk)
+        for key, value in packed.attributes.items():
+            dataset.attrs[key] = value
+        content = packed.chunk if packed.chunk is not None else array_bytes(packed.array)
+        self._sums[packed.name] = Sums(
+            content_sum(packed.name, packed.shape, str(packed.dtype), content),
+            attributes_sum(packed.name, packed.attributes),
+            packed.chunk is not None,
+        )
+        self._digest += packed.digest
+        self._raise_failure()
+
+    def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
+        """Store an array, or a list of strings, that describes all images at once."""
+        self._table_digest += digest(f"{TABLES}/{name}", table_bytes(values), np.shape(values), "")
+        self._store_table(f"{TABLES}/{name}", values)
+
+    def write_note(self, name: str, values: np.ndarray) -> None:
+        """Store a table that is no part of the content: the fingerprint leaves it out (times of files, for example)."""
+        self._notes.append(name)
+        self._store_table(f"{TABLES}/{name}", values)
+
+    def _store_table(self, name: str, values: np.ndarray | list[str]) -> None:
+        data = np.array(values, dtype=h5py.string_dtype()) if isinstance(values, list) else values
+        filters = GZIP if np.size(data) >= SMALLEST_CHUNK else {}
+        self._file.create_dataset(name, data=data, track_times=False, **filters)
+        kind = "" if isinstance(values, list) else str(values.dtype)
+        content = content_sum(name, np.shape(data), kind, table_bytes(values))
+        self._sums[name] = Sums(content, attributes_sum(name, {}), False)
+        self._raise_failure()
+
+    def copy_from(self, path: Path) -> None:
+        """Take over every image of another artifact (a shard of this one) without decoding it.
+
+        Raises:
+            InputError: If the other one is damaged.
+        """
+        with ArtifactReader(path) as shard:
+            for kind in shard.kinds():
+                for image_id in shard.ids(kind):
+                    self.write_packed(shard.packed(kind, image_id))
+            self._digest += int(shard.attributes["images_fingerprint"], 16)
+
+    def __setitem__(self, key: tuple[str, str], array: np.ndarray) -> None:
+        self.write(*key, array)
+
+    def __enter__(self) -> ArtifactWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._discard()
+
+    def _finish(self) -> None:
+        """Write what is known only now, and give the file its name."""
+        # a sum, so that the order of writing does not matter and shards add up
+        if self._notes:
+            self.set_attribute("notes", self._notes)
+        self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
+        self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
+        sums = pack_sums(self._sums)
+        filters = GZIP if sums.size >= SMALLEST_CHUNK else {}
+        self._file.create_dataset(CHECKSUMS, data=sums, track_times=False, **filters)
+        self._file.attrs[CHECKSUM] = root_sum(sums, self._attributes)
+        self._file.close()
+        self._raise_failure()
+        with writing(self.path):
+            self._raw.sync()
+            self._temporary.replace(self.path)
+
+    def _raise_failure(self) -> None:
+        with writing(self.path):
+            self._raw.raise_failure()
+
+    def _discard(self) -> None:
+        """Close everything; a file that has its final name by now is not touched."""
+        try:
+            if hasattr(self, "_file") and self._file:
+                self._file.close()
+        finally:
+            self._raw.close()
+            self._temporary.unlink(missing_ok=True)
