@@ -182,7 +182,7 @@ def test_a_class_without_a_high_score_is_nowhere_sure() -> None:
 def test_background_is_judged_where_the_large_one_never_wins() -> None:
     # the released code then loses all background
     cams, image_labels, images = _scene()
-    settings = _settings(**PLAIN, background_powers=(10**6, 1.0), refined_score=0.5)
+    settings = _settings(**PLAIN, background_powers=(1000, 1.0), refined_score=0.5)
     found = online_pseudo_labels(cams, image_labels, images, settings)
     assert (found.labels == 0).any()
 

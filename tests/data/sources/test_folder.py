@@ -264,7 +264,7 @@ def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: py
 def test_a_pipe_in_place_of_the_table_is_refused(tmp_path: Path):
     root = make_folder(tmp_path / "photos")
     os.mkfifo(root / "labels.pipe")
-    assert _refused(root, labels="labels.pipe").endswith("is a pipe or a device, not a file; correct `data.labels`")
+    assert _refused(root, labels="labels.pipe").endswith("is a pipe, not a file; give a file")
 
 
 def test_a_class_without_a_name_is_refused(tmp_path: Path):

@@ -47,8 +47,8 @@ def test_class_lists(tmp_path: Path) -> None:
         (["a", "b", "a"], "class `a` is there twice"),
         ([], "no class at all"),
         (["a", "background"], "`background` is no class of its own"),
-        (["a", ""], "'' is no name of a class"),
-        (["a", " "], "' ' is no name of a class"),
+        (["a", ""], "class 2 has an empty name"),
+        (["a", " "], "class 2 has an empty name"),
         (["a\nb"], r"'a\\nb' is no name of a class"),
     ):
         with pytest.raises(InputError, match=expected):
