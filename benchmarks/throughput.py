@@ -57,15 +57,15 @@ def chain(checkout: Path, folder: Path, options: argparse.Namespace) -> Iterator
     calls = {
         "index": "--output index.h5",
         "saliency": f"{index} --output saliency.h5",
-        "train_classifier": f"{index} --output classifier.ckpt",
-        "cams": f"{index} --classifier classifier.ckpt --output cams.h5",
+        "train_classifier": f"{index} --output classifier/model.ckpt",
+        "cams": f"{index} --classifier classifier/model.ckpt --output cams.h5",
         "seed_labels": f"{index} --cams cams.h5 --saliency saliency.h5 --output labels.h5",
-        "train_segmenter": f"{index} --labels labels.h5 --output segmenter.ckpt",
-        "predict": f"segmenter.ckpt {index} --split val --output predictions.h5",
-        "train_auxsegnet": f"{index} --labels labels.h5 --weights classifier.ckpt --output auxsegnet.ckpt",
-        "update_labels": f"{index} --model auxsegnet.ckpt --saliency saliency.h5 --output updated.h5",
-        "train_aalr": f"{index} --classifier classifier.ckpt --output aalr.ckpt",
-        "aalr_labels": f"{index} --model aalr.ckpt --output aalr_labels.h5",
+        "train_segmenter": f"{index} --labels labels.h5 --output segmenter/model.ckpt",
+        "predict": f"segmenter/model.ckpt {index} --split val --output predictions.h5",
+        "train_auxsegnet": f"{index} --labels labels.h5 --weights classifier/model.ckpt --output auxsegnet/model.ckpt",
+        "update_labels": f"{index} --model auxsegnet/model.ckpt --saliency saliency.h5 --output updated.h5",
+        "train_aalr": f"{index} --classifier classifier/model.ckpt --output aalr/model.ckpt",
+        "aalr_labels": f"{index} --model aalr/model.ckpt --output aalr_labels.h5",
     }
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     machine = f"--device cpu --workers {options.workers} --threads {options.threads} --batch-size 16"
