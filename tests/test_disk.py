@@ -12,7 +12,7 @@ import pytest
 from tests.faults import ERRORS, disk_that, tree
 from wsss.disk import HdfFile, RawFile, describe, free_space, in_bytes, require_space, writing
 from wsss.errors import InputError
-from wsss.files import CsvWriter, write_bytes, write_json, write_picture
+from wsss.files import CsvWriter, encoded, write_bytes, write_json
 from wsss.store import ArtifactReader, ArtifactWriter
 
 WORDS = {"full": "no space left", "failing": "the disk fails", "forbidden": "cannot be written"}
@@ -35,7 +35,7 @@ def write_table(path: Path) -> None:
 def write_image(path: Path) -> None:
     from PIL import Image
 
-    write_picture(path, Image.fromarray(np.zeros((300, 300, 3), np.uint8)), "JPEG")
+    write_bytes(path, encoded(Image.fromarray(np.zeros((300, 300, 3), np.uint8)), "JPEG"))
 
 
 WRITERS = {

@@ -53,11 +53,11 @@ def write_bytes(path: Path, content: bytes | bytearray | memoryview) -> None:
         file.write(content)
 
 
-def write_picture(path: Path, picture: Any, form: str, **options: Any) -> None:
-    """Write a picture of Pillow, encoded in memory: on a full disk, its encoders do not say what is wrong."""
+def encoded(picture: Any, form: str, **options: Any) -> bytes:
+    """Encode a picture of Pillow in memory: on a full disk, its encoders do not say what is wrong."""
     buffer = io.BytesIO()
     picture.save(buffer, form, **options)
-    write_bytes(path, buffer.getbuffer())
+    return buffer.getvalue()
 
 
 def write_text(path: Path, text: str) -> None:

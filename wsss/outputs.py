@@ -9,7 +9,6 @@ known by its format. All targets are checked before the first byte is written.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import stat
@@ -20,7 +19,7 @@ from typing import Any
 
 from wsss.disk import RawFile
 from wsss.errors import InputError
-from wsss.files import replacing
+from wsss.files import encoded, replacing
 from wsss.protected import Inputs
 
 RECORD = ".wsss-written.jsonl"
@@ -120,9 +119,7 @@ class OutputFolder:
 
     def write_picture(self, target: Path, picture: Any, form: str, **options: Any) -> None:
         """Write a picture of Pillow, encoded in memory, as `write_bytes` does."""
-        buffer = io.BytesIO()
-        picture.save(buffer, form, **options)
-        self.write_bytes(target, buffer.getbuffer())
+        self.write_bytes(target, encoded(picture, form, **options))
 
     def link(self, target: Path, source: Path) -> None:
         """Put a link to a file there.

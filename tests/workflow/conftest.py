@@ -87,6 +87,20 @@ class Project:
         assert result.returncode == 0 or not check, result.stdout
         return result
 
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Starts Snakemake, whose outputs nobody reads, and does not wait for it."""
+        return self.popen(self.command(*arguments), **environment)
+
+    def popen(self, command: list[str], **environment: str) -> subprocess.Popen[bytes]:
+        """Starts a command in the project, whose outputs nobody reads."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment(**environment),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def would_write(self, *arguments: str) -> set[str]:
         """The outputs of the jobs that would run, below `results/RUN/`; of the report only the page."""
         text = self.snakemake("-n", *arguments).stdout

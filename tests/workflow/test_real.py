@@ -53,13 +53,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
     make_maps(project.folder / "photos", project.folder / "maps")
     option = project.config(**TINY)
     state = project.folder / "results/my/classifier/.model.ckpt.state/training.pt"
-    with subprocess.Popen(
-        project.command("classifiers", option),
-        cwd=project.folder,
-        env=project.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as snakemake:
+    with project.start("classifiers", option) as snakemake:
         wait_until(lambda: state.is_file() or snakemake.poll() is not None)
         stages = psutil.Process(snakemake.pid).children(recursive=True)
         snakemake.send_signal(signal.SIGKILL)
@@ -138,13 +132,7 @@ def test_a_stopped_snakemake_lets_a_training_save_its_state(finished: tuple[Proj
     longer = {"runtime": {**TINY["runtime"], "checkpoint_minutes": 600}}
     option = project.config(**{**TINY, **longer, "train_classifier": {**TINY["train_classifier"], "max_steps": 10**6}})
     state = project.folder / "results/my/classifier/.model.ckpt.state"
-    with subprocess.Popen(
-        project.command("classifiers", option),
-        cwd=project.folder,
-        env=project.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as snakemake:
+    with project.start("classifiers", option) as snakemake:
         wait_until(lambda: (state / "tensorboard").is_dir() or snakemake.poll() is not None)
         snakemake.send_signal(signal.SIGTERM)
         wait_until(lambda: snakemake.poll() is not None)

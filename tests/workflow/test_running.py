@@ -112,13 +112,7 @@ def test_what_a_stage_says_is_wrong_is_one_line(tmp_path: Path):
 
 def test_a_stage_ends_with_a_killed_snakemake_and_the_same_command_goes_on(project: Project):
     option = project.config(data=DATA)
-    with subprocess.Popen(
-        project.command("labels", option),
-        cwd=project.folder,
-        env=project.environment(WSSS_TEST_SLEEP_cams="1000"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as snakemake:
+    with project.start("labels", option, WSSS_TEST_SLEEP_cams="1000") as snakemake:
         stage = _wait_for_stage(project, snakemake.pid, "cams")
         snakemake.send_signal(signal.SIGKILL)
         # the stage itself would go on for longer
@@ -169,13 +163,7 @@ def _start(project: Project, *arguments: str, first: str = LISTEN, **environment
     """Starts Snakemake after a line of Python, which sets signals."""
     python, *command = project.command(*arguments)
     become = f"import os, signal, sys; {first}; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-    return subprocess.Popen(
-        [python, "-c", become, *command],
-        cwd=project.folder,
-        env=project.environment(**environment),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    return project.popen([python, "-c", become, *command], **environment)
 
 
 def _wait_for_stage(project: Project, parent: int, stage: str) -> psutil.Process:

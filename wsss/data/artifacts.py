@@ -14,7 +14,7 @@ import numpy as np
 
 from wsss.data.dataset import Dataset
 from wsss.errors import InputError
-from wsss.label_values import IGNORE_INDEX
+from wsss.label_values import IGNORE_INDEX, has_unknown
 from wsss.pipeline.names import LABEL_STAGES, MASKS
 from wsss.store import ArtifactReader, rebuild_hint
 
@@ -209,8 +209,7 @@ def problem_of(
         return f"has the shape {array.shape}, expected (H, W)"
     if sizes is not None and array.shape != sizes[0]:
         return f"is {_size(array.shape)}, but the photograph is {_size(sizes[0])} (height x width)"
-    # 255 + 1 is 0 in uint8, so one pass finds every value between the classes and 255
-    if kind == SALIENCY or int((array + np.uint8(1)).max()) <= num_classes + 1:
+    if kind == SALIENCY or not has_unknown(array, num_classes):
         return ""
     wrong = array[(array > num_classes) & (array != IGNORE_INDEX)]
     return f"holds the value {wrong[0]}, but the classes end at {num_classes} (0 is background, 255 is ignored)"

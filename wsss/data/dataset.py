@@ -11,6 +11,7 @@ from wsss.data.index_file import read_index
 from wsss.data.sources.records import did_you_mean
 from wsss.errors import InputError
 from wsss.grid import snapped_size
+from wsss.label_values import has_unknown
 from wsss.pipeline.artifact import SPLITS
 
 
@@ -136,7 +137,7 @@ class Dataset:
         self._mask_stamps.check(self._row(image_id), path)
         mask = read_mask(path)
         self._check_size(mask.shape, image_id, path)
-        if int((mask + np.uint8(1)).max()) > self.num_classes + 1:  # 255 + 1 is 0 in uint8
+        if has_unknown(mask, self.num_classes):
             raise InputError(f"{path}: holds values that are no class of {self.path}; build the index again")
         return mask
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from wsss.data import Dataset
 from wsss.errors import InputError
+from wsss.files import encoded
 from wsss.ops.palette import PALETTES
 from wsss.pipeline.names import label_set
 from wsss.pipeline.stages import METHODS
@@ -49,9 +49,8 @@ def draw_run(dataset: Dataset, evaluation: Evaluation, *, images: int, palette: 
 
 def picture_bytes(picture: Image.Image, suffix: str) -> bytes:
     """Encode a picture in the form that a suffix names; JPEG is small."""
-    form, buffer = Image.registered_extensions()[suffix.lower()], io.BytesIO()
-    picture.save(buffer, form, **({"quality": 85, "subsampling": 0} if form == "JPEG" else {}))
-    return buffer.getvalue()
+    form = Image.registered_extensions()[suffix.lower()]
+    return encoded(picture, form, **({"quality": 85, "subsampling": 0} if form == "JPEG" else {}))
 
 
 def _training(evaluation: Evaluation) -> list[tuple[Record, Path]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from wsss.files import encoded
 from wsss.label_values import BACKGROUND, IGNORE_INDEX
 from wsss.ops.palette import stripes
 from wsss.report.gallery import Gallery, Sample
@@ -91,10 +91,8 @@ def empty_sheet(heading: str, caption: str) -> Image.Image:
 
 def sheet_bytes(sheet: Image.Image) -> bytes:
     """Encode a sheet as JPEG, at a resolution that fits it on paper."""
-    buffer = io.BytesIO()
     dots = max(side / inches for side, inches in zip(sheet.size, PAPER_INCHES, strict=True))
-    sheet.save(buffer, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
-    return buffer.getvalue()
+    return encoded(sheet, "JPEG", quality=88, subsampling=0, dpi=(round(dots), round(dots)))
 
 
 def _cell_height(gallery: Gallery, cell: int) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
 
 import numpy as np
 from PIL import Image
 
+from wsss.files import encoded
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import stripes
 
@@ -89,6 +89,5 @@ def _image(array: np.ndarray) -> Image.Image:
 
 def data_uri(image: Image.Image, *, quality: int = 80) -> str:
     """Encode the picture as text that can stand in a page."""
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=quality, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    content = encoded(image, "WEBP", quality=quality, method=4)
+    return "data:image/webp;base64," + base64.b64encode(content).decode()

@@ -94,7 +94,7 @@ def run_training(
             _fit(trainer, module, data, session, context, pin_memory=accelerator == "gpu")
             if words := module.describe_timings(session.record.timings):
                 logger.info("%s: %s", description, words)
-        device = torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
+        device = _device(accelerator, devices)
         session.validate(module.network.to(device), device, trainer.precision_plugin.forward_context)
     module.network.cpu().eval()
     return _result(session, len(data), device)
@@ -180,7 +180,6 @@ def make_trainer(
 ) -> Trainer:
     """Make Lightning's trainer, without any output of its own but in `folder`; the session does the rest."""
     parallel = "ddp_spawn_find_unused_parameters_true" if unused_parameters else "ddp_spawn"
-    device = torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
     logs: list[Any] = []
     if importlib.util.find_spec("tensorboard"):
         from lightning.pytorch.loggers import TensorBoardLogger
@@ -190,7 +189,7 @@ def make_trainer(
         accelerator=accelerator,
         devices=devices if accelerator == "gpu" else len(devices),
         strategy="auto" if len(devices) == 1 else parallel,
-        precision=_precision(settings, device),
+        precision=_precision(settings, _device(accelerator, devices)),
         max_epochs=1,
         max_steps=session.steps - session.record.step,
         benchmark=accelerator == "gpu",
@@ -207,6 +206,11 @@ def make_trainer(
         limit_val_batches=0,
         use_distributed_sampler=False,
     )
+
+
+def _device(accelerator: str, devices: list[int]) -> torch.device:
+    """Return the device of this process, the first of all."""
+    return torch.device("cuda", devices[0]) if accelerator == "gpu" else torch.device("cpu")
 
 
 def _precision(settings: Training, device: torch.device) -> Any:

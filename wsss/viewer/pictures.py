@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from wsss.data.images import bounded_size, resize_labels, resize_map
+from wsss.files import encoded
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import PALETTES, stripes
 from wsss.report.tiles import Tiles
@@ -142,9 +142,7 @@ def encode(picture: Image.Image, *, sharp: bool = True, quality: int = 92) -> by
         sharp: Keep the full resolution of colours, as edges of labels need.
         quality: From 0 to 100.
     """
-    buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, "JPEG", quality=quality, subsampling=0 if sharp else 2)
-    return buffer.getvalue()
+    return encoded(picture.convert("RGB"), "JPEG", quality=quality, subsampling=0 if sharp else 2)
 
 
 @dataclass(frozen=True)
