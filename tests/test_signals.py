@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from wsss.signals import STOPPING, handling, is_ignored, leave_stopping_to_parent, set_handler
+from wsss.signals import STOPPING, handling, held, is_ignored, leave_stopping_to_parent, set_handler
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +27,23 @@ def test_handlers_hold_within_the_block_alone():
         signal.raise_signal(signal.SIGHUP)
     assert seen == [signal.SIGHUP]
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+def test_a_signal_waits_for_the_end_of_the_block():
+    seen: list[int | str] = []
+    with handling(STOPPING, lambda number, frame: seen.append(number)):
+        with held():
+            signal.raise_signal(signal.SIGTERM)
+            seen.append("whole")
+        assert seen == ["whole", signal.SIGTERM]
+
+
+def test_a_held_signal_comes_after_an_error_too():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt) as caught, held():
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError
+    assert isinstance(caught.value.__context__, ValueError)
 
 
 @pytest.mark.parametrize("number", STOPPING)

@@ -49,6 +49,22 @@ def handling(numbers: Iterable[int], handler: Handler) -> Iterator[None]:
             signal.signal(number, found)
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Let signals that ask to stop wait for the end of the block; the last one comes then.
+
+    For blocks, and as a decorator for functions, in which a library in C calls back: an exception of a handler would come
+    up inside the library, which knows no interruption (HDF5 takes it for a write that failed).
+    """
+    arrived: list[int] = []
+    try:
+        with handling(STOPPING, lambda number, frame: arrived.append(number)):
+            yield
+    finally:
+        if arrived:
+            signal.raise_signal(arrived[-1])
+
+
 def leave_stopping_to_parent() -> None:
     """Ignore Ctrl-C and hang-up in a worker process: they reach its parent too, which stops it in its turn."""
     for number in (signal.SIGINT, signal.SIGHUP):

@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis.configuration
 import pytest
 
+from tests.campaign import kills
 from tests.campaign.verdicts import COUNTS, Runner, table
 
 
@@ -41,3 +42,5 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if COUNTS:
         terminalreporter.write_line("\n" + table())
+    if kills.COUNTS:
+        terminalreporter.write_line("\n" + kills.table())

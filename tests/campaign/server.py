@@ -42,7 +42,7 @@ def run(arguments: list[str], out: str, err: str) -> int:
     """Exit code of a command; the number of a signal, negative, that ended it."""
     child = os.fork()
     if child == 0:
-        _be_the_command(arguments, out, err)
+        be_the_command(arguments, out, err)
     # counts naps, not the clock, which goes on while a busy or sleeping machine lets neither process run
     for _ in range(round(SECONDS / NAP)):
         done, status = os.waitpid(child, os.WNOHANG)
@@ -54,7 +54,8 @@ def run(arguments: list[str], out: str, err: str) -> int:
     return -signal.SIGKILL
 
 
-def _be_the_command(arguments: list[str], out: str, err: str) -> None:
+def be_the_command(arguments: list[str], out: str, err: str) -> None:
+    """Run a command in this process, a fork, and end it."""
     code = 70
     try:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

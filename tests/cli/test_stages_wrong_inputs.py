@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from tests.cli.wrong import DAMAGE, Content, read, write
-from tests.stages.evaluated import make_run, true_mask, write_labels
-from tests.stages.rounds import BACKBONE, NETWORK, NO_CRF, TRAINING
-from tests.stages.trained_aalr import AALR as AALR_SETTINGS
+from tests.cli.stage_files import WITH_MAPS, Files, inputs_of
+from tests.cli.wrong import DAMAGE, Content, write
 from wsss.cli.app import app
-from wsss.config import TrainClassifier, TrainSegmenter
-from wsss.config.aalr import TrainAalr
-from wsss.config.rounds import TrainAuxsegnet
-from wsss.pipeline.inputs import makers_of
-from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
-from wsss.stages.training import model_settings
-from wsss.training.checkpoint import build_model, save_model
-
-NONE = {**BACKBONE, "weights": "none"}
-SEGMENTER = {"backbone": NONE, "head_channels": 8, "atrous_rates": [2], "dropout": 0.0}
-SETTINGS: dict[str, Any] = {
-    "train_classifier": {**TRAINING, "backbone": NONE},
-    "train_auxsegnet": {**TRAINING, "network": NETWORK},
-    "update_labels": NO_CRF,
-    "train_aalr": AALR_SETTINGS,
-    "train_segmenter": {**TRAINING, **SEGMENTER},
-    "refine_labels": {"refinement": "par", "par": {"dilations": [1], "iterations": 1}},
-}
-WITH_MAPS = ("index", "saliency", "cams", "labels", "predictions")
-EVALUATED = ("index", "saliency", "cams", "labels", "predictions")
-"""Inputs of the stage that judges whatever it is given, which its entry of the table does not list."""
-REPORTED = ("index", "saliency")
-
-
-def inputs_of(stage: str) -> dict[str, str]:
-    """The inputs of a stage, with what the artifact of each is."""
-    if stage in ("evaluate", "report"):
-        return {name: name for name in (EVALUATED if stage == "evaluate" else REPORTED)}
-    return {item.name: STAGES[makers_of(stage, item.name)[0]].makes for item in STAGES[stage].inputs}
-
 
 CASES = [
     (stage, name, damage)
@@ -62,65 +28,8 @@ MARKED = [
 ]
 
 
-class Files:
-    """Good inputs of every stage, and the arguments that pass them."""
-
-    def __init__(self, root: Path) -> None:
-        self.run = make_run(root, train=4, val=2)
-        dataset = self.run.dataset
-        write_labels(self.run, "labels", {i: true_mask(dataset, i) for i in dataset.ids("train")}, saliency=200)
-        self.read = {name: read(self.run.path(name)) for name in ("index", "saliency", "cams", "labels")}
-        self.read["predictions"] = read(self.run.path("segmenter_seeds"))
-        networks = {
-            "train_classifier": TrainClassifier.parse(SETTINGS["train_classifier"]),
-            "train_auxsegnet": TrainAuxsegnet.parse(SETTINGS["train_auxsegnet"]),
-            "train_aalr": TrainAalr.parse(AALR_SETTINGS),
-            "train_segmenter": TrainSegmenter.parse(SETTINGS["train_segmenter"]),
-        }
-        self.checkpoints = {stage: self._checkpoint(stage, settings) for stage, settings in networks.items()}
-        self.metrics = root / "evaluation/metrics.json"
-        assert self.call("evaluate", self.metrics).exit_code == 0
-
-    def _checkpoint(self, stage: str, settings: Any) -> Path:
-        path = self.run.folder / stage / "model.ckpt"
-        own = {"dropout": 0.0} if stage == "train_classifier" else SEGMENTER
-        built_from = model_settings(settings) if hasattr(settings, "network") else {**own, "backbone": NONE}
-        built_from["backbone"] = {**built_from["backbone"], "weights": "none"}
-        network, names = imported(STAGES[stage].network), self.run.dataset.class_names
-        save_model(
-            path,
-            stage=stage,
-            model=build_model(network, built_from, len(names) - 1),
-            model_settings=built_from,
-            class_names=names,
-            attributes={"settings": settings.canonical_json()},
-            metrics={},
-        )
-        return path
-
-    def good(self, stage: str, name: str, makes: str) -> Path:
-        if makes == "predictions":
-            return self.run.path("segmenter_seeds")
-        if makes in WITH_MAPS:
-            return self.run.path(makes)
-        makers = makers_of(stage, name)
-        return self.checkpoints["train_segmenter" if "train_segmenter" in makers else makers[0]]
-
-    def call(self, stage: str, output: Path, **given: Path) -> Result:
-        """Runs a stage on good inputs but for those given."""
-        arguments = [stage, "--output", str(output), "--device", "cpu", "--workers", "0", "--precision", "32"]
-        arguments += ["--settings", json.dumps(SETTINGS.get(stage, {}))]
-        for name, makes in inputs_of(stage).items():
-            path = given.get(name) or self.good(stage, name, makes)
-            if stage == "predict" and name == "model":
-                arguments.append(str(path))
-            elif stage == "evaluate" and name in ("labels", "predictions"):
-                arguments += [f"--{name}", f"named={path}"]
-            else:
-                arguments += [f"--{name}", str(path)]
-        if stage == "report":
-            arguments += ["--evaluation", str(self.metrics)]
-        return CliRunner().invoke(app, arguments)
+def call(files: Files, stage: str, output: Path, **given: Path) -> Result:
+    return CliRunner().invoke(app, files.arguments(stage, output, **given))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +47,7 @@ def test_every_stage_and_every_input_with_maps_is_tried():
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if inputs_of(stage)])
 def test_good_inputs_pass(files: Files, tmp_path: Path, stage: str) -> None:
     output = tmp_path / ("report.html" if stage == "report" else "out.h5")
-    result = files.call(stage, output)
+    result = call(files, stage, output)
     assert result.exit_code == 0, result.output
     assert output.is_file()
 
@@ -153,7 +62,7 @@ def test_wrong_inputs_are_refused(files: Files, tmp_path: Path, stage: str, name
     write(spoiled, wrong)
     before = wrong.read_bytes()
     output = tmp_path / "out" / ("report.html" if stage == "report" else "out.h5")
-    result = files.call(stage, output, **{name: wrong})
+    result = call(files, stage, output, **{name: wrong})
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert result.exit_code == 1, result.output
     assert len(lines) == 1, result.output

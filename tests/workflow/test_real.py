@@ -9,41 +9,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import psutil
 import pytest
-from PIL import Image
 
 from tests.waiting import lives, wait_until
-from tests.workflow.conftest import DATA, Project, copy_project
+from tests.workflow.conftest import Project, copy_project
+from tests.workflow.tiny import TINY, make_maps
 from wsss.stages.report import FIGURES
 from wsss.store import ArtifactReader
-
-TRAINING: dict[str, Any] = {"augmentation": {"crop_size": 64}, "batch_size": 4}
-TINY: dict[str, Any] = {
-    "data": DATA,
-    "runtime": {"device": "cpu", "workers": 0, "batch_size": 4, "checkpoint_minutes": 0},
-    "saliency": {"source": "folder", "folder": "maps"},
-    "train_classifier": {**TRAINING, "max_steps": 12},
-    "cams": {"scales": [1.0], "flip": False},
-    "seed_labels": {"cam_threshold": 0.0, "saliency_threshold": 0.5, "background_cam_threshold": 1.0},
-    "methods": ["auxsegnet"],
-    "auxsegnet": {"rounds": 1},
-    "train_auxsegnet": {**TRAINING, "max_steps": 1, "network": {"channels": 8, "atrous_rates": [1, 2, 3]}},
-    "train_segmenter": {**TRAINING, "max_steps": 1, "label_sets": ["seeds"]},
-    "report": {"samples": 2},
-}
-
-
-def make_maps(photos: Path, maps: Path) -> None:
-    """Perfect saliency, from the masks."""
-    for path in (photos / "masks").rglob("*.png"):
-        mask = np.asarray(Image.open(path))
-        target = maps / path.relative_to(photos / "masks")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.where(mask > 0, 255, 0).astype(np.uint8)).save(target)
 
 
 @pytest.fixture(scope="module")

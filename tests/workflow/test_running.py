@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.hearing import HEAR, NOHUP, started
 from tests.waiting import PATIENCE_SECONDS, lives, wait_until
 from tests.workflow.conftest import DATA, Project, copy_project
 from wsss.config import Cams, FolderData, TrainClassifier, TrainSegmenter, load_config
@@ -154,16 +155,9 @@ def test_a_run_under_nohup_outlives_its_terminal(project: Project):
     assert (project.folder / "results/my/cams.h5").is_file()
 
 
-LISTEN = "signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(signal.SIGHUP, signal.SIG_DFL)"
-"""Who starts the tests in the background, or by nohup, makes them and their children deaf."""
-NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
-
-
-def _start(project: Project, *arguments: str, first: str = LISTEN, **environment: str) -> subprocess.Popen[bytes]:
+def _start(project: Project, *arguments: str, first: str = HEAR, **environment: str) -> subprocess.Popen[bytes]:
     """Starts Snakemake after a line of Python, which sets signals."""
-    python, *command = project.command(*arguments)
-    become = f"import os, signal, sys; {first}; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-    return project.popen([python, "-c", become, *command], **environment)
+    return project.popen(started(project.command(*arguments), first), **environment)
 
 
 def _wait_for_stage(project: Project, parent: int, stage: str) -> psutil.Process:

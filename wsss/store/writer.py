@@ -17,6 +17,7 @@ from wsss import __version__
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, pack_sums, table_bytes
 from wsss.chunks import SMALLEST_CHUNK, PackedArray, digest, pack
 from wsss.disk import HdfFile, writing
+from wsss.signals import held
 from wsss.store.layout import (
     CHECKSUM,
     CHECKSUMS,
@@ -41,6 +42,7 @@ class ArtifactWriter:
         InputError: Anywhere, if the disk is full, fails or may not be written to. Then nothing is left.
     """
 
+    @held()
     def __init__(self, path: str | Path, *, stage: str, attributes: Mapping[str, Any] | None = None) -> None:
         self.path = Path(path)
         self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
@@ -62,6 +64,7 @@ class ArtifactWriter:
             self._discard()
             raise
 
+    @held()
     def set_attribute(self, name: str, value: Any) -> None:
         """Set a root attribute; values without a type in HDF5 become JSON."""
         plain = isinstance(value, str | int | float | bool)
@@ -75,6 +78,7 @@ class ArtifactWriter:
         """
         self.write_packed(pack(kind, image_id, array, attributes))
 
+    @held()
     def write_packed(self, packed: PackedArray) -> None:
         """Store one array of one image that another thread has compressed.
 
@@ -114,6 +118,7 @@ class ArtifactWriter:
         self._notes.append(name)
         self._store_table(f"{TABLES}/{name}", values)
 
+    @held()
     def _store_table(self, name: str, values: np.ndarray | list[str]) -> None:
         data = np.array(values, dtype=h5py.string_dtype()) if isinstance(values, list) else values
         filters = GZIP if np.size(data) >= SMALLEST_CHUNK else {}
@@ -141,6 +146,7 @@ class ArtifactWriter:
     def __enter__(self) -> ArtifactWriter:
         return self
 
+    @held()
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
