@@ -53,8 +53,8 @@ def handling(numbers: Iterable[int], handler: Handler) -> Iterator[None]:
 def held() -> Iterator[None]:
     """Let signals that ask to stop wait for the end of the block; the last one comes then.
 
-    For blocks, and as a decorator for functions, in which a library in C calls back: an exception of a handler would come
-    up inside the library, which knows no interruption (HDF5 takes it for a write that failed).
+    For blocks, and as a decorator for functions, in which a library in C calls back: an exception of a handler would
+    come up inside the library, which knows no interruption (HDF5 takes it for a write that failed).
     """
     arrived: list[int] = []
     try:
