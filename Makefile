@@ -15,12 +15,13 @@ TEST_WORKERS ?= 2
 TESTS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint types tests campaign format constraints clean-env
+.PHONY: help demo test lint types tests campaign kills format constraints clean-env
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 	@echo "make campaign  thousands of bad inputs: minutes"
+	@echo "make kills   hundreds of kills of stages and runs: half an hour"
 	@echo "make format  formats and mends what the linters can mend themselves"
 	@echo "make clean-env  removes .venv"
 
@@ -45,7 +46,11 @@ tests: $(STAMPS)/test $(STAMPS)/extras $(STAMPS)/reference
 
 # thousands of bad inputs, within 15 minutes (docs/reliability.md)
 campaign: $(STAMPS)/test $(STAMPS)/extras
-	OMP_NUM_THREADS=1 timeout 900 pytest -m 'not gpu' tests/campaign $(TESTS)
+	OMP_NUM_THREADS=1 timeout 900 pytest -m 'not gpu' tests/campaign -k 'not kill' $(TESTS)
+
+# every stage, and whole runs, killed again and again: half an hour (docs/reliability.md)
+kills: $(STAMPS)/test $(STAMPS)/extras
+	OMP_NUM_THREADS=1 pytest -m 'not gpu' tests/campaign -k kill $(TESTS)
 
 format: $(STAMPS)/test
 	ruff check --fix

@@ -40,6 +40,7 @@ BOTH: dict[str, Any] = {
     "methods": ["auxsegnet", "aalr"],
     "train_aalr": {
         **TRAINING,
+        "start": "classifier",
         "max_steps": 2,
         "network": {"channels": 8, "dilation": 1},
         "masks": {"scales": [1.0], "refinement": "pamr", "pamr": {"dilations": [1], "iterations": 1}},
