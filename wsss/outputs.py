@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from wsss.disk import RawFile
+from wsss.disk import RawFile, temporary_name
 from wsss.errors import InputError
 from wsss.files import encoded, replacing
 from wsss.protected import Inputs
@@ -130,7 +130,7 @@ class OutputFolder:
         """
         self._check_again(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = temporary_name(target)
         temporary.symlink_to(source)
         try:
             self._note(target, content_digest(temporary))
