@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "context": {"errors"},
     "inputs": {"errors"},
-    "outputs": {"disk", "errors", "files", "protected"},
+    "outputs": {"checksums", "disk", "errors", "files", "protected"},
     "pipeline": {"errors"},
     "config": {"errors", "inputs", "pipeline", "system_errors"},
     "store": TOP,

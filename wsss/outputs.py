@@ -8,7 +8,6 @@ known by its format. All targets are checked before the first byte is written.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from wsss.checksums import file_digest
 from wsss.disk import RawFile, temporary_name
 from wsss.errors import InputError
 from wsss.files import encoded, replacing
@@ -96,7 +96,7 @@ class OutputFolder:
     def wrote(self, path: Path) -> bool:
         """Return whether this program wrote the file, or link, that lies there, and nobody has changed it since."""
         known = self._known.get(self._key(path))
-        return bool(known) and content_digest(path) in known  # type: ignore[operator]
+        return bool(known) and _what_lies(path) in known  # type: ignore[operator]
 
     def write_bytes(self, target: Path, content: bytes | memoryview) -> None:
         """Write bytes, and note them before the file gets its name.
@@ -111,7 +111,7 @@ class OutputFolder:
                 file.write(content)
             # a file that has its name and is not noted could never be written again; one that is noted and has no
             # name does no harm, and what lies there is still known by its own line
-            self._note(target, content_digest(temporary))
+            self._note(target, _what_lies(temporary))
 
     def write_text(self, target: Path, text: str) -> None:
         """Write text as UTF-8, as `write_bytes` does."""
@@ -133,7 +133,7 @@ class OutputFolder:
         temporary = temporary_name(target)
         temporary.symlink_to(source)
         try:
-            self._note(target, content_digest(temporary))
+            self._note(target, _what_lies(temporary))
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -206,15 +206,14 @@ class OutputFolder:
         self._known[key].add(digest)
 
 
-def content_digest(path: Path) -> str:
-    """Return a digest of a file's content, or the place that a link leads to; empty for anything else."""
+def _what_lies(path: Path) -> str:
+    """Return the digest of a file, or the place that a link leads to; empty for anything else."""
     kind = os.lstat(path).st_mode
     if stat.S_ISLNK(kind):
         return f"link {path.readlink()}"
     if not stat.S_ISREG(kind):
         return ""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return file_digest(path)
 
 
 def _check_parents(target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from wsss.checksums import file_digest
 from wsss.chunks import PackedArray, pack
 from wsss.config import Settings
 from wsss.context import RunContext
@@ -42,8 +42,7 @@ def fingerprint(path: str | Path) -> str:
     if path.suffix == ".h5":
         with ArtifactReader(path) as reader:
             return str(reader.attributes.get("fingerprint", ""))
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return file_digest(path)
 
 
 def provenance(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from wsss.checksums import DIGEST_BYTES
 from wsss.config import AnyData
 from wsss.context import RunContext
 from wsss.data.scan import Scan, scan_images
 from wsss.data.sources import Listing, input_files, list_images
-from wsss.data.stamps import DIGEST_BYTES
 from wsss.label_values import IGNORE_INDEX
 from wsss.stages.artifact import provenance
 from wsss.stages.outputs import check_stage_output
