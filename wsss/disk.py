@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import re
 import secrets
@@ -25,6 +26,9 @@ FAILING = {errno.EIO, errno.ENXIO, errno.ESTALE, errno.ENODEV}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _TEMPORARY = re.compile(r"\.(.+)\.(?:[0-9a-f]{8}|\d+)\.tmp")
 """Earlier versions wrote the number of a process in place of eight drawn digits."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -80,6 +84,18 @@ def require_space(path: Path, size: int, what: str) -> None:
         raise InputError(
             f"{path}: no space left on the disk for {what}: at least {in_bytes(size)} are needed, {in_bytes(free)} "
             "are free; free some and run the same command again"
+        )
+
+
+def warn_of_space(path: Path, need: int) -> None:
+    """Say that what is left to write may not fit. It may be smaller than what was written, so the run goes on."""
+    free = free_space(path)
+    if need > free:
+        logger.warning(
+            "%s: about %s more are needed, %s are free; if the disk gets full, the same command goes on later",
+            path,
+            in_bytes(need),
+            in_bytes(free),
         )
 
 

@@ -25,7 +25,7 @@ from tests.cli.commands_with_outputs import (
     victims,
 )
 from wsss.cli.targets import given_paths
-from wsss.outputs import RECORD
+from wsss.record import RECORD
 
 REFUSED = ("is an input of this run", "move or delete it, or choose another output", "choose another output")
 

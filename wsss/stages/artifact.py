@@ -17,7 +17,7 @@ from wsss.checksums import file_digest
 from wsss.chunks import PackedArray, pack
 from wsss.config import Settings
 from wsss.context import RunContext
-from wsss.disk import free_space, in_bytes, require_space
+from wsss.disk import require_space, warn_of_space
 from wsss.errors import InputError
 from wsss.stages.outputs import check_stage_output
 from wsss.state import StageState
@@ -163,14 +163,7 @@ class ImageArtifact:
         per_image = shard.stat().st_size / len(self._buffered)
         # images that are done lie in shards, and again in the artifact; those of this shard are on the disk already
         need = int(per_image * (2 * left - len(self._buffered)))
-        free = free_space(self._output)
-        if need > free:
-            logger.warning(
-                "%s: about %s more are needed, %s are free; if the disk gets full, the same command goes on later",
-                self._output,
-                in_bytes(need),
-                in_bytes(free),
-            )
+        warn_of_space(self._output, need)
 
     def __enter__(self) -> ImageArtifact:
         self._state.__enter__()
