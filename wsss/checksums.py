@@ -12,7 +12,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,11 @@ def file_digest(path: Path) -> str:
     """Return the same digest of a file, in hexadecimal; the file may be larger than the memory."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
+
+
+def file_digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the digests of files by their names, to be kept in a file beside them; what is not there is left out."""
+    return {path.name: file_digest(path) for path in paths if path.is_file()}
 
 
 def seal_zip(buffer: io.BytesIO) -> None:
