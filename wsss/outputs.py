@@ -153,7 +153,7 @@ class OutputFolder:
                 path.unlink()
 
     def _warn_of_space(self, target: Path, size: int) -> None:
-        """After the first files, say whether the others would fit at their mean size; those replaced take none."""
+        """Say after the first files whether the others would fit at their mean size; those replaced take none."""
         if target not in self._new:
             return
         self._new.remove(target)

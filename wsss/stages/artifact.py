@@ -19,7 +19,6 @@ from wsss.config import Settings
 from wsss.context import RunContext
 from wsss.disk import require_space, warn_of_space
 from wsss.errors import InputError
-from wsss.stages.outputs import check_stage_output
 from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter
 
@@ -91,16 +90,12 @@ class ImageArtifact:
         stage: Name of the stage.
         attributes: From `provenance`, and further ones of the stage.
         shard_size: Images per shard.
-
-    Raises:
-        InputError: If something else than an artifact of the stage lies there.
     """
 
     def __init__(
         self, output: str | Path, *, stage: str, attributes: Mapping[str, Any], shard_size: int = SHARD_IMAGES
     ) -> None:
         self._output, self._stage, self._attributes = Path(output), stage, dict(attributes)
-        check_stage_output(stage, self._output)
         self._shard_size = shard_size
         self._state = StageState(output, stamp(stage, attributes))
         self._threads = ThreadPoolExecutor(PACKING_THREADS, thread_name_prefix="pack")

@@ -62,7 +62,7 @@ from wsss.parallel import map_in_processes
 from wsss.pipeline.names import LABEL_STAGES
 from wsss.progress import Progress
 from wsss.stages.artifact import provenance
-from wsss.stages.outputs import TABLES, check_stage_output
+from wsss.stages.outputs import TABLES, checks_output
 from wsss.store import ArtifactReader
 
 IMAGES_PER_TASK = 8
@@ -72,6 +72,7 @@ PER_IMAGE = ("image", "split", "kind", "name", "iou", "coverage", "foreground", 
 logger = logging.getLogger(__name__)
 
 
+@checks_output
 def evaluate(
     settings: Evaluate,
     *,
@@ -99,7 +100,6 @@ def evaluate(
         InputError: If an artifact is missing, damaged, lacks an image or belongs to another index; also if something
             else than an earlier evaluation lies where the results will be.
     """
-    check_stage_output("evaluate", output)
     dataset = load_dataset(index)
     labels, predictions = dict(labels or {}), dict(predictions or {})
     sources = _open(settings, dataset, saliency, cams, labels, predictions)

@@ -16,6 +16,7 @@ from wsss.models.aalr import AALR
 from wsss.models.pretrained import weights_file
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
+from wsss.stages.outputs import checks_output
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.aalr import AALRModule
@@ -25,6 +26,7 @@ from wsss.training.validation import SegmentationValidation
 STAGE = "train_aalr"
 
 
+@checks_output
 def train_aalr(
     settings: TrainAalr,
     *,
