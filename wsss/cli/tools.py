@@ -52,10 +52,12 @@ def check(
     """
     set_up_logging(None)
     with guarded():
+        from wsss.cli.check import check_networks
         from wsss.config.files import read_configs
         from wsss.plan import checked_plan
 
         plan = checked_plan(read_configs(configs), configs[-1])
+        check_networks(plan, configs[-1])
         typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
 
 

@@ -97,8 +97,8 @@ def _check(
             f"train_aalr.max_steps is {settings.max_steps}, but the first phase alone has {first} steps, and nothing "
             "would learn to segment; raise max_steps, or lower warmup_epochs"
         )
-    if settings.mask_delay and context.devices > 1:
-        raise InputError("train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices to 1")
+    if problem := settings.problem_with(context.devices):
+        raise InputError(problem)
     if settings.measure_masks and not dataset.has_masks("train"):
         raise InputError("train_aalr.measure_masks is set, but no training image has a mask; set it to false")
 
