@@ -36,9 +36,7 @@ def read_plan(values, files):
         read = [Path(file) for file in files] or [source]
         plan = checked_plan(values, source, [file for file in read if file.is_file()])
         if workflow.is_main_process:
-            check_networks_apart(
-                plan, source, Path(".snakemake", "wsss-networks.json")
-            )
+            check_networks_apart(plan, source, Path(".snakemake", "wsss-networks.json"))
         return plan
     except InputError as error:
         sys.exit(f"error: {error}")
