@@ -53,8 +53,7 @@ def test_the_command_serves_until_it_is_stopped(results: Path):
 
 STUCK = """
 import time
-from wsss.viewer import app, serve
-serve.GRACE_SECONDS = 0.5
+from wsss.viewer import app
 def overview(run):
     print("computing", flush=True)
     time.sleep(1000)
@@ -76,8 +75,7 @@ def test_a_request_that_is_computing_does_not_keep_the_server(results: Path, num
             process.send_signal(number)
             _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == code
-    assert said.endswith("stopped: the page is closed\n")
-    assert "Traceback" not in said
+    assert said == "stopped: the page is closed\n"
 
 
 def test_twenty_open_connections_do_not_keep_the_server(results: Path):
@@ -103,7 +101,7 @@ def test_twenty_open_connections_do_not_keep_the_server(results: Path):
 
 
 def test_the_page_has_seconds_to_stop():
-    assert serve.GRACE_SECONDS <= 4
+    assert serve.GRACE_SECONDS < 4
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "POST", "OPTIONS", "DELETE", "ODD"])
