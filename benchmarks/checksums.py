@@ -5,14 +5,17 @@
 
 The stages of the demo run in this process, one after another, on so many training images and a third as many validation
 images, with the demo's settings and a few steps of each training. Every call of a checksum or a check is timed, in all
-threads. Printed are the seconds of each stage without its start, and the percentages that its calls take of them: the
-largest of all repeats. All times are of the processor, so that other work on the machine counts in neither. Checks are
-those of inputs against the index; checksums those of artifacts, checkpoints, JSON files and tables.
+threads. Printed are the seconds of each stage and of its command's start (imports, in a process of its own), the least
+of all repeats, and the largest percentages that the calls take: of the work alone, and of work and start. All times are
+of the processor, so that other work on the machine counts in neither. Checks are those of inputs against the index;
+checksums those of artifacts, checkpoints, JSON files and tables, with the reading of an artifact's list of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+import subprocess
 import sys
 import tempfile
 import threading
@@ -42,7 +45,7 @@ STAGES = (
 SUMS = (
     *(checksums.content_sum, checksums.attributes_sum, checksums.pack_sums, checksums.unpack_sums),
     *(checksums.seal_zip, checksums.zip_is_damaged, checksums.seal_json, checksums.json_is_damaged),
-    *(checksums.file_digest, layout.root_sum, layout.checked_sums),
+    *(checksums.file_digests, layout.root_sum, layout.checked_sums),
 )
 CHECKS = (artifacts.check_array, artifacts.check_header)
 METHODS = ((FileStamps, "check"), (artifacts.IndexedArtifact, "require"))
@@ -89,11 +92,23 @@ def main() -> None:
     print(
         f"{options.images} images of {options.size} px, {options.steps} steps, {options.repeats} repeats, % of a stage"
     )
-    print(f"| {'stage':16} | seconds | checksums, % | checks, % |\n|---|---|---|---|")
+    print("| stage | work, s | start, s | checksums, % of work | of both | checks, % of work | of both |")
+    print("|---|---|---|---|---|---|---|")
     for stage in STAGES:
-        seconds = min(found[stage][0] for found in rounds)
+        work, start = min(found[stage][0] for found in rounds), min(seconds_of_start(stage) for _ in rounds)
         sums, checks = (max(found[stage][part] / found[stage][0] for found in rounds) for part in (1, 2))
-        print(f"| {stage:16} | {seconds:7.2f} | {100 * sums:12.3f} | {100 * checks:9.3f} |")
+        share = 100 * work / (work + start)
+        shares = f"{100 * sums:.2f} | {share * sums:.2f} | {100 * checks:.3f} | {share * checks:.3f}"
+        print(f"| {stage} | {work:.2f} | {start:.2f} | {shares} |")
+
+
+def seconds_of_start(stage: str) -> float:
+    """Measure the processor's seconds of a command before its stage begins."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code = f"import wsss.cli.app, wsss.stages.{stage}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def measured(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, tuple[float, float, float]]]:
