@@ -6,26 +6,19 @@
 Made-up label maps (H, W) uint8 and CAMs (2, H/4, W/4) float16 of VOC's common sizes are written and read in both forms,
 in turns. Printed are the least milliseconds an image of all repeats, and ratios of both forms. `stage` is the time that
 a stage waits for its artifact where it computes for 5 ms between images, but for the joining of shards at the end.
-
-Below stands the part of checksums in writing and in reading, and in a stage that reads an image, computes for 5 ms and
-writes it: the time in the functions that make and compare them, against the whole, in one run.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import numpy as np
 from PIL import Image
 
-from wsss import store
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum
 from wsss.chunks import digest
 from wsss.stages.artifact import SHARD_IMAGES, ImageArtifact
@@ -52,9 +45,6 @@ def main() -> None:
             for what in rounds[0][0]:
                 before, after = (min(both[form][what] for both in rounds) for form in (0, 1))
                 print(f"  {what:28} {before:17.2f} {after:11.2f} {before / after:7.1f}")
-            shares = [checksums(Path(folder), arrays) for _ in range(options.repeats)]
-            for what in shares[0]:
-                print(f"  {'checksums, % of ' + what:28} {min(share[what] for share in shares):37.2f}")
 
 
 def label_map(generator: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -134,39 +124,6 @@ def waits_of_a_stage(output: Path, arrays: list[np.ndarray]) -> Iterator[float]:
             start = time.perf_counter()
             artifact.write(str(number), {"kind": array})
             yield time.perf_counter() - start
-
-
-def checksums(folder: Path, arrays: list[np.ndarray]) -> dict[str, float]:
-    """Percent of the time that checksums take of writing, of reading and of a stage."""
-    times: dict[str, float] = {}
-    spent = 0.0
-
-    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            nonlocal spent
-            begin = time.perf_counter()
-            try:
-                return function(*arguments)
-            finally:
-                spent += time.perf_counter() - begin
-
-        return call
-
-    names = ("content_sum", "attributes_sum", "pack_sums", "unpack_sums")
-    with contextlib.ExitStack() as stack:
-        for name in names:
-            stack.enter_context(mock.patch.object(store, name, timed(getattr(store, name))))
-        path, begin = folder / "sums.h5", time.perf_counter()
-        with ArtifactWriter(path, stage="benchmark") as artifact:
-            for number, array in enumerate(arrays):
-                artifact.write("kind", str(number), array)
-        written, writing, spent = time.perf_counter(), spent, 0.0
-        read_all(path)
-        read, reading = time.perf_counter(), spent
-    times["writing"] = 100 * writing / (written - begin)
-    times["reading"] = 100 * reading / (read - written)
-    times["a stage"] = 100 * (writing + reading) / (read - begin + COMPUTES * len(arrays))
-    return times
 
 
 def kilobytes(path: Path, arrays: list[np.ndarray]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.faults import ERRORS, disk_that, tree
-from wsss.disk import HdfFile, RawFile, describe, free_space, in_bytes, require_space, writing
+from wsss.disk import HdfFile, RawFile, describe, free_space, in_bytes, require_space, temporary_name, writing
 from wsss.errors import InputError
 from wsss.files import CsvWriter, encoded, write_bytes, write_json
 from wsss.store import ArtifactReader, ArtifactWriter
@@ -101,6 +101,21 @@ def test_a_file_reads_what_it_wrote(tmp_path: Path) -> None:
         assert (file.tell(), file.read(2)) == (1, b"bc")
         assert (file.truncate(1), file.seek(0, os.SEEK_END)) == (1, 1)
         file.sync()
+
+
+def test_two_writers_of_one_name_do_not_share_a_file(tmp_path: Path) -> None:
+    """As of two processes with one number, in two containers on one disk."""
+    path = tmp_path / "a.h5"
+    with ArtifactWriter(path, stage="cams") as one, ArtifactWriter(path, stage="cams") as other:
+        one.write("cams", "one", np.zeros((2, 20, 20)))
+        other.write("cams", "other", np.ones((2, 20, 20)))
+    with ArtifactReader(path) as reader:
+        assert reader.ids("cams") == ["one"]
+        assert not reader["cams"]["one"].any()
+    assert tree(tmp_path) == {"a.h5"}
+    with RawFile(temporary_name(path)) as file, pytest.raises(FileExistsError):
+        RawFile(tmp_path / next(name for name in tree(tmp_path) if name != "a.h5"))
+    assert file.closed
 
 
 def test_what_cannot_fit_is_refused_and_what_may_fit_is_not(tmp_path: Path) -> None:

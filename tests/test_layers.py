@@ -23,7 +23,7 @@ TOP = {
     "memory",
     "outputs",
 }
-TOP |= {"parallel", "progress", "protected", "signals", "state", "system_errors"}
+TOP |= {"parallel", "progress", "protected", "record", "signals", "state", "system_errors"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}
@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "context": {"errors"},
     "inputs": {"errors"},
-    "outputs": {"disk", "errors", "files", "protected"},
+    "outputs": {"record", "disk", "errors", "files", "protected"},
     "pipeline": {"errors"},
     "config": {"errors", "inputs", "pipeline", "system_errors"},
     "store": TOP,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from wsss.errors import InputError
-from wsss.outputs import RECORD, OutputFolder, check_target
+from wsss.outputs import MEASURED_FILES, OutputFolder, check_target
 from wsss.protected import Inputs
+from wsss.record import RECORD
 
 
 def write(root: Path, *files: str, text: str = "ours", inputs: Inputs | None = None) -> OutputFolder:
@@ -159,6 +160,32 @@ def test_a_folder_that_must_hold_nothing_else_is_refused_with_a_stranger_in_it(t
     (tmp_path / "masks/true.png").write_text("mine")
     with pytest.raises(InputError, match=r"masks: holds true\.png, which was not written by this program"):
         folder.check([tmp_path / "masks/b.png"], alone=[tmp_path / "masks"])
+
+
+def test_files_that_surely_do_not_fit_are_refused_before_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    names = [f"{number}.png" for number in range(10)]
+    write(tmp_path, *names[:4])
+    monkeypatch.setattr("wsss.disk.free_space", lambda path: 599)
+    folder = OutputFolder(tmp_path)
+    with pytest.raises(InputError, match=r"no space left on the disk for 6 files: at least 1 kB are needed"):
+        folder.check([tmp_path / name for name in names], least=100)
+    # those that are replaced need no further space, nor do links
+    folder.check([tmp_path / name for name in names[:9]], links=[tmp_path / "a.jpg"], least=100)
+
+
+def test_after_some_files_those_left_are_estimated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    write(tmp_path, *[f"old{number}" for number in range(MEASURED_FILES)], text="x" * 1000)
+    monkeypatch.setattr("wsss.disk.free_space", lambda path: 100_000)
+    names = [*(f"old{number}" for number in range(MEASURED_FILES)), *(f"new{number}" for number in range(132))]
+    write(tmp_path, *names[:-1], text="x" * 1010)
+    assert not caplog.messages
+    for number in range(132):
+        (tmp_path / f"new{number}").unlink(missing_ok=True)
+    write(tmp_path, *names, text="x" * 1010)
+    (said,) = caplog.messages
+    assert said.startswith(f"{tmp_path}: about 101 kB more are needed, 100 kB are free")
 
 
 def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from wsss.disk import temporary_name
 from wsss.errors import InputError
 from wsss.state import StageState
 
@@ -34,6 +35,24 @@ def test_second_writer_gets_one_line(tmp_path: Path) -> None:
         StageState(output, {}).__enter__()
     with StageState(output, {}):
         pass
+
+
+def test_temporary_files_of_a_killed_process_are_removed_and_no_others(tmp_path: Path) -> None:
+    output = tmp_path / "model.ckpt"
+    with StageState(output, {}) as state:
+        (state.folder / "step.pt").write_text("12")
+    left_over = [
+        temporary_name(output),
+        tmp_path / ".model.ckpt.4711.tmp",
+        temporary_name(state.folder / "step.pt"),
+        temporary_name(state.folder / "stamp.json"),
+    ]
+    others = [temporary_name(tmp_path / "cams.h5"), tmp_path / ".model.ckpt.mine.tmp", state.folder / "step.pt"]
+    for path in [*left_over, *others]:
+        path.write_text("cut short")
+    with StageState(output, {}):
+        assert not any(path.exists() for path in left_over)
+    assert all(path.exists() for path in others)
 
 
 def test_a_folder_that_is_not_ours_is_not_emptied(tmp_path: Path) -> None:

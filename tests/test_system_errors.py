@@ -26,7 +26,7 @@ def test_a_number_becomes_what_where_and_how(number: int, words: str):
 
 
 def test_a_temporary_file_stands_for_its_final_one():
-    error = OSError(errno.ENOSPC, "", "a/.y.h5.123.tmp")
+    error = OSError(errno.ENOSPC, "", "a/.y.h5.01234abc.tmp")
     assert in_words(error).startswith("a/y.h5: the disk is full")
 
 

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ _SEAL = b"wsss-sha256:"
 _SEAL_BYTES = len(_SEAL) + 64
 _ZIP_END = 22
 """Bytes of the last record of a ZIP file that has no comment."""
+DIGEST_BYTES = 16
 _JSON_SEAL = '"sha256": "'
 
 
@@ -83,6 +84,22 @@ def pack_sums(sums: Mapping[str, Sums]) -> np.ndarray:
 def unpack_sums(packed: np.ndarray) -> dict[str, Sums]:
     """Undo `pack_sums`."""
     return {name: Sums(row[0], row[1], bool(row[2])) for name, row in json.loads(packed.tobytes()).items()}
+
+
+def bytes_digest(content: bytes) -> bytes:
+    """Return the BLAKE2b digest of the bytes of a file, `DIGEST_BYTES` long."""
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the same digest of a file, in hexadecimal; the file may be larger than the memory."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
+
+
+def file_digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the digests of files by their names, to be kept in a file beside them; what is not there is left out."""
+    return {path.name: file_digest(path) for path in paths if path.is_file()}
 
 
 def seal_zip(buffer: io.BytesIO) -> None:

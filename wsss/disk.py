@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +24,11 @@ from wsss.errors import InputError
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FAILING = {errno.EIO, errno.ENXIO, errno.ESTALE, errno.ENODEV}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_TEMPORARY = re.compile(r"\.(.+)\.(?:[0-9a-f]{8}|\d+)\.tmp")
+"""Earlier versions wrote the number of a process in place of eight drawn digits."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -79,6 +87,18 @@ def require_space(path: Path, size: int, what: str) -> None:
         )
 
 
+def warn_of_space(path: Path, need: int) -> None:
+    """Say that what is left to write may not fit. It may be smaller than what was written, so the run goes on."""
+    free = free_space(path)
+    if need > free:
+        logger.warning(
+            "%s: about %s more are needed, %s are free; if the disk gets full, the same command goes on later",
+            path,
+            in_bytes(need),
+            in_bytes(free),
+        )
+
+
 def free_space(path: Path) -> int:
     """Return the bytes that are free where a file is to be written; its folders may be missing."""
     folder = path.absolute()
@@ -94,6 +114,20 @@ def in_bytes(size: int) -> str:
     return f"{size / 1e6:,.0f} MB" if size >= 10e6 else f"{size / 1e6:.1f} MB"
 
 
+def temporary_name(path: Path) -> Path:
+    """Return a name beside a file to write it under until it is whole.
+
+    It is drawn, for the number of a process is another's too, in another container or on another machine.
+    """
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def final_name(path: Path) -> Path:
+    """Return the file that a temporary one becomes; the path itself if it is no temporary name."""
+    found = _TEMPORARY.fullmatch(path.name)
+    return path.with_name(found[1]) if found else path
+
+
 def write_some(handle: int, content: memoryview, place: int) -> int:
     """Write bytes at a place of an open file and return how many the system took.
 
@@ -106,12 +140,15 @@ class RawFile(io.RawIOBase):
     """A new file, open for reading and writing; writes are whole or raise an error.
 
     Args:
-        path: The file; an old one is emptied.
+        path: The file.
+
+    Raises:
+        FileExistsError: If it is there: two writers would mix what they write.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         self._place = 0
 
     def readable(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from wsss.checksums import json_is_damaged, seal_json
-from wsss.disk import RawFile, writing
+from wsss.disk import RawFile, temporary_name, writing
 from wsss.errors import InputError
 
 _REBUILD = "delete it and build it again with `snakemake {}`"
@@ -35,7 +35,7 @@ def replacing(path: Path, size: int = 0) -> Iterator[Path]:
     Raises:
         InputError: If the disk is full, fails or may not be written to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     with writing(path, size):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -8,22 +8,20 @@ known by its format. All targets are checked before the first byte is written.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import stat
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from wsss.disk import RawFile
+from wsss.disk import RawFile, require_space, temporary_name, warn_of_space
 from wsss.errors import InputError
 from wsss.files import encoded, replacing
 from wsss.protected import Inputs
+from wsss.record import Record, what_lies
 
-RECORD = ".wsss-written.jsonl"
-_HEADER = json.dumps({"wsss": "files written here, for them to be known again; delete it and they are yours"})
+MEASURED_FILES = 32
+"""Files after whose writing the space for the others is estimated."""
 NOTHING = Inputs()
 
 
@@ -65,38 +63,41 @@ class OutputFolder:
 
     def __init__(self, folder: str | Path, inputs: Inputs = NOTHING) -> None:
         self.folder, self._inputs = Path(folder), inputs
-        self._record = self.folder / RECORD
-        self._known: dict[str, set[str]] = defaultdict(set)
+        self._record = Record(self.folder)
         self._checked: set[Path] = set()
+        self._new: set[Path] = set()
+        self._sizes: list[int] = []
 
-    def check(self, targets: Iterable[Path], *, alone: Iterable[Path] = ()) -> None:
-        """Refuse targets that must not be written, before anything is.
+    def check(
+        self, targets: Iterable[Path], *, links: Iterable[Path] = (), alone: Iterable[Path] = (), least: int = 0
+    ) -> None:
+        """Refuse targets that must not be written, before anything is, and files that surely do not fit on the disk.
 
         Args:
             targets: Every file that will be written, below the folder.
+            links: Further ones that will mostly be links, which take no space.
             alone: Folders that must hold nothing but what this program writes: files of two origins side by side
                 could not be told apart afterwards.
+            least: Bytes that a file takes at the very least.
 
         Raises:
             InputError: Naming the first, what is wrong and what to do.
         """
-        self._known = self._read()
-        for target in targets:
-            check_target(target, self._inputs, self.wrote, foreign=self._foreign(target))
+        self._record.read()
+        targets = list(targets)
+        for target in [*targets, *links]:
+            check_target(target, self._inputs, self._record.wrote, foreign=self._foreign(target))
             self._checked.add(target)
+        self._new = {target for target in targets if not os.path.lexists(target)}
+        require_space(self.folder, least * len(self._new), f"{len(self._new)} files")
         for folder in alone:
             _check_parents(folder / "file")
             for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-                if not path.is_dir() and not path.name.startswith(".") and not self._known.get(self._key(path)):
+                if not path.is_dir() and not path.name.startswith(".") and not self._record.has(path):
                     raise InputError(
                         f"{folder}: holds {path.name}, which was not written by this program; "
                         "choose another output, an empty folder"
                     )
-
-    def wrote(self, path: Path) -> bool:
-        """Return whether this program wrote the file, or link, that lies there, and nobody has changed it since."""
-        known = self._known.get(self._key(path))
-        return bool(known) and content_digest(path) in known  # type: ignore[operator]
 
     def write_bytes(self, target: Path, content: bytes | memoryview) -> None:
         """Write bytes, and note them before the file gets its name.
@@ -111,7 +112,8 @@ class OutputFolder:
                 file.write(content)
             # a file that has its name and is not noted could never be written again; one that is noted and has no
             # name does no harm, and what lies there is still known by its own line
-            self._note(target, content_digest(temporary))
+            self._record.note(target, what_lies(temporary))
+        self._warn_of_space(target, len(content))
 
     def write_text(self, target: Path, text: str) -> None:
         """Write text as UTF-8, as `write_bytes` does."""
@@ -130,10 +132,10 @@ class OutputFolder:
         """
         self._check_again(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = temporary_name(target)
         temporary.symlink_to(source)
         try:
-            self._note(target, content_digest(temporary))
+            self._record.note(target, what_lies(temporary))
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -146,75 +148,28 @@ class OutputFolder:
             keep: Files that stay.
         """
         kept = set(keep)
-        for key in list(self._known):
-            path = self.folder / key
-            if path.is_relative_to(folder) and path not in kept and os.path.lexists(path) and self.wrote(path):
+        for path in self._record.paths():
+            if path.is_relative_to(folder) and path not in kept and self._record.wrote(path):
                 path.unlink()
+
+    def _warn_of_space(self, target: Path, size: int) -> None:
+        """Say after the first files whether the others would fit at their mean size; those replaced take none."""
+        if target not in self._new:
+            return
+        self._new.remove(target)
+        self._sizes.append(size)
+        if len(self._sizes) == MEASURED_FILES:
+            warn_of_space(self.folder, sum(self._sizes) * len(self._new) // MEASURED_FILES)
 
     def _check_again(self, target: Path) -> None:
         if target not in self._checked:
             raise ValueError(f"{target} is written without having been checked")
         if os.path.lexists(target):
-            check_target(target, self._inputs, self.wrote, foreign=self._foreign(target))
+            check_target(target, self._inputs, self._record.wrote, foreign=self._foreign(target))
 
     def _foreign(self, target: Path) -> str:
-        return (
-            "was changed after this program wrote it"
-            if self._known.get(self._key(target))
-            else ("was not written by this program")
-        )
-
-    def _key(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
-
-    def _read(self) -> dict[str, set[str]]:
-        """Read the record: the contents that this program gave each path."""
-        found: dict[str, set[str]] = defaultdict(set)
-        if not os.path.lexists(self._record):
-            return found
-        status = os.lstat(self._record)
-        # lines are added to it, so it must be no other file's second name
-        plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-        text = self._record.read_text(encoding="utf-8", errors="replace") if plain else "no record"
-        head, *lines = text.strip().split("\n")
-        # a run may have been killed while it wrote the first line
-        if not _HEADER.startswith(head):
-            raise InputError(f"{self._record}: no record of this program; move it, or choose another output")
-        for line in lines:
-            try:
-                path, digest = json.loads(line)
-                found[path].add(digest)
-            except (ValueError, TypeError):
-                continue  # cut short by a kill; nothing got a name after it
-        return found
-
-    def _note(self, target: Path, digest: str) -> None:
-        """Add a line to the record; each begins by ending the one before, which may have been cut short."""
-        key = self._key(target)
-        if digest in self._known[key]:
-            return
-        line = "\n" + json.dumps([key, digest], ensure_ascii=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._record, flags, 0o644)
-        try:
-            text = line if os.fstat(handle).st_size else _HEADER + line
-            if os.write(handle, text.encode()) != len(text):
-                raise OSError(f"{self._record}: cut short; is the disk full?")
-        finally:
-            os.close(handle)
-        self._known[key].add(digest)
-
-
-def content_digest(path: Path) -> str:
-    """Return a digest of a file's content, or the place that a link leads to; empty for anything else."""
-    kind = os.lstat(path).st_mode
-    if stat.S_ISLNK(kind):
-        return f"link {path.readlink()}"
-    if not stat.S_ISREG(kind):
-        return ""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        changed = self._record.has(target)
+        return "was changed after this program wrote it" if changed else "was not written by this program"
 
 
 def _check_parents(target: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 """Endings of files that are taken for photographs, masks or maps wherever a folder of them is read."""
@@ -44,7 +45,9 @@ class Inputs:
         found = self._names.get(name)
         if found is None:
             with suppress(OSError, ValueError):
-                found = self._numbers.get(_number(os.lstat(target)))
+                # first: most targets are not there yet, and then no input needs a look
+                number = _number(os.lstat(target))
+                found = self._numbers.get(number)
         if found is not None:
             return "is an input of this run" + ("" if str(found) == str(target) else f" ({found})")
         if name.endswith(PICTURES):
@@ -86,6 +89,22 @@ class Inputs:
         if parent not in self._real_folders:
             self._real_folders[parent] = os.path.realpath(parent)
         return _normal(f"{self._real_folders[parent].rstrip('/')}/{path.name}")
+
+
+def given_paths(values: Any) -> Iterator[Path]:
+    """Yield every path among the values of a call; of a text, the file that it names or that follows `NAME=`."""
+    if isinstance(values, Path):
+        yield values
+    elif isinstance(values, str):
+        for text in (values, values.partition("=")[2]):
+            # settings may be JSON, which is no name of a file
+            if text and len(text) < 4096 and "{" not in text:
+                yield Path(text)
+    elif isinstance(values, Mapping):
+        yield from given_paths(list(values.values()))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from given_paths(value)
 
 
 def _number(status: os.stat_result) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from wsss.disk import write_some, writing
+from wsss.disk import final_name, write_some, writing
 from wsss.errors import InputError
 from wsss.files import write_text
 
@@ -52,11 +52,19 @@ class StageState:
         try:
             with writing(self.output):
                 self._lock = self._acquire()
+                self._remove_left_over()
                 self._match_stamp()
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
         return self
+
+    def _remove_left_over(self) -> None:
+        """Remove temporary files of a process that was killed: who holds the lock is the only one to write them."""
+        for path in [*self.output.parent.iterdir(), *self.folder.iterdir()]:
+            becomes = final_name(path)
+            if becomes != path and (becomes == self.output or path.parent == self.folder) and path.is_file():
+                path.unlink(missing_ok=True)
 
     def _match_stamp(self) -> None:
         """Drop state that was made with other settings, inputs or code."""
@@ -124,4 +132,4 @@ class StageState:
 
 def _is_own(name: str) -> bool:
     """Tell whether a file lies in a folder of state before its stamp does: the lock, or a stamp that was cut short."""
-    return name == "lock" or (name.startswith(".stamp.json.") and name.endswith(".tmp"))
+    return name == "lock" or final_name(Path(name)).name == "stamp.json"

@@ -6,6 +6,8 @@ import errno
 import re
 from pathlib import Path
 
+from wsss.disk import final_name
+
 FULL = "free some space, or write to another disk"
 _WORDS = {
     errno.ENOENT: ("no such file or folder", "correct the path"),
@@ -100,9 +102,7 @@ def _name(error: BaseException) -> str:
         name = name.decode(errors="backslashreplace")
     if not isinstance(name, str | Path):
         return ""
-    path = Path(name)
-    temporary = re.fullmatch(r"\.(.+)\.\d+\.tmp", path.name)
-    return str(path.with_name(temporary[1]) if temporary else path)
+    return str(final_name(Path(name)))
 
 
 def _start(place: str | Path | None) -> str:

@@ -24,8 +24,8 @@ from tests.cli.commands_with_outputs import (
     snapshot,
     victims,
 )
-from wsss.cli.targets import given_paths
-from wsss.outputs import RECORD
+from wsss.protected import given_paths
+from wsss.record import RECORD
 
 REFUSED = ("is an input of this run", "move or delete it, or choose another output", "choose another output")
 

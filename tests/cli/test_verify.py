@@ -9,8 +9,11 @@ import pytest
 
 from tests.cli.program import wsss
 from tests.viewer.tiny import SEEDS, make_index
-from wsss.cli.verify import print_verification, verify_run
+from wsss.cli.verify import _tables, print_verification, verify_run
+from wsss.config import Report
 from wsss.errors import InputError
+from wsss.record import RECORD
+from wsss.stages.report import report
 from wsss.store import ArtifactReader, ArtifactWriter
 
 
@@ -52,6 +55,39 @@ def test_every_damaged_file_gets_a_line_and_the_command_fails(own: Path) -> None
     for name, line in zip((SEEDS, "cams.h5", "evaluation/metrics.json"), lines, strict=True):
         assert str(own / name) in line
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["per_image.csv", "summary.csv", "per_class.csv", "sweeps.csv"])
+def test_a_flip_in_any_byte_of_a_table_is_seen(own: Path, name: str) -> None:
+    path = own / "evaluation" / name
+    assert path in {item.path for item in verify_run(own)}
+    content = path.read_bytes()
+    metrics = [item for item in verify_run(own) if item.path == own / "evaluation/metrics.json"]
+    for place in range(0, len(content), 97):
+        flip(path, place)
+        (table,) = [item for item in _tables(metrics) if item.path == path]
+        assert "damaged or changed since it was written" in table.damage
+        path.write_bytes(content)
+    path.unlink()
+    with pytest.raises(InputError, match=rf"{name}: is not there; make it again with `snakemake -R evaluate`"):
+        print_verification(own)
+
+
+def test_pages_and_pictures_are_compared_with_the_record(own: Path) -> None:
+    report(
+        Report(samples=1),
+        index=own / "index.h5",
+        evaluations=[own / "evaluation/metrics.json"],
+        output=own / "report.html",
+    )
+    print_verification(own)
+    flip(own / "report.html", 200)
+    flip(own / "report/predictions.jpg", 900)
+    damaged = sorted(item.damage.partition(": ")[0] for item in verify_run(own) if item.damage)
+    assert damaged == [str(own / "report.html"), str(own / "report/predictions.jpg")]
+    (own / RECORD).write_text("none")
+    with pytest.raises(InputError, match="no record of this program"):
+        print_verification(own)
 
 
 def test_an_input_that_was_made_again_is_named(own: Path, tmp_path: Path) -> None:

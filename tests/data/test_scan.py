@@ -123,7 +123,7 @@ def test_what_is_no_file_is_named_and_never_waited_for(tmp_path: Path, kind: str
         "folder": mask.mkdir,
     }[kind]()
     words = {
-        "pipe": "is a pipe or a device, not an image file",
+        "pipe": "is a pipe, not a file; give a file",
         "link": "is a link to a file that is not there",
         "folder": "is a folder, not an image file",
     }

@@ -149,7 +149,7 @@ def test_images_that_surely_do_not_fit_are_refused(tmp_path: Path, monkeypatch: 
 def test_a_disk_that_will_be_full_is_told_of_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("wsss.stages.artifact.free_space", lambda path: 20_000)
+    monkeypatch.setattr("wsss.disk.free_space", lambda path: 20_000)
     with ImageArtifact(tmp_path / "a.h5", stage="cams", attributes=ATTRIBUTES, shard_size=2) as artifact:
         artifact.pending([f"{number}" for number in range(8)])
         for number in range(8):

@@ -62,6 +62,35 @@ def test_photographs_that_are_not_there_or_share_a_name_are_named(networks: Netw
         predict_photos(networks.segmenter, [tmp_path / "same.jpg", tmp_path / "same.png"], output=tmp_path / "out")
 
 
+def test_what_is_hidden_or_was_written_by_the_program_is_no_photograph(networks: Networks, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    names = ("a.jpg", ".trash/b.jpg", "deep/.c.jpg", "deep/results.jpg", "deep/results/d.jpg", "results/run/e.jpg")
+    for name in names:
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(photos / name)
+    written = predict_photos(networks.segmenter, [photos], output=tmp_path / "out")
+    made = [path.relative_to(tmp_path / "out/masks").as_posix() for path in written]
+    assert made == ["a.png", "deep/results.png", "deep/results/d.png"]
+    # masks and overlays of that call, moved to the photographs; a photograph beside them is one
+    (tmp_path / "out").rename(photos / "out")
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(photos / "out/mine.jpg")
+    named = [path.name for path in predict_photos(networks.segmenter, [photos], output=tmp_path / "other")]
+    assert named == ["a.png", "results.png", "d.png", "mine.png"]
+    (photos / "out/mine.jpg").unlink()
+    with pytest.raises(InputError, match=r"out: holds no photographs .*; the 6 there were written by this program"):
+        predict_photos(networks.segmenter, [photos / "out"], output=tmp_path / "other")
+
+
+def test_masks_that_surely_do_not_fit_are_refused_before_the_network_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(tmp_path / "a.jpg")
+    monkeypatch.setattr("wsss.disk.free_space", lambda path: 1000)
+    with pytest.raises(InputError, match="no space left on the disk for 3 files"):
+        predict_photos(tmp_path / "none.ckpt", [tmp_path / "a.jpg"], output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_predictions_are_made_again_and_replace_nothing_else(networks: Networks, tmp_path: Path) -> None:
     photos, output = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()

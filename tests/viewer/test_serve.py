@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -52,8 +53,7 @@ def test_the_command_serves_until_it_is_stopped(results: Path):
 
 STUCK = """
 import time
-from wsss.viewer import app, serve
-serve.GRACE_SECONDS = 0.5
+from wsss.viewer import app
 def overview(run):
     print("computing", flush=True)
     time.sleep(1000)
@@ -75,11 +75,36 @@ def test_a_request_that_is_computing_does_not_keep_the_server(results: Path, num
             process.send_signal(number)
             _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == code
-    assert said.endswith("stopped: the page is closed\n")
-    assert "Traceback" not in said
+    assert said == "stopped: the page is closed\n"
 
 
-@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "POST", "ODD"])
+def test_twenty_open_connections_do_not_keep_the_server(results: Path):
+    """Half of them wait for an answer that never comes, the others never end their request."""
+    command = [sys.executable, "-c", LISTENING + STUCK, "view", str(results), "--port", "0"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        ExitStack() as stack,
+    ):
+        assert process.stderr is not None
+        assert process.stdout is not None
+        port = int(process.stderr.readline().split("127.0.0.1:")[1].split("/")[0])
+        for number in range(20):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            end = "\r\n\r\n" if number % 2 else ""
+            connection.sendall(f"GET /api/tiny/overview HTTP/1.1\r\nHost: localhost{end}".encode())
+        for _ in range(10):
+            assert process.stdout.readline() == "computing\n"
+        process.terminate()
+        # all connections are still open
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, said) == (143, "stopped: the page is closed\n")
+
+
+def test_the_page_has_seconds_to_stop():
+    assert serve.GRACE_SECONDS < 4
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "POST", "OPTIONS", "DELETE", "ODD"])
 def test_other_methods_are_refused_without_a_traceback(results: Path, method: str):
     command = [sys.executable, "-c", LISTENING + PROGRAM, "view", str(results), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -87,9 +112,18 @@ def test_other_methods_are_refused_without_a_traceback(results: Path, method: st
         port = int(process.stderr.readline().split("127.0.0.1:")[1].split("/")[0])
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(f"{method} / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-            assert b" 405 " in connection.recv(100)
+            head, _, answer = read_all(connection).partition(b"\r\n\r\n")
+        assert b" 405 " in head.splitlines()[0]
+        assert answer
+        assert b"\n" not in answer.strip()
+        assert b"Traceback" not in answer
         process.terminate()
         assert process.communicate(timeout=PATIENCE_SECONDS)[1] == "stopped: the page is closed\n"
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """What the server sends until it closes the connection."""
+    return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
 def test_missing_packages_are_named(results: Path):

@@ -24,6 +24,18 @@ def test_a_key_that_stands_twice_is_refused(project: Project):
         ({"seeds": [10**23]}, "`seeds.0`: input should be less than"),
         ({"cams": {"scales": [float("inf")]}}, "`cams.scales.0`: input should be a finite number"),
         ({"run": "r" * 300}, "`run`: string should have at most 100 characters"),
+        (
+            {"backbone": {"name": "vit_tiny_patch16_224", "output_stride": 32}},
+            "my.yaml: train_classifier: backbone.name `vit_tiny_patch16_224` is of a family that is not cut",
+        ),
+        (
+            {"train_segmenter": {"backbone": {"name": "resnet50", "weights": "photos/labels.csv"}}},
+            "my.yaml: train_segmenter: photos/labels.csv: not a state dict that can be read safely",
+        ),
+        (
+            {"methods": ["aalr"], "train_aalr": {"mask_delay": 1}, "runtime": {"devices": 2}},
+            "my.yaml: train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices to 1",
+        ),
         ({"backbone": {"name": "resnet38d"}}, "`train_classifier.backbone.weights` is `auto`, but no package has"),
     ],
 )

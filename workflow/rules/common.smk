@@ -10,6 +10,7 @@ from pathlib import Path
 
 from snakemake.io import _IOFile
 
+from wsss.cli.check import check_networks_apart
 from wsss.cli.parent import pass_on_signals
 from wsss.code_digest import code_digests
 from wsss.errors import InputError
@@ -33,7 +34,10 @@ def read_plan(values, files):
     try:
         # Snakemake keeps only the last of equal keys in a file, so the files are read again
         read = [Path(file) for file in files] or [source]
-        return checked_plan(values, source, [file for file in read if file.is_file()])
+        plan = checked_plan(values, source, [file for file in read if file.is_file()])
+        if workflow.is_main_process:
+            check_networks_apart(plan, source, Path(".snakemake", "wsss-networks.json"))
+        return plan
     except InputError as error:
         sys.exit(f"error: {error}")
 

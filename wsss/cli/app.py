@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from wsss import __version__
+from wsss.cli.exchange import add_exchange
 from wsss.cli.options import Index, Output, StageCall, named_paths, stage_command
 from wsss.cli.stages import add_stages
 from wsss.cli.tools import add_tools
@@ -118,3 +119,4 @@ def _number(text: str) -> float:
 
 
 add_tools(app)
+add_exchange(app)

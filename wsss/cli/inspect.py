@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from wsss.data.artifacts import problem_of
+from wsss.data.contents import problem_of
 from wsss.errors import InputError
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import indexed_picture

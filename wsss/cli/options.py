@@ -16,7 +16,7 @@ import typer
 from wsss.cli.guard import guarded
 from wsss.cli.logs import limit_threads, set_up_logging
 from wsss.cli.parent import end_with
-from wsss.cli.targets import check_log, given_paths
+from wsss.cli.targets import check_log
 from wsss.config import parse_settings
 from wsss.config.base import MAX_SEED
 from wsss.config.files import load_yaml
@@ -25,6 +25,7 @@ from wsss.errors import InputError
 from wsss.inputs import check_regular
 from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
+from wsss.protected import Inputs, given_paths
 from wsss.system_errors import said_of
 
 Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write; only an earlier one is replaced.")]
@@ -84,11 +85,11 @@ class StageCall:
     def run(self, *, output: Path, **inputs: Any) -> None:
         """Check that the output may be written, import the stage's module and call its function."""
         from wsss.plan import source_files, source_folders
-        from wsss.protected import Inputs
         from wsss.stages.outputs import check_stage_output
 
         sources = source_files(self.stage, self.settings).values()
         folders = source_folders(self.stage, self.settings).values()
+        # the function checks again, but importing it may take seconds; and here folders of pictures are known
         check_stage_output(self.stage, output, Inputs([*given_paths(inputs), *sources], folders))
         module = f"wsss.stages.{self.stage}"
         # workers of loaders start as copies of one process that has the module, instead of importing torch one by one

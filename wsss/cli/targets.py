@@ -1,30 +1,13 @@
-"""What the options of a command name: files that it must not write, and its log."""
+"""The log of a command, which replaces nothing but an earlier log."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 _LOG_LINE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG|INFO|WARNING|ERROR|CRITICAL) {0,3} [\w.]+: ")
 """The beginning of a line as `wsss.cli.logs.FILE_FORMAT` has it."""
-
-
-def given_paths(values: Any) -> Iterator[Path]:
-    """Yield every path among the values of options; of a text, the file that it names or that follows `NAME=`."""
-    if isinstance(values, Path):
-        yield values
-    elif isinstance(values, str):
-        for text in (values, values.partition("=")[2]):
-            # settings may be JSON, which is no name of a file
-            if text and len(text) < 4096 and "{" not in text:
-                yield Path(text)
-    elif isinstance(values, Mapping):
-        yield from given_paths(list(values.values()))
-    elif isinstance(values, list | tuple):
-        for value in values:
-            yield from given_paths(value)
 
 
 def check_log(log: Path | None, others: Iterable[Path]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wsss.checksums import table_bytes
+from wsss.checksums import file_digest, table_bytes
 from wsss.chunks import digest
 from wsss.disk import in_bytes
 from wsss.errors import InputError
 from wsss.files import read_json
 from wsss.pipeline.stages import STAGES
 from wsss.progress import Progress
+from wsss.record import RECORD, Record
 from wsss.stages.artifact import fingerprint
 from wsss.store import TABLES, ArtifactReader
 
@@ -39,6 +41,7 @@ class Checked:
         inputs: Fingerprints of what it was made from, by input.
         damage: What is wrong with the file, in one line that names it; empty for a whole file.
         changed: Inputs that the run holds with other content than it had.
+        tables: Digests of the tables beside it, by name.
     """
 
     path: Path
@@ -47,6 +50,7 @@ class Checked:
     inputs: dict[str, str] = field(default_factory=dict)
     damage: str = ""
     changed: list[str] = field(default_factory=list)
+    tables: dict[str, str] = field(default_factory=dict)
 
 
 def print_verification(results: Path) -> None:
@@ -61,7 +65,7 @@ def print_verification(results: Path) -> None:
     """
     start = time.monotonic()
     found = verify_run(results)
-    size = sum(item.path.stat().st_size for item in found)
+    size = sum(item.path.lstat().st_size for item in found if os.path.lexists(item.path))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("file", "stage", "state"):
         table.add_column(name, overflow="fold")
@@ -90,7 +94,7 @@ def _lines(item: Checked) -> Iterator[str]:
 
 
 def verify_run(results: Path) -> list[Checked]:
-    """Read every artifact, checkpoint and JSON file of a run.
+    """Read every artifact, checkpoint and JSON file of a run, its tables, and what records of written files name.
 
     Args:
         results: Folder of the run.
@@ -110,7 +114,11 @@ def verify_run(results: Path) -> list[Checked]:
             found.append(verify_file(path))
             progress.advance()
     _compare_inputs(found)
-    return found
+    known = {item.path: item for item in found}
+    for item in [*_tables(found), *_written(results)]:
+        first = known.setdefault(item.path, item)
+        first.damage = first.damage or item.damage
+    return list(known.values())
 
 
 def verify_file(path: Path) -> Checked:
@@ -124,13 +132,46 @@ def verify_file(path: Path) -> Checked:
     return checked
 
 
+def _tables(found: Sequence[Checked]) -> Iterator[Checked]:
+    """Compare the tables beside metrics with the digests there; files of earlier versions have none."""
+    for item in found:
+        for name, expected in item.tables.items():
+            path = item.path.with_name(name)
+            there = path.is_file()
+            if there and file_digest(path) == expected:
+                yield Checked(path, item.stage)
+            else:
+                what = "damaged or changed since it was written" if there else "is not there"
+                yield Checked(
+                    path, item.stage, damage=f"{path}: {what}; make it again with `snakemake -R {item.stage}`"
+                )
+
+
+def _written(results: Path) -> Iterator[Checked]:
+    """Compare pages and pictures with the records of written files that lie beside them."""
+    for path in sorted(results.rglob(RECORD)):
+        record = Record(path.parent)
+        try:
+            record.read()
+        except InputError as error:
+            yield Checked(path, damage=str(error))
+        for target in sorted(record.paths()):
+            changed = not record.wrote(target)
+            yield Checked(
+                target,
+                damage=f"{target}: damaged or changed since it was written; delete it and make it again"
+                if changed
+                else "",
+            )
+
+
 def _verify_artifact(checked: Checked) -> None:
     images = tables = 0
     with ArtifactReader(checked.path) as reader:
         attributes = reader.attributes
         checked.stage = str(attributes["stage"])
         checked.fingerprint = str(attributes.get("fingerprint", ""))
-        checked.inputs = _inputs(attributes.get("inputs"))
+        checked.inputs = _digests(attributes.get("inputs"))
         for kind in reader.kinds():
             for image_id in reader.ids(kind):
                 array = reader.read(kind, image_id)
@@ -152,7 +193,7 @@ def _verify_checkpoint(checked: Checked) -> None:
     from wsss.training.checkpoint import load_weights
 
     _, info = load_weights(checked.path)
-    checked.stage, checked.inputs = info.stage, _inputs(info.attributes.get("inputs"))
+    checked.stage, checked.inputs = info.stage, _digests(info.attributes.get("inputs"))
     checked.fingerprint = fingerprint(checked.path)
 
 
@@ -160,12 +201,13 @@ def _verify_json(checked: Checked) -> None:
     content = read_json(checked.path)
     if isinstance(content, dict):
         checked.stage = str(content.get("stage", ""))
+        checked.tables = _digests(content.get("tables"))
         inputs = content.get("inputs")
-        checked.inputs = _inputs(inputs.get("fingerprints") if isinstance(inputs, dict) else None)
+        checked.inputs = _digests(inputs.get("fingerprints") if isinstance(inputs, dict) else None)
 
 
-def _inputs(value: Any) -> dict[str, str]:
-    """Return the fingerprints of inputs as they are recorded; lists of them are named by their entries."""
+def _digests(value: Any) -> dict[str, str]:
+    """Return digests by name as they are recorded; lists of them are named by their entries."""
     value = json.loads(value) if isinstance(value, str) else value or {}
     return {str(name): str(item) for name, item in value.items() if isinstance(item, str)}
 

@@ -118,6 +118,12 @@ class TrainAalr(Training):
         """Tell whether `start` is `classifier`."""
         return values.get("start", cls.model_fields["start"].default) == "classifier"
 
+    def problem_with(self, devices: int) -> str:
+        """Say that masks of the step before are made on one device."""
+        if not self.mask_delay or devices == 1:
+            return ""
+        return "train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices to 1"
+
     @model_validator(mode="after")
     def _check(self) -> TrainAalr:
         parts = (self.loss_weights.classification, self.loss_weights.segmentation, self.dense_energy.weight)

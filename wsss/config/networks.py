@@ -148,6 +148,10 @@ class Training(Settings):
         """
         return False
 
+    def problem_with(self, devices: int) -> str:
+        """Say in one line why this training cannot work on so many devices; empty if it can."""
+        return ""
+
     @model_validator(mode="after")
     def _follow_stride(self) -> Training:
         for name in type(self).model_fields:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import struct
 import warnings
 import zlib
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 
 MAX_PIXELS = 8000 * 8000
 """Larger images are refused: a small file can claim to hold more pixels than fit into memory."""
@@ -131,7 +131,7 @@ def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Ima
     """
     try:
         if content is None:
-            check_image_file(Path(path))
+            check_regular(path)
         with Image.open(Path(path) if content is None else BytesIO(content)) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
@@ -139,34 +139,28 @@ def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Ima
             yield image
     except InputError:
         raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such image file") from None
     except Image.DecompressionBombError:
         raise InputError(_too_large(path, f"over {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels")) from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image that can be read; replace the file") from None
     except _DECODING_ERRORS as error:
         if isinstance(error, OSError) and error.strerror:
-            raise InputError(f"{path}: cannot be read ({error.strerror}); correct or replace the file") from None
+            raise unreadable(Path(path), error) from None
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: damaged or unsupported image ({reason}); replace the file") from None
 
 
-def check_image_file(path: Path) -> None:
-    """Refuse folders, pipes, devices and links that lead nowhere: some of these would be waited for without end.
-
-    Raises:
-        InputError: Naming the path and what it is.
-    """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise InputError(f"{path}: is a link to a file that is not there; correct the link") from None
-        raise
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise InputError(f"{path}: is {kind}, not an image file; replace or rename it")
+def unreadable(path: Path, error: OSError) -> InputError:
+    """Say why an image file cannot be opened or read."""
+    if isinstance(error, FileNotFoundError):
+        is_link = path.is_symlink()
+        return InputError(
+            f"{path}: "
+            + ("is a link to a file that is not there; correct the link" if is_link else "no such image file")
+        )
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{path}: is a folder, not an image file; replace or rename it")
+    return InputError(f"{path}: cannot be read ({error.strerror}); correct or replace the file")
 
 
 def decoded_size(image: Image.Image) -> tuple[int, int]:

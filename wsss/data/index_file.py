@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from wsss.data.stamps import DIGEST_BYTES, FileStamps
+from wsss.checksums import DIGEST_BYTES
+from wsss.data.stamps import FileStamps
 from wsss.errors import InputError
 from wsss.pipeline.artifact import SPLITS
 from wsss.store import TABLES, ArtifactReader, rebuild_hint

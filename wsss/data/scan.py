@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss.data.images import check_image_file, decoded_size, opened, read_mask
+from wsss.checksums import DIGEST_BYTES, bytes_digest
+from wsss.data.images import decoded_size, opened, read_mask, unreadable
 from wsss.data.sources import ImageRecord, Listing
-from wsss.data.stamps import DIGEST_BYTES, content_digest
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 from wsss.label_values import IGNORE_INDEX
 from wsss.progress import Progress
 
@@ -98,7 +99,7 @@ def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
     with opened(path, content) as image:
         size = decoded_size(image)
     if not record.mask:
-        return Scan(size, content_digest(content), stamps=(*stamp, 0, 0))
+        return Scan(size, bytes_digest(content), stamps=(*stamp, 0, 0))
     mask_path = root / record.mask
     mask_content, mask_stamp = _read(mask_path)
     mask = read_mask(mask_path, mask_content)
@@ -115,7 +116,7 @@ def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
             f"(0 is background, {IGNORE_INDEX} is ignored); correct the mask or the classes"
         )
     classes = tuple(int(value) for value in values if 0 < value <= num_classes)
-    digests = content_digest(content), content_digest(mask_content)
+    digests = bytes_digest(content), bytes_digest(mask_content)
     return Scan(size, *digests, classes, (*stamp, *mask_stamp))
 
 
@@ -132,12 +133,12 @@ def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
 def _read(path: Path) -> tuple[bytes, tuple[int, int]]:
     """Read a file; return its bytes, and its size and time as they were when it was opened."""
     try:
-        check_image_file(path)
+        check_regular(path)
         with path.open("rb") as handle:
             status = os.fstat(handle.fileno())
             return handle.read(), (status.st_size, status.st_mtime_ns)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); correct or replace the file") from None
+        raise unreadable(path, error) from None
 
 
 def _pixels(size: Sequence[int]) -> str:

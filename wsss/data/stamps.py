@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
+from wsss.checksums import bytes_digest
 from wsss.errors import InputError
-
-DIGEST_BYTES = 16
-
-
-def content_digest(content: bytes) -> bytes:
-    """Return the digest of a file's bytes that the index keeps, 16 bytes."""
-    return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def stamp_of(path: Path) -> tuple[int, int]:
@@ -64,6 +57,6 @@ class FileStamps:
 
     def _has_content(self, row: int, path: Path) -> bool:
         try:
-            return content_digest(path.read_bytes()) == self._digests[row].tobytes()
+            return bytes_digest(path.read_bytes()) == self._digests[row].tobytes()
         except OSError:
             return True  # whoever reads it says why it cannot

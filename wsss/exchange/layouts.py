@@ -12,6 +12,8 @@ from wsss.ops.palette import voc_palette
 from wsss.outputs import OutputFolder
 from wsss.progress import Progress
 
+LEAST_BYTES = 512
+"""What a PNG with a palette takes at the very least, or a JPEG with its tables."""
 Photographs = Literal["link", "copy", "none"]
 
 
@@ -28,12 +30,13 @@ class _Places:
     maps: Path
     photographs: Path
 
-    def files(self, photographs: Photographs) -> Iterator[Path]:
-        """Yield every file of the split."""
-        for image_id in self.part.ids:
-            yield self.maps / f"{image_id}.png"
-            if photographs != "none":
-                yield self.photographs / f"{image_id}.jpg"
+    def label_maps(self) -> Iterator[Path]:
+        """Yield the file of every label map."""
+        return (self.maps / f"{image_id}.png" for image_id in self.part.ids)
+
+    def images(self) -> Iterator[Path]:
+        """Yield the file of every photograph."""
+        return (self.photographs / f"{image_id}.jpg" for image_id in self.part.ids)
 
     def write(self, output: OutputFolder, photographs: Photographs) -> None:
         """Write them."""
@@ -86,7 +89,10 @@ def export_mmseg(maps: Sequence[LabelMaps], output: OutputFolder, photographs: P
 def _write(
     places: Sequence[_Places], texts: Mapping[Path, str], output: OutputFolder, photographs: Photographs
 ) -> None:
-    output.check([*(path for place in places for path in place.files(photographs)), *texts])
+    maps = [path for place in places for path in place.label_maps()]
+    images = [path for place in places for path in place.images()] if photographs != "none" else []
+    linked = photographs == "link"
+    output.check([*maps, *texts, *([] if linked else images)], links=images if linked else (), least=LEAST_BYTES)
     for place in places:
         place.write(output, photographs)
     for path, text in texts.items():

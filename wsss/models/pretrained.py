@@ -50,7 +50,7 @@ def load_state_file(network: nn.Module, path: str) -> None:
     if missing:
         raise InputError(
             f"{path}: does not fit {type(network).__name__}: {len(missing)} of {len(own)} tensors are missing "
-            f"or of another shape, the first is `{missing[0]}`"
+            f"or of another shape, the first is `{missing[0]}`; correct backbone.weights or backbone.name"
         )
     network.load_state_dict(fitting, strict=False)
 

@@ -51,7 +51,7 @@ def read_resnet38d(path: str | Path) -> dict[str, Tensor]:
     if wrong:
         raise InputError(
             f"{path}: does not fit resnet38d: {len(wrong)} of {len(own)} tensors are missing or of another shape, the "
-            f"first is `{wrong[0]}`"
+            f"first is `{wrong[0]}`; give a file of its weights"
         )
     return {name: state[name] for name in own}
 

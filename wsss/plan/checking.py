@@ -42,7 +42,11 @@ def _problem_of_trainings(plan: Plan) -> str | None:
     """Say in one line which training cannot start, the first one, as far as settings tell; None if all can."""
     for artifact in (artifact for stage in STAGES for artifact in plan.wanted(stage)):
         settings = plan.settings(artifact)
-        if not isinstance(settings, Training) or settings.backbone.weights != "auto":
+        if not isinstance(settings, Training):
+            continue
+        if problem := settings.problem_with(plan.config.runtime.devices):
+            return problem
+        if settings.backbone.weights != "auto":
             continue
         known = KNOWN.get(settings.backbone.name)
         if known is None or known.has_weights or settings.starts_from_classifier(settings.model_dump()):

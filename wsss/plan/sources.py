@@ -9,12 +9,12 @@ from pathlib import Path
 
 from wsss.config import Saliency, Settings, Training
 from wsss.data.sources import input_files, input_folders
-from wsss.data.sources.files import IMAGE_SUFFIXES, OWN_OUTPUT
 from wsss.errors import InputError
 from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
+from wsss.protected import PICTURES, RESULTS
 
-WATCHED = (*IMAGE_SUFFIXES, ".xml")
+WATCHED = (*PICTURES, ".xml")
 """Endings of the files that count in a folder: images, maps, annotations. Tables are inputs of their own."""
 
 
@@ -74,7 +74,7 @@ def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
     """Yield one line per image; skip hidden images, and enter every folder once."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or (not below and entry.name == OWN_OUTPUT):
+            if entry.name.startswith(".") or (not below and entry.name == RESULTS):
                 continue
             if entry.is_dir():
                 real = os.path.realpath(entry.path)

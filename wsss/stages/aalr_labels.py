@@ -25,6 +25,7 @@ from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.forward import Forward
 from wsss.stages.inference import image_batches, image_label_tensor, map_beside_network, resolve_device
+from wsss.stages.outputs import checks_output
 from wsss.stages.segmentation import segmented
 from wsss.training.checkpoint import load_model
 
@@ -32,6 +33,7 @@ STAGE = "aalr_labels"
 Arrays = tuple[str, dict[str, np.ndarray]]
 
 
+@checks_output
 def aalr_labels(
     settings: AalrLabels,
     *,

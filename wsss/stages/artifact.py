@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from wsss.checksums import file_digest
 from wsss.chunks import PackedArray, pack
 from wsss.config import Settings
 from wsss.context import RunContext
-from wsss.disk import free_space, in_bytes, require_space
+from wsss.disk import require_space, warn_of_space
 from wsss.errors import InputError
-from wsss.stages.outputs import check_stage_output
 from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter
 
@@ -42,8 +41,7 @@ def fingerprint(path: str | Path) -> str:
     if path.suffix == ".h5":
         with ArtifactReader(path) as reader:
             return str(reader.attributes.get("fingerprint", ""))
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return file_digest(path)
 
 
 def provenance(
@@ -92,16 +90,12 @@ class ImageArtifact:
         stage: Name of the stage.
         attributes: From `provenance`, and further ones of the stage.
         shard_size: Images per shard.
-
-    Raises:
-        InputError: If something else than an artifact of the stage lies there.
     """
 
     def __init__(
         self, output: str | Path, *, stage: str, attributes: Mapping[str, Any], shard_size: int = SHARD_IMAGES
     ) -> None:
         self._output, self._stage, self._attributes = Path(output), stage, dict(attributes)
-        check_stage_output(stage, self._output)
         self._shard_size = shard_size
         self._state = StageState(output, stamp(stage, attributes))
         self._threads = ThreadPoolExecutor(PACKING_THREADS, thread_name_prefix="pack")
@@ -164,14 +158,7 @@ class ImageArtifact:
         per_image = shard.stat().st_size / len(self._buffered)
         # images that are done lie in shards, and again in the artifact; those of this shard are on the disk already
         need = int(per_image * (2 * left - len(self._buffered)))
-        free = free_space(self._output)
-        if need > free:
-            logger.warning(
-                "%s: about %s more are needed, %s are free; if the disk gets full, the same command goes on later",
-                self._output,
-                in_bytes(need),
-                in_bytes(free),
-            )
+        warn_of_space(self._output, need)
 
     def __enter__(self) -> ImageArtifact:
         self._state.__enter__()

@@ -22,9 +22,11 @@ from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.cam_batches import CamBatch, cam_size, present_cams
 from wsss.stages.forward import Forward
 from wsss.stages.inference import image_batches, map_beside_network, resolve_device
+from wsss.stages.outputs import checks_output
 from wsss.training.checkpoint import load_model
 
 
+@checks_output
 def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context: RunContext = RunContext()) -> None:
     """Write the CAMs of every training image: present classes only, each divided by its maximum.
 

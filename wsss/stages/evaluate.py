@@ -30,6 +30,7 @@ evaluated thing), `per_class.csv`, `per_image.csv` and `sweeps.csv` (every point
   coverage of at least 0.7 and a foreground recall of at least 0.5; else null). It sees the masks of `train`, so it is
   an upper bound to compare with; thresholds chosen by it are no longer weakly supervised
 - `definitions`: metric -> its definition; `warnings`: sentences
+- `tables`: digest of every table beside it, by name
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from typing import Any
 import numpy as np
 
 from wsss import __version__
+from wsss.checksums import file_digests
 from wsss.config import Evaluate
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
@@ -60,7 +62,7 @@ from wsss.parallel import map_in_processes
 from wsss.pipeline.names import LABEL_STAGES
 from wsss.progress import Progress
 from wsss.stages.artifact import provenance
-from wsss.stages.outputs import check_stage_output
+from wsss.stages.outputs import TABLES, checks_output
 from wsss.store import ArtifactReader
 
 IMAGES_PER_TASK = 8
@@ -70,6 +72,7 @@ PER_IMAGE = ("image", "split", "kind", "name", "iou", "coverage", "foreground", 
 logger = logging.getLogger(__name__)
 
 
+@checks_output
 def evaluate(
     settings: Evaluate,
     *,
@@ -97,7 +100,6 @@ def evaluate(
         InputError: If an artifact is missing, damaged, lacks an image or belongs to another index; also if something
             else than an earlier evaluation lies where the results will be.
     """
-    check_stage_output("evaluate", output)
     dataset = load_dataset(index)
     labels, predictions = dict(labels or {}), dict(predictions or {})
     sources = _open(settings, dataset, saliency, cams, labels, predictions)
@@ -114,6 +116,7 @@ def evaluate(
     for warning in content["warnings"]:
         logger.warning(warning)
     write_tables(output.parent, records, points, dataset.class_names)
+    content["tables"] = file_digests(output.with_name(name) for name in TABLES["evaluate"])
     write_json(output, content, digits=DIGITS)
 
 

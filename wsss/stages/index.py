@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from wsss.checksums import DIGEST_BYTES
 from wsss.config import AnyData
 from wsss.context import RunContext
 from wsss.data.scan import Scan, scan_images
 from wsss.data.sources import Listing, input_files, list_images
-from wsss.data.stamps import DIGEST_BYTES
 from wsss.label_values import IGNORE_INDEX
 from wsss.stages.artifact import provenance
-from wsss.stages.outputs import check_stage_output
+from wsss.stages.outputs import checks_output
 from wsss.store import ArtifactWriter
 
 
+@checks_output
 def index(settings: AnyData, *, output: str | Path, context: RunContext = RunContext()) -> None:
     """Check a data set and write the index that all other stages read.
 
@@ -29,7 +30,6 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
     Raises:
         InputError: For anything wrong with the data, in one line; also if something else than an index lies there.
     """
-    check_stage_output("index", Path(output))
     listing = list_images(settings, workers=context.workers)
     scans = scan_images(listing, workers=context.workers)
     attributes = {

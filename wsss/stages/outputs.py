@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import zipfile
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from wsss.errors import InputError
 from wsss.outputs import NOTHING, check_target
 from wsss.pipeline.stages import STAGES
-from wsss.protected import PICTURES, Inputs
+from wsss.protected import PICTURES, Inputs, given_paths
 from wsss.store import ArtifactReader
 
 TABLES = {
@@ -25,6 +26,29 @@ TABLES = {
     },
 }
 """Tables beside the artifact of a stage, and the beginning of their first line."""
+
+
+Stage = ParamSpec("Stage")
+Result = TypeVar("Result")
+
+
+def checks_output(function: Callable[Stage, Result]) -> Callable[Stage, Result]:
+    """Let the function of a stage refuse an output that is one of its inputs, or where something else lies.
+
+    Every path that the call or the settings name is an input. Photographs and masks behind the index are not looked up,
+    which would take a look at each: what is replaced is an artifact, a checkpoint or a table, and they are none.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def stage(*args: Stage.args, **kwargs: Stage.kwargs) -> Result:
+        given = signature.bind(*args, **kwargs).arguments
+        settings, output = given["settings"].model_dump(mode="json"), given["output"]
+        inputs = [value for name, value in given.items() if name != "output"]
+        check_stage_output(function.__name__, Path(output), Inputs(given_paths([settings, *inputs])))
+        return function(*args, **kwargs)
+
+    return stage
 
 
 def check_stage_output(

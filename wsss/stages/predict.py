@@ -13,12 +13,14 @@ from wsss.data import load_dataset
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import resolve_device
+from wsss.stages.outputs import checks_output
 from wsss.stages.predictor import load_segmentation_network
 from wsss.stages.segmentation import segmented
 
 logger = logging.getLogger(__name__)
 
 
+@checks_output
 def predict(
     settings: Protocol,
     *,

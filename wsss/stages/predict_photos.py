@@ -13,6 +13,7 @@ from PIL import Image
 from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data.images import bounded_size, read_image, resize_image
+from wsss.data.sources.files import walk_pictures
 from wsss.errors import InputError
 from wsss.grid import snapped_size
 from wsss.models.network import SegmentationNetwork
@@ -20,13 +21,15 @@ from wsss.ops.palette import indexed_picture, voc_palette
 from wsss.outputs import OutputFolder
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
-from wsss.protected import Inputs
+from wsss.protected import PICTURES, Inputs
+from wsss.record import WrittenBelow
 from wsss.stages.forward import Forward
 from wsss.stages.inference import resolve_device
 from wsss.stages.predictor import load_segmentation_network
 from wsss.stages.segmentation import Scores, finish, network_probabilities
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+LEAST_BYTES = 512
+"""What a mask with its palette, or an overlay with its tables, takes at the very least."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ def predict_photos(
 
     Args:
         model: Checkpoint of a network that predicts a segmentation.
-        photos: Files, and folders; every photograph of a folder is taken.
+        photos: Files, and folders. Of a folder every photograph is taken, but nothing hidden, nothing in its `results`,
+            and nothing that this program wrote.
         output: Folder for the results; `masks/classes.txt` names the values.
         protocol: Scales, flip, CRF; None predicts once at the original scale.
         max_side: Longest side that the network sees, but for snapping to its grid. Results have the original size.
@@ -64,7 +68,7 @@ def predict_photos(
     folder = OutputFolder(output, Inputs([model, *named.values()], [path for path in photos if path.is_dir()]))
     classes, results = output / "masks" / "classes.txt", {name: _results(output, name) for name in named}
     places = (output / "masks", output / "overlays")
-    folder.check([classes, *(path for pair in results.values() for path in pair)], alone=places)
+    folder.check([classes, *(path for pair in results.values() for path in pair)], alone=places, least=LEAST_BYTES)
     device = resolve_device(context)
     network, class_names = load_segmentation_network(model, device)
     written: list[Path] = []
@@ -97,16 +101,24 @@ def _names(photos: Iterable[Path]) -> dict[str, Path]:
     for given in photos:
         if not given.exists():
             raise InputError(f"{given}: no such photograph")
-        inside = (p for p in given.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_dir())
-        found = sorted(inside) if given.is_dir() else [given]
-        if not found:
-            raise InputError(f"{given}: holds no photographs ({', '.join(SUFFIXES)})")
+        found = _inside(given) if given.is_dir() else [given]
         for path in found:
             name = str(path.relative_to(given).with_suffix("")) if given.is_dir() else path.stem
             if name in named:
                 raise InputError(f"{path}: its results would replace those of {named[name]}; rename one of them")
             named[name] = path
     return named
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List the photographs of a folder; masks and overlays of an earlier call are none."""
+    written = WrittenBelow(folder)
+    found = [folder / name for name in walk_pictures(folder)[0]]
+    photographs = [path for path in found if path not in written]
+    if not photographs:
+        left_out = f"; the {len(found)} there were written by this program" if found else ""
+        raise InputError(f"{folder}: holds no photographs ({', '.join(PICTURES)}){left_out}")
+    return photographs
 
 
 def _readable(named: dict[str, Path], unreadable: list[InputError]) -> Iterator[tuple[str, np.ndarray]]:

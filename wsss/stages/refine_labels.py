@@ -22,12 +22,14 @@ from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import map_beside_network, resolve_device
 from wsss.stages.labels import ArtifactLabels
+from wsss.stages.outputs import checks_output
 
 STAGE = "refine_labels"
 ON_GPU = 8
 """Images that a GPU refines at once."""
 
 
+@checks_output
 def refine_labels(
     settings: RefineLabels, *, index: Path, labels: Path, output: Path, context: RunContext = RunContext()
 ) -> None:

@@ -40,6 +40,7 @@ from wsss.report.page import Page
 from wsss.report.parts import Look, report_parts
 from wsss.report.sheets import contact_sheet, empty_sheet, sheet_bytes
 from wsss.report.subject_sheets import Subject, subject_sheet, subjects
+from wsss.stages.outputs import checks_output
 from wsss.store import ArtifactReader
 
 FIGURES = (
@@ -76,6 +77,7 @@ CURVES_NOTE = "losses, averaged over a few steps each, and scores on the validat
 logger = logging.getLogger(__name__)
 
 
+@checks_output
 def report(
     settings: Report,
     *,

@@ -16,6 +16,7 @@ from wsss.ops.saliency import superpixel_saliency
 from wsss.parallel import map_in_processes, map_in_threads
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
+from wsss.stages.outputs import checks_output
 from wsss.stages.saliency_folder import SaliencyFolder
 from wsss.stages.saliency_network import SaliencyNetwork
 
@@ -25,6 +26,7 @@ READ_AHEAD = 4
 """Number of decoded photographs that wait for the network, beside those that it works on."""
 
 
+@checks_output
 def saliency(settings: Saliency, *, index: Path, output: Path, context: RunContext = RunContext()) -> None:
     """Write the saliency map of every training image and, where the settings ask for it, of every validation image.
 

@@ -16,6 +16,7 @@ from wsss.ops.pseudo_labels import fuse_scores_with_saliency, labels_from_scores
 from wsss.parallel import map_in_processes
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
+from wsss.stages.outputs import checks_output
 from wsss.store import ArtifactReader
 
 
@@ -50,6 +51,7 @@ def strongest_cam(reader: ArtifactReader, image_id: str, size: tuple[int, int]) 
     return strongest_plane(resized, attributes["classes"].tolist(), size)
 
 
+@checks_output
 def seed_labels(
     settings: SeedLabels,
     *,

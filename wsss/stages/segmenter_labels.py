@@ -17,11 +17,13 @@ from wsss.pipeline.inputs import makers_of
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import resolve_device
+from wsss.stages.outputs import checks_output
 from wsss.stages.segmentation import segmented
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
 
+@checks_output
 def segmenter_labels(
     settings: SegmenterLabels,
     *,

@@ -16,6 +16,7 @@ from wsss.models.aalr import AALR
 from wsss.models.pretrained import weights_file
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
+from wsss.stages.outputs import checks_output
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.aalr import AALRModule
@@ -25,6 +26,7 @@ from wsss.training.validation import SegmentationValidation
 STAGE = "train_aalr"
 
 
+@checks_output
 def train_aalr(
     settings: TrainAalr,
     *,
@@ -95,8 +97,8 @@ def _check(
             f"train_aalr.max_steps is {settings.max_steps}, but the first phase alone has {first} steps, and nothing "
             "would learn to segment; raise max_steps, or lower warmup_epochs"
         )
-    if settings.mask_delay and context.devices > 1:
-        raise InputError("train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices to 1")
+    if problem := settings.problem_with(context.devices):
+        raise InputError(problem)
     if settings.measure_masks and not dataset.has_masks("train"):
         raise InputError("train_aalr.measure_masks is set, but no training image has a mask; set it to false")
 

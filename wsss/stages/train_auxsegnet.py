@@ -12,6 +12,7 @@ from wsss.models.auxsegnet import AuxSegNet
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels
+from wsss.stages.outputs import checks_output
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.auxsegnet import AuxSegNetModule
@@ -21,6 +22,7 @@ from wsss.training.validation import SegmentationValidation
 STAGE = "train_auxsegnet"
 
 
+@checks_output
 def train_auxsegnet(
     settings: TrainAuxsegnet,
     *,

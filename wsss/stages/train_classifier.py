@@ -11,6 +11,7 @@ from wsss.data.loaders import TrainingImages
 from wsss.models.classifier import Classifier
 from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
+from wsss.stages.outputs import checks_output
 from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model
@@ -19,6 +20,7 @@ from wsss.training.classifier import ClassifierModule, ClassifierValidation
 STAGE = "train_classifier"
 
 
+@checks_output
 def train_classifier(
     settings: TrainClassifier, *, index: Path, output: Path, context: RunContext = RunContext()
 ) -> None:

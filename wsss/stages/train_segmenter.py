@@ -15,6 +15,7 @@ from wsss.models.pretrained import weights_file
 from wsss.models.segmenter import Segmenter
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels, Labels
+from wsss.stages.outputs import checks_output
 from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model
@@ -24,6 +25,7 @@ from wsss.training.validation import SegmentationValidation
 STAGE = "train_segmenter"
 
 
+@checks_output
 def train_segmenter(
     settings: TrainSegmenter,
     *,

@@ -15,7 +15,6 @@ from wsss.data.loaders import TrainingImages
 from wsss.disk import require_space
 from wsss.errors import InputError
 from wsss.models.network import NetworkType
-from wsss.stages.outputs import check_stage_output
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model, load_weights
 from wsss.training.module import TrainingModule
@@ -55,11 +54,9 @@ def train_to_checkpoint(
         attributes: Provenance of the checkpoint (`wsss.stages.artifact.provenance`).
 
     Raises:
-        InputError: If an image cannot be read, the loss is no number, or the disk is full; also if something else than
-            an earlier result lies where the results will be.
+        InputError: If an image cannot be read, the loss is no number, or the disk is full.
         Interrupted: If the stage was asked to stop. The same call resumes it.
     """
-    check_stage_output(stage, state.output)
     _require_space(state, module)
     result = run_training(
         module,

@@ -28,10 +28,12 @@ from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.cam_batches import CamBatch, cam_size
 from wsss.stages.forward import Forward
 from wsss.stages.inference import image_batches, map_beside_network, pixels_of, resolve_device
+from wsss.stages.outputs import checks_output
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
 
+@checks_output
 def update_labels(
     settings: UpdateLabels,
     *,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,8 @@ import numpy as np
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, table_bytes
 from wsss.chunks import PackedArray, unpack
 from wsss.errors import InputError
-from wsss.store.layout import (
-    CHECKSUM,
-    CHECKSUMS,
-    FORMAT_VERSION,
-    TABLES,
-    WITHOUT_CHECKSUMS,
-    checked_sums,
-    decoded,
-    is_array,
-    rebuild_hint,
-)
+from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, decoded, is_array, rebuild_hint
+from wsss.store.opening import guarded, open_artifact
 
 
 class Kind(Mapping[str, np.ndarray]):
@@ -77,13 +67,15 @@ class ArtifactReader:
     def file(self) -> h5py.File:
         """The file, opened by this process."""
         if self._file is None or self._process != os.getpid():
-            self._file, self._process = self._open(), os.getpid()
+            self._sums = self._listed = None
+            self._file, self._sums = open_artifact(self.path, self.stages)
+            self._process = os.getpid()
         return self._file
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The root attributes. Those stored as JSON come back as they were given."""
-        with self._guarded("its attributes are"):
+        with guarded(self.path, "its attributes are"):
             return {name: decoded(value) for name, value in self.file.attrs.items() if name != CHECKSUM}
 
     def kinds(self) -> list[str]:
@@ -111,7 +103,7 @@ class ArtifactReader:
             return self._sums
         if self._listed is None:
             found: dict[str, None] = {}
-            with self._guarded("its list of arrays is"):
+            with guarded(self.path, "its list of arrays is"):
                 file.visititems(lambda name, item: found.update({name: None} if is_array(item) else {}))
             self._listed = dict.fromkeys(sorted(found))
         return self._listed
@@ -140,7 +132,7 @@ class ArtifactReader:
         if packed.chunk is None:
             assert packed.array is not None
             return packed.array, dict(packed.attributes)
-        with self._guarded(f"{kind} of `{image_id}` is"):
+        with guarded(self.path, f"{kind} of `{image_id}` is"):
             return unpack(packed.chunk, packed.shape, packed.dtype), dict(packed.attributes)
 
     def packed(self, kind: str, image_id: str) -> PackedArray:
@@ -150,7 +142,7 @@ class ArtifactReader:
             InputError: If the array is missing or damaged.
         """
         name = f"{kind}/{image_id}"
-        with self._guarded(f"{kind} of `{image_id}` is"):
+        with guarded(self.path, f"{kind} of `{image_id}` is"):
             dataset = self._dataset(name)
             sums = self._sums[name] if self._sums is not None else None
             chunk = array = None
@@ -171,7 +163,7 @@ class ArtifactReader:
             InputError: If they are missing or damaged.
         """
         name = f"{kind}/{image_id}"
-        with self._guarded(f"{kind} of `{image_id}` is"):
+        with guarded(self.path, f"{kind} of `{image_id}` is"):
             return self._attributes_of(self._dataset(name), name)
 
     def _attributes_of(self, dataset: h5py.Dataset, name: str) -> dict[str, Any]:
@@ -193,7 +185,7 @@ class ArtifactReader:
         """Read a table; strings come as an array of `str` objects."""
         if not self.has(TABLES, name):
             raise InputError(f"{self.path}: holds no table {name}; {rebuild_hint(self.path)}")
-        with self._guarded(f"its table {name} is"):
+        with guarded(self.path, f"its table {name} is"):
             name = f"{TABLES}/{name}"
             dataset = self._dataset(name)
             text = h5py.check_string_dtype(dataset.dtype) is not None
@@ -228,44 +220,3 @@ class ArtifactReader:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_file": None, "_process": 0, "_sums": None, "_listed": None}
-
-    def _open(self) -> h5py.File:
-        if not self.path.is_file():
-            raise InputError(f"{self.path}: no such artifact; build it with `snakemake {self.path}`")
-        try:
-            # no lock: a reader must not stop the pipeline from replacing the file
-            file = h5py.File(self.path, "r", locking=False)
-        except OSError as error:
-            raise InputError(f"{self.path}: damaged or no HDF5 file ({error}); {rebuild_hint(self.path)}") from None
-        with self._guarded("its header is"):
-            attributes = dict(file.attrs)
-            version, stage = attributes.get("format_version"), attributes.get("stage")
-        problem = ""
-        if version is None or stage is None:
-            problem = "an HDF5 file, but no artifact of wsss"
-        elif version not in (FORMAT_VERSION, WITHOUT_CHECKSUMS):
-            problem = f"has format version {version}, this package reads {FORMAT_VERSION}"
-        elif self.stages is not None and stage not in self.stages:
-            file.close()
-            wanted = " or ".join(self.stages)
-            raise InputError(f"{self.path}: was written by stage {stage}; pass the file of stage {wanted}")
-        if problem:
-            file.close()
-            raise InputError(f"{self.path}: {problem}; {rebuild_hint(self.path)}")
-        self._sums = self._listed = None
-        if version == FORMAT_VERSION:
-            with self._guarded("its header is"):
-                self._sums = checked_sums(file, attributes)
-        return file
-
-    @contextmanager
-    def _guarded(self, what: str) -> Iterator[None]:
-        """Say in one line what HDF5 could not read; its own errors name neither the file nor a remedy."""
-        try:
-            yield
-        # beside those of damage: a table of another type, or whose header points nowhere
-        except (OSError, RuntimeError, ValueError, KeyError, AttributeError, TypeError, MemoryError) as error:
-            if isinstance(error, InputError):
-                raise
-            reason = " ".join(str(error).split())[:160]
-            raise InputError(f"{self.path}: {what} damaged ({reason}); {rebuild_hint(self.path)}") from None

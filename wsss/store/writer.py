@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from wsss import __version__
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, pack_sums, table_bytes
 from wsss.chunks import SMALLEST_CHUNK, PackedArray, digest, pack
-from wsss.disk import HdfFile, writing
+from wsss.disk import HdfFile, temporary_name, writing
 from wsss.signals import held
 from wsss.store.layout import (
     CHECKSUM,
@@ -45,7 +44,7 @@ class ArtifactWriter:
     @held()
     def __init__(self, path: str | Path, *, stage: str, attributes: Mapping[str, Any] | None = None) -> None:
         self.path = Path(path)
-        self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
+        self._temporary = temporary_name(self.path)
         self._digest = self._table_digest = 0
         self._notes: list[str] = []
         self._sums: dict[str, Sums] = {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wsss.checksums import file_digests
 from wsss.files import write_csv, write_json
 from wsss.models.network import Network
 from wsss.training.checkpoint import save_model
@@ -30,7 +31,9 @@ def write_outputs(
     else:
         # of an earlier training with other settings
         epochs.unlink(missing_ok=True)
-    write_json(output.parent / "metrics.json", {"stage": stage, **result.metrics, "machine": result.machine})
+    about = {"stage": stage, **result.metrics, "machine": result.machine}
+    tables = file_digests([output.parent / "curves.csv", epochs])
+    write_json(output.parent / "metrics.json", {**about, "tables": tables})
     save_model(
         output,
         stage=stage,

@@ -18,8 +18,8 @@ from typing import Any
 from wsss.errors import InputError
 from wsss.signals import STOPPING, handling
 
-GRACE_SECONDS = 4.0
-"""Seconds from being asked to stop to ending although requests are still being answered."""
+GRACE_SECONDS = 3.5
+"""Seconds from being asked to stop to ending although requests are still being answered; 4 are promised."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,8 @@ def serve(
         import webbrowser
 
         webbrowser.open(address)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+    # without a limit of uvicorn's own on stopping: it would cancel requests, each with a traceback
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     # uvicorn's own handlers know neither SIGHUP nor that a signal may be ignored
     server.capture_signals = partial(_stopping, server)  # type: ignore[method-assign]
     server.run(sockets=[bound])
@@ -76,23 +77,30 @@ def _stopping(server: Any) -> Iterator[None]:
     Nothing is lost: the page only reads.
     """
     seen: list[int] = []
+    ended = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         server.force_exit = bool(seen) and number == signal.SIGINT
         server.should_exit = True
         if not seen:
-            threading.Thread(target=_end_after_grace, args=(number,), daemon=True).start()
+            threading.Thread(target=_end_after_grace, args=(number, ended), daemon=True).start()
         seen.append(number)
 
     with handling(STOPPING, stop):
         yield
+    ended.set()
     if seen:
         signal.raise_signal(seen[0])
 
 
-def _end_after_grace(number: int) -> None:
-    time.sleep(GRACE_SECONDS)
-    logger.info("stopped: the page is closed")
+def _end_after_grace(number: int, ended: threading.Event) -> None:
+    """End the process when the time is up, and say so unless the server has ended, whose caller says it."""
+    end = time.monotonic() + GRACE_SECONDS
+    if ended.wait(GRACE_SECONDS):
+        # a second Ctrl-C ends the server, but not the thread of a request
+        time.sleep(max(0.0, end - time.monotonic()))
+    else:
+        logger.info("stopped: the page is closed")
     os._exit(128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM))
 
 

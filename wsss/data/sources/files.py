@@ -11,12 +11,10 @@ from pathlib import Path
 from wsss.data.sources.records import check_id, nearest
 from wsss.errors import InputError
 from wsss.inputs import check_regular
+from wsss.protected import PICTURES, RESULTS
 from wsss.system_errors import said_of
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png",)
-OWN_OUTPUT = "results"
-"""A run inside the folder of photographs writes its pictures here: they are no photographs."""
 
 
 class ImageFolder:
@@ -43,12 +41,13 @@ class ImageFolder:
         folder: Path,
         setting: str,
         *,
-        suffixes: Sequence[str] = IMAGE_SUFFIXES,
+        suffixes: Sequence[str] = PICTURES,
         exclude: Sequence[Path] = (),
     ) -> None:
         self.folder = existing_folder(folder, setting)
-        names, self._folders = _walk(self.folder, tuple(suffixes), {path.resolve() for path in exclude})
-        names.sort()
+        names, self._folders = walk_pictures(self.folder, tuple(suffixes), {path.resolve() for path in exclude})
+        for name in names:
+            check_id(name, str(self.folder))
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         for name in names:
             self._by_stem[_normal(_stem(name))].append(name)
@@ -179,11 +178,20 @@ def existing_folder(path: Path, setting: str) -> Path:
     return path
 
 
-def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> tuple[list[str], list[str]]:
-    """List the paths below the folder with `/`; follow links to folders, and enter each folder once.
+def walk_pictures(
+    folder: Path, suffixes: tuple[str, ...] = PICTURES, exclude: Collection[Path] = ()
+) -> tuple[list[str], list[str]]:
+    """List the paths below a folder with `/`; follow links to folders, and enter each folder once.
+
+    What is hidden is left out, and `results` directly in the folder: a run writes its pictures there.
+
+    Args:
+        folder: The folder.
+        suffixes: Endings, in lower case.
+        exclude: Real paths of folders that are not entered.
 
     Returns:
-        Files with one of the suffixes, and folders with one.
+        Files with one of the suffixes, sorted, and folders with one.
 
     Raises:
         InputError: If a folder cannot be read: what is in it would count as absent.
@@ -196,7 +204,7 @@ def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> tuple[
 
     found: list[str] = []
     like_files: list[str] = []
-    seen = {folder.resolve()} | exclude
+    seen = {folder.resolve(), *exclude}
     for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         prefix = "" if Path(place) == folder else Path(place).relative_to(folder).as_posix() + "/"
         found += [prefix + name for name in files if name.lower().endswith(suffixes) and not name.startswith(".")]
@@ -204,19 +212,17 @@ def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> tuple[
         entered = []
         for name in sorted(folders):
             target = (Path(place) / name).resolve()
-            own = not prefix and name == OWN_OUTPUT
+            own = not prefix and name == RESULTS
             if not name.startswith(".") and target not in seen and not own:
                 seen.add(target)
                 entered.append(name)
         folders[:] = entered
-    for name in found:
-        check_id(name, str(folder))
-    return found, like_files
+    return sorted(found), like_files
 
 
 def _stem(name: str) -> str:
     """Return the name without the suffix of an image, if it has one."""
-    for suffix in IMAGE_SUFFIXES:
+    for suffix in PICTURES:
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return name

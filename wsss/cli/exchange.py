@@ -1,0 +1,111 @@
+"""Commands that hand results to other programs, and take theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wsss.cli.guard import guarded
+from wsss.cli.logs import set_up_logging
+from wsss.cli.options import Index
+
+
+def convert_weights(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="The state dict to write; only an earlier one is replaced.")
+    ],
+) -> None:
+    """Convert published weights of resnet38d to a state dict.
+
+    You need not: `backbone.weights` takes either file.
+
+    Reads the authors' MXNet file (ilsvrc-cls_rna-a1_cls1000_ep-0001.params) without MXNet. Reads PyTorch files with
+    AffinityNet's names of layers, also whole classifiers and released checkpoints of AuxSegNet.
+    """
+    set_up_logging(None)
+    with guarded(place=output):
+        from wsss.models.resnet38d_weights import convert
+
+        tensors, parameters = convert(source, output)
+        typer.echo(f"{output}: {tensors} tensors, {parameters:,} parameters of resnet38d")
+
+
+def export(
+    artifacts: Annotated[list[Path], typer.Argument(metavar="FILE.h5...", help="Labels or predictions.")],
+    index: Index,
+    output: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder for the files; only those of an earlier export are replaced.")
+    ],
+    form: Annotated[
+        str, typer.Option("--format", metavar="voc|coco|mmseg", help="VOC PNGs, COCO JSON, MMSegmentation.")
+    ] = "voc",
+    truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of this split, to validate on.")] = "",
+    photographs: Annotated[
+        str, typer.Option(metavar="link|copy|none", help="With voc and mmseg: link, copy or skip the photographs.")
+    ] = "link",
+) -> None:
+    """Export labels and predictions as VOC PNGs, COCO JSON, or a data set of MMSegmentation."""
+    if form not in ("voc", "coco", "mmseg"):
+        raise typer.BadParameter(f"--format takes voc, coco or mmseg, got {form!r}")
+    if photographs not in ("link", "copy", "none"):
+        raise typer.BadParameter(f"--photographs takes link, copy or none, got {photographs!r}")
+    set_up_logging(None)
+    with guarded(place=output):
+        from wsss.exchange.export import export_maps
+
+        count = export_maps(artifacts, index=index, output=output, form=form, truth=truth, photographs=photographs)
+        typer.echo(f"{output}: {count} label maps")
+
+
+def import_labels(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey; values are classes.")
+    ],
+    index: Index,
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Artifact to write, results/RUN/imported/NAME.h5; replaces only an import."),
+    ],
+    split: Annotated[str, typer.Option(help="train makes labels to train on, val predictions.")] = "train",
+) -> None:
+    """Import label maps of another program, to view, evaluate and train on."""
+    set_up_logging(None)
+    with guarded(place=output):
+        from wsss.exchange.imports import import_labels as run_import
+
+        typer.echo(f"{output}: {run_import(folder, index=index, output=output, split=split)} images")
+
+
+def import_cams(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds ID.npy as PSA and IRN write them.")],
+    index: Index,
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Artifact to write, results/RUN/imported/NAME.h5; replaces only an import."),
+    ],
+    split: Annotated[str, typer.Option(help="Split of the images: train or val.")] = "train",
+    trust_pickles: Annotated[
+        bool, typer.Option("--trust-pickles", help="Open the files: pickles can run programs hidden in them.")
+    ] = False,
+) -> None:
+    """Import CAMs of PSA or IRN (.npy dictionaries), to view, refine and evaluate.
+
+    A dictionary holds class -> map (classes from 0, without background), or `keys` with `cam` or `high_res`.
+    """
+    set_up_logging(None)
+    with guarded(place=output):
+        from wsss.exchange.imports import import_cams as run_import
+
+        count = run_import(folder, index=index, output=output, trust=trust_pickles, split=split)
+        typer.echo(f"{output}: {count} images")
+
+
+def add_exchange(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("convert_weights")(convert_weights)
+    app.command("export")(export)
+    app.command("import_labels")(import_labels)
+    app.command("import_cams")(import_cams)

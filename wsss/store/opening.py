@@ -1,0 +1,71 @@
+"""Open the file of an artifact, and say in one line what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from wsss.checksums import Sums
+from wsss.errors import InputError
+from wsss.store.layout import FORMAT_VERSION, WITHOUT_CHECKSUMS, checked_sums, rebuild_hint
+
+
+def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File, dict[str, Sums] | None]:
+    """Open the file of an artifact for reading.
+
+    Args:
+        path: The file.
+        stages: Stages that may have written it; None takes any.
+
+    Returns:
+        The file, and the checksums of its arrays; None where it has none.
+
+    Raises:
+        InputError: If it is missing, damaged, no artifact, or of another format version or stage.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such artifact; build it with `snakemake {path}`")
+    try:
+        # no lock: a reader must not stop the pipeline from replacing the file
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise InputError(f"{path}: damaged or no HDF5 file ({error}); {rebuild_hint(path)}") from None
+    try:
+        with guarded(path, "its header is"):
+            attributes = dict(file.attrs)
+            version, stage = attributes.get("format_version"), attributes.get("stage")
+        if version is None or stage is None:
+            raise InputError(f"{path}: an HDF5 file, but no artifact of wsss; {rebuild_hint(path)}")
+        if version not in (FORMAT_VERSION, WITHOUT_CHECKSUMS):
+            raise InputError(
+                f"{path}: has format version {version}, this package reads {FORMAT_VERSION}; {rebuild_hint(path)}"
+            )
+        if stages is not None and stage not in stages:
+            raise InputError(f"{path}: was written by stage {stage}; pass the file of stage {' or '.join(stages)}")
+        if version == WITHOUT_CHECKSUMS:
+            return file, None
+        with guarded(path, "its header is"):
+            return file, checked_sums(file, attributes)
+    except BaseException:
+        file.close()
+        raise
+
+
+@contextmanager
+def guarded(path: Path, what: str) -> Iterator[None]:
+    """Say in one line what HDF5 could not read in the block; its own errors name neither the file nor a remedy.
+
+    Raises:
+        InputError: Naming both.
+    """
+    try:
+        yield
+    # beside those of damage: a table of another type, or whose header points nowhere
+    except (OSError, RuntimeError, ValueError, KeyError, AttributeError, TypeError, MemoryError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{path}: {what} damaged ({reason}); {rebuild_hint(path)}") from None
