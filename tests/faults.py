@@ -19,6 +19,8 @@ from wsss import disk
 
 ERRORS = {"full": errno.ENOSPC, "failing": errno.EIO, "forbidden": errno.EACCES}
 KINDS = (*ERRORS, "short", "slow")
+WORDS = {"full": "the disk is full", "failing": "the disk reports an error", "forbidden": "permission denied"}
+"""Kind of error -> what the one line says."""
 
 
 class Disk:

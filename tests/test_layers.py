@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         for name in ("progress", "parallel")
     },
     "context": {"errors"},
+    "disk": {"errors", "system_errors"},
     "inputs": {"errors"},
     "outputs": {"disk", "errors", "files", "protected"},
     "pipeline": {"errors"},

@@ -17,10 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.errors import InputError
-
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-FAILING = {errno.EIO, errno.ENXIO, errno.ESTALE, errno.ENODEV}
-FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+from wsss.system_errors import of_write
 
 
 @contextmanager
@@ -37,27 +34,11 @@ def writing(path: Path, size: int = 0) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = describe(path, error, size)
-        if message is None:
+        need = f"about {in_bytes(size)} are needed, " if size else ""
+        message = of_write(error, path, f"{need}{in_bytes(free_space(path))} are free")
+        if not message:
             raise
         raise InputError(message) from error
-
-
-def describe(path: Path, error: OSError, size: int = 0) -> str | None:
-    """Say in one line what a failed write means and how to mend it; None if it was no failure of the disk."""
-    if error.errno in FULL:
-        need = f"about {in_bytes(size)} are needed, " if size else ""
-        limit = " (a limit on the size of files holds, see `ulimit -f`)" if error.errno == errno.EFBIG else ""
-        return (
-            f"{path}: no space left on the disk{limit}: {need}{in_bytes(free_space(path))} are free; "
-            "free some and run the same command again: it goes on from here"
-        )
-    reason = os.strerror(error.errno) if error.errno else ""
-    if error.errno in FAILING:
-        return f"{path}: the disk fails ({reason}); nothing is written; check it, and run the same command again"
-    if error.errno in FORBIDDEN:
-        return f"{path}: cannot be written ({reason}); change the permissions of {path.parent}, or the path"
-    return None
 
 
 def require_space(path: Path, size: int, what: str) -> None:
@@ -74,7 +55,7 @@ def require_space(path: Path, size: int, what: str) -> None:
     free = free_space(path)
     if size > free:
         raise InputError(
-            f"{path}: no space left on the disk for {what}: at least {in_bytes(size)} are needed, {in_bytes(free)} "
+            f"{path}: the disk has no room for {what}: at least {in_bytes(size)} are needed, {in_bytes(free)} "
             "are free; free some and run the same command again"
         )
 
@@ -103,16 +84,19 @@ def write_some(handle: int, content: memoryview, place: int) -> int:
 
 
 class RawFile(io.RawIOBase):
-    """A new file, open for reading and writing; writes are whole or raise an error.
+    """A file, open for reading and writing; writes are whole or raise an error.
 
     Args:
-        path: The file; an old one is emptied.
+        path: The file.
+        append: Add to what a file holds, which may be no link; else an old file is emptied.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, append: bool = False) -> None:
         super().__init__()
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-        self._place = 0
+        # another process may add to the same file
+        more = os.O_APPEND | os.O_NOFOLLOW if append else os.O_TRUNC
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | more, 0o666)
+        self._place = self._size() if append else 0
 
     def readable(self) -> bool:
         """Return True."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from wsss.disk import RawFile
+from wsss.disk import RawFile, writing
 from wsss.errors import InputError
 from wsss.files import encoded, replacing
 from wsss.protected import Inputs
@@ -129,14 +129,15 @@ class OutputFolder:
             ValueError: If the target was not checked.
         """
         self._check_again(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        temporary.symlink_to(source)
-        try:
-            self._note(target, content_digest(temporary))
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.symlink_to(source)
+            try:
+                self._note(target, content_digest(temporary))
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     def remove_others(self, folder: Path, keep: Iterable[Path]) -> None:
         """Remove files of earlier runs below a folder, none but those that this program wrote and nobody has changed.
@@ -194,15 +195,10 @@ class OutputFolder:
         if digest in self._known[key]:
             return
         line = "\n" + json.dumps([key, digest], ensure_ascii=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._record, flags, 0o644)
-        try:
-            text = line if os.fstat(handle).st_size else _HEADER + line
-            if os.write(handle, text.encode()) != len(text):
-                raise OSError(f"{self._record}: cut short; is the disk full?")
-        finally:
-            os.close(handle)
+        with writing(self._record):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with RawFile(self._record, append=True) as file:
+                file.write((line if file.tell() else _HEADER + line).encode())
         self._known[key].add(digest)
 
 

@@ -22,6 +22,7 @@ from wsss.store.layout import (
     CHECKSUMS,
     FORMAT_VERSION,
     GZIP,
+    HDF5,
     TABLES,
     filters_of,
     root_sum,
@@ -54,7 +55,7 @@ class ArtifactWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._raw = HdfFile(self._temporary)
         try:
-            self._file = h5py.File(self._raw, "w")
+            self._file = h5py.File(self._raw, "w", libver=HDF5)
             for name, value in {**header, **(attributes or {})}.items():
                 self.set_attribute(name, value)
             self._raise_failure()
