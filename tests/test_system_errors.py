@@ -71,6 +71,8 @@ def test_a_failed_write_says_that_the_command_goes_on_and_the_space_of_a_full_di
         "a.h5: the disk is full (2 kB are free); free some space, or write to another disk, "
         "and run the same command again: it goes on from here"
     )
-    assert of_write(OSError(errno.EIO, ""), path, "2 kB are free").startswith("a.h5: the disk reports an error; nothing")
+    assert of_write(OSError(errno.EIO, ""), path, "2 kB are free").startswith(
+        "a.h5: the disk reports an error; nothing"
+    )
     assert of_write(OSError(errno.EROFS, ""), path) == "a.h5: the disk can only be read; choose another path"
     assert of_write(OSError(errno.ENOENT, ""), path) == of_write(OSError("odd"), path) == ""

@@ -42,7 +42,7 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _GO_ON = "and run the same command again: it goes on from here"
 _MENDS_OF_WRITES = {
     **{number: f"{_WORDS[number][1]}, {_GO_ON}" for number in FULL},
-    **{number: f"nothing is written; check the disk, {_GO_ON}" for number in _FAILING},
+    **dict.fromkeys(_FAILING, f"nothing is written; check the disk, {_GO_ON}"),
     **{number: _WORDS[number][1] for number in _FORBIDDEN},
 }
 """Number of an error of a write that the disk is to blame for -> what the user can do."""

@@ -45,16 +45,12 @@ def commands(run: Path, output: Path) -> dict[str, tuple[list[str | Path], int]]
     }
 
 
+QUICK = ("index", "index without space")
+NAMES = tuple(commands(Path("root/results/run"), Path()))
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        "index",
-        "index without space",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("seed_labels", "export voc", "export coco", "inspect", "schema", "picture", "evaluate", "report")
-        ),
-    ],
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 )
 def test_a_command_on_a_full_disk_says_one_line_and_leaves_nothing(run: Path, tmp_path: Path, name: str) -> None:
     arguments, size = commands(run, tmp_path / "out")[name]

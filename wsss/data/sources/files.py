@@ -47,7 +47,7 @@ class ImageFolder:
         exclude: Sequence[Path] = (),
     ) -> None:
         self.folder = existing_folder(folder, setting)
-        names, self._folders = _walk(self.folder, tuple(suffixes), {path.resolve() for path in exclude})
+        names, self._folders = _walk(self.folder, tuple(suffixes), {Path(os.path.realpath(path)) for path in exclude})
         names.sort()
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         for name in names:
@@ -196,14 +196,14 @@ def _walk(folder: Path, suffixes: tuple[str, ...], exclude: set[Path]) -> tuple[
 
     found: list[str] = []
     like_files: list[str] = []
-    seen = {folder.resolve()} | exclude
+    seen = {Path(os.path.realpath(folder))} | exclude
     for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         prefix = "" if Path(place) == folder else Path(place).relative_to(folder).as_posix() + "/"
         found += [prefix + name for name in files if name.lower().endswith(suffixes) and not name.startswith(".")]
         like_files += [prefix + name for name in folders if name.lower().endswith(suffixes)]
         entered = []
         for name in sorted(folders):
-            target = (Path(place) / name).resolve()
+            target = Path(os.path.realpath(Path(place, name)))
             own = not prefix and name == OWN_OUTPUT
             if not name.startswith(".") and target not in seen and not own:
                 seen.add(target)
