@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wsss.errors import InputError
+from wsss.store import ArtifactReader
 
 
 def flips(content: bytes, step: int, first: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -38,3 +41,15 @@ def survivors(path: Path, read: Callable[[Path], Any], step: int, first: int = 0
         unseen += [place] if found != expected else []
     path.write_bytes(content)
     return refused, harmless, unseen
+
+
+def read_artifact(path: Path) -> dict[str, Any]:
+    """All that an artifact holds, as values that can be compared."""
+    with ArtifactReader(path) as reader:
+        found: dict[str, Any] = {"attributes": reader.attributes, "kinds": reader.kinds(), "tables": reader.tables()}
+        for kind in reader.kinds():
+            for image_id in reader.ids(kind):
+                array = reader.read(kind, image_id)
+                about = {name: np.asarray(value).tolist() for name, value in reader[kind].attributes(image_id).items()}
+                found[f"{kind}/{image_id}"] = (array.tolist(), array.dtype, array.shape, about)
+        return found | {name: reader.table(name).tolist() for name in reader.tables()}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.damage import flips, survivors
+from tests.damage import flips, read_artifact, survivors
 from wsss.checksums import (
     Sums,
     array_bytes,
@@ -26,7 +26,7 @@ from wsss.checksums import (
     zip_is_damaged,
 )
 from wsss.files import read_json, write_json
-from wsss.store import ArtifactReader, ArtifactWriter
+from wsss.store import ArtifactWriter
 
 
 def make_artifact(path: Path) -> None:
@@ -38,17 +38,6 @@ def make_artifact(path: Path) -> None:
         artifact.write("small", "f/a", np.arange(5))
         artifact.write_table("ids", ["f/a", "b"])
         artifact.write_table("sizes", np.arange(12, dtype=np.int32).reshape(6, 2))
-
-
-def read_artifact(path: Path) -> dict[str, Any]:
-    with ArtifactReader(path) as reader:
-        found: dict[str, Any] = {"attributes": reader.attributes, "kinds": reader.kinds(), "tables": reader.tables()}
-        for kind in reader.kinds():
-            for image_id in reader.ids(kind):
-                array = reader.read(kind, image_id)
-                about = {name: np.asarray(value).tolist() for name, value in reader[kind].attributes(image_id).items()}
-                found[f"{kind}/{image_id}"] = (array.tolist(), array.dtype, array.shape, about)
-        return found | {name: reader.table(name).tolist() for name in reader.tables()}
 
 
 def test_no_flipped_bit_of_an_artifact_changes_what_is_read(tmp_path: Path) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.faults import ERRORS, disk_that, tree
-from wsss.disk import HdfFile, RawFile, describe, free_space, in_bytes, require_space, temporary_name, writing
+from tests.faults import ERRORS, WORDS, disk_that, tree
+from wsss.disk import HdfFile, RawFile, free_space, in_bytes, require_space, writing
 from wsss.errors import InputError
 from wsss.files import CsvWriter, encoded, write_bytes, write_json
 from wsss.store import ArtifactReader, ArtifactWriter
-
-WORDS = {"full": "no space left", "failing": "the disk fails", "forbidden": "cannot be written"}
+from wsss.temporary import temporary_name
 
 
 def write_artifact(path: Path) -> None:
@@ -126,15 +125,13 @@ def test_what_cannot_fit_is_refused_and_what_may_fit_is_not(tmp_path: Path) -> N
 
 
 def test_other_errors_are_not_touched(tmp_path: Path) -> None:
-    assert describe(tmp_path, OSError("something")) is None
-    assert describe(tmp_path, FileNotFoundError(errno.ENOENT, "gone")) is None
+    with pytest.raises(OSError, match="something"), writing(tmp_path):
+        raise OSError("something")
     with pytest.raises(FileNotFoundError), writing(tmp_path):
         (tmp_path / "none").read_bytes()
 
 
 def test_a_limit_on_files_is_named_and_sizes_are_for_people(tmp_path: Path) -> None:
-    message = describe(tmp_path / "a", OSError(errno.EFBIG, "File too large"), 30_000_000)
-    assert message is not None
-    assert "ulimit -f" in message
-    assert "about 30 MB are needed" in message
+    with pytest.raises(InputError, match=r"about 30 MB are needed.*ulimit -f"), writing(tmp_path / "a", 30_000_000):
+        raise OSError(errno.EFBIG, "File too large")
     assert [in_bytes(size) for size in (900, 1_260_000, 3e10)] == ["1 kB", "1.3 MB", "30,000 MB"]

@@ -23,20 +23,23 @@ TOP = {
     "memory",
     "outputs",
 }
-TOP |= {"parallel", "progress", "protected", "record", "signals", "state", "system_errors"}
+TOP |= {"parallel", "progress", "protected", "record", "signals", "state", "system_errors", "temporary"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}
 MAY_IMPORT: dict[str, set[str]] = {
     # room -> the rooms that it may import from, beside itself
-    **{name: {"checksums", "disk", "errors", "label_values", "memory", "context", "files"} for name in TOP},
+    **{
+        name: {"checksums", "disk", "errors", "label_values", "memory", "context", "files", "temporary"} for name in TOP
+    },
     **{
         name: {"errors", "memory", "context", "files", "progress", "parallel", "signals"}
         for name in ("progress", "parallel")
     },
     "context": {"errors"},
+    "disk": {"errors", "system_errors"},
     "inputs": {"errors"},
-    "outputs": {"record", "disk", "errors", "files", "protected"},
+    "outputs": {"record", "disk", "errors", "files", "protected", "temporary"},
     "pipeline": {"errors"},
     "config": {"errors", "inputs", "pipeline", "system_errors"},
     "store": TOP,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from wsss.disk import temporary_name
 from wsss.errors import InputError
 from wsss.state import StageState
+from wsss.temporary import temporary_name
 
 
 def test_state_survives_an_interruption_and_goes_on_success(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss.system_errors import in_words, number_of, said_of
+from wsss.system_errors import in_words, number_of, of_write, said_of
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,17 @@ def test_what_the_user_cannot_mend_has_no_words(error: Exception):
 def test_what_an_error_means_in_short():
     assert said_of(OSError(errno.ENOSPC, "x")) == "the disk is full"
     assert said_of(OSError(9999, "odd")) == "odd"
+
+
+def test_a_failed_write_says_that_the_command_goes_on_and_the_space_of_a_full_disk():
+    path = Path("a.h5")
+    full = of_write(OSError(errno.ENOSPC, ""), path, "2 kB are free")
+    assert full == (
+        "a.h5: the disk is full (2 kB are free); free some space, or write to another disk, "
+        "and run the same command again: it goes on from here"
+    )
+    assert of_write(OSError(errno.EIO, ""), path, "2 kB are free").startswith(
+        "a.h5: the disk reports an error; nothing"
+    )
+    assert of_write(OSError(errno.EROFS, ""), path) == "a.h5: the disk can only be read; choose another path"
+    assert of_write(OSError(errno.ENOENT, ""), path) == of_write(OSError("odd"), path) == ""

@@ -11,8 +11,6 @@ import errno
 import io
 import logging
 import os
-import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.errors import InputError
-
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-FAILING = {errno.EIO, errno.ENXIO, errno.ESTALE, errno.ENODEV}
-FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_TEMPORARY = re.compile(r"\.(.+)\.(?:[0-9a-f]{8}|\d+)\.tmp")
-"""Earlier versions wrote the number of a process in place of eight drawn digits."""
-
+from wsss.system_errors import of_write
 
 logger = logging.getLogger(__name__)
 
@@ -45,27 +37,11 @@ def writing(path: Path, size: int = 0) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = describe(path, error, size)
-        if message is None:
+        need = f"about {in_bytes(size)} are needed, " if size else ""
+        message = of_write(error, path, f"{need}{in_bytes(free_space(path))} are free")
+        if not message:
             raise
         raise InputError(message) from error
-
-
-def describe(path: Path, error: OSError, size: int = 0) -> str | None:
-    """Say in one line what a failed write means and how to mend it; None if it was no failure of the disk."""
-    if error.errno in FULL:
-        need = f"about {in_bytes(size)} are needed, " if size else ""
-        limit = " (a limit on the size of files holds, see `ulimit -f`)" if error.errno == errno.EFBIG else ""
-        return (
-            f"{path}: no space left on the disk{limit}: {need}{in_bytes(free_space(path))} are free; "
-            "free some and run the same command again: it goes on from here"
-        )
-    reason = os.strerror(error.errno) if error.errno else ""
-    if error.errno in FAILING:
-        return f"{path}: the disk fails ({reason}); nothing is written; check it, and run the same command again"
-    if error.errno in FORBIDDEN:
-        return f"{path}: cannot be written ({reason}); change the permissions of {path.parent}, or the path"
-    return None
 
 
 def require_space(path: Path, size: int, what: str) -> None:
@@ -82,7 +58,7 @@ def require_space(path: Path, size: int, what: str) -> None:
     free = free_space(path)
     if size > free:
         raise InputError(
-            f"{path}: no space left on the disk for {what}: at least {in_bytes(size)} are needed, {in_bytes(free)} "
+            f"{path}: the disk has no room for {what}: at least {in_bytes(size)} are needed, {in_bytes(free)} "
             "are free; free some and run the same command again"
         )
 
@@ -114,20 +90,6 @@ def in_bytes(size: int) -> str:
     return f"{size / 1e6:,.0f} MB" if size >= 10e6 else f"{size / 1e6:.1f} MB"
 
 
-def temporary_name(path: Path) -> Path:
-    """Return a name beside a file to write it under until it is whole.
-
-    It is drawn, for the number of a process is another's too, in another container or on another machine.
-    """
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-
-
-def final_name(path: Path) -> Path:
-    """Return the file that a temporary one becomes; the path itself if it is no temporary name."""
-    found = _TEMPORARY.fullmatch(path.name)
-    return path.with_name(found[1]) if found else path
-
-
 def write_some(handle: int, content: memoryview, place: int) -> int:
     """Write bytes at a place of an open file and return how many the system took.
 
@@ -137,19 +99,22 @@ def write_some(handle: int, content: memoryview, place: int) -> int:
 
 
 class RawFile(io.RawIOBase):
-    """A new file, open for reading and writing; writes are whole or raise an error.
+    """A file, open for reading and writing; writes are whole or raise an error.
 
     Args:
         path: The file.
+        append: Add to what a file holds, which may be no link; else the file is new.
 
     Raises:
-        FileExistsError: If it is there: two writers would mix what they write.
+        FileExistsError: If a new one is there: two writers would mix what they write.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, append: bool = False) -> None:
         super().__init__()
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        self._place = 0
+        # another process may add to the same file
+        more = os.O_APPEND | os.O_NOFOLLOW if append else os.O_EXCL
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | more, 0o666)
+        self._place = self._size() if append else 0
 
     def readable(self) -> bool:
         """Return True."""

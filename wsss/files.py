@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from wsss.checksums import json_is_damaged, seal_json
-from wsss.disk import RawFile, temporary_name, writing
+from wsss.disk import RawFile, writing
 from wsss.errors import InputError
+from wsss.temporary import temporary_name
 
 _REBUILD = "delete it and build it again with `snakemake {}`"
 

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from wsss.disk import RawFile, require_space, temporary_name, warn_of_space
+from wsss.disk import RawFile, require_space, warn_of_space, writing
 from wsss.errors import InputError
 from wsss.files import encoded, replacing
 from wsss.protected import Inputs
 from wsss.record import Record, what_lies
+from wsss.temporary import temporary_name
 
 MEASURED_FILES = 32
 """Files after whose writing the space for the others is estimated."""
@@ -131,14 +132,15 @@ class OutputFolder:
             ValueError: If the target was not checked.
         """
         self._check_again(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_name(target)
-        temporary.symlink_to(source)
-        try:
-            self._record.note(target, what_lies(temporary))
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.symlink_to(source)
+            try:
+                self._record.note(target, what_lies(temporary))
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     def remove_others(self, folder: Path, keep: Iterable[Path]) -> None:
         """Remove files of earlier runs below a folder, none but those that this program wrote and nobody has changed.

@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from wsss.checksums import file_digest
+from wsss.disk import RawFile, writing
 from wsss.errors import InputError
 
 RECORD = ".wsss-written.jsonl"
@@ -74,21 +75,16 @@ class Record:
             digest: Of `what_lies` there, or will.
 
         Raises:
-            OSError: If the line cannot be written whole.
+            InputError: If the line cannot be written.
         """
         key = self._key(target)
         if digest in self._known[key]:
             return
         line = "\n" + json.dumps([key, digest], ensure_ascii=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, flags, 0o644)
-        try:
-            text = line if os.fstat(handle).st_size else _HEADER + line
-            if os.write(handle, text.encode()) != len(text):
-                raise OSError(f"{self.path}: cut short; is the disk full?")
-        finally:
-            os.close(handle)
+        with writing(self.path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with RawFile(self.path, append=True) as file:
+                file.write((line if file.tell() else _HEADER + line).encode())
         self._known[key].add(digest)
 
     def _key(self, path: Path) -> str:

@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from wsss.disk import final_name, write_some, writing
+from wsss.disk import write_some, writing
 from wsss.errors import InputError
 from wsss.files import write_text
+from wsss.temporary import final_name
 
 
 class StageState:

@@ -6,16 +6,16 @@ import errno
 import re
 from pathlib import Path
 
-from wsss.disk import final_name
+from wsss.temporary import final_name
 
-FULL = "free some space, or write to another disk"
+_ROOM = "free some space, or write to another disk"
 _WORDS = {
     errno.ENOENT: ("no such file or folder", "correct the path"),
     errno.EACCES: ("permission denied", "change the permissions, or choose another path"),
     errno.EPERM: ("the system does not permit it", "change the permissions, or choose another path"),
     errno.EROFS: ("the disk can only be read", "choose another path"),
-    errno.ENOSPC: ("the disk is full", FULL),
-    errno.EDQUOT: ("your share of the disk is used up", FULL),
+    errno.ENOSPC: ("the disk is full", _ROOM),
+    errno.EDQUOT: ("your share of the disk is used up", _ROOM),
     errno.EFBIG: ("larger than the system allows a file to be", "raise the limit (ulimit -f), or use another disk"),
     errno.EIO: ("the disk reports an error", "check the disk, and copy the file from elsewhere"),
     errno.EISDIR: ("is a folder, not a file", "give a file"),
@@ -38,6 +38,16 @@ _WORDS = {
     errno.EXDEV: ("lies on another disk than its folder", "choose another path"),
 }
 """Number of an error -> what it means, and what the user can do."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FAILING = (errno.EIO, errno.ENXIO, errno.ESTALE, errno.ENODEV)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_GO_ON = "and run the same command again: it goes on from here"
+_MENDS_OF_WRITES = {
+    **{number: f"{_WORDS[number][1]}, {_GO_ON}" for number in FULL},
+    **dict.fromkeys(_FAILING, f"nothing is written; check the disk, {_GO_ON}"),
+    **{number: _WORDS[number][1] for number in _FORBIDDEN},
+}
+"""Number of an error of a write that the disk is to blame for -> what the user can do."""
 _MEMORY = (
     ("CUDA out of memory", "the GPU's memory does not suffice; use smaller batches or crops, or a smaller network"),
     ("CUDA error: out of memory", "the GPU's memory is taken by other programs; stop them, or use another GPU"),
@@ -69,6 +79,23 @@ def in_words(error: BaseException, place: str | Path | None = None) -> str:
         return f"{_start(_name(error) or place)}{what}; {mend}"
     text = str(error)
     return next((words for sign, words in _MEMORY if sign in text), "")
+
+
+def of_write(error: OSError, path: Path, space: str = "") -> str:
+    """Say what a failed write of an output means.
+
+    Args:
+        error: The error.
+        path: The output.
+        space: What is known of the space, which is said of a full disk.
+
+    Returns:
+        What, where, and how to mend it; empty where the disk is not to blame.
+    """
+    if error.errno not in _MENDS_OF_WRITES:
+        return ""
+    facts = f" ({space})" if space and error.errno in FULL else ""
+    return f"{path}: {_WORDS[error.errno][0]}{facts}; {_MENDS_OF_WRITES[error.errno]}"
 
 
 def said_of(error: OSError) -> str:

@@ -15,7 +15,7 @@ from tests.campaign.verdicts import COUNTS, Runner, table
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.campaign.kinds import make_inputs
+    from tests.campaign.tree import make_inputs
 
     folder = tmp_path_factory.mktemp("campaign") / "inputs"
     make_inputs(folder)
@@ -25,7 +25,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def found(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The kinds of inputs, by name."""
-    from tests.campaign.kinds import kinds
+    from tests.campaign.all_kinds import kinds
 
     # hypothesis keeps what it knows beside the tests' files, not in the repository
     hypothesis.configuration.set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
@@ -33,8 +33,8 @@ def found(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
 
 
 @pytest.fixture(scope="session")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    found = Runner(tmp_path_factory.mktemp("said"))
+def runner(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    found = Runner(tmp_path_factory.mktemp("said"), inputs)
     yield found
     found.close()
 

@@ -171,7 +171,7 @@ class Stage:
             # it was faster, or was killed, or could not hear anything yet
             return said if lines or (code and kill.number != signal.SIGKILL and kill.place) else ""
         expected = 1 if kill.number == FULL else STOPPED[signal.Signals(kill.number)]
-        words = "no space left" if kill.number == FULL else "stopped"
+        words = "the disk is full" if kill.number == FULL else "stopped"
         return said if code != expected or len(lines) != 1 or words not in lines[0] else ""
 
     def is_whole(self, name: str, content: str) -> bool:

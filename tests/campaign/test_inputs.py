@@ -16,30 +16,33 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 
-from tests.campaign.kinds import INPUTS, OUTPUT, Kind, kinds, make_inputs
+from tests.campaign.all_kinds import NAMES, WITHOUT
+from tests.campaign.kind import INPUTS, OUTPUT, Kind
+from tests.campaign.kinds_of_runs import HAS_REMBG, ONNX
 from tests.campaign.verdicts import COUNTS, ELSE, OK, ONE_LINE, Runner, judge, state_of
+from tests.cli.commands_with_outputs import PROGRAM
 
 SAMPLE, ALL = 3, int(os.environ.get("CAMPAIGN_INPUTS", "3600"))
 """Inputs of each kind in the sample, and of all kinds in the campaign."""
-NAMES = (
-    *("config (YAML)", "settings (YAML)", "settings (JSON)", "labels (CSV)", "list of images", "list of classes"),
-    *("table of labels", "annotation (XML)", "photograph", "photograph (PNG)", "mask (PNG)", "map of another program"),
-    *("CAM (.npy)", "metrics.json: summary", "metrics.json: compare", "labels (HDF5): inspect"),
-    *("labels (HDF5): export", "predictions (HDF5): export", "index (HDF5): export", "weights (.pth)"),
-    "weights (.params)",
-)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sample_ends_well(name: str, found: dict[str, Kind], inputs: Path, runner: Runner):
-    examples(found[name], inputs, runner, SAMPLE, derandomize=True)
+    examples(known(name, found), inputs, runner, SAMPLE, derandomize=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_input_ends_well(name: str, found: dict[str, Kind], inputs: Path, runner: Runner):
-    share = sum(kind.share for kind in found.values())
-    examples(found[name], inputs, runner, max(20, ALL * found[name].share // share), derandomize=False)
+    kind, share = known(name, found), sum(kind.share for kind in found.values())
+    examples(kind, inputs, runner, max(20, ALL * kind.share // share), derandomize=False)
+
+
+def known(name: str, found: dict[str, Kind]) -> Kind:
+    """The kind of this name."""
+    if name == ONNX and not HAS_REMBG:
+        pytest.skip("needs wsss[saliency]")
+    return found[name]
 
 
 def examples(kind: Kind, inputs: Path, runner: Runner, count: int, *, derandomize: bool) -> None:
@@ -77,9 +80,12 @@ def run(kind: Kind, inputs: Path, runner: Runner) -> str:
     """Run the command once, and judge how it ended."""
     output = Path(tempfile.mkdtemp(dir=inputs.parent))
     try:
+        if kind.linked:
+            (output / kind.linked).parent.mkdir(parents=True)
+            (output / kind.linked).symlink_to(inputs / kind.file)
         before = state_of(inputs)
         words = [word.replace(INPUTS, str(inputs)).replace(OUTPUT, str(output)) for word in kind.command]
-        verdict = judge(runner(*words), before, inputs, output)
+        verdict = judge(runner(*words), before, inputs, output, keeps=kind.keeps)
         if verdict == OK and kind.right is not None:
             try:
                 kind.right(output)
@@ -91,8 +97,11 @@ def run(kind: Kind, inputs: Path, runner: Runner) -> str:
 
 
 SPECIALS = ("missing", "folder", "pipe", "socket", "device", "links in a circle", "file as folder", "unreadable")
-NOT_NEEDED = {("missing", "mask (PNG)"), *((special, "metrics.json: compare") for special in SPECIALS)}
-"""An image may have no mask; two runs are compared by what both have."""
+OPTIONAL = ("metrics.json: compare", "metrics.json: verify", "metrics.json: study", "epochs.csv: study")
+OPTIONAL += ("per_image.csv: report", "labels (HDF5): report", "labels (HDF5): picture")
+NOT_NEEDED = {(special, name) for special in SPECIALS for name in OPTIONAL}
+NOT_NEEDED |= {("missing", "mask (PNG)"), ("missing", "photograph: predict"), ("folder", "photograph: predict")}
+"""An image may have no mask; runs are compared, studied and shown by what they have."""
 
 
 @pytest.mark.parametrize("special", SPECIALS)
@@ -148,6 +157,11 @@ def _take_away(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def test_the_kinds_are_those_of_the_tests(tmp_path: Path):
-    make_inputs(tmp_path / "inputs")
-    assert [kind.name for kind in kinds(tmp_path / "inputs")] == list(NAMES)
+def test_the_kinds_are_those_of_the_tests(found: dict[str, Kind]):
+    assert list(found) == [name for name in NAMES if HAS_REMBG or name != ONNX]
+
+
+def test_every_command_has_a_kind_or_a_reason_to_have_none(found: dict[str, Kind]):
+    tried = {kind.command[0] for kind in found.values()}
+    assert tried & WITHOUT.keys() == set()
+    assert tried | WITHOUT.keys() == set(PROGRAM.commands)

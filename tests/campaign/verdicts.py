@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 OK, ONE_LINE = "ok", "one line"
 ELSE: dict[str, str] = {}
 """What went wrong, by the kind of input: shown in the table."""
+_PROGRESS = re.compile(r"[\w ]+: \d+ (of \d+ )?\w+(, about | in ).+")
 COUNTS: dict[str, Counter[str]] = defaultdict(Counter)
 """How the inputs of each kind ended."""
 
@@ -39,9 +41,10 @@ class Runner:
 
     Args:
         folder: For what they say.
+        place: Where they run.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: Path) -> None:
         self._out, self._err = folder / "stdout", folder / "stderr"
         environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "tests.campaign.server"]
@@ -53,7 +56,7 @@ class Runner:
             env=environment,
             cwd=Path(__file__).parents[2],
         )
-        self._send([str(self._out), str(self._err)])
+        self._send([str(self._out), str(self._err), str(place)])
 
     def __call__(self, *arguments: str | Path) -> Ending:
         """Run a command to its end, or until it has taken far too long."""
@@ -89,7 +92,7 @@ def state_of(folder: Path) -> dict[str, str]:
     return found
 
 
-def judge(ending: Ending, before: dict[str, str], inputs: Path, output: Path) -> str:
+def judge(ending: Ending, before: dict[str, str], inputs: Path, output: Path, *, keeps: bool = False) -> str:
     """`ok`, `one line`, or what is wrong.
 
     Args:
@@ -97,6 +100,7 @@ def judge(ending: Ending, before: dict[str, str], inputs: Path, output: Path) ->
         before: State of the inputs before.
         inputs: Their folder.
         output: The folder that the command may write to; nothing was in it.
+        keeps: Whether files may be left after an error.
     """
     if state_of(inputs) != before:
         return "an input was changed"
@@ -105,15 +109,15 @@ def judge(ending: Ending, before: dict[str, str], inputs: Path, output: Path) ->
     for sign in ("Traceback", "defect of wsss", "Logging error", "Exception ignored"):
         if sign in ending.err or sign in ending.out:
             return f"{sign}: {ending.err.strip().splitlines()[-1][:200]}"
-    left = [path for path in output.rglob("*") if not path.is_dir()]
+    left = [path for path in output.rglob("*") if not path.is_dir() and not path.is_symlink()]
     if any(".tmp" in path.name for path in left):
         return f"a temporary file is left: {left[0].name}"
     if ending.code == 0:
         return OK
-    lines = ending.err.splitlines()
+    lines = [line for line in ending.err.splitlines() if not _PROGRESS.fullmatch(line)]
     if len(lines) != 1 or not lines[0].startswith("error: "):
         return f"{len(lines)} lines, exit code {ending.code}: {ending.err[:300]!r}"
-    if left and not all(any(part.endswith(".state") for part in path.parts) for path in left):
+    if left and not keeps and not all(any(part.endswith(".state") for part in path.parts) for path in left):
         return f"a file is left: {left[0].name}"
     return ONE_LINE
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults import TRIED, table
 from tests.helpers import make_voc
 from wsss.config import Cams, VocData
 from wsss.stages.index import index
@@ -56,3 +57,8 @@ def small_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = make_voc(folder / "data", train=4, val=2)
     index(VocData(root=str(root), classes="classes.txt", max_side=50), output=folder / "index.h5")
     return folder / "index.h5"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if TRIED:
+        terminalreporter.write_line("\n" + table())

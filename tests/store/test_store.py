@@ -149,12 +149,12 @@ def test_missing_damaged_foreign_and_wrong_files_are_named(tmp_path: Path) -> No
 def test_damage_inside_a_file_is_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "results" / "a.h5"
     with ArtifactWriter(path, stage="cams") as artifact:
-        for number in range(8):
+        for number in range(20):
             artifact["cams", f"image {number}"] = np.random.default_rng(number).random((20, 20))
     with h5py.File(path) as file:
         chunk = file["cams/image 3"].id.get_chunk_info(0).byte_offset
     content = bytearray(path.read_bytes())
-    places = [chunk] if damage == "an image" else [i for i in range(len(content)) if content[i : i + 4] == b"SNOD"]
+    places = [chunk] if damage == "an image" else [content.index(b"FHDB")]
     for place in places:
         content[place : place + 4] = b"????"
     path.write_bytes(content)

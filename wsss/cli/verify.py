@@ -109,7 +109,7 @@ def verify_run(results: Path) -> list[Checked]:
     if not paths:
         raise InputError(f"{results}: holds no artifact, checkpoint or metrics; give the folder of a run, results/RUN")
     found = []
-    with Progress("verify", len(paths)) as progress:
+    with Progress("verify", len(paths), unit="files") as progress:
         for path in paths:
             found.append(verify_file(path))
             progress.advance()

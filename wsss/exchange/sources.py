@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def write_photograph(folder: OutputFolder, path: Path, dataset: Dataset, image_i
 
     A JPEG that is stored upright is linked or copied; any other photograph is encoded anew.
     """
-    source = dataset.image_path(image_id).resolve()
+    source = Path(os.path.realpath(dataset.image_path(image_id)))
     with opened(source) as image:
         plain = source.suffix.lower() in JPEG and image.mode == "RGB" and image.getexif().get(0x0112, 1) == 1
     if plain and link:

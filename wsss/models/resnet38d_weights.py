@@ -77,10 +77,7 @@ def convert(source: str | Path, output: str | Path) -> tuple[int, int]:
     folder.check([output])
     state, buffer = read_resnet38d(source), io.BytesIO()
     torch.save(state, buffer)
-    try:
-        folder.write_bytes(output, buffer.getbuffer())
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror})") from None
+    folder.write_bytes(output, buffer.getbuffer())
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     return len(state), sum(value.numel() for name, value in state.items() if not name.endswith(statistics))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,7 +59,8 @@ class Evaluation:
         value = self.content["inputs"].get(kind)
         if isinstance(value, dict):
             value = value.get(name)
-        return (self.path.parent / value).resolve() if value else None
+        # of links in a circle, `resolve` raises an error
+        return Path(os.path.realpath(self.path.parent / value)) if value else None
 
     def artifacts(self) -> list[Path]:
         """List every file that was evaluated, and the index."""

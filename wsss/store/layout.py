@@ -16,6 +16,9 @@ from wsss.chunks import COMPRESSION_LEVEL, SMALLEST_CHUNK, PackedArray
 FORMAT_VERSION = 2
 WITHOUT_CHECKSUMS = 1
 """The format version of before, which is read too."""
+HDF5 = "v110"
+"""The oldest version of HDF5 that reads what is written, 1.10. Its layout has checksums of all that says where and how
+long things are; of older layouts, HDF5 believes damage, and may crash."""
 TABLES = "tables"
 CHECKSUMS = f"{TABLES}/checksums"
 CHECKSUM = "checksum"

@@ -15,18 +15,20 @@ import numpy as np
 from wsss import __version__
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, pack_sums, table_bytes
 from wsss.chunks import SMALLEST_CHUNK, PackedArray, digest, pack
-from wsss.disk import HdfFile, temporary_name, writing
+from wsss.disk import HdfFile, writing
 from wsss.signals import held
 from wsss.store.layout import (
     CHECKSUM,
     CHECKSUMS,
     FORMAT_VERSION,
     GZIP,
+    HDF5,
     TABLES,
     filters_of,
     root_sum,
 )
 from wsss.store.reader import ArtifactReader
+from wsss.temporary import temporary_name
 
 
 class ArtifactWriter:
@@ -55,7 +57,7 @@ class ArtifactWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._raw = HdfFile(self._temporary)
         try:
-            self._file = h5py.File(self._raw, "w")
+            self._file = h5py.File(self._raw, "w", libver=HDF5)
             for name, value in {**header, **(attributes or {})}.items():
                 self.set_attribute(name, value)
             self._raise_failure()

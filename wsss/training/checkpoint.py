@@ -21,6 +21,11 @@ from wsss.training.files import read_torch, write_torch
 
 FORMAT_VERSION = 1
 Weights = dict[str, Tensor]
+_ENTRIES = {
+    **{"format_version": int, "stage": str, "kind": str, "model_settings": dict, "class_names": list},
+    **{"attributes": dict, "metrics": dict, "weights": dict},
+}
+"""Entries of a checkpoint, and their types."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +172,13 @@ def restore_model(path: str | Path, network: type[NetworkType], weights: Weights
             f"`{network.kind}`"
         )
     # the weights come from this file, so nothing must be downloaded first
-    settings = {**info.model_settings, "backbone": {**info.model_settings["backbone"], "weights": "none"}}
-    model = build_model(network, settings, info.num_classes)
+    try:
+        settings = {**info.model_settings, "backbone": {**info.model_settings["backbone"], "weights": "none"}}
+        model = build_model(network, settings, info.num_classes)
+    except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        # only a file that was made by hand describes what cannot be built
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{path}: describes no network that can be built ({reason}); {rebuild_hint(path)}") from None
     _fill(path, model, weights)
     return model.eval()
 
@@ -186,14 +196,18 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: damaged, or no checkpoint that can be read safely ({reason[:80]}); {rebuild_hint(path)}"
         ) from None
-    keys = {"format_version", "stage", "kind", "model_settings", "class_names", "attributes", "metrics", "weights"}
-    if not isinstance(payload, dict) or not keys <= payload.keys():
+    if not isinstance(payload, dict) or not all(isinstance(payload.get(key), kind) for key, kind in _ENTRIES.items()):
         raise InputError(f"{path}: a file of torch, but no checkpoint of wsss; {rebuild_hint(path)}")
     if payload["format_version"] != FORMAT_VERSION:
         version = payload["format_version"]
         raise InputError(
             f"{path}: has format version {version}, this package reads {FORMAT_VERSION}; {rebuild_hint(path)}"
         )
+    names, weights = payload["class_names"], payload["weights"]
+    if len(names) < 2 or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{path}: damaged: its classes have no names; {rebuild_hint(path)}")
+    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()):
+        raise InputError(f"{path}: damaged: its weights are no tensors; {rebuild_hint(path)}")
     return payload
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wsss.cli.study.methods import method_modules
@@ -15,12 +15,17 @@ from wsss.cli.study.table import Row
 from wsss.config import load_config
 from wsss.errors import InputError
 from wsss.files import write_text
+from wsss.inputs import check_regular
 from wsss.outputs import check_target
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.stages import METHODS
 from wsss.plan import Plan
 from wsss.protected import Inputs
 from wsss.report.evaluations import Evaluation, load_evaluation
+from wsss.system_errors import said_of
+
+_SORTED_BY = {"variant": str, "place": int, "seed": int, "date": str}
+"""Entries of a row that tell its place on the page, and their types."""
 
 
 def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int]:
@@ -55,7 +60,8 @@ def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int
             target = folder / f"{variant or 'run'}-seed{seed}-{_digest(row)}.json"
             if not target.is_file():
                 rows[target] = row
-    if without and not rows and not any(folder.glob("*-seed*.json")):
+    earlier = {path: _read_row(path) for path in sorted(folder.glob("*-seed*.json"))}
+    if without and not rows and not earlier:
         titles = " or ".join(method.title for method in METHODS.values())
         raise InputError(f"{without[0]}: holds no network of {titles}; is this the config of such a study?")
     inputs, page = Inputs(read), folder / "README.md"
@@ -63,7 +69,7 @@ def collect_rows(configs: Sequence[Path], folder: Path) -> tuple[list[Path], int
         check_target(target, inputs, _is_page)
     for target, row in rows.items():
         write_text(target, json.dumps(row, indent=1, sort_keys=False) + "\n")
-    write_text(page, study_page(plan.run, _newest(folder)))
+    write_text(page, study_page(plan.run, _newest([*earlier.values(), *rows.values()])))
     return list(rows), missing
 
 
@@ -124,15 +130,31 @@ def _digest(row: Row) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=4).hexdigest()
 
 
-def _newest(folder: Path) -> list[Row]:
-    """Read the newest row of every variant and seed, in the order of the config."""
-    rows: dict[tuple[str, int], Row] = {}
-    for path in folder.glob("*-seed*.json"):
-        try:
-            row = json.loads(path.read_text(encoding="utf-8"))
-            key = row["variant"], row["seed"]
-            if key not in rows or rows[key]["date"] < row["date"]:
-                rows[key] = row
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: no row of a study ({error!r}); delete it, or restore it") from None
-    return sorted(rows.values(), key=lambda row: (row["place"], row["seed"]))
+def _newest(rows: Iterable[Row]) -> list[Row]:
+    """Return the newest row of every variant and seed, in the order of the config."""
+    found: dict[tuple[str, int], Row] = {}
+    for row in rows:
+        key = row["variant"], row["seed"]
+        if key not in found or found[key]["date"] < row["date"]:
+            found[key] = row
+    return sorted(found.values(), key=lambda row: (row["place"], row["seed"]))
+
+
+def _read_row(path: Path) -> Row:
+    """Read a row that an earlier study wrote.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    check_regular(path)
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(row[key], kind) for key, kind in _SORTED_BY.items()):
+            raise ValueError(f"{', '.join(_SORTED_BY)} are of other types")
+        # what cannot stand on a page is no row
+        study_page("", [row])
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({said_of(error)}); delete it, or restore it") from None
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise InputError(f"{path}: no row of a study ({error!r:.160}); delete it, or restore it") from None
+    return row

@@ -15,7 +15,9 @@ import numpy as np
 from PIL import Image
 
 from wsss.data.demo.scenes import OBJECT_CLASSES, draw_scene
+from wsss.disk import RawFile, writing
 from wsss.errors import InputError
+from wsss.files import encoded
 from wsss.parallel import start_worker
 from wsss.pipeline.artifact import SPLITS
 
@@ -55,7 +57,7 @@ def generate_demo(
         progress: Called with (images done, images in all) after each image.
 
     Raises:
-        InputError: If a number is out of range, or `root` holds something else.
+        InputError: If a number is out of range, `root` holds something else, or the disk is full or fails.
     """
     root = Path(root)
     stamp = {
@@ -69,14 +71,15 @@ def generate_demo(
     _check_numbers(train_images, val_images, image_size, seed, workers)
     if _is_complete(root, stamp):
         return
-    root.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
-    try:
-        _write_set(work, stamp, workers, progress)
-        work.chmod(0o777 & ~_umask())
-        _move_into_place(work, root, stamp)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with writing(root):
+        root.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+        try:
+            _write_set(work, stamp, workers, progress)
+            work.chmod(0o777 & ~_umask())
+            _move_into_place(work, root, stamp)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _check_numbers(train_images: int, val_images: int, image_size: int, seed: int, workers: int) -> None:
@@ -162,10 +165,11 @@ def _write_image(work: Path, seed: int, image_size: int, task: tuple[str, str, i
     """Draw and write one image and its mask, and return the names of the classes in the mask."""
     identifier, split, number = task
     scene = draw_scene(seed, split, number, image_size)
-    Image.fromarray(scene.image).save(work / "JPEGImages" / f"{identifier}.jpg", quality=95, subsampling=0)
+    photograph = encoded(Image.fromarray(scene.image), "JPEG", quality=95, subsampling=0)
+    _write(work / "JPEGImages" / f"{identifier}.jpg", photograph)
     mask = Image.fromarray(scene.mask, mode="P")
     mask.putpalette(_voc_palette())
-    mask.save(work / "SegmentationClass" / f"{identifier}.png")
+    _write(work / "SegmentationClass" / f"{identifier}.png", encoded(mask, "PNG"))
     return [CLASS_NAMES[index] for index in np.unique(scene.mask) if index]
 
 
@@ -181,7 +185,13 @@ def _voc_palette() -> bytes:
 
 def _write_lines(path: Path, lines: list[str]) -> None:
     """Write lines of text; each ends in one newline character on every system."""
-    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+    _write(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file of the folder that gets its name when all are there."""
+    with RawFile(path) as file:
+        file.write(content)
 
 
 def _move_into_place(work: Path, root: Path, stamp: dict[str, object]) -> None:

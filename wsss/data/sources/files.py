@@ -45,7 +45,9 @@ class ImageFolder:
         exclude: Sequence[Path] = (),
     ) -> None:
         self.folder = existing_folder(folder, setting)
-        names, self._folders = walk_pictures(self.folder, tuple(suffixes), {path.resolve() for path in exclude})
+        names, self._folders = walk_pictures(
+            self.folder, tuple(suffixes), {Path(os.path.realpath(path)) for path in exclude}
+        )
         for name in names:
             check_id(name, str(self.folder))
         self._by_stem: dict[str, list[str]] = defaultdict(list)
@@ -204,14 +206,14 @@ def walk_pictures(
 
     found: list[str] = []
     like_files: list[str] = []
-    seen = {folder.resolve(), *exclude}
+    seen = {Path(os.path.realpath(folder)), *exclude}
     for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         prefix = "" if Path(place) == folder else Path(place).relative_to(folder).as_posix() + "/"
         found += [prefix + name for name in files if name.lower().endswith(suffixes) and not name.startswith(".")]
         like_files += [prefix + name for name in folders if name.lower().endswith(suffixes)]
         entered = []
         for name in sorted(folders):
-            target = (Path(place) / name).resolve()
+            target = Path(os.path.realpath(Path(place, name)))
             own = not prefix and name == RESULTS
             if not name.startswith(".") and target not in seen and not own:
                 seen.add(target)

@@ -1,0 +1,45 @@
+"""All kinds of inputs, and the commands that have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.campaign.kind import Kind
+from tests.campaign.kinds import of_lists, of_pictures, of_settings
+from tests.campaign.kinds_of_runs import of_networks, of_results, of_stages, of_studies
+
+NAMES = (
+    *("config (YAML)", "settings (YAML)", "settings (JSON)", "labels (CSV)", "list of images", "list of classes"),
+    *("table of labels", "annotation (XML)", "photograph", "photograph (PNG)", "mask (PNG)", "map of another program"),
+    *("map: saliency", "CAM (.npy)", "metrics.json: summary", "metrics.json: compare", "metrics.json: report"),
+    *(
+        "per_image.csv: report",
+        "metrics.json: verify",
+        "labels (HDF5): inspect",
+        "labels (HDF5): export",
+        "labels (HDF5): report",
+    ),
+    *("labels (HDF5): picture", "labels (HDF5): verify", "predictions (HDF5): export", "index (HDF5): export"),
+    *("index (HDF5): seed_labels", "CAMs (HDF5): seed_labels", "saliency (HDF5): seed_labels"),
+    *("predictions (HDF5): evaluate", "mask (PNG): evaluate", "photograph: predict", "checkpoint: predict"),
+    "checkpoint: verify",
+    *("weights (.pth)", "weights (.params)", "weights: train_classifier", "network (ONNX): saliency"),
+    *("config: study", "row (JSON): study", "metrics.json: study", "training's metrics: study", "epochs.csv: study"),
+    "checkpoint: study",
+)
+"""Their names, known before the inputs are made."""
+_AS_OTHERS = "reads artifacts and checkpoints alone, as seed_labels and predict do (test_stages_wrong_inputs.py)"
+WITHOUT = {
+    "schema": "reads no file",
+    "settings": "reads no file",
+    "view": "does not end: tests/viewer",
+    **dict.fromkeys(("cams", "train_auxsegnet", "update_labels", "train_aalr", "aalr_labels"), _AS_OTHERS),
+    **dict.fromkeys(("train_segmenter", "segmenter_labels", "refine_labels"), _AS_OTHERS),
+}
+"""Commands that no kind of input tries, and why."""
+
+
+def kinds(root: Path) -> list[Kind]:
+    """The kinds, of the inputs that `make_inputs` made."""
+    parts = (of_settings, of_lists, of_pictures, of_results, of_stages, of_networks, of_studies)
+    return [kind for part in parts for kind in part(root)]
