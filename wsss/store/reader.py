@@ -20,6 +20,7 @@ from wsss.store.layout import (
     FORMAT_VERSION,
     TABLES,
     WITHOUT_CHECKSUMS,
+    attributes_of,
     checked_sums,
     decoded,
     is_array,
@@ -84,7 +85,7 @@ class ArtifactReader:
     def attributes(self) -> dict[str, Any]:
         """The root attributes. Those stored as JSON come back as they were given."""
         with self._guarded("its attributes are"):
-            return {name: decoded(value) for name, value in self.file.attrs.items() if name != CHECKSUM}
+            return {name: decoded(value) for name, value in attributes_of(self.file).items() if name != CHECKSUM}
 
     def kinds(self) -> list[str]:
         """List the kinds of arrays that the artifact has per image."""
@@ -175,7 +176,7 @@ class ArtifactReader:
             return self._attributes_of(self._dataset(name), name)
 
     def _attributes_of(self, dataset: h5py.Dataset, name: str) -> dict[str, Any]:
-        attributes = dict(dataset.attrs)
+        attributes = attributes_of(dataset)
         if self._sums is not None and attributes_sum(name, attributes) != self._sums[name].attributes:
             raise OSError("its attributes are not those that were written")
         return attributes
@@ -238,7 +239,7 @@ class ArtifactReader:
         except OSError as error:
             raise InputError(f"{self.path}: damaged or no HDF5 file ({error}); {rebuild_hint(self.path)}") from None
         with self._guarded("its header is"):
-            attributes = dict(file.attrs)
+            attributes = attributes_of(file)
             version, stage = attributes.get("format_version"), attributes.get("stage")
         problem = ""
         if version is None or stage is None:
