@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from tests.campaign.test_inputs import run
 from tests.campaign.verdicts import COUNTS, OK, ONE_LINE, Runner
 from tests.damage import read_artifact
 from tests.helpers import CLASSES
+from wsss.errors import InputError
 from wsss.store import ArtifactReader
 
 FLIPS, FLIPS_OF_INPUTS = 60, int(os.environ.get("CAMPAIGN_FLIPS", "200"))
@@ -110,12 +112,19 @@ def test_a_flipped_bit_neither_hangs_nor_crashes_a_stage_nor_is_taken_for_the_co
             path.write_bytes(damaged)
             verdict = run(kind, inputs, runner)
             COUNTS[f"{name}, one bit"][verdict] += 1
-            # what the command reads whole within its time, this process can read too
-            if verdict not in (OK, ONE_LINE) or (verdict == OK and read_artifact(path) != expected):
+            if verdict not in (OK, ONE_LINE) or (verdict == OK and _is_other(path, expected)):
                 wrong.append((place, number % 8, verdict))
     finally:
         path.write_bytes(original)
     assert not wrong, f"{len(wrong)} of {FLIPS_OF_INPUTS} flipped bits: {wrong[:10]}"
+
+
+def _is_other(path: Path, expected: dict[str, Any]) -> bool:
+    """Whether an artifact is read as another; a part that the command did without may be refused."""
+    try:
+        return read_artifact(path) != expected
+    except InputError:
+        return False
 
 
 def _written(kind: Kind, inputs: Path, runner: Runner) -> dict[str, bytes] | None:

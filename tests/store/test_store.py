@@ -71,6 +71,21 @@ def test_the_fingerprint_is_that_of_files_of_before(tmp_path: Path) -> None:
     assert ArtifactReader(tmp_path / "a.h5").attributes["fingerprint"] == "7d69e9f5ea08c17bb8ea76635f81d864"
 
 
+def test_text_is_in_no_heap_without_checksums(tmp_path: Path) -> None:
+    names, settings = ["", "ü", "x" * 300], {"long": "ä" * 70_000, "empty": ""}
+    with ArtifactWriter(tmp_path / "a.h5", stage="cams", attributes={"settings": settings, "about": ""}) as artifact:
+        artifact.write("cams", "a", np.zeros(3), note="ä", nothing="")
+        artifact.write_table("names", names)
+        artifact.write_table("none", [])
+    assert b"GCOL" not in (tmp_path / "a.h5").read_bytes()
+    with ArtifactReader(tmp_path / "a.h5") as reader:
+        assert reader.attributes["settings"] == settings
+        assert reader.attributes["about"] == ""
+        assert reader["cams"].attributes("a") == {"note": "ä", "nothing": ""}
+        assert reader.table("names").tolist() == names
+        assert reader.table("none").tolist() == []
+
+
 def test_a_failing_block_leaves_nothing_and_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     write(path, {"old": 1})

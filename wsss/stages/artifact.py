@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 SHARD_IMAGES = 32
 """Images per shard of a running stage. A stage that is killed loses at most so many."""
-LEAST_BYTES_PER_IMAGE = 512
+LEAST_BYTES_PER_IMAGE = 256
 """What HDF5 needs for one array beside its values, in a shard and again in the artifact."""
 LEAST_OVERHEAD = 2**17
 """Bytes of a shard that may not be in the artifact."""

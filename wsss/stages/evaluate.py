@@ -103,7 +103,6 @@ def evaluate(
     dataset = load_dataset(index)
     labels, predictions = dict(labels or {}), dict(predictions or {})
     sources = _open(settings, dataset, saliency, cams, labels, predictions)
-    output.parent.mkdir(parents=True, exist_ok=True)
     measured = _measure(sources, output, context)
     records = _records(sources, measured)
     points = scan_fusion(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []

@@ -18,7 +18,7 @@ WITHOUT_CHECKSUMS = 1
 """The format version of before, which is read too."""
 HDF5 = "v110"
 """The oldest version of HDF5 that reads what is written, 1.10. Its layout has checksums of all that says where and how
-long things are; of older layouts, HDF5 believes damage, and may crash."""
+long things are, but text of any length. What has none, HDF5 believes, and may crash or hang on damage."""
 TABLES = "tables"
 CHECKSUMS = f"{TABLES}/checksums"
 CHECKSUM = "checksum"
@@ -42,6 +42,31 @@ def filters_of(packed: PackedArray) -> dict[str, Any]:
 def is_array(item: Any) -> bool:
     """Tell whether an item of HDF5 is an array, not a group."""
     return isinstance(item, h5py.Dataset)
+
+
+def attributes_of(item: h5py.HLObject) -> dict[str, Any]:
+    """Read the attributes of an item; text comes as `str`."""
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in item.attrs.items()}
+
+
+def set_attribute(item: h5py.HLObject, name: str, value: Any) -> None:
+    """Set an attribute. Text gets a fixed length: text of any length lies in a heap of HDF5 that has no checksums."""
+    if isinstance(value, str):
+        text = value.encode()
+        item.attrs.create(name, np.bytes_(text), dtype=_text_type([text]))
+    else:
+        item.attrs[name] = value
+
+
+def text_table(values: list[str]) -> np.ndarray:
+    """Return texts as an array of one length, for the same reason."""
+    texts = [value.encode() for value in values]
+    return np.array(texts, dtype=_text_type(texts))
+
+
+def _text_type(texts: list[bytes]) -> np.dtype:
+    # HDF5 has no text of length 0
+    return h5py.string_dtype("utf-8", max((len(text) for text in texts), default=0) or 1)
 
 
 def root_sum(sums: np.ndarray, attributes: Mapping[str, Any]) -> str:

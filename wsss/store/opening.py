@@ -10,7 +10,7 @@ import h5py
 
 from wsss.checksums import Sums
 from wsss.errors import InputError
-from wsss.store.layout import FORMAT_VERSION, WITHOUT_CHECKSUMS, checked_sums, rebuild_hint
+from wsss.store.layout import FORMAT_VERSION, WITHOUT_CHECKSUMS, attributes_of, checked_sums, rebuild_hint
 
 
 def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File, dict[str, Sums] | None]:
@@ -35,7 +35,7 @@ def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File
         raise InputError(f"{path}: damaged or no HDF5 file ({error}); {rebuild_hint(path)}") from None
     try:
         with guarded(path, "its header is"):
-            attributes = dict(file.attrs)
+            attributes = attributes_of(file)
             version, stage = attributes.get("format_version"), attributes.get("stage")
         if version is None or stage is None:
             raise InputError(f"{path}: an HDF5 file, but no artifact of wsss; {rebuild_hint(path)}")

@@ -13,7 +13,7 @@ import numpy as np
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, table_bytes
 from wsss.chunks import PackedArray, unpack
 from wsss.errors import InputError
-from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, decoded, is_array, rebuild_hint
+from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, attributes_of, decoded, is_array, rebuild_hint
 from wsss.store.opening import guarded, open_artifact
 
 
@@ -76,7 +76,7 @@ class ArtifactReader:
     def attributes(self) -> dict[str, Any]:
         """The root attributes. Those stored as JSON come back as they were given."""
         with guarded(self.path, "its attributes are"):
-            return {name: decoded(value) for name, value in self.file.attrs.items() if name != CHECKSUM}
+            return {name: decoded(value) for name, value in attributes_of(self.file).items() if name != CHECKSUM}
 
     def kinds(self) -> list[str]:
         """List the kinds of arrays that the artifact has per image."""
@@ -167,7 +167,7 @@ class ArtifactReader:
             return self._attributes_of(self._dataset(name), name)
 
     def _attributes_of(self, dataset: h5py.Dataset, name: str) -> dict[str, Any]:
-        attributes = dict(dataset.attrs)
+        attributes = attributes_of(dataset)
         if self._sums is not None and attributes_sum(name, attributes) != self._sums[name].attributes:
             raise OSError("its attributes are not those that were written")
         return attributes

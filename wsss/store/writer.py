@@ -26,6 +26,8 @@ from wsss.store.layout import (
     TABLES,
     filters_of,
     root_sum,
+    set_attribute,
+    text_table,
 )
 from wsss.store.reader import ArtifactReader
 from wsss.temporary import temporary_name
@@ -69,7 +71,8 @@ class ArtifactWriter:
     def set_attribute(self, name: str, value: Any) -> None:
         """Set a root attribute; values without a type in HDF5 become JSON."""
         plain = isinstance(value, str | int | float | bool)
-        self._attributes[name] = self._file.attrs[name] = value if plain else json.dumps(value)
+        self._attributes[name] = value if plain else json.dumps(value)
+        set_attribute(self._file, name, self._attributes[name])
 
     def write(self, kind: str, image_id: str, array: np.ndarray, **attributes: Any) -> None:
         """Store one array of one image.
@@ -99,7 +102,7 @@ class ArtifactWriter:
         if packed.chunk is not None:
             dataset.id.write_direct_chunk((0,) * len(packed.shape), packed.chunk)
         for key, value in packed.attributes.items():
-            dataset.attrs[key] = value
+            set_attribute(dataset, key, value)
         content = packed.chunk if packed.chunk is not None else array_bytes(packed.array)
         self._sums[packed.name] = Sums(
             content_sum(packed.name, packed.shape, str(packed.dtype), content),
@@ -121,7 +124,7 @@ class ArtifactWriter:
 
     @held()
     def _store_table(self, name: str, values: np.ndarray | list[str]) -> None:
-        data = np.array(values, dtype=h5py.string_dtype()) if isinstance(values, list) else values
+        data = text_table(values) if isinstance(values, list) else values
         filters = GZIP if np.size(data) >= SMALLEST_CHUNK else {}
         self._file.create_dataset(name, data=data, track_times=False, **filters)
         kind = "" if isinstance(values, list) else str(values.dtype)
@@ -167,7 +170,7 @@ class ArtifactWriter:
         sums = pack_sums(self._sums)
         filters = GZIP if sums.size >= SMALLEST_CHUNK else {}
         self._file.create_dataset(CHECKSUMS, data=sums, track_times=False, **filters)
-        self._file.attrs[CHECKSUM] = root_sum(sums, self._attributes)
+        set_attribute(self._file, CHECKSUM, root_sum(sums, self._attributes))
         self._file.close()
         self._raise_failure()
         with writing(self.path):
