@@ -94,6 +94,9 @@ class TrainAalr(Training):
     auto_epochs: int = Field(default=20, ge=1, le=1_000_000)
     """Least number of passes of `epochs: auto`, both phases together: 10 as train_classifier has, and 10 as a round of
     AuxSegNet has."""
+    auto_steps: int = Field(default=760, ge=1, le=1_000_000_000)
+    """Least number of steps of `epochs: auto`, which makes up for few images: those of `auto_epochs` on the 311
+    photographs of docs/results.md. Inferred."""
     loss_weights: AalrLossWeights = AalrLossWeights()
     adaptive_affinity: AdaptiveAffinity = AdaptiveAffinity()
     label_reassign: LabelReassign = LabelReassign()

@@ -81,6 +81,9 @@ class TrainClassifier(Training):
     """Feature extractor of this training. It is laid over the top-level `backbone`, key by key. Where neither names an
     `output_stride`, it is 32 (16 for a network that has no 32): no worse than 16 in less time (docs/results.md)."""
     optimizer: ClassifierOptimizer = ClassifierOptimizer()
+    auto_steps: int = Field(default=190, ge=1, le=1_000_000_000)
+    """Least number of steps of `epochs: auto`, which makes up for few images: those of `auto_epochs` on the 311
+    photographs of docs/results.md. Inferred."""
     batch_size: int = Field(default=16, ge=1, le=65536)
     """Images per step, on all GPUs together. More than in other trainings, for an image has few labels where it has
     many labelled pixels."""
@@ -164,6 +167,9 @@ class TrainSegmenter(Training):
     auto_epochs: int = Field(default=15, ge=1, le=1_000_000)
     """Least number of passes of `epochs: auto`. More than in a round of AuxSegNet, which starts from a trained
     classifier."""
+    auto_steps: int = Field(default=570, ge=1, le=1_000_000_000)
+    """Least number of steps of `epochs: auto`, which makes up for few images: those of `auto_epochs` on the 311
+    photographs of docs/results.md. Inferred."""
     batch_size: int = Field(default=8, ge=2, le=65536)
     """Images per step, on all GPUs together. At least two, for over the pooled features of one image, batch
     normalisation has no variance."""
