@@ -85,7 +85,7 @@ OUTPUTS = {
 }
 RUNS: dict[str, Callable[[Inputs, Path], object]] = {
     "index_again": lambda x, path: index(VocData(root=str(x.networks.photos), classes="classes.txt"), output=path),
-    "saliency": lambda x, path: saliency(Saliency(), index=x.index, output=path, context=CPU),
+    "saliency": lambda x, path: saliency(Saliency(source="superpixels"), index=x.index, output=path, context=CPU),
     "train_classifier": lambda x, path: train_classifier(
         TrainClassifier.parse(SMALL), index=x.index, output=path, context=CPU
     ),
