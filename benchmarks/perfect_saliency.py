@@ -30,7 +30,8 @@ def main() -> None:
     parser.add_argument("cams", type=Path)
     parser.add_argument("--settings", default=BALANCED, help="settings of seed_labels, as JSON")
     options = parser.parse_args()
-    settings: SeedLabels = SeedLabels.parse(options.settings)
+    # the truth is 0 or 1, so that any threshold on it is the same
+    settings: SeedLabels = SeedLabels.parse(options.settings).for_maps("folder", 1.0)
     dataset, cams = load_dataset(options.index), ArtifactReader(options.cams, "cams")
     total = np.zeros((dataset.num_classes + 2,) * 2, np.int64)
     images = 0

@@ -52,7 +52,9 @@ def of_stage(name: str) -> Command:
         words += [f"--{item.name}", GIVEN.get(item.name, "model.ckpt")]
     if name == "index":
         words += ["--settings", json.dumps({"name": "voc", "root": "photos", "classes": "classes.txt"})]
-    made = {"index": (), "seed_labels": ()}
+    if name == "saliency":
+        words += ["--settings", json.dumps({"source": "superpixels"})]
+    made = {"index": (), "seed_labels": (), "saliency": ("out.h5", "out.choice.json")}
     trained = OF_A_TRAINING if STAGES[name].network else ("out.h5",)
     return Command(tuple(words), trained[0], made.get(name, trained))
 

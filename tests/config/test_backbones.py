@@ -18,21 +18,40 @@ def config(**sections: Any) -> Config:
 
 
 def backbones(found: Config) -> dict[str, BackboneSettings]:
-    return {stage: found.stage(stage).backbone for stage in TRAININGS}  # type: ignore[attr-defined]
+    own = {stage: found.stage(stage).backbone for stage in TRAININGS}
+    return {stage: BackboneSettings.parse(backbone.model_dump()) for stage, backbone in own.items()}
 
 
 def test_every_training_has_the_backbone_of_the_top_level():
     assert set(TRAININGS) == {"train_classifier", "train_auxsegnet", "train_aalr", "train_segmenter"}
     found = config(backbone=CHOSEN)
     assert list(backbones(found).values()) == [BackboneSettings.parse(CHOSEN)] * 4
-    assert list(backbones(config()).values()) == [BackboneSettings()] * 4
+    assert list(backbones(config()).values()) == [BackboneSettings(output_stride=32), *[BackboneSettings()] * 3]
+
+
+@pytest.mark.parametrize(
+    ("sections", "stride"),
+    [
+        ({}, 32),
+        ({"backbone": {"frozen_stages": 2}}, 32),
+        ({"backbone": {"output_stride": 16}}, 16),
+        ({"backbone": {"output_stride": 16}, "train_classifier": {"backbone": {"output_stride": 8}}}, 8),
+        ({"backbone": {"name": "resnet38d", "weights": "none"}}, 16),
+        ({"train_classifier": {"backbone": {"name": "resnet50"}}, "backbone": {"name": "resnet50"}}, 32),
+    ],
+)
+def test_the_classifier_has_a_stride_of_its_own_where_none_is_named(sections: dict[str, Any], stride: int):
+    found = config(**sections, variants={"same": {}, "other": {"cams": {"flip": False}}})
+    assert found.train_classifier.backbone.output_stride == stride
+    assert found.for_variant("same").train_classifier == found.train_classifier
+    assert found.for_variant("other").train_segmenter == found.train_segmenter
 
 
 def test_a_training_lays_its_own_over_it_key_by_key():
     found = config(backbone=CHOSEN, train_segmenter={"backbone": {"frozen_stages": 0}, "epochs": 2})
     assert found.train_segmenter.backbone == BackboneSettings.parse({**CHOSEN, "frozen_stages": 0})
     assert found.train_segmenter.epochs == 2
-    assert found.train_classifier.backbone == BackboneSettings.parse(CHOSEN)
+    assert backbones(found)["train_classifier"] == BackboneSettings.parse(CHOSEN)
 
 
 def test_a_training_of_its_own_weights_may_have_another_network():

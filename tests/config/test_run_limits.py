@@ -74,7 +74,7 @@ def test_absurd_numbers_are_refused_everywhere(value: Any):
         ({"cams": {"scales": [1.0] * 1000}}, "`cams.scales`: tuple should have at most 100 items"),
         (
             {"train_classifier": {"augmentation": {"crop_size": 10**6}}},
-            "`train_classifier.augmentation.crop_size`: input should be less than or equal to 8000, got 1000000",
+            "`train_classifier.augmentation.crop_size`: input should be less than or equal to 8000, or 'auto', got",
         ),
         ({"train_segmenter": {"batch_size": 1}}, "`train_segmenter.batch_size`: input should be greater than or equal"),
         ({"run": "r" * 300}, "`run`: string should have at most 100 characters, got 'rrr"),

@@ -22,7 +22,7 @@ def test_protocols_say_how_updated_labels_were_made(rounds: Run):
     metrics = json.loads((rounds.folder / "evaluation/metrics.json").read_text())
     protocols = {(item["kind"], item["name"]): item["protocol"] for item in metrics["evaluations"]}
     updated = protocols["labels", "auxsegnet_round1"]
-    made = "refined CAMs and saliency (smoothed by a binary CRF): class where saliency > 0.06 and CAM > 0.2"
+    made = "refined CAMs and saliency (smoothed by a binary CRF): class where saliency > 0.3 and CAM > 0.1"
     assert made in updated
     assert "scale 1; no flip" in updated
     assert "scales 0.5, 1, 1.5, 2; flip" in protocols["labels", "seeds"]
@@ -30,15 +30,19 @@ def test_protocols_say_how_updated_labels_were_made(rounds: Run):
 
 
 def rule(**settings: object) -> str:
-    return label_rule("seed_labels", SeedLabels.parse(settings).model_dump(mode="json"))
+    own = SeedLabels.parse(settings)
+    source = "folder" if own.rule == "saliency" else None
+    return label_rule("seed_labels", own.for_maps(source, 1.0).model_dump(mode="json"))
 
 
 def test_rules_are_told_as_they_are() -> None:
     alone = {"rule": "background_threshold", "cam_threshold": 0.3}
     assert rule(**alone) == "class where CAM > 0.3, background elsewhere"
     assert rule(**alone, background_cam_threshold=0.0).endswith("background where CAM ≤ 0.0, 255 between")
-    assert rule(background_cam_threshold=0.6).endswith("saliency ≤ 0.06 and CAM ≤ 0.6, 255 elsewhere")
-    assert rule().endswith("CAM ≤ 0.2, 255 elsewhere")
+    assert rule(background_cam_threshold=0.5).endswith("saliency ≤ 0.06 and CAM ≤ 0.5, 255 elsewhere")
+    assert rule(background_cam_threshold=None).endswith("CAM ≤ 0.2, 255 elsewhere")
+    assert "and CAM > 0.2, a class that would be missed where CAM > 0.5, background" in rule()
+    assert "and CAM > 0.2, background" in rule(strong_cam_threshold=None)
 
 
 def test_every_number_says_how_it_was_made(run):
@@ -49,8 +53,9 @@ def test_every_number_says_how_it_was_made(run):
         "val; 3 images; protocol single; scales 0.5, 1; flip; CRF; truth 255 left out"
     )
     assert record(metrics, "labels", "eroded")["protocol"] == (
-        "train; 5 images; class where saliency > 0.06 and CAM > 0.2, background where saliency ≤ 0.06 and CAM ≤ 0.2, "
-        "255 elsewhere; scales 0.5, 1, 1.5, 2; flip; no CRF; label 255 a miss in IoU and recall, left out of "
+        "train; 5 images; class where saliency > 0.06 and CAM > 0.2, a class that would be missed where CAM > 0.5, "
+        "background where saliency ≤ 0.06 and CAM ≤ 0.6, 255 elsewhere; scales 0.5, 1, 1.5, 2; flip; "
+        "no CRF; label 255 a miss in IoU and recall, left out of "
         "precision; truth 255 left out"
     )
     assert all(item["protocol"] for item in metrics["evaluations"])

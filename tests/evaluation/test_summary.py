@@ -1,12 +1,11 @@
-"""Scores of counts, and warnings."""
+"""Scores of counts."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tests.evaluation.judged import evaluate_run, record
-from tests.stages.evaluated import write_labels
+from tests.evaluation.judged import record
 from wsss.ops.metrics import confusion_matrix, label_scores
 from wsss.store import ArtifactReader
 
@@ -51,19 +50,3 @@ def test_saliency_and_cams(metrics):
     assert cams["metrics"]["miou"] == max(point["miou"] for point in cams["sweep"])
     assert cams["metrics"]["miou"] > 0.8
     assert metrics["fusion_scan"]["best_miou"]["miou"] >= cams["metrics"]["miou"]
-
-
-def test_labels_without_foreground_are_warned_of(run, caplog):
-    dataset = run.dataset
-    write_labels(run, "black", {i: np.zeros(dataset.size(i), np.uint8) for i in dataset.ids("train")})
-    write_labels(run, "blank", {i: np.full(dataset.size(i), 255, np.uint8) for i in dataset.ids("train")})
-    sets = {"black": run.path("black"), "blank": run.path("blank")}
-    metrics = evaluate_run(run, "warned", labels=sets, predictions={})
-    assert any("`black` on train: 100% of the images have no foreground" in text for text in metrics["warnings"])
-    assert any("`blank` on train: 100% of the images are 255 everywhere" in text for text in metrics["warnings"])
-    assert "no foreground" in caplog.text
-    assert record(metrics, "labels", "black")["metrics"]["absent"] == 1
-
-
-def test_healthy_runs_are_not_warned_of(run):
-    assert evaluate_run(run, "healthy", predictions={})["warnings"] == []

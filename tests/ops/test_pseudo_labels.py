@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss.ops import fuse_cams_with_saliency, labels_from_cams
-from wsss.ops.pseudo_labels import mask_by_saliency
+from wsss.ops.pseudo_labels import add_missed_classes, mask_by_saliency
 
 
 def one_row(*values: float) -> np.ndarray:
@@ -59,3 +59,11 @@ def test_shapes_are_named() -> None:
         fuse_cams_with_saliency(np.zeros((2, 1, 2)), np.zeros((1, 3)), np.array([1, 1]))
     with pytest.raises(ValueError, match="254"):
         labels_from_cams(np.zeros((255, 1, 1)), np.ones(255), 0.3)
+
+
+def test_only_a_class_without_a_pixel_gets_its_strong_cams() -> None:
+    labels = np.array([[1, 0, 255, 255]], np.uint8)
+    score, label = np.array([[0.9, 0.1, 0.8, 0.6]], np.float32), np.array([[1, 2, 2, 1]], np.uint8)
+    assert add_missed_classes(labels, score, label, [1, 2], 0.5).tolist() == [[1, 0, 2, 255]]
+    assert add_missed_classes(labels, score, label, [1, 2], 0.8).tolist() == labels.tolist()
+    assert add_missed_classes(labels, score, label, [1], 0.5).tolist() == labels.tolist()

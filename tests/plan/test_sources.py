@@ -12,7 +12,7 @@ import pytest
 
 from tests.plan.made import plan
 from wsss.pipeline.artifact import Artifact
-from wsss.plan import folder_fingerprint, missing_source, source_files, source_folders
+from wsss.plan import choices, folder_fingerprint, missing_source, source_files, source_folders
 
 
 def test_sources_are_named_by_their_settings(tmp_path: Path):
@@ -33,6 +33,18 @@ def test_sources_are_named_by_their_settings(tmp_path: Path):
         "backbone.weights` or `train_classifier.backbone.weights": Path("weights.pth"),
     }
     assert source_folders("index", found.settings(Artifact("index"))) == {"data.root": tmp_path}
+
+
+def test_what_a_stage_will_choose_is_said_once_and_only_if_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    (tmp_path / "u2netp.onnx").touch()
+    (line,) = choices(plan(variants={"a": {}, "b": {}}))
+    assert line.startswith("saliency: ")
+    assert choices(plan(saliency={"source": "superpixels"})) == []
+    assert choices(plan(seed_labels={"rule": "background_threshold", "cam_threshold": 0.3})) == []
+    named = plan(saliency={"weights": "u2netp.onnx"})
+    assert source_files("saliency", named.settings(Artifact("saliency"))) == {"saliency.weights": Path("u2netp.onnx")}
 
 
 def test_the_first_missing_source_is_one_line(tmp_path: Path):

@@ -24,7 +24,9 @@ from wsss.store import ArtifactReader
 @pytest.mark.parametrize("workers", [0, 1])
 def test_superpixels_find_the_shapes(small_index: Path, tmp_path: Path, workers: int) -> None:
     dataset = load_dataset(small_index)
-    saliency(Saliency(), index=small_index, output=tmp_path / "s.h5", context=RunContext(workers=workers))
+    saliency(
+        Saliency(source="superpixels"), index=small_index, output=tmp_path / "s.h5", context=RunContext(workers=workers)
+    )
     for image_id, values in read_maps(tmp_path / "s.h5", dataset).items():
         mask = dataset.mask(image_id)
         assert mask is not None
@@ -34,7 +36,7 @@ def test_superpixels_find_the_shapes(small_index: Path, tmp_path: Path, workers:
 @pytest.mark.parametrize("val", [False, True])
 def test_validation_images_have_maps_where_they_are_asked_for(small_index: Path, tmp_path: Path, val: bool) -> None:
     dataset, output = load_dataset(small_index), tmp_path / "s.h5"
-    saliency(Saliency(val=val), index=small_index, output=output)
+    saliency(Saliency(source="superpixels", val=val), index=small_index, output=output)
     with ArtifactReader(output, "saliency") as reader:
         assert reader.ids("saliency") == sorted([*dataset.ids("train"), *(dataset.ids("val") if val else [])])
         assert reader.attributes.get("split") == (None if val else "train")
@@ -54,9 +56,9 @@ def test_a_stopped_stage_goes_on_where_it_was(
     monkeypatch.setattr(stage_module, "superpixel_saliency", fails_at_the_fourth)
     output = tmp_path / "s.h5"
     with pytest.raises(KeyboardInterrupt):
-        saliency(Saliency(), index=small_index, output=output)
+        saliency(Saliency(source="superpixels"), index=small_index, output=output)
     assert not output.exists()
-    saliency(Saliency(), index=small_index, output=output)
+    saliency(Saliency(source="superpixels"), index=small_index, output=output)
     assert len(calls) == 4 + 1
     values = [int(values.max()) for values in read_maps(output, load_dataset(small_index)).values()]
     assert len(set(values)) == 4
@@ -67,7 +69,12 @@ def test_an_error_in_a_worker_is_raised_as_it_is(tmp_path: Path) -> None:
     index(VocData(root=str(root), classes="classes.txt", val_list=None), output=tmp_path / "index.h5")
     (root / "JPEGImages" / "2007_000001.jpg").write_bytes(b"no image any more")
     with pytest.raises(InputError, match=r"2007_000001\.jpg"):
-        saliency(Saliency(), index=tmp_path / "index.h5", output=tmp_path / "s.h5", context=RunContext(workers=1))
+        saliency(
+            Saliency(source="superpixels"),
+            index=tmp_path / "index.h5",
+            output=tmp_path / "s.h5",
+            context=RunContext(workers=1),
+        )
     assert not (tmp_path / "s.h5").exists()
 
 

@@ -88,7 +88,9 @@ OUTPUTS = {
 }
 RUNS: dict[str, Callable[[Inputs, Path], object]] = {
     "index_again": lambda x, path: index(VocData(root=str(x.networks.photos), classes="classes.txt"), output=path),
-    "saliency": lambda x, path: saliency(Saliency(segments=9), index=x.index, output=path, context=CPU),
+    "saliency": lambda x, path: saliency(
+        Saliency(source="superpixels", segments=9), index=x.index, output=path, context=CPU
+    ),
     "train_classifier": lambda x, path: train_classifier(
         TrainClassifier.parse(SMALL), index=x.index, output=path, context=CPU
     ),

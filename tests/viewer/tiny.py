@@ -85,7 +85,7 @@ def shortened(dataset: Dataset, image_id: str, columns: int) -> np.ndarray:
 def write_labels(
     run: Path, name: str, dataset: Dataset, maps: dict[str, np.ndarray], *, stage: str = "seed_labels"
 ) -> None:
-    settings = UpdateLabels() if stage == "update_labels" else SeedLabels()
+    settings = UpdateLabels() if stage == "update_labels" else SeedLabels().for_maps("rembg", 1.0)
     with writer(run, name, stage, dataset, settings.canonical_json(), split="train") as artifact:
         for image_id, labels in maps.items():
             artifact.write("segmentation", image_id, labels)

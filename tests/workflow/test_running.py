@@ -42,6 +42,7 @@ def test_two_lines_of_one_s_own_hold_no_demo_value(project: Project):
         assert words[words.index("--settings") + 1] == settings.canonical_json()
         assert settings != demo.stage(stage)
     assert "demo" not in text
+    assert re.findall(r"^saliency: .*u2netp.*$", text, flags=re.MULTILINE) != []
 
 
 def test_every_job_leaves_its_log_and_its_time(plain: Project):

@@ -18,7 +18,13 @@ from wsss.pipeline.artifact import Artifact, typed
 from wsss.pipeline.code import all_modules, modules_of
 from wsss.pipeline.names import stages_making
 from wsss.pipeline.stages import STAGES
-from wsss.plan import checked_plan, folder_fingerprint, source_files, source_folders
+from wsss.plan import (
+    checked_plan,
+    choices,
+    folder_fingerprint,
+    source_files,
+    source_folders,
+)
 
 # rules run the commands of the environment that runs Snakemake, even if it is not activated
 os.environ.update(
@@ -37,6 +43,8 @@ def read_plan(values, files):
         plan = checked_plan(values, source, [file for file in read if file.is_file()])
         if workflow.is_main_process:
             check_networks_apart(plan, source, Path(".snakemake", "wsss-networks.json"))
+            for line in choices(plan):
+                print(line, file=sys.stderr)
         return plan
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -53,10 +53,12 @@ def check(
     with guarded():
         from wsss.cli.check import check_networks
         from wsss.config.files import read_configs
-        from wsss.plan import checked_plan
+        from wsss.plan import checked_plan, choices
 
         plan = checked_plan(read_configs(configs), configs[-1])
         check_networks(plan, configs[-1])
+        for line in choices(plan):
+            typer.echo(line)
         typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
 
 

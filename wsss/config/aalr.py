@@ -47,9 +47,9 @@ class AalrOptimizer(Optimizer):
     momentum's place). AA&LR's own values are not known.
     """
 
-    learning_rate: float = Field(default=0.0002, gt=0, le=1000)
+    learning_rate: float = Field(default=0.0001, gt=0, le=1000)
     """Learning rate of pretrained layers at the first step of the joint phase. RRM, by SGD: 0.0007."""
-    warmup_learning_rate: float = Field(default=0.0002, gt=0, le=1000)
+    warmup_learning_rate: float = Field(default=0.0001, gt=0, le=1000)
     """Learning rate of pretrained layers at the first step of the first phase, which trains classification alone. RRM,
     by SGD: 0.01."""
     bias_multiplier: float = Field(default=1.0, gt=0, le=1_000_000)
@@ -91,9 +91,12 @@ class TrainAalr(Training):
     network: AalrNetwork = AalrNetwork()
     optimizer: AalrOptimizer = AalrOptimizer()
     augmentation: SegmentationAugmentation = SegmentationAugmentation()
-    epochs: int = Field(default=20, ge=1, le=1_000_000)
-    """Passes over the training images, both phases together: 10 as train_classifier has, and 10 as a round of AuxSegNet
-    has."""
+    auto_epochs: int = Field(default=20, ge=1, le=1_000_000)
+    """Least number of passes of `epochs: auto`, both phases together: 10 as train_classifier has, and 10 as a round of
+    AuxSegNet has."""
+    auto_steps: int = Field(default=760, ge=1, le=1_000_000_000)
+    """Least number of steps of `epochs: auto`, which makes up for few images: those of `auto_epochs` on the 311
+    photographs of docs/results.md. Inferred."""
     loss_weights: AalrLossWeights = AalrLossWeights()
     adaptive_affinity: AdaptiveAffinity = AdaptiveAffinity()
     label_reassign: LabelReassign = LabelReassign()
@@ -111,7 +114,7 @@ class TrainAalr(Training):
         """Return the epochs of the first phase."""
         if self.warmup_epochs is not None:
             return self.warmup_epochs
-        return 0 if self.start == "classifier" else self.epochs // 2
+        return 0 if self.start == "classifier" else self.passes // 2
 
     @classmethod
     def starts_from_classifier(cls, values: Mapping[str, Any]) -> bool:
@@ -129,12 +132,14 @@ class TrainAalr(Training):
         parts = (self.loss_weights.classification, self.loss_weights.segmentation, self.dense_energy.weight)
         if not any((*parts, self.adaptive_affinity.weight, self.label_reassign.weight)):
             raise ValueError("all losses have the weight 0, so nothing would be learned: give one of them a weight")
-        if self.warmup >= self.epochs:
+        # `auto` follows the images, so that the stage checks it
+        if self.epochs != "auto" and self.warmup >= self.epochs:
             raise ValueError(
                 f"warmup_epochs is {self.warmup} of {self.epochs} epochs, which leaves none for the segmentation: "
                 "lower warmup_epochs, or raise epochs"
             )
-        if self.warmup and not self.loss_weights.classification:
+        starts_alone = self.start == "backbone" if self.warmup_epochs is None else self.warmup_epochs > 0
+        if starts_alone and not self.loss_weights.classification:
             raise ValueError(
                 "loss_weights.classification is 0, so the first phase would learn nothing: raise it, or set "
                 "warmup_epochs to 0"

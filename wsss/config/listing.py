@@ -96,7 +96,7 @@ def _members(group: type[Settings], prefix: str) -> Iterator[Setting]:
 def _settings(name: str, field: FieldInfo) -> Iterator[Setting]:
     """Yield a setting, then those in it."""
     groups = _groups(field.annotation)
-    inherited = groups == [BackboneSettings]
+    inherited = len(groups) == 1 and issubclass(groups[0], BackboneSettings)
     default = "top-level `backbone`" if inherited else _default(field, always=field.annotation in groups)
     yield Setting(name, _kind(field.annotation, field.metadata), default, _description(field))
     inside = f"{name}.NAME." if get_origin(field.annotation) is dict else f"{name}."

@@ -13,6 +13,11 @@ from wsss.config.base import Settings
 
 Scale = Annotated[float, Field(gt=0, le=16)]
 """A factor on the size of an image."""
+Auto = Literal["auto"]
+Pixels = Annotated[int, Field(ge=16, le=8000)]
+"""Side of a crop."""
+Passes = Annotated[int, Field(ge=1, le=1_000_000)]
+"""Epochs of a training."""
 Strength = Annotated[float, Field(ge=0, le=100)]
 HueStrength = Annotated[float, Field(ge=0, le=0.5)]
 """Share of the circle of hues."""
@@ -59,8 +64,9 @@ class Optimizer(Settings):
 
     name: Literal["sgd", "adamw"] = "adamw"
     """The optimiser. `sgd` wants higher learning rates."""
-    learning_rate: float = Field(default=0.0002, gt=0, le=1000)
-    """Learning rate of pretrained layers at the first step."""
+    learning_rate: float = Field(default=0.0001, gt=0, le=1000)
+    """Learning rate of pretrained layers at the first step. Segmentation networks of 311 photographs were worse by more
+    (docs/results.md)."""
     head_multiplier: float = Field(default=4.0, gt=0, le=1_000_000)
     """Factor on the learning rate of newly initialised layers. 4 was better than 10 for segmentation networks
     (docs/results.md)."""
@@ -79,8 +85,12 @@ class Optimizer(Settings):
 class Augmentation(Settings):
     """Random changes of a training image and its maps, drawn anew each time."""
 
-    crop_size: int = Field(default=288, ge=16, le=8000)
-    """Side of the square training crop, in pixels, taken to the nearest multiple of 32. Shorter images are padded."""
+    crop_size: Pixels | Auto = "auto"
+    """Side of the square training crop, in pixels, taken to the nearest multiple of 32. Shorter images are padded.
+    `auto`: `crop_share` of the side of the training images, 160 to 512."""
+    crop_share: float = Field(default=0.65, gt=0, le=16)
+    """Share of the median side of the training images (the root of height times width, within `data.max_side`) that
+    `crop_size: auto` takes. 0.65 is 288 for photographs of 500 x 375 (docs/results.md). Inferred for other sizes."""
     padding: Literal["ignored", "background"] = "ignored"
     """Label of padded pixels: `ignored` (255), or `background` and not salient, as in AuxSegNet's released code."""
     scale: tuple[Scale, Scale] = (0.7, 1.3)
@@ -90,6 +100,12 @@ class Augmentation(Settings):
     color_jitter: tuple[Strength, Strength, Strength, HueStrength] = (0.3, 0.3, 0.3, 0.1)
     """Strength of random changes of brightness, contrast, saturation and hue, the last up to 0.5. Zeros switch them
     off."""
+
+    @property
+    def side(self) -> int:
+        """Return the crop size as a number, which a training settles."""
+        assert isinstance(self.crop_size, int), "the crop size is still `auto`"
+        return self.crop_size
 
     @model_validator(mode="after")
     def _check(self) -> Augmentation:
@@ -105,9 +121,10 @@ class SegmentationAugmentation(Augmentation):
     of the studies in docs/results.md, for all networks that segment.
     """
 
-    crop_size: int = Field(default=256, ge=16, le=8000)
-    """Side of the square training crop, in pixels, taken to the nearest multiple of 32. Shorter images are padded. The
-    papers: 321."""
+    crop_share: float = Field(default=0.58, gt=0, le=16)
+    """Share of the median side of the training images (the root of height times width, within `data.max_side`) that
+    `crop_size: auto` takes. 0.58 is 256 for photographs of 500 x 375 (docs/results.md); the papers' 321 is 0.74.
+    Inferred for other sizes."""
     scale: tuple[Scale, Scale] = (0.5, 1.5)
     """Range of the random factor on the size of the image, lowest first. It applies after `data.max_side`."""
 
@@ -127,13 +144,19 @@ class Training(Settings):
     """Feature extractor of this training. It is laid over the top-level `backbone`, key by key."""
     optimizer: Optimizer = Optimizer()
     augmentation: Augmentation = Augmentation()
-    epochs: int = Field(default=10, ge=1, le=1_000_000)
-    """Passes over the training images."""
+    epochs: Passes | Auto = "auto"
+    """Passes over the training images. `auto`: `auto_epochs`, or as many as `auto_steps` steps take, if that is
+    more."""
+    auto_epochs: int = Field(default=10, ge=1, le=1_000_000)
+    """Least number of passes of `epochs: auto`."""
+    auto_steps: int = Field(default=380, ge=1, le=1_000_000_000)
+    """Least number of steps of `epochs: auto`, which makes up for few images: those of `auto_epochs` on the 311
+    photographs of docs/results.md. Inferred."""
     batch_size: int = Field(default=8, ge=1, le=65536)
     """Images per step, on all GPUs together."""
     max_steps: int | None = Field(default=None, ge=1, le=1_000_000_000)
     """Steps after which the training ends, its learning rates with it. null: all epochs."""
-    precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = "32"
+    precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = "auto"
     """Numbers in which networks compute. The mixed ones save time and memory. `auto`: bf16 on a GPU that has it and on
     a CPU with AMX, else 32 bits."""
     validate_every: int = Field(default=0, ge=0, le=1_000_000)
@@ -151,6 +174,12 @@ class Training(Settings):
     def problem_with(self, devices: int) -> str:
         """Say in one line why this training cannot work on so many devices; empty if it can."""
         return ""
+
+    @property
+    def passes(self) -> int:
+        """Return the epochs as a number, which a training settles."""
+        assert isinstance(self.epochs, int), "the epochs are still `auto`"
+        return self.epochs
 
     @model_validator(mode="after")
     def _follow_stride(self) -> Training:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import reprlib
+import types
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -61,6 +62,9 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
     """Return the first problem of a validation in words; an unknown key comes before what it may have caused."""
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
+    # a number in place of which a word may stand fails twice, at places that name both kinds
+    words = [problem for problem in problems[1:] if _is_word_beside(model, first, problem)]
+    problems = [problem for problem in problems if problem not in words]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     location = [str(part) for part in first["loc"]]
     key = ".".join(([where] if where else []) + _written(model, location))
@@ -77,7 +81,7 @@ def _one_line(model: Any, error: ValidationError, where: str) -> str:
         listed = ", ".join(_tagged(_annotation(model, location)))
         return f"`{key}.name` is missing: say which ({listed})"
     text = first["msg"].removeprefix("Value error, ")
-    text = text[0].lower() + text[1:]
+    text = ", or ".join([text[0].lower() + text[1:], *(problem["ctx"]["expected"] for problem in words)])
     value = "" if isinstance(first["input"], dict) else f", got {_shown(first['input'])}"
     place = f"`{key}`: " if key else ""
     return f"{place}{text}{value if 'got' not in text else ''}{more}"
@@ -96,9 +100,25 @@ def _written(model: Any, location: list[str]) -> list[str]:
     """Return the keys of a location that a person wrote: pydantic adds the tag that tells models of a union apart."""
     written: list[str] = []
     for place, part in enumerate(location):
-        if part not in _tagged(_annotation(model, location[:place])):
+        annotation = _annotation(model, location[:place])
+        if _is_number_or_word(annotation):
+            break
+        if part not in _tagged(annotation):
             written.append(part)
     return written
+
+
+def _is_word_beside(model: Any, first: Any, problem: Any) -> bool:
+    """Tell whether a problem is that the same value is not the word that could stand for a number."""
+    place = [str(part) for part in first["loc"][:-1]]
+    beside = problem["type"] == "literal_error" and problem["loc"][:-1] == first["loc"][:-1]
+    return beside and bool(place) and _is_number_or_word(_annotation(model, place))
+
+
+def _is_number_or_word(annotation: Any) -> bool:
+    """Tell whether a number or a word may stand at a place, which is a union to pydantic."""
+    parts = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
+    return any(get_origin(part) is Literal for part in parts)
 
 
 def _annotation(model: Any, location: list[str]) -> Any:

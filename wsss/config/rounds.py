@@ -11,7 +11,7 @@ from wsss.config.auxsegnet import AuxSegNetLossWeights, AuxSegNetNetwork
 from wsss.config.base import Settings
 from wsss.config.label_losses import AdaptiveAffinity, LabelReassign
 from wsss.config.networks import SegmentationAugmentation, Training
-from wsss.config.stages import Crf, FusionThresholds
+from wsss.config.stages import Crf, Threshold
 
 
 class Rounds(Settings):
@@ -90,8 +90,6 @@ class TrainAuxsegnet(Training):
     """Let the layers that fuse the affinities learn as slowly as the backbone, as in the released code, whose names for
     fast layers miss them; else as fast as all new layers."""
     augmentation: SegmentationAugmentation = SegmentationAugmentation()
-    epochs: int = Field(default=10, ge=1, le=1_000_000)
-    """Passes over the training images in one round."""
 
     @classmethod
     def starts_from_classifier(cls, values: Mapping[str, Any]) -> bool:
@@ -125,9 +123,18 @@ class SaliencyCrf(Crf):
     """Divisor of the energies, with the sigmoid of the probability."""
 
 
-class UpdateLabels(FusionThresholds):
+class UpdateLabels(Settings):
     """Labels of the next round, from refined CAMs and refined saliency of this round's network."""
 
+    cam_threshold: Threshold = 0.1
+    """CAM above which a pixel belongs to its strongest class. The affinity spreads CAMs, which lowers them, so that 0.1
+    was better than AuxSegNet's 0.2 (docs/results.md)."""
+    saliency_threshold: Threshold = 0.3
+    """Saliency above which a pixel is salient: that of the studies in docs/results.md. AuxSegNet's released code: 0.06,
+    set for the saliency network DSS."""
+    background_cam_threshold: Threshold | None = 0.6
+    """CAM up to which a pixel that is not salient is background. null: `cam_threshold`, the paper's rule. A higher
+    limit teaches background close to objects. Inferred."""
     scale: float = Field(default=1.0, gt=0, le=16)
     """Factor on the size of the image as the network sees it. AuxSegNet: 1. Above 1 where images are small beside the
     crops of the training."""

@@ -91,8 +91,8 @@ class RunSettings(Settings):
     """Overrides of sections by a name of your own. Stages that do not differ from an earlier variant's are shared with
     it. A variant may override any section but `data`, `saliency`, `report` and `runtime`."""
 
-    _trainings: dict[str, Any] = PrivateAttr(default_factory=dict)
-    """What was given of the trainings, before they inherited from other sections."""
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+    """What was given of the backbone and of the trainings, before these inherited from other sections."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -103,7 +103,7 @@ class RunSettings(Settings):
         # settings made in Python are complete, so they inherit nothing
         given = {key: _plain(value) for key, value in values.items()}
         config = handler(inherit_backbones(given, TRAININGS))
-        config._trainings = {name: given[name] for name in TRAININGS if name in given}
+        config._given = {name: given[name] for name in ("backbone", *TRAININGS) if name in given}
         return config
 
     @field_validator("seeds")
@@ -158,8 +158,8 @@ class RunSettings(Settings):
         """
         if not name:
             return self
-        resolved = self.model_dump(mode="json", exclude={"variants", *TRAININGS})
-        values = deep_merge({**resolved, **self._trainings}, self.variants[name])
+        resolved = self.model_dump(mode="json", exclude={"variants", "backbone", *TRAININGS})
+        values = deep_merge({**resolved, **self._given}, self.variants[name])
         parsed: Self = parse_settings(type(self), values, where=f"variants.{name}")
         return parsed
 

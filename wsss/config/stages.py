@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from wsss.config.backbone_names import problem_of_settings
 from wsss.config.base import Distance, Settings
 from wsss.config.label_sets import LabelSets
-from wsss.config.networks import Optimizer, Scale, SegmentationAugmentation, Training
+from wsss.config.networks import BackboneSettings, Optimizer, Scale, SegmentationAugmentation, Training
 from wsss.pipeline.names import TRUE_MASKS, known_label_sets
 
 Scales = Annotated[tuple[Scale, ...], Field(min_length=1, max_length=100)]
@@ -18,14 +20,16 @@ Scales = Annotated[tuple[Scale, ...], Field(min_length=1, max_length=100)]
 class Saliency(Settings):
     """Class-agnostic saliency maps, one per training image."""
 
-    source: Literal["superpixels", "rembg", "folder"] = "superpixels"
-    """`superpixels`: unsupervised, needs nothing. `rembg`: a pretrained network. `folder`: maps of your own."""
+    source: Literal["auto", "superpixels", "rembg", "folder"] = "auto"
+    """`auto`: a pretrained network, if its weights are at hand or can be downloaded, else superpixels, with a warning;
+    a run keeps what it took. `superpixels`: unsupervised, needs nothing, finds few objects in photographs. `rembg`: a
+    pretrained network. `folder`: maps of your own."""
     folder: str | None = None
     """Folder of grey maps (0 to 255) with the names of the images and suffix .png; for `folder`."""
     model: str = "u2netp"
-    """Name of the network (`u2net`, `u2netp`, `isnet-general-use`, `birefnet-general`, ...); for `rembg`."""
+    """Name of the network (`u2net`, `u2netp`, `isnet-general-use`, `birefnet-general`, ...); for `rembg`, `auto`."""
     weights: str | None = None
-    """Path of the ONNX file, for `rembg`. null: rembg looks in its own cache, or downloads to it."""
+    """Path of the ONNX file, for `rembg`, `auto`. null: rembg looks in its own cache, or downloads to it."""
     val: bool = False
     """Add maps of the validation images. Nothing learns from them: they are judged and looked at."""
     segments: int = Field(default=200, ge=4, le=1_000_000)
@@ -44,9 +48,27 @@ class Saliency(Settings):
         return self
 
 
+class ClassifierBackbone(BackboneSettings):
+    """The feature extractor of the classifier."""
+
+    output_stride: Literal[8, 16, 32] = 32
+    """Pixels of the image per pixel of the features."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stride(cls, values: Any) -> Any:
+        """Leave the other trainings' stride to a network that cannot have this one."""
+        if not isinstance(values, Mapping) or "output_stride" in values:
+            return values
+        impossible = problem_of_settings(str(values.get("name", "")), cls.model_fields["output_stride"].default, 0)
+        return {**values, "output_stride": BackboneSettings().output_stride} if impossible else values
+
+
 class ClassifierOptimizer(Optimizer):
     """The optimiser of the classifier. Its learning rate falls step by step: rate x (1 - step / steps)^power."""
 
+    learning_rate: float = Field(default=0.0002, gt=0, le=1000)
+    """Learning rate of pretrained layers at the first step."""
     head_multiplier: float = Field(default=10.0, gt=0, le=1_000_000)
     """Factor on the learning rate of the newly initialised layer. There is one, and it is linear, so it takes more than
     the branches of a segmentation network."""
@@ -55,7 +77,13 @@ class ClassifierOptimizer(Optimizer):
 class TrainClassifier(Training):
     """The classification network that the first CAMs come from."""
 
+    backbone: ClassifierBackbone = ClassifierBackbone()
+    """Feature extractor of this training. It is laid over the top-level `backbone`, key by key. Where neither names an
+    `output_stride`, it is 32 (16 for a network that has no 32): no worse than 16 in less time (docs/results.md)."""
     optimizer: ClassifierOptimizer = ClassifierOptimizer()
+    auto_steps: int = Field(default=190, ge=1, le=1_000_000_000)
+    """Least number of steps of `epochs: auto`, which makes up for few images: those of `auto_epochs` on the 311
+    photographs of docs/results.md. Inferred."""
     batch_size: int = Field(default=16, ge=1, le=65536)
     """Images per step, on all GPUs together. More than in other trainings, for an image has few labels where it has
     many labelled pixels."""
@@ -72,34 +100,57 @@ class Cams(Settings):
     """Add the mirrored image at every scale."""
 
 
-class FusionThresholds(Settings):
-    """Where CAMs and saliency become labels."""
-
-    cam_threshold: float = Field(default=0.2, ge=0, le=1)
-    """CAM above which a pixel belongs to its strongest class. AuxSegNet's released code: 0.2."""
-    saliency_threshold: float = Field(default=0.06, ge=0, le=1)
-    """Saliency above which a pixel is salient. AuxSegNet's released code: 0.06, set for the saliency network DSS."""
-    background_cam_threshold: float | None = Field(default=None, ge=0, le=1)
-    """CAM up to which a pixel that is not salient is background. null: `cam_threshold`, the paper's rule. A higher
-    limit teaches background close to objects. Inferred."""
+SALIENT = {"rembg": 0.1, "superpixels": 0.1, "folder": 0.06}
+"""Where objects end in the maps of a source, before `saliency.gamma`."""
+BACKGROUND_CAM = 0.6
+"""CAM up to which a pixel that is not salient is background, where nothing else is said."""
+Threshold = Annotated[float, Field(ge=0, le=1)]
 
 
-class SeedLabels(FusionThresholds):
+class SeedLabels(Settings):
     """Fusion of CAMs and saliency into the first pseudo labels."""
 
+    cam_threshold: Threshold = 0.2
+    """CAM above which a pixel belongs to its strongest class. AuxSegNet's released code: 0.2."""
+    saliency_threshold: Threshold | Literal["auto"] = "auto"
+    """Saliency above which a pixel is salient. `auto` belongs to the source of the maps: 0.1 for `rembg` and
+    `superpixels` (docs/results.md), 0.06 for `folder`, to the power of `saliency.gamma`. 0.06 is that of AuxSegNet's
+    released code, set for the saliency network DSS."""
+    background_cam_threshold: Threshold | Literal["auto"] | None = "auto"
+    """CAM up to which a pixel that is not salient is background. null: `cam_threshold`, the paper's rule. A higher
+    limit teaches background close to objects, of which networks learn more (docs/results.md). `auto`: 0.6; null for
+    CAMs alone. Inferred."""
     rule: Literal["saliency", "background_threshold"] = "saliency"
     """`saliency`: the rule of AuxSegNet. `background_threshold`: CAMs alone, for whoever has no saliency; what lies
     between `background_cam_threshold` and `cam_threshold` is then ignored."""
+    strong_cam_threshold: Threshold | None = 0.5
+    """CAM above which a pixel belongs to its strongest class although it is not salient, where the class would else
+    have no pixel in the image: saliency passes over furniture, and over what stands aside. null: never, the paper's
+    rule. For the rule `saliency`. Inferred."""
 
     @model_validator(mode="after")
     def _check(self) -> SeedLabels:
         limit = self.background_cam_threshold
-        if self.rule == "background_threshold" and limit is not None and limit > self.cam_threshold:
+        if self.rule == "background_threshold" and isinstance(limit, float) and limit > self.cam_threshold:
             raise ValueError(
                 "with the rule `background_threshold`, background_cam_threshold must not be above cam_threshold, "
                 f"got {limit} and {self.cam_threshold}; lower it, or set it to null"
             )
         return self
+
+    def for_maps(self, source: str | None, gamma: float) -> Self:
+        """Return the settings with numbers in place of `auto`.
+
+        Args:
+            source: Of the saliency maps; None where CAMs are alone, which leaves the threshold on saliency open.
+            gamma: Exponent on their values.
+        """
+        changed: dict[str, Any] = {}
+        if self.saliency_threshold == "auto" and source is not None:
+            changed["saliency_threshold"] = round(SALIENT[source] ** gamma, 4)
+        if self.background_cam_threshold == "auto":
+            changed["background_cam_threshold"] = None if source is None else BACKGROUND_CAM
+        return self.model_copy(update=changed)
 
 
 LABEL_SETS = (
@@ -113,8 +164,12 @@ class TrainSegmenter(Training):
 
     label_sets: LabelSets = Field(default=("seeds",), description=LABEL_SETS)
     augmentation: SegmentationAugmentation = SegmentationAugmentation()
-    epochs: int = Field(default=15, ge=1, le=1_000_000)
-    """Passes over the training images. More than in a round of AuxSegNet, which starts from a trained classifier."""
+    auto_epochs: int = Field(default=15, ge=1, le=1_000_000)
+    """Least number of passes of `epochs: auto`. More than in a round of AuxSegNet, which starts from a trained
+    classifier."""
+    auto_steps: int = Field(default=570, ge=1, le=1_000_000_000)
+    """Least number of steps of `epochs: auto`, which makes up for few images: those of `auto_epochs` on the 311
+    photographs of docs/results.md. Inferred."""
     batch_size: int = Field(default=8, ge=2, le=65536)
     """Images per step, on all GPUs together. At least two, for over the pooled features of one image, batch
     normalisation has no variance."""

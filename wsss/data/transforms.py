@@ -59,7 +59,7 @@ class JointAugmentation:
         """
         from torchvision.transforms.v2 import InterpolationMode, functional
 
-        side = snapped(self._settings.crop_size)
+        side = snapped(self._settings.side)
         scale = generator.uniform(*self._settings.scale)
         size = [max(1, round(length * scale)) for length in image.shape[:2]]
         flip = generator.random() < self._settings.flip

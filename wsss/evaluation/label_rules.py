@@ -12,9 +12,10 @@ def fusion_of_seeds(settings: Mapping[str, Any]) -> str:
     if settings.get("rule") == "background_threshold":
         rest = "elsewhere" if low is None else f"where CAM ≤ {low}, 255 between"
         return f"class where CAM > {cam}, background {rest}"
-    salient = settings.get("saliency_threshold")
+    salient, strong = settings.get("saliency_threshold"), settings.get("strong_cam_threshold")
+    missed = "" if strong is None else f", a class that would be missed where CAM > {strong}"
     return (
-        f"class where saliency > {salient} and CAM > {cam}, background where saliency ≤ {salient} "
+        f"class where saliency > {salient} and CAM > {cam}{missed}, background where saliency ≤ {salient} "
         f"and CAM ≤ {cam if low is None else low}, 255 elsewhere"
     )
 

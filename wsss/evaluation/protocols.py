@@ -35,6 +35,8 @@ DEFINITIONS = {
     "empty": "Share of images without a foreground pixel.",
     "ignored": "Share of images that are 255 everywhere.",
     "absent": "Of all (image, class) pairs that the image-level labels name: share without a pixel of that class.",
+    "object_share": "Share of labelled pixels (not 255) that are labelled as an object.",
+    "unnamed": "Share of pixels labelled as an object whose class the image-level labels do not name.",
 }
 
 TRUTH_RULE = "truth 255 left out"

@@ -28,8 +28,6 @@ CAM_STEP = 5
 BACKGROUND_CAMS = (None, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ENOUGH_COVERAGE, ENOUGH_RECALL = 0.7, 0.5
 """Scores that a point of the scan must reach to compete for the best foreground precision."""
-TOO_MANY = 0.2
-"""Warn above this share of images without foreground, or of images that are 255 everywhere."""
 
 
 def record(key: Key, tally: Tally, attributes: Mapping[str, Any], cams: Mapping[str, Any] | None) -> Record:
@@ -62,10 +60,14 @@ def _segmentation(kind: str, tally: SegmentationTally) -> Record:
     if kind == "labels":
         scores["ignored"] = tally.ignored / max(tally.images, 1)
         scores["absent"] = float(ratio(tally.absent, tally.named))
+        pixels = matrix.sum(axis=0)
+        scores["object_share"] = float(ratio(pixels[1:-1].sum(), pixels[:-1].sum()))
+        scores["unnamed"] = float(ratio(tally.unnamed, pixels[1:-1].sum()))
     per_class = _classes(class_scores(matrix))
     per_class["truth_share"] = ratio(matrix.sum(axis=1)[:-1], matrix[:-1].sum())
     per_class["label_share"] = ratio(matrix.sum(axis=0)[:-1], matrix.sum())
     per_class["images"] = tally.images_of[:-1]
+    per_class["images_named"], per_class["images_missed"] = tally.named_of[:-1], tally.missed_of[:-1]
     return {"metrics": scores, "classes": per_class, "confusion": matrix if tally.masked else None}
 
 
@@ -148,30 +150,3 @@ def _best(points: list[Any], metric: str) -> int:
 
 def _classes(scores: ClassScores) -> dict[str, np.ndarray]:
     return {"iou": scores.iou, "precision": scores.precision, "recall": scores.recall}
-
-
-def warnings_of(records: list[Record]) -> list[str]:
-    """Warn of maps without foreground, labels that are 255 everywhere, and images without a true mask."""
-    found = []
-    for item in records:
-        what = f"{item['kind']} `{item['name']}` on {item['split']}" if item["kind"] != item["name"] else item["kind"]
-        metrics = item["metrics"]
-        if metrics["empty"] > TOO_MANY:
-            found.append(f"{what}: {metrics['empty']:.0%} of the images have no foreground at all. {_hint(item)}")
-        if metrics.get("ignored", 0) > TOO_MANY:
-            found.append(f"{what}: {metrics['ignored']:.0%} of the images are 255 everywhere: nothing to learn there")
-        if 0 < item["images_with_masks"] < item["images"]:
-            lacking = item["images"] - item["images_with_masks"]
-            found.append(f"{what}: {lacking} of {item['images']} images have no true mask and enter no score")
-    return found
-
-
-def _hint(item: Record) -> str:
-    return {
-        "saliency": "Look at the maps: thresholds belong to the saliency source",
-        "label_saliency": "Look at the maps: thresholds belong to the saliency source",
-        "cams": "The classifier has not learnt, or its maps are empty: look at its validation mAP",
-        "labels": "Labels that are all background teach a network nothing: look at the contact sheet, lower "
-        "cam_threshold or change the saliency source",
-        "predictions": "The network predicts background only: look at its labels and its training loss",
-    }[item["kind"]]

@@ -30,6 +30,8 @@ Kinds are `saliency`, `cams`, `labels`, `label_saliency` (the saliency labels of
 
 SALIENT = 0.5
 """The threshold for the numbers of single saliency maps."""
+HARDLY = 0.002
+"""Share of an image's pixels below which a class that it shows counts as missed: a square of 20 pixels in 500 x 375."""
 
 
 @dataclass
@@ -66,6 +68,9 @@ class SegmentationTally(Tally):
         named: Pairs of an image and a class that its image-level labels name.
         absent: Such pairs without a pixel of the class in the label map.
         images_of: (C+2,) images in which a label occurs.
+        named_of: (C+2,) images whose image-level labels name a label's class.
+        missed_of: (C+2,) those of them in which the label has less than `HARDLY` of the pixels.
+        unnamed: Pixels of classes that the image-level labels do not name.
     """
 
     matrix: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64))
@@ -73,6 +78,9 @@ class SegmentationTally(Tally):
     named: int = 0
     absent: int = 0
     images_of: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64))
+    named_of: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64))
+    missed_of: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64))
+    unnamed: int = 0
 
 
 @dataclass
@@ -181,6 +189,7 @@ def _measure_labels(
     pixels = matrix.sum(axis=0)
     total, ignored, foreground = int(pixels.sum()), int(pixels[-1]), int(pixels[1:-1].sum())
     named = np.flatnonzero(dataset.image_labels(image_id)) + 1
+    is_named = np.isin(np.arange(len(pixels)), named)
     tally = SegmentationTally(
         images=1,
         masked=int(truth is not None),
@@ -190,6 +199,9 @@ def _measure_labels(
         named=len(named),
         absent=int((pixels[named] == 0).sum()),
         images_of=(pixels > 0).astype(np.int64),
+        named_of=is_named.astype(np.int64),
+        missed_of=(is_named & (pixels < HARDLY * total)).astype(np.int64),
+        unnamed=foreground - int(pixels[named].sum()),
     )
     measured.add(key, tally)
     row = _row(key, image_id)

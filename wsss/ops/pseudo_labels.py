@@ -67,6 +67,28 @@ def fuse_scores_with_saliency(
     return result
 
 
+def add_missed_classes(
+    labels: np.ndarray, score: np.ndarray, label: np.ndarray, present: Iterable[int], strong_cam_threshold: float
+) -> np.ndarray:
+    """Give a class that saliency has missed the pixels of its strong CAMs, salient or not (inferred).
+
+    Args:
+        labels: (H, W) uint8, made with saliency. A class without a pixel is missed.
+        score: (H, W) float, the strongest CAM among present classes.
+        label: (H, W) uint8, the label value of its class.
+        present: Label values of the classes in the image.
+        strong_cam_threshold: A CAM is strong above it.
+
+    Returns:
+        (H, W) uint8.
+    """
+    result, strong = labels.copy(), score > strong_cam_threshold
+    for value in present:
+        if not (labels == value).any():
+            result[strong & (label == value)] = value
+    return result
+
+
 def labels_from_cams(
     cams: np.ndarray,
     image_labels: np.ndarray,

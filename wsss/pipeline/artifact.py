@@ -8,6 +8,8 @@ from typing import Any
 
 SPLITS = ("train", "val")
 """The splits of a data set."""
+CHOICE = ".choice.json"
+"""Suffix, in place of an artifact's, of the file beside it that keeps what its stage chose for itself."""
 BRANCH = "{variant}/seed{seed}/"
 """Replaces `{branch}` in a stage's path, in a run of several variants or seeds; a plain run has no such folders."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wsss.config import Saliency, Settings, Training
+from wsss.data.saliency_choice import outlook
 from wsss.data.sources import input_files, input_folders
 from wsss.errors import InputError
 from wsss.pipeline.stages import STAGES
@@ -22,7 +23,7 @@ def source_files(stage: str, settings: Settings) -> dict[str, Path]:
     """Return the single files that a stage reads, by the setting that names them; they may be missing."""
     if stage == "index":
         return {f"data.{role}": path for role, path in input_files(settings).items()}  # type: ignore[arg-type]
-    if isinstance(settings, Saliency) and settings.source == "rembg" and settings.weights is not None:
+    if isinstance(settings, Saliency) and settings.source in ("rembg", "auto") and settings.weights is not None:
         return {"saliency.weights": Path(settings.weights)}
     if isinstance(settings, Training) and settings.backbone.weights not in ("auto", "none"):
         # it may have come from either
@@ -53,6 +54,16 @@ def missing_source(plan: Plan) -> str | None:
             if not path.is_file():
                 return f"{path}: no such file; correct `{setting}`"
     return None
+
+
+def choices(plan: Plan) -> list[str]:
+    """Say in a line each what the stages of a run will choose for themselves, and why; empty if they choose nothing.
+
+    Raises:
+        InputError: If the record of an earlier choice is damaged.
+    """
+    lines = [outlook(plan.settings(item), Path(plan.path(item))) for item in plan.wanted("saliency")]  # type: ignore[arg-type]
+    return [line for line in lines if line]
 
 
 def folder_fingerprint(folder: Path) -> str:

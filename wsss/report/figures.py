@@ -144,5 +144,7 @@ def _rule_in_use(evaluation: Evaluation) -> tuple[str, tuple[float, float] | Non
         settings = item.get("settings") or {}
         if uses(item, "cams") and uses(item, "saliency"):
             limit = settings.get("background_cam_threshold")
-            return "" if limit is None else f"{limit:g}", (settings["cam_threshold"], settings["saliency_threshold"])
+            # labels made elsewhere may leave open what this program settles
+            used = (settings["cam_threshold"], settings["saliency_threshold"])
+            return f"{limit:g}" if isinstance(limit, float) else "", used
     return "", None

@@ -19,10 +19,10 @@ evaluated thing), `per_class.csv`, `per_image.csv` and `sweeps.csv` (every point
       cams (at the best background threshold): `miou`, `threshold`, `precision`, `foreground_precision`,
       `foreground_recall`, `background_iou`, `empty`. labels: `precision`, `coverage`, `miou`, `miou_labelled`,
       `class_precision`, `class_recall`, `foreground_precision`, `foreground_recall`, `foreground_miou`,
-      `background_iou`, `empty`, `ignored`, `absent`. predictions: `miou`, `pixel_accuracy`, `mean_accuracy`,
-      `foreground_miou`, `background_iou`, `empty`
+      `background_iou`, `empty`, `ignored`, `absent`, `object_share`, `unnamed`. predictions: `miou`,
+      `pixel_accuracy`, `mean_accuracy`, `foreground_miou`, `background_iou`, `empty`
     - `classes` (not of saliency): lists over `class_names`: `iou`; of labels and predictions also `precision`,
-      `recall`, `truth_share`, `label_share` (of pixels), `images`
+      `recall`, `truth_share`, `label_share` (of pixels), `images`, `images_named`, `images_missed`
     - `confusion` (labels, predictions; null without masks): (C+2, C+2) pixels, truth down, 255 last
     - `sweep` (cams): per background threshold `threshold`, `miou`, `precision`, `coverage`, `foreground_precision`,
       `foreground_recall`
@@ -54,9 +54,10 @@ from wsss.data.artifacts import IndexedArtifact
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
 from wsss.evaluation.protocols import DEFINITIONS
-from wsss.evaluation.summary import Record, record, scan_fusion, scan_summary, warnings_of
+from wsss.evaluation.summary import Record, record, scan_fusion, scan_summary
 from wsss.evaluation.tables import DIGITS, write_tables
 from wsss.evaluation.tally import CamTally, Key, Measured, Sources, measure
+from wsss.evaluation.warnings import warnings_of
 from wsss.files import CsvWriter, write_json
 from wsss.parallel import map_in_processes
 from wsss.pipeline.names import LABEL_STAGES
@@ -111,7 +112,10 @@ def evaluate(
     inputs = {"index": index, "saliency": saliency, "cams": cams, "labels": labels, "predictions": used}
     content = _header(settings, inputs, output, context)
     content |= {"data": _data(dataset), "evaluations": records, "fusion_scan": scan_summary(points)}
-    content |= {"definitions": DEFINITIONS, "warnings": warnings_of(records)}
+    content |= {
+        "definitions": DEFINITIONS,
+        "warnings": warnings_of(records, dataset.class_names, own=_own_warnings(sources)),
+    }
     for warning in content["warnings"]:
         logger.warning(warning)
     write_tables(output.parent, records, points, dataset.class_names)
@@ -200,6 +204,11 @@ def _records(sources: Sources, measured: Measured) -> list[Record]:
         record(key, measured.tallies[key], readers[_artifact_of(key)].attributes, cams)
         for key in sorted(measured.tallies, key=place)
     ]
+
+
+def _own_warnings(sources: Sources) -> dict[tuple[str, str], str]:
+    """Return what artifacts warn of themselves."""
+    return {key: str(reader.attributes.get("warning") or "") for key, reader in _readers(sources).items()}
 
 
 def _artifact_of(key: Key) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from wsss.parallel import map_in_processes, map_in_threads
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.outputs import checks_output
+from wsss.stages.saliency_choice import chosen_source, record_choice, warning_of
 from wsss.stages.saliency_folder import SaliencyFolder
 from wsss.stages.saliency_network import SaliencyNetwork
 
@@ -34,7 +35,8 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
         settings: The source, its settings, and whether validation images are wanted.
         index: Artifact of stage `index`.
         output: Artifact; kind `saliency`: (H, W) uint8 at the size of the photograph. Its attribute `split` is `train`
-            where it holds no other images.
+            where it holds no other images. Its settings name the source that was taken; where that was a choice, the
+            attribute `chosen` says why, `warning` what it costs, and a file beside it keeps the choice.
 
     Raises:
         InputError: If an input is missing or damaged, or the source is missing or does not fit the images.
@@ -43,9 +45,12 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
     ids = [image_id for split in (dataset.splits if settings.val else ["train"]) for image_id in dataset.ids(split)]
     # open sources before the artifact, so that a missing file is reported before anything is written
     folder = SaliencyFolder(settings.folder, ids) if settings.source == "folder" and settings.folder else None
-    network = SaliencyNetwork(settings, context) if settings.source == "rembg" else None
+    asked = settings
+    settings, network, choice = chosen_source(asked, output, context)
     inputs = {"index": index, "weights": network.weights if network is not None else None}
     attributes = provenance("saliency", settings, inputs, context)
+    if choice is not None:
+        attributes |= {"chosen": f"{choice.source} by `auto`, for {choice.why}", "warning": warning_of(choice)}
     if not settings.val:
         attributes["split"] = "train"
     if folder is not None:
@@ -65,6 +70,8 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
             workers = min(context.workers, context.threads or context.workers)
             maps = map_in_processes(function, pending, workers=workers, what="saliency")
             _write(artifact, ids, pending, maps, curve)
+    if choice is not None:
+        record_choice(choice, asked, output)
 
 
 def _write(

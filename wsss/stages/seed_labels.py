@@ -6,18 +6,37 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss.config import SeedLabels
+from wsss.config import Saliency, SeedLabels
+from wsss.config.stages import SALIENT
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.artifacts import IndexedArtifact
 from wsss.data.images import resize_map
 from wsss.errors import InputError
-from wsss.ops.pseudo_labels import fuse_scores_with_saliency, labels_from_scores, strongest_plane
+from wsss.ops.pseudo_labels import (
+    add_missed_classes,
+    fuse_scores_with_saliency,
+    labels_from_scores,
+    strongest_plane,
+)
 from wsss.parallel import map_in_processes
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.outputs import checks_output
 from wsss.store import ArtifactReader
+
+
+def _source_of(saliency: Path | None) -> tuple[str | None, float]:
+    """Return source and exponent of saliency maps, as their artifact says; maps made by hand count as a folder's."""
+    if saliency is None:
+        return None, 1.0
+    with ArtifactReader(saliency, "saliency") as reader:
+        settings = reader.attributes.get("settings")
+    try:
+        made = Saliency.parse({"source": "folder", "folder": "", **(settings if isinstance(settings, dict) else {})})
+    except InputError:
+        return "folder", 1.0
+    return (made.source, made.gamma) if made.source in SALIENT else ("folder", made.gamma)
 
 
 class _Fusion:
@@ -34,13 +53,18 @@ class _Fusion:
     def __call__(self, image_id: str) -> tuple[str, dict[str, np.ndarray]]:
         settings = self._settings
         score, label = strongest_cam(self._cams, image_id, self._dataset.size(image_id))
-        limits = settings.cam_threshold, settings.background_cam_threshold
+        limit = settings.background_cam_threshold
+        assert limit != "auto"
         if self._saliency is None:
-            return image_id, {"segmentation": labels_from_scores(score, label, *limits)}
+            return image_id, {"segmentation": labels_from_scores(score, label, settings.cam_threshold, limit)}
+        salient = settings.saliency_threshold
+        assert salient != "auto"
         saliency = self._saliency.read("saliency", image_id)
-        labels = fuse_scores_with_saliency(
-            score, label, saliency / np.float32(255), limits[0], settings.saliency_threshold, limits[1]
-        )
+        values = saliency / np.float32(255)
+        labels = fuse_scores_with_saliency(score, label, values, settings.cam_threshold, salient, limit)
+        if settings.strong_cam_threshold is not None:
+            present = np.flatnonzero(self._dataset.image_labels(image_id)) + 1
+            labels = add_missed_classes(labels, score, label, present.tolist(), settings.strong_cam_threshold)
         return image_id, {"segmentation": labels, "saliency": saliency}
 
 
@@ -64,7 +88,7 @@ def seed_labels(
     """Fuse CAMs and saliency of every training image into segmentation and saliency labels.
 
     Args:
-        settings: The rule and its thresholds.
+        settings: The rule and its thresholds; what is `auto` follows the source of the saliency maps.
         index: Artifact of stage `index`.
         cams: Artifact of stage `cams`.
         saliency: Artifact of stage `saliency`; None only with the rule `background_threshold`.
@@ -77,6 +101,7 @@ def seed_labels(
         raise InputError("seed_labels.rule is `saliency`, so saliency maps are needed: pass --saliency FILE.h5")
     dataset = load_dataset(index)
     used = saliency if settings.rule == "saliency" else None
+    settings = settings.for_maps(*_source_of(used))
     attributes = provenance("seed_labels", settings, {"index": index, "cams": cams, "saliency": used}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     ids = dataset.ids("train")

@@ -17,6 +17,7 @@ from wsss.models.pretrained import weights_file
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.outputs import checks_output
+from wsss.stages.settled import settled
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.aalr import AALRModule
@@ -53,6 +54,7 @@ def train_aalr(
     output = Path(output)
     dataset = load_dataset(index)
     ids = dataset.ids("train")
+    settings = settled(settings, dataset, ids, stage=STAGE)
     _check(settings, classifier, dataset, ids, context)
     used = classifier if settings.start == "classifier" else None
     inputs = {"index": Path(index), "classifier": used, "weights": weights_file(settings.backbone)}

@@ -13,6 +13,7 @@ from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels
 from wsss.stages.outputs import checks_output
+from wsss.stages.settled import settled
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.auxsegnet import AuxSegNetModule
@@ -48,6 +49,7 @@ def train_auxsegnet(
         Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     dataset = load_dataset(index)
+    settings = settled(settings, dataset, dataset.ids("train"), stage=STAGE)
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)
     source = ArtifactLabels(Path(labels), dataset)
     with StageState(output, stamp(STAGE, attributes)) as state:

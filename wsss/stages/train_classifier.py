@@ -12,6 +12,7 @@ from wsss.models.classifier import Classifier
 from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.outputs import checks_output
+from wsss.stages.settled import settled
 from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model
@@ -37,6 +38,7 @@ def train_classifier(
         Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     dataset = load_dataset(index)
+    settings = settled(settings, dataset, dataset.ids("train"), stage=STAGE)
     attributes = provenance(
         STAGE, settings, {"index": Path(index), "weights": weights_file(settings.backbone)}, context
     )

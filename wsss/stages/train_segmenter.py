@@ -16,6 +16,7 @@ from wsss.models.segmenter import Segmenter
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.labels import ArtifactLabels, Labels
 from wsss.stages.outputs import checks_output
+from wsss.stages.settled import settled
 from wsss.stages.training import train_to_checkpoint
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model
@@ -48,10 +49,11 @@ def train_segmenter(
         Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     dataset = load_dataset(index)
+    source = ArtifactLabels(Path(labels), dataset) if labels is not None else _TrueMasks(dataset)
+    settings = settled(settings, dataset, source.ids, stage=STAGE)
     attributes = provenance(
         STAGE, settings, {"index": Path(index), "labels": labels, "weights": weights_file(settings.backbone)}, context
     )
-    source = ArtifactLabels(Path(labels), dataset) if labels is not None else _TrueMasks(dataset)
     model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()

@@ -66,7 +66,7 @@ class Session(Callback):
     ) -> None:
         self.settings, self.folder, self.record, self.stop = settings, folder, record, stop
         self.steps_per_epoch = steps_per_epoch(images, settings.batch_size)
-        self.steps = settings.epochs * self.steps_per_epoch
+        self.steps = settings.passes * self.steps_per_epoch
         if settings.max_steps is not None:
             self.steps = min(self.steps, settings.max_steps)
         if state:

@@ -31,7 +31,7 @@ def batch_limits(settings: Training, context: RunContext) -> dict[str, int]:
 
     That takes no more memory than the step, for nothing is kept for a backward pass.
     """
-    pixels = 4 * settings.batch_size * settings.augmentation.crop_size**2
+    pixels = 4 * settings.batch_size * settings.augmentation.side**2
     return {"workers": context.workers, "batch_size": context.batch_size, "pixels": pixels}
 
 

@@ -1,0 +1,66 @@
+"""Settle what `auto` leaves open in a training: epochs and crop size follow the training images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from statistics import median
+from typing import TypeVar
+
+from wsss.config import Training
+from wsss.data import Dataset
+from wsss.data.images import bounded_size
+from wsss.data.loaders import steps_per_epoch
+from wsss.grid import snapped
+
+logger = logging.getLogger(__name__)
+
+AnyTraining = TypeVar("AnyTraining", bound=Training)
+CROP_SIZES = (160, 512)
+"""Limits of a crop size that follows the images, in pixels: a crop must hold parts of objects, and a step must fit into
+memory. Inferred."""
+
+
+def settled(settings: AnyTraining, dataset: Dataset, image_ids: Sequence[str], *, stage: str) -> AnyTraining:
+    """Return the settings of a training with numbers in place of `auto`; numbers stay as they are.
+
+    The checkpoint records what is returned. Equal images give equal numbers.
+
+    Args:
+        settings: Of the training.
+        dataset: Holds the sizes of the images.
+        image_ids: The images to train on.
+        stage: Name of the stage, for the log.
+
+    Raises:
+        InputError: If the numbers do not fit the other settings.
+    """
+    if not image_ids or "auto" not in (settings.epochs, settings.augmentation.crop_size):
+        return settings
+    values = settings.model_dump(mode="json")
+    if settings.epochs == "auto":
+        steps = steps_per_epoch(len(image_ids), settings.batch_size)
+        values["epochs"] = max(settings.auto_epochs, -(-settings.auto_steps // steps))
+    if settings.augmentation.crop_size == "auto":
+        side = _median_side(dataset, image_ids)
+        values["augmentation"]["crop_size"] = _crop_size(settings.augmentation.crop_share * side)
+    logger.info(
+        "%s: %d epochs, crops of %d pixels (%d images)",
+        stage,
+        values["epochs"],
+        values["augmentation"]["crop_size"],
+        len(image_ids),
+    )
+    result: AnyTraining = type(settings).parse(values)
+    return result
+
+
+def _median_side(dataset: Dataset, image_ids: Sequence[str]) -> float:
+    """Return the median of the root of height times width, within `data.max_side`."""
+    sizes = [bounded_size(dataset.size(image_id), dataset.max_side) for image_id in image_ids]
+    return median((height * width) ** 0.5 for height, width in sizes)
+
+
+def _crop_size(length: float) -> int:
+    least, most = CROP_SIZES
+    return min(max(snapped(length), least), most)
