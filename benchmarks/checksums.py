@@ -45,7 +45,7 @@ STAGES = (
 SUMS = (
     *(checksums.content_sum, checksums.attributes_sum, checksums.pack_sums, checksums.unpack_sums),
     *(checksums.seal_zip, checksums.zip_is_damaged, checksums.seal_json, checksums.json_is_damaged),
-    *(checksums.file_digests, layout.root_sum, layout.checked_sums),
+    *(checksums.file_digest, layout.root_sum, layout.checked_sums),
 )
 CHECKS = (artifacts.check_array, artifacts.check_header)
 METHODS = ((FileStamps, "check"), (artifacts.IndexedArtifact, "require"))
