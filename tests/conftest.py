@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hear_ctrl_c() -> None:
+    """Whoever starts the tests in the background makes them deaf to it, and all that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

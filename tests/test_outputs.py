@@ -167,7 +167,7 @@ def test_files_that_surely_do_not_fit_are_refused_before_the_first(tmp_path: Pat
     write(tmp_path, *names[:4])
     monkeypatch.setattr("wsss.disk.free_space", lambda path: 599)
     folder = OutputFolder(tmp_path)
-    with pytest.raises(InputError, match=r"no space left on the disk for 6 files: at least 1 kB are needed"):
+    with pytest.raises(InputError, match=r"the disk has no room for 6 files: at least 1 kB are needed"):
         folder.check([tmp_path / name for name in names], least=100)
     # those that are replaced need no further space, nor do links
     folder.check([tmp_path / name for name in names[:9]], links=[tmp_path / "a.jpg"], least=100)

@@ -18,6 +18,7 @@ import numpy as np
 from wsss.checksums import json_is_damaged, seal_json
 from wsss.disk import RawFile, writing
 from wsss.errors import InputError
+from wsss.inputs import check_regular
 from wsss.temporary import temporary_name
 
 _REBUILD = "delete it and build it again with `snakemake {}`"
@@ -84,8 +85,9 @@ def read_json(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        InputError: If it is damaged.
+        InputError: If it is damaged, or is no file.
     """
+    check_regular(path)
     try:
         text = path.read_bytes().decode()
         content = json.loads(text)

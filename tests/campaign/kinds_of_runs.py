@@ -77,7 +77,7 @@ def of_stages(root: Path) -> list[Kind]:
 def of_networks(root: Path) -> list[Kind]:
     """Networks and weights of other programs; those of `rembg` only where it is installed."""
     settings = {"backbone": {**BACKBONE, "weights": f"{root}/test_resnet.pth"}, "max_steps": 1, "batch_size": 2}
-    settings["augmentation"] = {"crop_size": 32}
+    settings |= {"augmentation": {"crop_size": 32}, "epochs": 1}
     train = ("train_classifier", *OF_INDEX, f"{OUTPUT}/model.ckpt", *CPU, "--settings", json.dumps(settings))
     theirs = (root / "test_resnet.pth").read_bytes()
     rembg = json.dumps({"source": "rembg", "model": "u2netp", "weights": f"{root}/network.onnx"})

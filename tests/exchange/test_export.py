@@ -117,7 +117,7 @@ def test_what_is_wrong_is_one_line(run, tmp_path, artifacts, truth, message):
 def test_what_surely_does_not_fit_is_refused_before_the_first_file(run, tmp_path, monkeypatch, photographs, files):
     ask = {"index": run / "index.h5", "output": tmp_path / "out", "form": "voc", "photographs": photographs}
     monkeypatch.setattr("wsss.disk.free_space", lambda path: 4000)
-    with pytest.raises(InputError, match=rf"out: no space left on the disk for {files} files: at least"):
+    with pytest.raises(InputError, match=rf"out: the disk has no room for {files} files: at least"):
         export_maps([run / SEEDS], **ask)
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr("wsss.disk.free_space", lambda path: 512 * files)

@@ -86,7 +86,7 @@ def test_masks_that_surely_do_not_fit_are_refused_before_the_network_is_loaded(
 ) -> None:
     Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(tmp_path / "a.jpg")
     monkeypatch.setattr("wsss.disk.free_space", lambda path: 1000)
-    with pytest.raises(InputError, match="no space left on the disk for 3 files"):
+    with pytest.raises(InputError, match="the disk has no room for 3 files"):
         predict_photos(tmp_path / "none.ckpt", [tmp_path / "a.jpg"], output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

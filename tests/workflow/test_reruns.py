@@ -55,7 +55,12 @@ def test_a_changed_setting_runs_what_depends_on_it(plain: Project, change: str):
 
 CODE = {
     "a comment": ("wsss/stages/seed_labels.py", "def seed_labels(", "# why\ndef seed_labels(", set()),
-    "seed labels": ("wsss/stages/seed_labels.py", "def seed_labels(", "CHANGED = 1\n\n\ndef seed_labels(", LABELS),
+    "seed labels": (
+        "wsss/stages/seed_labels.py",
+        "import annotations\n",
+        "import annotations\n\nCHANGED = 1\n",
+        LABELS,
+    ),
     "the trainer": ("wsss/training/schedule.py", "def ", "CHANGED = 1\n\n\ndef ", CLASSIFIER),
     "the command line": ("wsss/cli/app.py", "app = ", "CHANGED = 1\napp = ", set()),
 }
@@ -69,7 +74,7 @@ def test_changed_code_runs_the_stages_that_use_it(plain: Project, change: str):
 
 
 def test_changed_code_can_be_let_pass(plain: Project):
-    plain.edit("wsss/stages/seed_labels.py", "def seed_labels(", "CHANGED = 1\n\n\ndef seed_labels(")
+    plain.edit("wsss/stages/seed_labels.py", "import annotations\n", "import annotations\n\nCHANGED = 1\n")
     assert plain.would_write(plain.config(data=DATA, rerun_on_code_change=False)) == set()
     changed = {"report": {"samples": 3}}
     assert plain.would_write(plain.config(data=DATA, rerun_on_code_change=False, **changed)) == {"report.html"}
@@ -176,5 +181,5 @@ def test_rounds_run_again_from_what_has_changed(rounds: Project, change: str):
 
 
 def test_changed_code_of_the_update_leaves_round_0_alone(rounds: Project):
-    rounds.edit("wsss/stages/update_labels.py", "def update_labels(", "CHANGED = 1\n\n\ndef update_labels(")
+    rounds.edit("wsss/stages/update_labels.py", "import annotations\n", "import annotations\n\nCHANGED = 1\n")
     assert rounds.would_write(rounds.config(data=DATA, **ROUNDS)) == FROM_LABELS_1
