@@ -18,8 +18,8 @@ from wsss.files import read_json
 from wsss.pipeline.artifact import CHOICE
 
 COST = (
-    "superpixels see contrast, not objects: with them 52 % of the object pixels of labels are right, with U2-Net-p 75 % "
-    "(photographs of VOC, docs/results.md)"
+    "superpixels see contrast, not objects: with them 52 % of the object pixels of labels are right, with U2-Net-p 75 "
+    "% (photographs of VOC, docs/results.md)"
 )
 """What superpixels cost, as it was measured."""
 REMEDY = (
