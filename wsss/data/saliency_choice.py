@@ -18,9 +18,10 @@ from wsss.files import read_json
 from wsss.pipeline.artifact import CHOICE
 
 COST = (
-    "superpixels find few objects in photographs of everyday scenes, and networks learn from what they find "
-    "(docs/results.md)"
+    "superpixels see contrast, not objects: with them 52 % of the object pixels of labels are right, with U2-Net-p 75 "
+    "% (photographs of VOC, docs/results.md)"
 )
+"""What superpixels cost, as it was measured."""
 REMEDY = (
     "install rembg by `pip install wsss[saliency]`, and set `saliency.weights` to the ONNX file of a network where it "
     "cannot be downloaded"
