@@ -80,4 +80,31 @@ class FolderData(DataSettings):
     """Text file of the images that make up `val`, one a line; the others are `train`. null: the CSV says it."""
 
 
-AnyData = Annotated[DemoData | VocData | FolderData, Field(discriminator="name")]
+class CocoData(DataSettings):
+    """COCO 2014 or 2017 in its official folder layout, or any JSON of instances in COCO's format."""
+
+    name: Literal["coco"] = "coco"
+    """COCO, or a JSON of its kind."""
+    root: str
+    """Folder that holds train2014, val2014 and annotations; for a JSON of your own, the folder of the photographs."""
+    train_annotations: str = "annotations/instances_train2014.json"
+    """JSON of the training images, below `root` or absolute. For COCO 2017 write 2017 here and in the next three."""
+    val_annotations: str | None = "annotations/instances_val2014.json"
+    """JSON of the validation images likewise. null: there is no `val`."""
+    train_images: str = "train2014"
+    """Folder of the training images, below `root` or absolute, that the JSON's `file_name` starts from."""
+    val_images: str = "val2014"
+    """Folder of the validation images likewise."""
+    classes: tuple[str, ...] | None = None
+    """Names of the categories to use, in the order of mask values from 1 on; all others become background. null: all
+    categories, in the order of their ids."""
+    masks: bool = True
+    """Draw masks from the segmentations (polygons or run lengths), to measure results; needs pycocotools. Regions
+    marked `iscrowd` become 255. false: image-level labels alone, for which boxes suffice."""
+    overlaps: Literal["smaller", "ignore"] = "smaller"
+    """Pixels of objects of several classes: they belong to the object that is `smaller`, or are 255 (`ignore`)."""
+    crowds: bool = True
+    """Count regions marked `iscrowd` for the image-level labels."""
+
+
+AnyData = Annotated[DemoData | VocData | FolderData | CocoData, Field(discriminator="name")]
