@@ -6,13 +6,17 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsss.config.data import CocoData
-from wsss.data.sources.coco_instances import Id, Instances
-from wsss.data.sources.coco_masks import Drawn, OutlinedMasks, require_pycocotools
 from wsss.data.sources.files import ImageFolder
 from wsss.data.sources.records import BACKGROUND, Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
+
+if TYPE_CHECKING:
+    # they need numpy, and whoever asks for the names of files does not
+    from wsss.data.sources.coco_instances import Id, Instances
+    from wsss.data.sources.coco_masks import OutlinedMasks
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +90,8 @@ def input_folders(settings: CocoData) -> dict[str, Path]:
 
 
 def _read_part(root: Path, annotations: str, images: str, split: str) -> _Part:
+    from wsss.data.sources.coco_instances import Instances
+
     instances = Instances(root / annotations, f"data.{split}_annotations")
     folder = ImageFolder(root / images, f"data.{split}_images")
     found: dict[str, Id] = {}
@@ -161,8 +167,10 @@ def _masks(
     outlined = {name for name, part in parts.items() if part.instances.segmented}
     if not settings.masks or not outlined:
         return None
+    from wsss.data.sources.coco_masks import OutlinedMasks, require_pycocotools
+
     require_pycocotools()
-    drawn: dict[str, Drawn] = {
+    drawn = {
         image_id: (parts[split].instances, own_id) for image_id, (split, own_id) in images.items() if split in outlined
     }
     return OutlinedMasks(drawn, values, settings.overlaps)

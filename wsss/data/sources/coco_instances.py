@@ -1,4 +1,4 @@
-"""The tables of a JSON of instances in COCO's format: images, categories, and where each annotation lies in the file."""
+"""The tables of a JSON of instances in COCO's format: images, categories, and where each annotation lies."""
 
 from __future__ import annotations
 

@@ -166,7 +166,8 @@ def _counts(segmentation: Mapping[str, Any], size: tuple[int, int], where: str) 
         or sum(counts) != math.prod(size)
     ):
         raise InputError(
-            f"{where}: its run lengths do not add up to the {math.prod(size)} pixels of the photograph; correct `counts`"
+            f"{where}: its run lengths do not add up to the {math.prod(size)} pixels of the photograph; "
+            "correct `counts`"
         )
     return counts
 

@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from wsss.config.data import DataSettings
 from wsss.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_CLASSES = 254
 BACKGROUND = "background"
