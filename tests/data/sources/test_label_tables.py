@@ -57,7 +57,7 @@ def test_a_column_for_each_class_beside_a_split(folder_root: Path) -> None:
 def test_a_cell_that_is_neither_0_nor_1(folder_root: Path) -> None:
     path = write_columns(folder_root)
     path.write_text(path.read_text().replace(",0,", ",2,", 1))
-    assert "`aeroplane` holds `2`, expected 0 or 1" in refused(folder, folder_root, labels=TABLE)
+    assert "column `bird` holds `2`, expected 0 or 1" in refused(folder, folder_root, labels=TABLE)
     path.write_text("image,labl\nimg 0,bird\n")
     assert "`labl` holds `bird`, expected 0 or 1: without a column `label`, each" in refused(
         folder, folder_root, labels=TABLE

@@ -73,12 +73,9 @@ class OutlinedMasks:
         return mask
 
     def _paint(self, mask: np.ndarray, inside: np.ndarray, value: int) -> None:
-        if self.overlaps == IGNORED:
-            clash = inside & (mask != 0) & (mask != value)
-            mask[inside] = value
-            mask[clash] = IGNORE_INDEX
-        else:
-            mask[inside] = value
+        clash = inside & (mask != 0) & (mask != value) if self.overlaps == IGNORED else False
+        np.copyto(mask, value, where=inside)
+        np.copyto(mask, IGNORE_INDEX, where=clash)
 
 
 def require_pycocotools() -> Any:
@@ -101,9 +98,9 @@ def _area(code: dict[str, Any]) -> int:
     return int(require_pycocotools().area(code))
 
 
-def _decoded(code: dict[str, Any] | None) -> np.ndarray | bool:
-    """Return the pixels of a run-length code, (H, W) bool."""
-    return False if code is None else require_pycocotools().decode(code).astype(bool)
+def _decoded(code: dict[str, Any] | None) -> Any:
+    """Return the pixels of a run-length code, (H, W) bool; False where there is none."""
+    return False if code is None else require_pycocotools().decode(code).view(bool)
 
 
 def _encoded(instances: Instances, place: int, size: tuple[int, int]) -> dict[str, Any] | None:
