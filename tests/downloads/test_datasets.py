@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -63,6 +64,9 @@ def test_coco(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         path.unlink()
     assert call("download", "coco2017", "--folder", folder).exit_code == 0
     assert not site.asked
+    shutil.rmtree(folder / "val2017")
+    assert call("download", "coco2017", "--folder", folder).exit_code == 0
+    assert len(list_images(CocoData(**coco_settings(folder))).records) == 9
 
 
 def test_voc_and_sbd(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

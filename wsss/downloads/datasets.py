@@ -56,8 +56,9 @@ def download_dataset(name: str, folder: Path) -> str:
     _require_space(archives, folder)
     for archive in archives:
         path = fetch(archive.remote, folder)
-        count = unpack(path, folder, archive.place)
-        write_json(_mark(archive, folder), {"url": archive.remote.url, "digest": archive.remote.digest, "files": count})
+        files = unpack(path, folder, archive.place)
+        last = files[-1].relative_to(folder).as_posix() if files else ""
+        write_json(_mark(archive, folder), {"digest": archive.remote.digest, "files": len(files), "last": last})
     if name == SBD:
         return make_trainaug(folder / VOC, folder / SBD)
     return f"{folder}: {name} is there; its archives are no longer needed"
@@ -81,7 +82,9 @@ def _mark(archive: Archive, folder: Path) -> Path:
 
 def _is_unpacked(archive: Archive, folder: Path) -> bool:
     try:
-        return bool(read_json(_mark(archive, folder))["digest"] == archive.remote.digest)
+        mark = read_json(_mark(archive, folder))
+        # someone may have removed the data set
+        return bool(mark["digest"] == archive.remote.digest) and (folder / mark["last"]).exists()
     except (FileNotFoundError, NotADirectoryError):
         return False
 

@@ -220,4 +220,8 @@ def _alone(part: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"{part}: another command is downloading it; wait for that") from None
-        yield
+        try:
+            yield
+        finally:
+            if part.stat().st_size == 0:
+                part.unlink()

@@ -29,14 +29,14 @@ class _Member:
     open: Callable[[], IO[bytes] | None]
 
 
-def unpack(archive: Path, folder: Path, place: Callable[[str], str | None] = lambda name: name) -> int:
+def unpack(archive: Path, folder: Path, place: Callable[[str], str | None] = lambda name: name) -> list[Path]:
     """Unpack an archive (.zip, .tar, .tgz) into a folder. Links and devices in it are left out.
 
     Args:
         place: Says the path of a member below the folder, by its name in the archive; None leaves it out.
 
     Returns:
-        How many files it holds that are wanted.
+        The files that it holds and that are wanted.
 
     Raises:
         InputError: If the archive is damaged, a member would lie outside the folder, another file is in the way, or the
@@ -56,7 +56,7 @@ def unpack(archive: Path, folder: Path, place: Callable[[str], str | None] = lam
                 _write(member, target)
                 progress.advance()
     os.sync()
-    return len(targets)
+    return list(targets)
 
 
 @contextmanager

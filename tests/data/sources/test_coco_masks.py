@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from tests.cli.commands_with_outputs import call
 from tests.coco import (
     CATEGORY_IDS,
     KINDS,
@@ -26,6 +27,7 @@ from tests.helpers import shapes
 from wsss.config import CocoData
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.data.images import read_mask
 from wsss.data.sources.coco_masks import _expanded
 from wsss.errors import InputError
 from wsss.exchange.export import export_maps
@@ -263,3 +265,13 @@ def test_a_json_that_changes_meanwhile_is_noticed(root: Path, monkeypatch: pytes
     monkeypatch.setattr("wsss.stages.index.list_images", list_then_cut)
     with pytest.raises(InputError, match="has changed while it was read"):
         indexed(root)
+
+
+def test_the_index_shows_its_masks(root: Path) -> None:
+    dataset = indexed(root)
+    result = call("inspect", dataset.path)
+    assert result.exit_code == 0, result.output
+    assert "bicycle" in result.output
+    assert call("inspect", dataset.path, "--image", FIRST, "--output", root.parent / "layers").exit_code == 0
+    (picture,) = (root.parent / "layers").glob("*.png")
+    assert np.array_equal(read_mask(picture), dataset.mask(FIRST))  # type: ignore[arg-type]

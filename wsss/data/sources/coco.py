@@ -138,7 +138,7 @@ def _categories(settings: CocoData, instances: Instances) -> dict[Id, str]:
     """Return the names of the categories that are used, by id, in the order of label values from 1 on."""
     known = dict(instances.categories)
     if all(isinstance(category_id, int) for category_id in known):
-        known = dict(sorted(known.items()))  # type: ignore[type-var]
+        known = dict(sorted(known.items()))
     if settings.classes is None:
         # some tools list it; it has no annotations, for it is everywhere
         used = {instances.category(place) for own in instances.images for place in instances.annotations(own)}

@@ -119,7 +119,7 @@ class Instances:
         sides = item.value.get("height"), item.value.get("width")
         size = None
         if all(isinstance(side, int) and side > 0 for side in sides):
-            size = (int(sides[0]), int(sides[1]))  # type: ignore[arg-type]
+            size = (int(sides[0]), int(sides[1]))
         elif sides != (None, None):
             raise InputError(f"{self.where(item)}: its height and width are {sides[0]!a:.20} and {sides[1]!a:.20}, "
                              "expected whole numbers above 0; correct or remove them")  # fmt: skip
@@ -169,7 +169,7 @@ class Instances:
             ("image", self._image_ids, self.images),
             ("category", self._category_ids, self.categories),
         ):
-            number = next((number for number, own in enumerate(ids) if own not in known), None)  # type: ignore[operator]
+            number = next((number for number, own in enumerate(ids) if own not in known), None)
             if number is not None:
                 raise InputError(
                     f"{self.where(number)}: there is no {what} with the id {ids[number]!a:.40}; correct or remove it"
