@@ -78,8 +78,8 @@ def read_index(path: Path) -> IndexFile:
 
 def _drawn(texts: dict[str, list[Any]], content: np.ndarray) -> dict[str, bytes]:
     """Return the digests of masks that have no file."""
-    rows = zip(texts["ids"], texts["mask_paths"], content, strict=True)
-    return {image_id: row.tobytes() for image_id, mask_path, row in rows if not mask_path and row.any()}
+    ids, paths = texts["ids"], texts["mask_paths"]
+    return {ids[row]: content[row].tobytes() for row in np.flatnonzero(content.any(axis=1)) if not paths[row]}
 
 
 def _problem(
