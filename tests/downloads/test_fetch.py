@@ -135,7 +135,7 @@ def test_a_full_disk_is_noticed_before_anything_comes(
 ) -> None:
     monkeypatch.setattr(disk, "free_space", lambda path: 299_999)
     text = refused(remote(site), tmp_path)
-    assert "no space left on the disk for data.bin: at least 300 kB are needed, 300 kB are free" in text
+    assert "the disk has no room for data.bin: at least 300 kB are needed, 300 kB are free" in text
     assert not list(tmp_path.iterdir())
     (tmp_path / PART).write_bytes(CONTENT[:10])
     assert fetch(remote(site), tmp_path).read_bytes() == CONTENT
@@ -150,7 +150,7 @@ def test_a_disk_that_fills_up_keeps_what_has_come(site: Site, tmp_path: Path, mo
         return write(handle, content, place)
 
     monkeypatch.setattr(disk, "write_some", full)
-    assert "data.bin: no space left on the disk" in refused(remote(site), tmp_path)
+    assert "data.bin: the disk is full (" in refused(remote(site), tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr(module, "PAUSE", 0.0)
     assert fetch(remote(site), tmp_path).read_bytes() == CONTENT

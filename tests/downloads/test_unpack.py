@@ -95,5 +95,5 @@ def test_damaged_archives(archive: Path, tmp_path: Path) -> None:
 
 def test_too_small_a_disk(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "free_space", lambda path: 100)
-    with pytest.raises(InputError, match="no space left on the disk for the files in x"):
+    with pytest.raises(InputError, match="the disk has no room for the files in x"):
         unpack(archive, tmp_path / "out")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wsss.checksums import bytes_digest
 from wsss.data.images import bounded_size, read_image, read_mask, resize_image
 from wsss.data.index_file import DRAWN, read_index
 from wsss.data.sources.records import did_you_mean
-from wsss.data.stamps import content_digest
 from wsss.errors import InputError
 from wsss.grid import snapped_size
 from wsss.label_values import has_unknown
@@ -170,7 +170,7 @@ class Dataset:
     def _drawn_mask(self, image_id: str) -> np.ndarray:
         mask = self._reader.read(DRAWN, image_id)
         self._check_size(mask.shape, image_id, self.path)
-        if content_digest(mask.tobytes()) != self._drawn[image_id]:
+        if bytes_digest(mask.tobytes()) != self._drawn[image_id]:
             raise InputError(f"{self.path}: was built again while this ran; run the same command again")
         return mask
 
