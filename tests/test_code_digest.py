@@ -141,6 +141,11 @@ NETWORKS = {*TRAININGS, *PREDICTIONS, "cams", "update_labels", "aalr_labels", "s
 RERUNS = {
     # module -> the jobs that run again when its code changes; of predictions by the stage that trained the network
     "wsss.data.sources.voc": {"index"},
+    "wsss.data.sources.coco": {"index"},
+    "wsss.data.sources.coco_masks": {"index"},
+    "wsss.data.sources.label_tables": {"index"},
+    "wsss.data.scan": {"index"},
+    "wsss.downloads.fetch": set(),
     "wsss.data.demo.scenes": {"index"},
     "wsss.ops.saliency": {"saliency"},
     "wsss.ops.pseudo_labels": {"seed_labels", "update_labels", "segmenter_labels"},

@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"models", "data", *PURE},
     "report": {"evaluation", "data", *PURE},
     "stages": {"training", "models", "report", "evaluation", "data", *PURE},
+    "downloads": {"models", "data", *PURE},
     "exchange": {"stages", "data", *PURE},
     "viewer": {"stages", "training", "models", "report", "plan", "evaluation", "data", *PURE},
 }

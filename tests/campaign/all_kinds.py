@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.campaign.kind import Kind
-from tests.campaign.kinds import of_lists, of_pictures, of_settings
+from tests.campaign.kinds import of_lists, of_pictures, of_settings, of_tables
 from tests.campaign.kinds_of_runs import of_networks, of_results, of_stages, of_studies
 
 NAMES = (
@@ -25,11 +25,12 @@ NAMES = (
     "checkpoint: verify",
     *("weights (.pth)", "weights (.params)", "weights: train_classifier", "network (ONNX): saliency"),
     *("config: study", "row (JSON): study", "metrics.json: study", "training's metrics: study", "epochs.csv: study"),
-    "checkpoint: study",
+    *("checkpoint: study", "labels (columns)", "labels (JSON lines)", "labels (.npy)", "instances (JSON)"),
 )
 """Their names, known before the inputs are made."""
 _AS_OTHERS = "reads artifacts and checkpoints alone, as seed_labels and predict do (test_stages_wrong_inputs.py)"
 WITHOUT = {
+    "download": "reads what comes over the network: tests/downloads",
     "schema": "reads no file",
     "settings": "reads no file",
     "view": "does not end: tests/viewer",
@@ -41,5 +42,5 @@ WITHOUT = {
 
 def kinds(root: Path) -> list[Kind]:
     """The kinds, of the inputs that `make_inputs` made."""
-    parts = (of_settings, of_lists, of_pictures, of_results, of_stages, of_networks, of_studies)
+    parts = (of_settings, of_lists, of_tables, of_pictures, of_results, of_stages, of_networks, of_studies)
     return [kind for part in parts for kind in part(root)]

@@ -12,6 +12,7 @@ from tests.campaign.grammars import csv_files, damaged, json_files, lists, xml_f
 from tests.campaign.kind import INPUTS, OUTPUT, Command, Kind
 from tests.campaign.odd import pickles, pictures
 from tests.campaign.tree import config_of, ids_of
+from tests.coco import coco_settings, instances_path
 from tests.helpers import CLASSES
 from wsss.store import ArtifactReader
 
@@ -43,6 +44,24 @@ def of_lists(root: Path) -> list[Kind]:
         Kind("list of classes", "photos/classes.txt", lists(names), from_xml, 150, whole_index),
         Kind("table of labels", "photos/image_labels.txt", lists(table), from_table, 150, whole_index),
         Kind("annotation (XML)", annotation, xml, from_xml, 300, whole_index),
+    ]
+
+
+def of_tables(root: Path) -> list[Kind]:
+    """Further tables of labels, and JSON of COCO's kind."""
+    columns, lines, table = "folder/columns.csv", "folder/labels.jsonl", "photos/cls_labels.npy"
+    rows = [line.split(",") for line in (root / columns).read_text().splitlines()]
+    by_table = one_of(damaged((root / table).read_bytes()), sampled_from(pickles()))
+    published = _index(_voc(root, image_labels="cls_labels.npy"))
+    instances = instances_path(root / "coco")
+    content = json.loads(instances.read_text())
+    coco = one_of(json_files(content), damaged(instances.read_bytes()))
+    name, index = instances.relative_to(root).as_posix(), _index(coco_settings(root / "coco"))
+    return [
+        Kind("labels (columns)", columns, csv_files(rows), _index(_folder(root, "columns.csv")), 150, whole_index),
+        Kind("labels (JSON lines)", lines, damaged((root / lines).read_bytes()), _index(_folder(root, "labels.jsonl"))),
+        Kind("labels (.npy)", table, by_table, published, 150, whole_index),
+        Kind("instances (JSON)", name, coco, index, 300, whole_index),
     ]
 
 
@@ -88,8 +107,8 @@ def _voc(root: Path, **more: str) -> dict[str, Any]:
     return {"name": "voc", "root": f"{root}/photos", "classes": "classes.txt", **more}
 
 
-def _folder(root: Path) -> dict[str, Any]:
-    return {"name": "folder", "root": f"{root}/folder", "masks": "masks"}
+def _folder(root: Path, labels: str = "labels.csv") -> dict[str, Any]:
+    return {"name": "folder", "root": f"{root}/folder", "masks": "masks", "labels": labels}
 
 
 def whole_index(output: Path) -> None:

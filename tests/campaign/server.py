@@ -20,6 +20,7 @@ MODULES = (
     *("wsss.stages.seed_labels", "wsss.models.resnet38d_weights", "wsss.stages.predict_photos", "PIL.Image"),
     *("wsss.cli.picture", "wsss.cli.verify", "wsss.cli.study.rows", "wsss.stages.evaluate", "wsss.stages.report"),
     *("wsss.stages.saliency", "wsss.stages.train_classifier", "wsss.training.checkpoint", "timm"),
+    *("wsss.data.sources.coco_masks", "wsss.data.sources.class_table"),
 )
 SECONDS = 30
 """A command that takes longer hangs: none of the campaign's takes a second."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from PIL import Image
 
 from tests.cli.study.aalr_run import judge, make_aalr_run, write_config, write_training
+from tests.coco import make_coco
 from tests.helpers import CLASSES, make_folder
 from tests.stages.onnx_file import write_brightness_network
 from tests.viewer.tiny import SEEDS, make_results
@@ -29,6 +31,8 @@ def make_inputs(root: Path) -> None:
     """A run with its photographs, a folder of photographs, and small files of the other kinds."""
     make_results(root)
     make_folder(root / "folder", train=4, val=2)
+    make_coco(root / "coco", train=3, val=2)
+    _write_tables(root / "folder")
     (root / "config.yaml").write_text(yaml.safe_dump(config_of(root)))
     (root / "settings.yaml").write_text(
         yaml.safe_dump({"root": str(root / "folder"), "name": "folder", "masks": "masks"})
@@ -47,6 +51,17 @@ def make_inputs(root: Path) -> None:
     write_brightness_network(root / "network.onnx", side=320)
     _make_predictable(root)
     _make_study(root)
+
+
+def _write_tables(folder: Path) -> None:
+    """The folder's labels with a column for each class and as JSON lines; VOC's as its published table."""
+    rows = [line.split(",") for line in (folder / "labels.csv").read_text().splitlines()[1:]]
+    bits = [[name, *(str(int(label in names.split(";"))) for label in CLASSES), split] for name, names, split in rows]
+    (folder / "columns.csv").write_text("\n".join(",".join(line) for line in [["image", *CLASSES, "split"], *bits]))
+    given = [{"image": name, "label": names.split(";"), "split": split} for name, names, split in rows]
+    (folder / "labels.jsonl").write_text("\n".join(map(json.dumps, given)))
+    by_id = {f"2007_{number:06d}": np.array([1, 0, 1], np.float32) for number in range(12)}
+    np.save(folder.parent / "photos/cls_labels.npy", np.array(by_id, dtype=object), allow_pickle=True)
 
 
 def _make_predictable(root: Path) -> None:

@@ -16,18 +16,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from wsss.data.contents import problem_of
+from wsss.data.contents import LABEL_KINDS, problem_of
 from wsss.errors import InputError
 from wsss.label_values import IGNORE_INDEX
 from wsss.ops.palette import indexed_picture
 from wsss.outputs import OutputFolder
-from wsss.pipeline.names import LABEL_STAGES, MASKS
+from wsss.pipeline.names import LABEL_STAGES
 from wsss.progress import track
 from wsss.protected import Inputs
 from wsss.store import ArtifactReader, rebuild_hint
-
-LABEL_KINDS = ("segmentation", *MASKS)
-"""Kinds of arrays that hold label values; all others are soft."""
 
 
 @dataclass

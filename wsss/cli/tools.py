@@ -179,6 +179,30 @@ def study(
         typer.echo(f"{output / 'README.md'}: {missing} rows are not finished yet")
 
 
+def download(
+    what: Annotated[
+        str, typer.Argument(metavar="voc2012|sbd|coco2014|coco2017|weights", help="What to download; sbd adds to VOC.")
+    ],
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="After weights: a network, as `backbone.name`.")] = "",
+    folder: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder for archives and data sets; nothing in it is replaced.")
+    ] = Path("data"),
+) -> None:
+    """Download a public data set or pretrained weights, checked; what was cut goes on."""
+    if (what == "weights") != bool(name):
+        raise typer.BadParameter("NAME is the name of a network, after `weights` alone: wsss download weights resnet50")
+    set_up_logging(None)
+    with guarded(place=folder):
+        if what == "weights":
+            from wsss.downloads.weights import download_weights
+
+            typer.echo(download_weights(name))
+        else:
+            from wsss.downloads.datasets import download_dataset
+
+            typer.echo(download_dataset(what, folder))
+
+
 def add_tools(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("schema")(schema)
@@ -189,5 +213,6 @@ def add_tools(app: typer.Typer) -> None:
     app.command("picture")(picture)
     app.command("inspect")(inspect_file)
     app.command("compare")(compare)
+    app.command("download")(download)
     app.command("view")(view)
     app.command("study")(study)

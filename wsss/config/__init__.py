@@ -6,7 +6,7 @@ Settings of a method are in its own module: of the method's name.
 from __future__ import annotations
 
 from wsss.config.base import Settings
-from wsss.config.data import AnyData, DataSettings, DemoData, FolderData, VocData
+from wsss.config.data import AnyData, CocoData, DataSettings, DemoData, FolderData, VocData
 from wsss.config.label_losses import AdaptiveAffinity, LabelReassign
 from wsss.config.loading import load_config
 from wsss.config.networks import Augmentation, BackboneSettings, Optimizer, Training
@@ -33,6 +33,7 @@ __all__ = [
     "Augmentation",
     "BackboneSettings",
     "Cams",
+    "CocoData",
     "Config",
     "Crf",
     "DataSettings",

@@ -49,8 +49,14 @@ class VocData(DataSettings):
     val_list: str | None = "ImageSets/Segmentation/val.txt"
     """List of validation ids, below `root` or absolute. null: there is no `val`."""
     image_labels: str = "xml"
-    """`xml`: Annotations/ID.xml, objects marked difficult included. `masks`: reads the ground truth, which is no longer
-    weak supervision and recorded as such. Else the path of a table: id, then the names of the classes in it."""
+    """`xml`: Annotations/ID.xml. `masks`: reads the ground truth, which is no longer weak supervision and recorded as
+    such. Else the path of a table: a text file (id, then the names of the classes in it), or the table of PSA and IRN,
+    `cls_labels.npy`."""
+    without_xml: str | None = None
+    """With `xml`, where the labels of images come from that have no annotation: `masks`, or the path of a table; also
+    recorded. null: such an image is an error."""
+    difficult: bool = True
+    """Count objects that an annotation in XML marks difficult."""
     image_folder: str = "JPEGImages"
     """Folder of the photographs, below `root` or absolute."""
     mask_folder: str | None = "SegmentationClass"
@@ -62,22 +68,56 @@ class VocData(DataSettings):
 
 
 class FolderData(DataSettings):
-    """A folder of photographs and a CSV of image-level labels."""
+    """A folder of photographs, and image-level labels in a table, by folders, or as annotations in XML."""
 
     name: Literal["folder"] = "folder"
     """A folder of photographs."""
     root: str
     """Folder of the photographs, of any depth and any names."""
     labels: str = "labels.csv"
-    """CSV with a header and the columns `image` and `label` (several separated by `;`), and optionally `split`
-    (`train` or `val`); below `root` or absolute. `image` is the path below `root`, with or without its suffix."""
+    """A table, below `root` or absolute: CSV with a header and the columns `image` and `label` (several separated by
+    `;`), or with a column of 0 and 1 for each class, or JSON lines (.jsonl) with `image` and `label` (a name or a
+    list); each optionally with `split` (`train` or `val`). `image` is the path below `root`, with or without suffix.
+    `imagefolder`: the folder's name is the class, below folders named like splits where there are any, or metadata.csv
+    or .jsonl beside the photographs says the labels. A folder: annotations in VOC's XML, named like the photographs
+    (`.`: beside them)."""
+    difficult: bool = True
+    """Count objects that an annotation in XML marks difficult."""
     masks: str | None = None
     """Folder of indexed masks with the same names as the photographs (suffix .png), below `root` or absolute. null:
     there are none."""
     classes: tuple[str, ...] | None = None
-    """Class names without background, in the order of mask values from 1 on. null: the CSV's, sorted."""
+    """Class names without background, in the order of mask values from 1 on. null: the columns of a CSV that has one
+    for each class, else all names that occur, sorted."""
     val_list: str | None = None
-    """Text file of the images that make up `val`, one a line; the others are `train`. null: the CSV says it."""
+    """Text file of the images that make up `val`, one a line; the others are `train`. null: the labels say it."""
 
 
-AnyData = Annotated[DemoData | VocData | FolderData, Field(discriminator="name")]
+class CocoData(DataSettings):
+    """COCO 2014 or 2017 in its official folder layout, or any JSON of instances in COCO's format."""
+
+    name: Literal["coco"] = "coco"
+    """COCO, or a JSON of its kind."""
+    root: str
+    """Folder that holds train2014, val2014 and annotations; for a JSON of your own, the folder of the photographs."""
+    train_annotations: str = "annotations/instances_train2014.json"
+    """JSON of the training images, below `root` or absolute. For COCO 2017 write 2017 here and in the next three."""
+    val_annotations: str | None = "annotations/instances_val2014.json"
+    """JSON of the validation images likewise. null: there is no `val`."""
+    train_images: str = "train2014"
+    """Folder of the training images, below `root` or absolute, that the JSON's `file_name` starts from."""
+    val_images: str = "val2014"
+    """Folder of the validation images likewise."""
+    classes: tuple[str, ...] | None = None
+    """Names of the categories to use, in the order of mask values from 1 on; all others become background. null: all
+    categories, in the order of their ids."""
+    masks: bool = True
+    """Draw masks from the segmentations (polygons or run lengths), to measure results; needs pycocotools. Regions
+    marked `iscrowd` become 255. false: image-level labels alone, for which boxes suffice."""
+    overlaps: Literal["smaller", "ignore"] = "smaller"
+    """Pixels of objects of several classes: they belong to the object that is `smaller`, or are 255 (`ignore`)."""
+    crowds: bool = True
+    """Count regions marked `iscrowd` for the image-level labels."""
+
+
+AnyData = Annotated[DemoData | VocData | FolderData | CocoData, Field(discriminator="name")]

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from wsss.data.index_file import DRAWN
 from wsss.label_values import IGNORE_INDEX, has_unknown
 from wsss.pipeline.names import MASKS
 
-LABEL_KINDS = ("segmentation", *MASKS)
+LABEL_KINDS = ("segmentation", DRAWN, *MASKS)
 """Kinds of label maps: (H, W) uint8, values 0 to the number of classes, and 255."""
 SALIENCY, CAMS = "saliency", "cams"
 _ONE = 0x3C00

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from wsss.checksums import bytes_digest
 from wsss.data.images import bounded_size, read_image, read_mask, resize_image
-from wsss.data.index_file import read_index
+from wsss.data.index_file import DRAWN, read_index
 from wsss.data.sources.records import did_you_mean
 from wsss.errors import InputError
 from wsss.grid import snapped_size
 from wsss.label_values import has_unknown
 from wsss.pipeline.artifact import SPLITS
+from wsss.store import ArtifactReader
 
 
 def load_dataset(index_path: str | Path) -> Dataset:
@@ -34,6 +36,7 @@ class Dataset:
         name: Name of the data set's source.
         root: Folder of the files.
         class_names: Background first: `class_names[value]` names a mask's value.
+        category_ids: What the source of the data calls the classes 1, 2, ...; the same numbers unless it says others.
         ignore_index: Value of pixels that count for nothing.
         max_side: Longest side that networks see, but for snapping to their grid.
         label_source: Where the image-level labels come from.
@@ -51,11 +54,14 @@ class Dataset:
         self._mask_paths = dict(zip(ids, found.mask_paths, strict=True))
         self._sizes = dict(zip(ids, map(tuple, found.sizes.tolist()), strict=True))
         self._labels, self._stamps, self._mask_stamps = found.labels, found.stamps, found.mask_stamps
+        self._drawn, self._reader = found.drawn, ArtifactReader(self.path, stage="index")
         self._rows = {image_id: row for row, image_id in enumerate(ids)}
         members = {name: [i for i, own in zip(ids, found.split, strict=True) if own == name] for name in SPLITS}
         self._members = {name: found for name, found in members.items() if found}
         self.root = Path(attributes["root"])
         self.class_names: tuple[str, ...] = tuple(attributes["class_names"])
+        category_ids = attributes.get("category_ids") or range(1, len(self.class_names))
+        self.category_ids: tuple[int | str, ...] = tuple(category_ids)
         self.ignore_index = int(attributes["ignore_index"])
         self.max_side = int(attributes["max_side"])
         self.label_source = str(attributes["label_source"])
@@ -131,6 +137,8 @@ class Dataset:
         Raises:
             InputError: If the file is missing or damaged, or has changed since the index was written.
         """
+        if image_id in self._drawn:
+            return self._drawn_mask(image_id)
         path = self.mask_path(image_id)
         if path is None:
             return None
@@ -141,9 +149,13 @@ class Dataset:
             raise InputError(f"{path}: holds values that are no class of {self.path}; build the index again")
         return mask
 
+    def has_mask(self, image_id: str) -> bool:
+        """Return whether the image has a mask."""
+        return image_id in self._drawn or self.mask_path(image_id) is not None
+
     def has_masks(self, split: str) -> bool:
         """Return whether any image of the split has a mask."""
-        return any(self._mask_paths[image_id] for image_id in self.ids(split))
+        return any(map(self.has_mask, self.ids(split)))
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of the photograph."""
@@ -151,9 +163,16 @@ class Dataset:
         return self.root / self._paths[image_id]
 
     def mask_path(self, image_id: str) -> Path | None:
-        """Return the path of the mask, or None where there is none."""
+        """Return the path of the mask's file; None where there is none, also where the index holds the mask itself."""
         self._row(image_id)
         return self.root / self._mask_paths[image_id] if self._mask_paths[image_id] else None
+
+    def _drawn_mask(self, image_id: str) -> np.ndarray:
+        mask = self._reader.read(DRAWN, image_id)
+        self._check_size(mask.shape, image_id, self.path)
+        if bytes_digest(mask.tobytes()) != self._drawn[image_id]:
+            raise InputError(f"{self.path}: was built again while this ran; run the same command again")
+        return mask
 
     def _row(self, image_id: str) -> int:
         if image_id not in self._rows:

@@ -16,6 +16,8 @@ from wsss.store import TABLES, ArtifactReader, rebuild_hint
 
 ATTRIBUTES = ("root", "class_names", "ignore_index", "max_side", "label_source", "data_name", "fingerprint")
 """Root attributes that an index has beside those of every artifact."""
+DRAWN = "masks"
+"""Kind of the masks that an index holds itself."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,13 @@ class IndexFile:
         attributes: Of the file.
         ids: Names of the images.
         paths: Photographs, below the root or absolute.
-        mask_paths: Masks likewise, empty where there is none.
+        mask_paths: Masks likewise, empty where there is none, or where the index holds it.
         split: `train` or `val`.
         sizes: (N, 2) int32, H and W.
         labels: (N, C) uint8 multi-hot.
         stamps: What the photographs were.
         mask_stamps: What the masks were.
+        drawn: Digests of the pixels of the masks that the index holds itself, by id.
     """
 
     attributes: dict[str, Any]
@@ -43,6 +46,7 @@ class IndexFile:
     labels: np.ndarray
     stamps: FileStamps
     mask_stamps: FileStamps
+    drawn: dict[str, bytes]
 
 
 def read_index(path: Path) -> IndexFile:
@@ -68,7 +72,14 @@ def read_index(path: Path) -> IndexFile:
         labels=arrays["labels"],
         stamps=FileStamps(path, photographs, arrays["content"]),
         mask_stamps=FileStamps(path, masks, arrays["mask_content"]),
+        drawn=_drawn(texts, arrays["mask_content"]),
     )
+
+
+def _drawn(texts: dict[str, list[Any]], content: np.ndarray) -> dict[str, bytes]:
+    """Return the digests of masks that have no file."""
+    ids, paths = texts["ids"], texts["mask_paths"]
+    return {ids[row]: content[row].tobytes() for row in np.flatnonzero(content.any(axis=1)) if not paths[row]}
 
 
 def _problem(

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from wsss.checksums import DIGEST_BYTES, bytes_digest
+from wsss.chunks import PackedArray, pack
 from wsss.data.images import decoded_size, opened, read_mask, unreadable
+from wsss.data.index_file import DRAWN
 from wsss.data.sources import ImageRecord, Listing
 from wsss.errors import InputError
 from wsss.inputs import check_regular
 from wsss.label_values import IGNORE_INDEX
+from wsss.parallel import map_in_threads
 from wsss.progress import Progress
 
 logger = logging.getLogger(__name__)
+
+IN_FLIGHT = 8
+"""Images for each thread that are begun, or read and not yet taken."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,11 @@ class Scan:
     Attributes:
         size: (H, W) of the photograph.
         digest: Hash of the photograph's bytes.
-        mask_digest: Hash of the mask's bytes, zeros where there is no mask.
+        mask_digest: Hash of the bytes of the mask's file, or of its pixels where it was drawn; zeros where there is
+            none.
         classes: Numbers of the classes in the mask, without background and ignored pixels.
         stamps: Size in bytes and time in ns of the photograph, then of the mask (0 and 0 where there is none).
+        drawn: The mask, compressed, where it was drawn.
     """
 
     size: tuple[int, int]
@@ -39,12 +46,16 @@ class Scan:
     mask_digest: bytes = bytes(DIGEST_BYTES)
     classes: tuple[int, ...] = ()
     stamps: tuple[int, int, int, int] = (0, 0, 0, 0)
+    drawn: PackedArray | None = None
 
 
-def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
+def scan_images(
+    listing: Listing, *, workers: int = 0, keep: Callable[[PackedArray], None] = lambda mask: None
+) -> list[Scan]:
     """Decode every photograph and mask, in the order of the records.
 
     Args:
+        keep: Takes each mask that was drawn; none stays in memory.
         workers: Threads beside the main one (decoders release the interpreter lock); 0 works in the main one.
 
     Raises:
@@ -57,7 +68,9 @@ def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
     with Progress("index", len(listing.records)) as progress:
         for result in _results(listing, workers):
             if isinstance(result, Scan):
-                scans.append(result)
+                if result.drawn is not None and not problems:
+                    keep(result.drawn)
+                scans.append(replace(result, drawn=None))
             else:
                 problems.append(result)
             progress.advance()
@@ -69,20 +82,14 @@ def scan_images(listing: Listing, *, workers: int = 0) -> list[Scan]:
 def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
     def scan(record: ImageRecord) -> Scan | InputError:
         try:
-            return _scan(listing.root, record, len(listing.class_names) - 1)
+            return _scan(listing, record)
         except InputError as error:
             return error
 
     if workers < 1:
         yield from map(scan, listing.records)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            yield from pool.map(scan, listing.records)
-        except BaseException:
-            # whoever stops the stage does not wait for the images that are left
-            pool.shutdown(cancel_futures=True)
-            raise
+    else:
+        yield from map_in_threads(scan, listing.records, workers=workers, in_flight=IN_FLIGHT * workers)
 
 
 def _raise_first(problems: Sequence[InputError]) -> None:
@@ -93,14 +100,20 @@ def _raise_first(problems: Sequence[InputError]) -> None:
         raise InputError(f"{problems[0]}{more}")
 
 
-def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
-    path = root / record.image
+def _scan(listing: Listing, record: ImageRecord) -> Scan:
+    num_classes = len(listing.class_names) - 1
+    path = listing.root / record.image
     content, stamp = _read(path)
     with opened(path, content) as image:
         size = decoded_size(image)
+    if listing.masks is not None and record.image_id in listing.masks:
+        mask = listing.masks.draw(record.image_id, size)
+        digests = bytes_digest(content), bytes_digest(mask.tobytes())
+        packed = pack(DRAWN, record.image_id, mask)
+        return Scan(size, *digests, _classes(mask, num_classes), (*stamp, 0, 0), packed)
     if not record.mask:
         return Scan(size, bytes_digest(content), stamps=(*stamp, 0, 0))
-    mask_path = root / record.mask
+    mask_path = listing.root / record.mask
     mask_content, mask_stamp = _read(mask_path)
     mask = read_mask(mask_path, mask_content)
     if mask.shape != size:
@@ -108,16 +121,20 @@ def _scan(root: Path, record: ImageRecord, num_classes: int) -> Scan:
             f"{mask_path}: the mask has {_pixels(mask.shape)}, but its image {path.name} has {_pixels(size)}; "
             "make one as large as the other"
         )
-    values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
-    unknown = [int(value) for value in values if num_classes < value < IGNORE_INDEX]
-    if unknown:
+    unknown = np.unique(mask[(mask > num_classes) & (mask < IGNORE_INDEX)])
+    if unknown.size:
         raise InputError(
             f"{mask_path}: the mask holds the value {unknown[0]}, but the classes end at {num_classes} "
             f"(0 is background, {IGNORE_INDEX} is ignored); correct the mask or the classes"
         )
-    classes = tuple(int(value) for value in values if 0 < value <= num_classes)
     digests = bytes_digest(content), bytes_digest(mask_content)
-    return Scan(size, *digests, classes, (*stamp, *mask_stamp))
+    return Scan(size, *digests, _classes(mask, num_classes), (*stamp, *mask_stamp))
+
+
+def _classes(mask: np.ndarray, num_classes: int) -> tuple[int, ...]:
+    """Return the numbers of the classes in a mask (H, W)."""
+    values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
+    return tuple(int(value) for value in values if 0 < value <= num_classes)
 
 
 def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:

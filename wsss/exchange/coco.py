@@ -17,7 +17,7 @@ from wsss.progress import Progress
 def export_coco(maps: Sequence[LabelMaps], output: OutputFolder) -> int:
     """Write `instances_SPLIT.json` for every split.
 
-    Category ids are the label values. Background has no annotations.
+    Category ids are those of the JSON that the data came from, else the label values. Background has no annotations.
 
     Pixels labelled 255 are in the list `ignored`, which readers of COCO skip.
 
@@ -49,15 +49,16 @@ def _content(part: LabelMaps) -> dict[str, Any]:
                 if value == dataset.ignore_index:
                     ignored.append({"image_id": number, **_encoded(labels == value)})
                 elif value:
-                    about = {"id": len(annotations) + 1, "image_id": number, "category_id": value, "iscrowd": 0}
+                    about: dict[str, Any] = {"id": len(annotations) + 1, "image_id": number, "iscrowd": 0}
+                    about["category_id"] = dataset.category_ids[value - 1]
                     annotations.append({**about, **_encoded(labels == value)})
             progress.advance()
-    names = enumerate(dataset.class_names)
+    names = zip(dataset.category_ids, dataset.class_names[1:], strict=True)
     return {
         "info": {"description": f"{part.split} of {dataset.name}, written by wsss export"},
         "images": images,
         "annotations": annotations,
-        "categories": [{"id": value, "name": name} for value, name in names if value],
+        "categories": [{"id": category, "name": name} for category, name in names],
         "ignored": ignored,
     }
 

@@ -60,6 +60,8 @@ class Family:
         normalization: Mean and deviation of their input; None takes timm's for each network.
         folds: Whether frozen batch normalisation may be folded into the convolutions.
         load_packaged: With `weights: auto`, fills a network of this name from a package; None downloads its weights.
+        weights_url: With `weights: auto`, says where the library downloads the weights of this name from, to where
+            `torch.hub` keeps them; None leaves that to the library.
         refusal: With `weights: auto`, why there are none; empty where there are.
         load_file: With a path as `weights`, fills a network from that file.
         by_name: Settings where only a name is given.
@@ -74,6 +76,7 @@ class Family:
     normalization: Normalization | None = None
     folds: bool = True
     load_packaged: Callable[[nn.Module, str], None] | None = None
+    weights_url: Callable[[str], str] | None = None
     refusal: str = ""
     load_file: Callable[[Any, str], None] = load_state_file
     by_name: Mapping[str, Any] = field(default_factory=lambda: {"weights": "none"})
@@ -138,7 +141,16 @@ def named_backbone(name: str) -> config.BackboneSettings:
     Raises:
         InputError: If the name is unknown.
     """
-    return config.BackboneSettings(name=name, **next(_families(name)).by_name)
+    return config.BackboneSettings(name=name, **family_of(name).by_name)
+
+
+def family_of(name: str) -> Family:
+    """Return the family that builds a network of this name.
+
+    Raises:
+        InputError: If the name is unknown.
+    """
+    return next(_families(name))
 
 
 def _families(name: str) -> Iterator[Family]:
@@ -167,6 +179,12 @@ def _build_torchvision(name: str, stride: int, download: bool) -> Any:
 
     dilate = [False, stride <= 8, stride <= 16]
     return get_model(name, weights="DEFAULT" if download else None, replace_stride_with_dilation=dilate)
+
+
+def _url_of_torchvision(name: str) -> str:
+    from torchvision.models import get_model_weights
+
+    return str(get_model_weights(name)["DEFAULT"].url)
 
 
 def _build_timm(name: str, stride: int, download: bool) -> Any:
@@ -231,6 +249,7 @@ FAMILIES = (
         names=("resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "wide_resnet50_2"),
         build=_build_torchvision,
         cut=_cut_resnet,
+        weights_url=_url_of_torchvision,
         normalization=IMAGENET,
     ),
     Family("ResNet of timm", build=_build_timm, cut=_cut_resnet, children=("layer4",)),

@@ -250,7 +250,7 @@ def _data(dataset: Dataset) -> dict[str, Any]:
         ids, image_labels = dataset.ids(split), dataset.labels(split)
         splits[split] = {
             "images": len(ids),
-            "masks": sum(dataset.mask_path(image_id) is not None for image_id in ids),
+            "masks": sum(map(dataset.has_mask, ids)),
             "classes_per_image": float(image_labels.sum(axis=1).mean()) if len(ids) else None,
             "class_images": image_labels.sum(axis=0, dtype=np.int64),
         }

@@ -26,12 +26,13 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
     int32 (H, W), labels (N, C) uint8, split; content and mask_content (N, 16) uint8, hashes of the files, and identity,
     through which the artifact's fingerprint changes when a photograph is replaced or the classes are renamed; stamps
     (N, 4) int64, by which all stages notice a replaced file: bytes and time in ns of the photograph, then of the mask.
+    Masks that lie in no files of their own (outlines in a JSON) are drawn and kept here, per image (H, W) uint8, so
+    that no other stage parses them.
 
     Raises:
         InputError: For anything wrong with the data, in one line; also if something else than an index lies there.
     """
     listing = list_images(settings, workers=context.workers)
-    scans = scan_images(listing, workers=context.workers)
     attributes = {
         **provenance("index", settings, input_files(settings), context),
         "root": str(listing.root),
@@ -40,9 +41,11 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         "max_side": settings.max_side,
         "label_source": listing.label_source,
         "data_name": listing.name,
+        "category_ids": list(listing.category_ids),
     }
     records = listing.records
     with ArtifactWriter(output, stage="index", attributes=attributes) as artifact:
+        scans = scan_images(listing, workers=context.workers, keep=artifact.write_packed)
         artifact.write_table("ids", [record.image_id for record in records])
         artifact.write_table("paths", [record.image for record in records])
         artifact.write_table("mask_paths", [record.mask for record in records])
@@ -50,7 +53,8 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         artifact.write_table("sizes", np.array([scan.size for scan in scans], np.int32))
         artifact.write_table("labels", _multi_hot(listing, scans))
         # the fingerprint leaves attributes out, so those that other stages depend on stand here too
-        artifact.write_table("identity", [f"max_side {settings.max_side}", *listing.class_names])
+        called = [f"category {category}" for category in listing.category_ids]
+        artifact.write_table("identity", [f"max_side {settings.max_side}", *listing.class_names, *called])
         artifact.write_table("content", _bytes([scan.digest for scan in scans]))
         artifact.write_table("mask_content", _bytes([scan.mask_digest for scan in scans]))
         # a copy of the data set is the same data set, so times are no part of the fingerprint

@@ -87,7 +87,7 @@ class _TrueMasks(Labels):
 
     def __init__(self, dataset: Dataset) -> None:
         super().__init__(dataset, str(dataset.root), "check that the masks are indexed by class")
-        self.ids = [image_id for image_id in dataset.ids("train") if dataset.mask_path(image_id) is not None]
+        self.ids = list(filter(dataset.has_mask, dataset.ids("train")))
 
     def check(self) -> None:
         if not self.ids:

@@ -249,7 +249,7 @@ def _about_image(run: Run, query: Images, image_id: str) -> dict[str, Any]:
     """Describe an image: its layers with their numbers, and its neighbours in the gallery. Sends no maps."""
     dataset, split = run.dataset(), run.split_of(image_id)
     height, width = dataset.size(image_id)
-    truth = dataset.mask_path(image_id) is not None
+    truth = dataset.has_mask(image_id)
     layers = []
     for layer in run.layers():
         path = layer.file(split)

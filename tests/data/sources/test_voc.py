@@ -7,7 +7,7 @@ import pytest
 from tests.data.sources.listings import TRAIN_LIST, VAL_LIST, add, ids, labels, refused, voc
 from tests.helpers import CLASSES, write_annotation
 from wsss.config import VocData
-from wsss.data.sources import list_images
+from wsss.data.sources import input_files, list_images
 
 
 def test_voc_lists_both_splits(voc_root: Path) -> None:
@@ -146,3 +146,26 @@ def test_voc_bad_tables(voc_root: Path) -> None:
     assert f"{path}: no labels of image `2007_000001` (1 such images in all): did you mean `2007_00001x`?" in text()
     path.write_text("2007_000000 aeroplane\n")
     assert "no labels of image `2007_000001` (8 such images in all); add a line for each" in text()
+
+
+def test_voc_labels_of_images_without_annotation(voc_root: Path) -> None:
+    for image_id in ("2007_000001", "2007_000002"):
+        (voc_root / f"Annotations/{image_id}.xml").unlink()
+    assert "no annotation of image `2007_000001`; add it, or set `data.without_xml`" in refused(voc, voc_root)
+    masks = voc(voc_root, without_xml="masks")
+    assert masks.label_source == "XML annotations; 2 images: masks (ground truth)"
+    assert [key for key, found in labels(masks).items() if found is None] == ["2007_000001", "2007_000002"]
+    table = voc(voc_root, without_xml="image_labels.txt")
+    assert table.label_source == "XML annotations; 2 images: table image_labels.txt"
+    assert labels(table) == labels(voc(voc_root, image_labels="image_labels.txt"))
+    settings = VocData(root=str(voc_root), without_xml="image_labels.txt")
+    assert input_files(settings)["without_xml"] == voc_root / "image_labels.txt"
+    (voc_root / "image_labels.txt").write_text("2007_000001 bird\n")
+    assert "no labels of image `2007_000002`" in refused(voc, voc_root, without_xml="image_labels.txt")
+    assert "`data.without_xml` is masks, but `data.image_labels` is masks, not `xml`" in refused(
+        voc, voc_root, without_xml="masks", image_labels="masks"
+    )
+    (voc_root / "SegmentationClass/2007_000001.png").unlink()
+    assert "image `2007_000001` has no mask to take its labels from (1 in all)" in refused(
+        voc, voc_root, without_xml="masks"
+    )

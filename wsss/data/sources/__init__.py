@@ -10,10 +10,10 @@ from pathlib import Path
 from types import ModuleType
 
 from wsss.config.data import AnyData
-from wsss.data.sources import demo, folder, voc
+from wsss.data.sources import coco, demo, folder, voc
 from wsss.data.sources.records import ImageRecord, Listing
 
-SOURCES: dict[str, ModuleType] = {"demo": demo, "voc": voc, "folder": folder}
+SOURCES: dict[str, ModuleType] = {"demo": demo, "voc": voc, "folder": folder, "coco": coco}
 
 
 def list_images(settings: AnyData, *, workers: int = 0) -> Listing:

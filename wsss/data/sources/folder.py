@@ -1,37 +1,28 @@
-"""A folder of photographs of any names, and a CSV of image-level labels."""
+"""A folder of photographs of any names, and image-level labels: a table, folders, or annotations in XML."""
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from wsss.config.data import FolderData
+from wsss.data.sources.annotations import read_annotation
 from wsss.data.sources.files import (
     MASK_SUFFIXES,
     ImageFolder,
     existing_folder,
     read_image_list,
-    read_text,
 )
+from wsss.data.sources.label_folders import classes_of, metadata_files, read_folders
+from wsss.data.sources.label_tables import LabelRow, LabelTable, read_table
 from wsss.data.sources.records import Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
-from wsss.pipeline.artifact import SPLITS
 
 logger = logging.getLogger(__name__)
-COLUMNS = ("image", "label", "split")
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of the CSV, and the line it ends in."""
-
-    line: int
-    labels: tuple[str, ...]
-    split: str
+IMAGE_FOLDER = "imagefolder"
+"""In place of a table: labels by folders."""
+TABLE, XML = "table", "xml"
 
 
 def read(settings: FolderData, *, workers: int = 0) -> Listing:
@@ -43,21 +34,20 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
     root = existing_folder(Path(settings.root), "data.root")
     exclude = [existing_folder(root / settings.masks, "data.masks")] if settings.masks is not None else []
     images = ImageFolder(root, "data.root", exclude=exclude)
-    table = root / settings.labels
-    rows = _read_rows(table, images)
-    missing = [image_id for image_id in images.paths if image_id not in rows]
+    table, left_out = _read_labels(settings, root, images)
+    missing = [image_id for image_id in images.paths if image_id not in table.rows and image_id not in left_out]
     if missing:
         raise InputError(
-            f"{table}: no row of image `{missing[0]}` ({len(missing)} such images in all); "
-            + _mend_missing_rows(settings, missing, rows)
+            f"{root / settings.labels}: no row of image `{missing[0]}` ({len(missing)} such images in all); "
+            + _mend_missing_rows(settings, missing, table.rows)
         )
-    classes = _classes(settings, table, rows)
+    classes = _classes(settings, root, table)
     numbers = {name: number for number, name in enumerate(classes, start=1)}
     labels = {
-        image_id: {class_number(name, numbers, f"{table} line {row.line}") for name in row.labels}
-        for image_id, row in rows.items()
+        image_id: {class_number(name, numbers, row.where) for name in row.labels}
+        for image_id, row in table.rows.items()
     }
-    splits = choose_splits(settings, *_split(settings, root, images, rows))
+    splits = choose_splits(settings, *_split(settings, root, images, table.rows))
     return make_listing(
         name=settings.name,
         root=root,
@@ -66,14 +56,17 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
         images=images.paths,
         masks=_find_masks(settings, root, images),
         labels=labels,
-        label_source=f"table {settings.labels}",
+        label_source=_label_source(settings, root),
     )
 
 
 def input_files(settings: FolderData) -> dict[str, Path]:
     """Name the files that `read` reads beside images and masks, by role; open none."""
     root = Path(settings.root)
-    files = {"labels": root / settings.labels}
+    kind = _kind(settings, root)
+    files = (
+        metadata_files(root) if kind == IMAGE_FOLDER else {"labels": root / settings.labels} if kind == TABLE else {}
+    )
     if settings.val_list is not None:
         files["val_list"] = root / settings.val_list
     return files
@@ -82,29 +75,50 @@ def input_files(settings: FolderData) -> dict[str, Path]:
 def input_folders(settings: FolderData) -> dict[str, Path]:
     """Name the folders of many files that `read` and the index look into, by setting."""
     root = Path(settings.root)
-    return {"root": root} | ({"masks": root / settings.masks} if settings.masks is not None else {})
+    folders = {"root": root}
+    if settings.masks is not None:
+        folders["masks"] = root / settings.masks
+    if _kind(settings, root) == XML:
+        folders["labels"] = root / settings.labels
+    return folders
 
 
-def _read_rows(path: Path, images: ImageFolder) -> dict[str, _Row]:
-    """Read the rows of the CSV by image id, in their order."""
-    rows: dict[str, _Row] = {}
-    for line, fields in _parse(path):
-        where = f"{path} line {line}"
-        image_id = images.find(fields["image"], where)
-        if image_id in rows:
-            raise InputError(
-                f"{where}: image `{image_id}` has two rows (first in line {rows[image_id].line}); "
-                "keep one, with its labels separated by `;`"
-            )
-        split = fields.get("split", "") or "train"
-        if split not in SPLITS:
-            raise InputError(f"{where}: unknown split `{split}`; write train or val")
-        labels = tuple(name.strip() for name in fields["label"].split(";") if name.strip())
-        rows[image_id] = _Row(line, labels, split)
-    return rows
+def _kind(settings: FolderData, root: Path) -> str:
+    if settings.labels == IMAGE_FOLDER:
+        return IMAGE_FOLDER
+    try:
+        return XML if (root / settings.labels).is_dir() else TABLE
+    except (OSError, ValueError):
+        return TABLE  # whoever reads it says why it cannot
 
 
-def _mend_missing_rows(settings: FolderData, missing: Sequence[str], rows: Mapping[str, _Row]) -> str:
+def _label_source(settings: FolderData, root: Path) -> str:
+    kind = _kind(settings, root)
+    return "folders" if kind == IMAGE_FOLDER else "XML annotations" if kind == XML else f"table {settings.labels}"
+
+
+def _read_labels(settings: FolderData, root: Path, images: ImageFolder) -> tuple[LabelTable, Collection[str]]:
+    """Return the labels, and the images that are left out."""
+    kind = _kind(settings, root)
+    if kind == IMAGE_FOLDER:
+        return read_folders(root, images)
+    path = root / settings.labels
+    if kind == TABLE:
+        return read_table(path, images, "data.labels"), ()
+
+    def mend() -> str:
+        return "add it, move the image out of the folder, or correct `data.labels`"
+
+    rows = {}
+    for image_id, image in images.paths.items():
+        # an id keeps the suffix where others differ in it alone; the annotation never has it
+        own = path / image.relative_to(root).with_suffix(".xml")
+        labels = read_annotation(own, difficult=settings.difficult, missing=mend)
+        rows[image_id] = LabelRow(str(own), labels or ())
+    return LabelTable(rows), ()
+
+
+def _mend_missing_rows(settings: FolderData, missing: Sequence[str], rows: Mapping[str, LabelRow]) -> str:
     """Say how to mend images without a row; those with the names of others are masks that no setting names."""
     folders = missing[0].split("/")[:-1]
     for depth in range(1, len(folders) + 1):
@@ -114,52 +128,27 @@ def _mend_missing_rows(settings: FolderData, missing: Sequence[str], rows: Mappi
     return "add a row for each (an empty label means background alone) or move them out of the folder"
 
 
-def _parse(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line and the fields of every row of a CSV with a header, blank rows left out."""
-    reader = csv.reader(io.StringIO(read_text(path, "data.labels"), newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        twice = [name for place, name in enumerate(header) if name and name in header[:place]]
-        if twice:
-            raise InputError(f"{path} line 1: column `{twice[0]}` is there twice, and only one would count; remove one")
-        for name in COLUMNS[:2]:
-            if name not in header:
-                raise InputError(
-                    f"{path} line 1: no column `{name}`, found {', '.join(header) or 'nothing'}; "
-                    "the header must be image,label (and optionally split), separated by commas"
-                )
-        for row in reader:
-            if not any(field.strip() for field in row):
-                continue
-            if len(row) != len(header):
-                raise InputError(
-                    f"{path} line {reader.line_num}: {len(row)} fields where the header has {len(header)}; "
-                    'separate several labels by `;` and put names with commas into "quotes"'
-                )
-            yield reader.line_num, dict(zip(header, (field.strip() for field in row), strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path} line {reader.line_num}: not valid CSV ({error}); correct the quotes") from None
-
-
-def _classes(settings: FolderData, table: Path, rows: dict[str, _Row]) -> tuple[str, ...]:
-    """Return the class names of the settings, else those of the CSV, sorted."""
+def _classes(settings: FolderData, root: Path, table: LabelTable) -> tuple[str, ...]:
+    """Return the class names of the settings, else those of the table in its order, else all that occur, sorted."""
     if settings.classes is not None:
         check_classes(settings.classes, "`data.classes`")
         return settings.classes
-    classes = tuple(sorted({name for row in rows.values() for name in row.labels}))
-    check_classes(classes, str(table))
+    classes = table.classes or classes_of(list(table.rows.values()))
+    check_classes(classes, str(root / settings.labels if settings.labels != IMAGE_FOLDER else root))
     return classes
 
 
-def _split(settings: FolderData, root: Path, images: ImageFolder, rows: dict[str, _Row]) -> tuple[list[str], list[str]]:
-    """Return the ids of train and val, in the order of the CSV (val: of its list)."""
+def _split(
+    settings: FolderData, root: Path, images: ImageFolder, rows: Mapping[str, LabelRow]
+) -> tuple[list[str], list[str]]:
+    """Return the ids of train and val, in the order of the labels (val: of its list)."""
     listed = [image_id for image_id, row in rows.items() if row.split == "val"]
     if settings.val_list is not None:
         path = root / settings.val_list
         if listed:
             raise InputError(
-                f"{path}: the CSV has a column `split` that names val images too; "
-                "remove the column or the setting `data.val_list`"
+                f"{path}: the labels say a split that names val images too (a column `split`, or a folder); "
+                "remove that or the setting `data.val_list`"
             )
         listed = list(read_image_list(path, "data.val_list", images))
         if not listed:

@@ -8,9 +8,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
 
 from wsss.config.data import DataSettings
 from wsss.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_CLASSES = 254
 BACKGROUND = "background"
@@ -35,6 +39,20 @@ class ImageRecord:
     split: str
 
 
+class DrawnMasks(Protocol):
+    """Masks that lie in no file of their own: the index draws them once, and keeps them."""
+
+    def __contains__(self, image_id: object) -> bool:
+        """Return whether the image has a mask."""
+
+    def draw(self, image_id: str, size: tuple[int, int]) -> np.ndarray:
+        """Draw the mask of a photograph of this size (H, W): (H, W) uint8. Several threads may call it at once.
+
+        Raises:
+            InputError: If its outlines are damaged, or of another size.
+        """
+
+
 @dataclass(frozen=True)
 class Listing:
     """A whole data set, before any image has been opened.
@@ -45,6 +63,8 @@ class Listing:
         class_names: Background first, so that a mask's value is an index.
         records: The images, train first, in the order of the lists.
         label_source: Where the image-level labels come from, for provenance.
+        masks: Masks that are to be drawn; None where all masks are files.
+        category_ids: What the source calls its classes, without background; empty: 1, 2, 3, ...
     """
 
     name: str
@@ -52,6 +72,8 @@ class Listing:
     class_names: tuple[str, ...]
     records: tuple[ImageRecord, ...]
     label_source: str
+    masks: DrawnMasks | None = None
+    category_ids: tuple[int | str, ...] = ()
 
 
 def make_listing(
@@ -62,8 +84,10 @@ def make_listing(
     splits: Mapping[str, str],
     images: Mapping[str, Path],
     masks: Mapping[str, Path],
-    labels: Mapping[str, Collection[int]] | None,
+    labels: Mapping[str, Collection[int] | None] | None,
     label_source: str,
+    drawn: DrawnMasks | None = None,
+    category_ids: Sequence[int | str] = (),
 ) -> Listing:
     """Make a listing of the images in `splits` (id -> split).
 
@@ -71,30 +95,33 @@ def make_listing(
         classes: Names without background.
         images: Path of each photograph, by id.
         masks: Path of each mask, by id; images may be absent.
-        labels: Class numbers by id; None takes them from the masks.
+        labels: Class numbers by id; None takes them from the masks, of one image or of all.
+        drawn: Masks that are to be drawn.
+        category_ids: What the source calls its classes; empty: 1, 2, 3, ...
 
     Raises:
         InputError: If ids clash, or labels are to come from a mask that is not there.
     """
     check_nesting(splits)
-    if labels is None:
-        missing = [image_id for image_id in splits if image_id not in masks]
-        if missing:
-            raise InputError(
-                f"{root}: image `{missing[0]}` has no mask to take its labels from ({len(missing)} in all); "
-                "add the masks or take the labels from elsewhere"
-            )
+    found = {image_id: None if labels is None else labels[image_id] for image_id in splits}
+    missing = [image_id for image_id, own in found.items() if own is None and image_id not in masks]
+    if missing:
+        raise InputError(
+            f"{root}: image `{missing[0]}` has no mask to take its labels from ({len(missing)} in all); "
+            "add the masks or take the labels from elsewhere"
+        )
     records = tuple(
         ImageRecord(
             image_id,
             relative(images[image_id], root),
             relative(masks[image_id], root) if image_id in masks else "",
-            tuple(sorted(labels[image_id])) if labels is not None else None,
+            None if (own := found[image_id]) is None else tuple(sorted(own)),
             split,
         )
         for image_id, split in splits.items()
     )
-    return Listing(name, root.absolute(), (BACKGROUND, *classes), records, label_source)
+    names = (BACKGROUND, *classes)
+    return Listing(name, root.absolute(), names, records, label_source, drawn, tuple(category_ids))
 
 
 def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[str]) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from xml.etree import ElementTree
 
 from wsss.config.data import VocData
+from wsss.data.sources.annotations import read_annotation
 from wsss.data.sources.files import (
     MASK_SUFFIXES,
     ImageFolder,
@@ -26,8 +26,6 @@ from wsss.data.sources.records import (
     make_listing,
 )
 from wsss.errors import InputError
-from wsss.inputs import check_regular
-from wsss.system_errors import said_of
 
 VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
@@ -35,6 +33,8 @@ VOC_CLASSES = (
 )
 ANNOTATIONS = "Annotations"
 XML, MASKS = "xml", "masks"
+CLASS_TABLE = ".npy"
+_WORDS = {XML: "XML annotations", MASKS: "masks (ground truth)"}
 
 
 def read(settings: VocData, *, workers: int = 0) -> Listing:
@@ -53,6 +53,7 @@ def read(settings: VocData, *, workers: int = 0) -> Listing:
         found = ImageFolder(root / settings.mask_folder, "data.mask_folder", suffixes=MASK_SUFFIXES)
         found.refuse_folders(splits)
         masks = found.paths
+    labels, label_source = _read_labels(settings, root, splits, classes)
     return make_listing(
         name=settings.name,
         root=root,
@@ -60,8 +61,8 @@ def read(settings: VocData, *, workers: int = 0) -> Listing:
         splits=splits,
         images=images.paths,
         masks=masks,
-        labels=_read_labels(settings, root, splits, classes),
-        label_source=_label_source(settings.image_labels),
+        labels=labels,
+        label_source=label_source,
     )
 
 
@@ -71,8 +72,10 @@ def input_files(settings: VocData) -> dict[str, Path]:
     files = {"train_list": root / settings.train_list}
     if settings.val_list is not None and not settings.val_from_train:
         files["val_list"] = root / settings.val_list
-    if settings.image_labels not in (XML, MASKS):
-        files["image_labels"] = root / settings.image_labels
+    for name in ("image_labels", "without_xml"):
+        source = getattr(settings, name)
+        if source not in (None, XML, MASKS):
+            files[name] = root / source
     if settings.classes is not None:
         files["classes"] = root / settings.classes
     return files
@@ -123,52 +126,74 @@ def _read_classes(path: Path) -> tuple[str, ...]:
     return tuple(lines[1:])
 
 
-def _label_source(image_labels: str) -> str:
-    known = {XML: "XML annotations", MASKS: "masks (ground truth)"}
-    return known.get(image_labels, f"table {image_labels}")
-
-
 def _read_labels(
     settings: VocData, root: Path, image_ids: Iterable[str], classes: tuple[str, ...]
-) -> dict[str, set[int]] | None:
-    """Read class numbers by id; return None where they are to come from the masks."""
+) -> tuple[dict[str, set[int] | None], str]:
+    """Read class numbers by id, None where they are to come from the mask; also say where they come from."""
+    ids = list(image_ids)
+    if settings.image_labels != XML:
+        if settings.without_xml is not None:
+            raise InputError(
+                f"`data.without_xml` is {settings.without_xml}, but `data.image_labels` is {settings.image_labels}, "
+                "not `xml`; remove one"
+            )
+        return _from(settings.image_labels, "data.image_labels", root, ids, classes)
+    folder = existing_folder(root / ANNOTATIONS, "data.image_labels")
     numbers = {name: number for number, name in enumerate(classes, start=1)}
-    if settings.image_labels == MASKS:
-        return None
-    if settings.image_labels == XML:
-        folder = existing_folder(root / ANNOTATIONS, "data.image_labels")
-        return {image_id: _read_annotation(folder / f"{image_id}.xml", numbers) for image_id in image_ids}
-    path = root / settings.image_labels
-    table = _read_table(path)
+    labels: dict[str, set[int] | None] = {}
+    without = []
+    for image_id in ids:
+        path = folder / f"{image_id}.xml"
+        mend = None if settings.without_xml is not None else _mend_missing_xml
+        names = read_annotation(path, difficult=settings.difficult, missing=mend)
+        if names is None:
+            without.append(image_id)
+        else:
+            labels[image_id] = {class_number(name, numbers, str(path)) for name in names}
+    if not without or settings.without_xml is None:
+        return labels, _WORDS[XML]
+    others, source = _from(settings.without_xml, "data.without_xml", root, without, classes)
+    return labels | others, f"{_WORDS[XML]}; {len(without)} images: {source}"
+
+
+def _mend_missing_xml() -> str:
+    return "add it, or set `data.without_xml` or `data.image_labels`"
+
+
+def _from(
+    source: str, setting: str, root: Path, image_ids: list[str], classes: tuple[str, ...]
+) -> tuple[dict[str, set[int] | None], str]:
+    """Read class numbers by id from a table; None for each where they are to come from masks."""
+    if source == MASKS:
+        return dict.fromkeys(image_ids), _WORDS[MASKS]
+    path = root / source
+    if path.suffix == CLASS_TABLE:
+        from wsss.data.sources.class_table import read_class_table
+
+        published = read_class_table(path, len(classes), setting)
+        _check_all_there(path, image_ids, published)
+        return {image_id: published[image_id] for image_id in image_ids}, f"table {source}"
+    numbers = {name: number for number, name in enumerate(classes, start=1)}
+    table = _read_table(path, setting)
+    _check_all_there(path, image_ids, table)
+    labels: dict[str, set[int] | None] = {}
+    for image_id in image_ids:
+        line, names = table[image_id]
+        labels[image_id] = {class_number(name, numbers, f"{path} line {line}") for name in names}
+    return labels, f"table {source}"
+
+
+def _check_all_there(path: Path, image_ids: list[str], table: Mapping[str, object]) -> None:
     missing = [image_id for image_id in image_ids if image_id not in table]
     if missing:
         hint = did_you_mean(missing[0], table.keys() - set(image_ids)) or "; add a line for each"
         raise InputError(f"{path}: no labels of image `{missing[0]}` ({len(missing)} such images in all){hint}")
-    return {
-        image_id: {class_number(name, numbers, f"{path} line {table[image_id][0]}") for name in table[image_id][1]}
-        for image_id in image_ids
-    }
 
 
-def _read_annotation(path: Path, numbers: Mapping[str, int]) -> set[int]:
-    """Read the classes of an annotation's objects, difficult ones included, parts of objects left out."""
-    check_regular(path)
-    try:
-        tree = ElementTree.parse(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no annotation of image `{path.stem}`; add it, or set `data.image_labels`") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({said_of(error)}); correct or replace the file") from None
-    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: encodings that are none
-        raise InputError(f"{path}: not valid XML ({error}); replace the file") from None
-    names = [(element.findtext("name") or "").strip() for element in tree.iterfind("object")]
-    return {class_number(name, numbers, str(path)) for name in names}
-
-
-def _read_table(path: Path) -> dict[str, tuple[int, list[str]]]:
+def _read_table(path: Path, setting: str) -> dict[str, tuple[int, list[str]]]:
     """Read line and class names by id; the table may hold images that are in no list."""
     table: dict[str, tuple[int, list[str]]] = {}
-    for number, line in read_lines(path, "data.image_labels"):
+    for number, line in read_lines(path, setting):
         image_id, *names = line.split()
         if image_id in table:
             raise InputError(

@@ -1,0 +1,116 @@
+"""Image-level labels from folders: one per class, and Hugging Face's `imagefolder` with its splits and metadata."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from wsss.data.sources.files import ImageFolder
+from wsss.data.sources.label_tables import PARQUET, LabelRow, LabelTable, read_table
+from wsss.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+SPLIT_FOLDERS = {
+    "train": ("train", "training"),
+    "val": ("val", "validation", "valid", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+"""Names of folders that hold a split, as Hugging Face's `datasets` know them."""
+METADATA = tuple(f"metadata{suffix}" for suffix in (".csv", ".jsonl", *PARQUET))
+"""Tables that say the labels of the photographs beside and below them."""
+
+
+def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, set[str]]:
+    """Read labels from the names of folders, or from the metadata beside the photographs.
+
+    Returns:
+        The labels, and the images that are left out: those of a test split beside one to validate on.
+
+    Raises:
+        InputError: If a photograph is in no folder of a class, or in no split where others are in one.
+    """
+    if not images.paths:
+        raise InputError(_nothing(root))
+    places = _split_folders(images)
+    rows: dict[str, LabelRow] = {}
+    left_out = set()
+    tables = {folder: _metadata(root, folder, images) for folder in (places or [""])}
+    for image_id in images.paths:
+        first, _, rest = image_id.partition("/")
+        folder = first if places and rest else ""
+        if places and folder not in places:
+            known = ", ".join(f"`{name}`" for name in places)
+            raise InputError(f"{images.paths[image_id]}: is in none of the folders {known}; move it into one")
+        split = places[folder] if places else "train"
+        if not split:
+            left_out.add(image_id)
+            continue
+        row = _row_of(image_id, images.paths[image_id], folder, tables[folder])
+        rows[image_id] = LabelRow(row.where, row.labels, split)
+    if left_out:
+        logger.info(
+            "%d images of the test split in %s are left out: it has another to validate on", len(left_out), root
+        )
+    return LabelTable(rows), left_out
+
+
+def metadata_files(root: Path) -> dict[str, Path]:
+    """Name the tables of metadata that are there, by the folder that holds them."""
+    names = ["", *(name for names in SPLIT_FOLDERS.values() for name in names)]
+    paths = [root / folder / name for folder in names for name in METADATA]
+    return {path.relative_to(root).as_posix(): path for path in paths if path.is_file()}
+
+
+def _row_of(image_id: str, path: Path, folder: str, table: Mapping[str, LabelRow] | None) -> LabelRow:
+    """Say the labels of an image by its table, or by the folder of its class."""
+    if table is not None:
+        if image_id not in table:
+            raise InputError(f"{path}: no row of this image in the metadata beside it; add one, or move the image")
+        return table[image_id]
+    parts = (image_id[len(folder) + 1 :] if folder else image_id).split("/")
+    if len(parts) < 2:
+        raise InputError(f"{path}: is in no folder of a class; move it into one, or add a metadata.csv with its labels")
+    return LabelRow(str(path), (parts[0],))
+
+
+def _split_folders(images: ImageFolder) -> dict[str, str]:
+    """Return the split of each folder that holds one (empty: it is left out); none where the folders are classes."""
+    first = dict.fromkeys(image_id.partition("/")[0] for image_id in images.paths if "/" in image_id)
+    found = {split: [name for name in first if name.lower() in names] for split, names in SPLIT_FOLDERS.items()}
+    for split, names in found.items():
+        if len(names) > 1 and found["train"]:
+            raise InputError(
+                f"{images.folder}: `{names[0]}` and `{names[1]}` both stand for the {split} split; rename one"
+            )
+    if not found["train"]:
+        return {}
+    places = dict.fromkeys(found["train"], "train") | dict.fromkeys(found["val"], "val")
+    return places | dict.fromkeys(found["test"], "" if found["val"] else "val")
+
+
+def _metadata(root: Path, folder: str, images: ImageFolder) -> dict[str, LabelRow] | None:
+    """Read the metadata of a folder; None where it has none."""
+    found = [path for name in METADATA if (path := root / folder / name).is_file()]
+    if len(found) > 1:
+        raise InputError(f"{found[0]}: there is {found[1].name} too, and only one can count; remove one")
+    return read_table(found[0], images, "data.root", f"{folder}/" if folder else "").rows if found else None
+
+
+def _nothing(root: Path) -> str:
+    """Say why there is no photograph; many data sets come as one table of all pictures."""
+    for folder, _, files in os.walk(root):
+        table = next((name for name in files if name.lower().endswith(PARQUET)), None)
+        if table is not None:
+            return (
+                f"{Path(folder, table)}: pictures inside {Path(table).suffix} files are not read; write them out, "
+                "a folder for each class, by `save` of each row's picture in Hugging Face's `datasets`"
+            )
+    return f"{root}: holds no photograph; correct `data.root`"
+
+
+def classes_of(rows: Sequence[LabelRow]) -> tuple[str, ...]:
+    """Return all names of classes, sorted."""
+    return tuple(sorted({name for row in rows for name in row.labels}))
