@@ -30,7 +30,8 @@ PURE = {"ops", "losses", *BESIDE}
 MAY_IMPORT: dict[str, set[str]] = {
     # room -> the rooms that it may import from, beside itself
     **{
-        name: {"checksums", "disk", "errors", "label_values", "memory", "context", "files", "temporary"} for name in TOP
+        name: {"checksums", "disk", "errors", "label_values", "memory", "context", "files", "inputs", "temporary"}
+        for name in TOP
     },
     **{
         name: {"errors", "memory", "context", "files", "progress", "parallel", "signals"}
