@@ -45,8 +45,8 @@ def test_no_flipped_bit_of_an_artifact_changes_what_is_read(tmp_path: Path) -> N
     make_artifact(path)
     refused, harmless, unseen = survivors(path, read_artifact, step=47, first=11)
     assert unseen == []
-    # a third of a small file is space that HDF5 keeps free
-    assert (refused > 40, harmless > 20) == (True, True)
+    # little of a file is space that HDF5 keeps free
+    assert refused > 5 * harmless
 
 
 @pytest.mark.slow
