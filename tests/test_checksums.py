@@ -43,10 +43,10 @@ def make_artifact(path: Path) -> None:
 def test_no_flipped_bit_of_an_artifact_changes_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "results" / "a.h5"
     make_artifact(path)
-    refused, harmless, unseen = survivors(path, read_artifact, step=29, first=11)
+    refused, harmless, unseen = survivors(path, read_artifact, step=47, first=11)
     assert unseen == []
-    # some of a small file is space that HDF5 keeps free
-    assert (refused > 40, harmless > 10) == (True, True)
+    # little of a file is space that HDF5 keeps free
+    assert refused > 5 * harmless
 
 
 @pytest.mark.slow
