@@ -65,7 +65,8 @@ def with_rectangles(truth: np.ndarray, classes: np.ndarray, image_id: str, share
         top, left = (int(generator.integers(0, n - s + 1)) for n, s in zip(truth.shape, (height, width), strict=True))
         part = np.s_[top : top + height, left : left + width]
         known = truth[part] != 255
-        wrong = [label for label in labels if not (truth[part] == label)[known].mean() > 0.5] or labels
+        # a label that the rectangle has mostly would change little
+        wrong = [label for label in labels if 2 * (truth[part] == label).sum() <= known.sum()] or labels
         result[part] = np.where(known, generator.choice(wrong), 255)
     return result
 
