@@ -18,3 +18,10 @@ def test_settings_that_contradict_each_other() -> None:
         TrainAalr.parse({"start": "classifier", "backbone": {"weights": "none"}})
     assert TrainAalr.parse({"epochs": 9}).warmup == 4
     assert TrainAalr.parse({"epochs": 9, "start": "classifier"}).warmup == 0
+
+
+def test_a_source_of_masks_that_cannot_be_is_refused() -> None:
+    with pytest.raises(InputError, match="set start to `classifier`, or another mask_source"):
+        TrainAalr.parse({"mask_source": "start"})
+    with pytest.raises(InputError, match="no CAMs are made in training: set it to 0"):
+        TrainAalr.parse({"mask_source": "cams", "mask_delay": 1})

@@ -7,7 +7,7 @@ import torch
 from tests.training.tiny import NoiseImages
 from wsss.config import Augmentation
 from wsss.data.demo.scenes import draw_scene
-from wsss.data.loaders import StepSampler, TrainingImages, WholeImages, make_loader, worker_error
+from wsss.data.loaders import Draw, StepSampler, TrainingImages, WholeImages, make_loader, worker_error
 from wsss.errors import InputError
 
 AUGMENTATION = Augmentation.parse({"crop_size": 32})
@@ -62,6 +62,21 @@ def test_an_image_is_augmented_anew_in_every_epoch() -> None:
     first, second = list(make_loader(data, StepSampler(1, 4, 2, seed=1), workers=0))
     assert not torch.equal(first["images"], second["images"])
     assert first["targets"].tolist() == [[0.0, 1.0]]
+
+
+def test_cams_stand_among_those_of_all_classes() -> None:
+    images = NoiseImages(2)
+
+    class Halves:
+        def __getitem__(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+            return np.full((1, 4, 4), 0.5, np.float32), np.array([2], np.uint8)
+
+    data = TrainingImages(images, images.ids("train"), AUGMENTATION, seed=1, cams=Halves())
+    example = data[Draw(0, 0, 0)]
+    assert example["cams"].shape == (2, 32, 32)
+    assert not example["cams"][0].any()
+    # 127.5 rounds to the even number
+    assert (example["cams"][1][example["inside"]] == 128).all()
 
 
 def test_whole_images_come_in_batches_of_one_size() -> None:

@@ -44,6 +44,24 @@ def test_labels_stay_on_their_pixels(seed: int) -> None:
     assert (bright == (found["saliency"] == 1))[inside].all()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_cams_of_any_resolution_stay_on_their_pixels(seed: int) -> None:
+    image, labels = checkerboard(48, 64)
+    cams = np.stack([image[2::4, 2::4, 0], 255 - image[2::4, 2::4, 0]])
+    augmentation = JointAugmentation(
+        Augmentation.parse({"crop_size": 32, "scale": (0.6, 1.5), "color_jitter": (0, 0, 0, 0)})
+    )
+    found = augmentation(np.random.default_rng(seed), image, labels=labels, cams=cams)
+    assert found["cams"].dtype == torch.uint8
+    assert found["cams"].shape == (2, 32, 32)
+    inside = found["inside"]
+    bright = found["images"][0] > 127
+    # squares of 8 pixels from maps a quarter as wide: their borders differ
+    assert ((found["cams"][0] > 127) == bright)[inside].float().mean() > 0.85
+    assert ((found["cams"][1] > 127) != bright)[inside].float().mean() > 0.85
+    assert (found["cams"][:, ~inside] == 0).all()
+
+
 def test_without_changes_the_crop_is_a_part_of_the_image() -> None:
     image, labels = checkerboard(50, 70)
     image[..., 1] = np.arange(50)[:, None]

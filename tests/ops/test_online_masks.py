@@ -247,3 +247,12 @@ def test_shapes_that_do_not_fit_are_named() -> None:
         online_pseudo_labels(cams, image_labels[:, :2], images)
     with pytest.raises(ValueError, match="uint8"):
         online_pseudo_labels(cams, image_labels, images.float())
+
+
+def test_cams_divided_elsewhere_give_an_absent_class_no_pixel() -> None:
+    cams, image_labels, images = _scene()
+    settings = _settings(**PLAIN, reliability="none", background_powers=(1, 1))
+    weak = 0.1 * cams / cams.amax((2, 3), keepdim=True)
+    # the crop's own maximum makes an object of the best place of any class
+    assert (online_pseudo_labels(weak, image_labels, images, settings).labels > 0).any()
+    assert (online_pseudo_labels(weak, image_labels, images, settings, normalize=False).labels == 0).all()

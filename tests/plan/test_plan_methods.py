@@ -46,6 +46,13 @@ def test_aalr_on_the_classifier_needs_no_seeds():
     assert found.path(found.inputs(Artifact("train_aalr"))["classifier"]) == "results/x/classifier/model.ckpt"
 
 
+def test_aalr_on_stored_cams_reads_them():
+    found = plan(methods=["aalr"], train_aalr={"mask_source": "cams"}, train_segmenter={"label_sets": []})
+    assert paths(found, "cams") == ["cams.h5"]
+    assert paths(found, "seed_labels") == []
+    assert list(found.inputs(Artifact("train_aalr"))) == ["index", "cams"]
+
+
 def test_both_methods_share_their_stages():
     methods = {"methods": ["auxsegnet", "aalr"], "auxsegnet": {"rounds": 1}, "train_aalr": {"start": "classifier"}}
     found = plan(**methods, train_segmenter={"label_sets": ["seeds", "auxsegnet", "aalr", "aalr_self"]})

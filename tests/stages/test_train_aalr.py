@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from wsss.config import TrainClassifier
 from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.stages.train_classifier import train_classifier
+from wsss.store import ArtifactWriter
 from wsss.training.checkpoint import load_weights
 
 
@@ -52,6 +54,25 @@ def test_goes_on_from_the_classifier(aalr: TrainedAalr, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has the backbone `test_resnet`; make them the same"):
         other = {**changes, "backbone": {**BACKBONE, "name": "resnet18", "weights": "auto"}}
         aalr.train(tmp_path / "other/model.ckpt", classifier, **other)
+
+
+def test_masks_of_stored_cams(aalr: TrainedAalr, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"mask_source": "cams", "warmup_epochs": 0, "max_steps": 2, "measure_masks": True}
+    ids = aalr.dataset.ids("train")
+    masks = {}
+    for score in (0.0, 1.0):
+        stored = tmp_path / f"cams{score}.h5"
+        with ArtifactWriter(stored, stage="cams", attributes={"class_names": list(aalr.dataset.class_names)}) as writer:
+            for image_id in ids:
+                values = np.flatnonzero(aalr.dataset.image_labels(image_id)) + 1
+                planes = np.full((len(values), 8, 8), score, np.float16)
+                writer.write("cams", image_id, planes, classes=values.astype(np.uint8))
+        output = tmp_path / f"model{score}.ckpt"
+        aalr.train(output, cams=stored, **changes)
+        masks[score] = (output.parent / "epochs.csv").read_text()
+    assert masks[0.0] != masks[1.0]
+    with pytest.raises(InputError, match="pass --cams FILE, the artifact of stage cams"):
+        aalr.train(tmp_path / "without.ckpt", **changes)
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,16 @@ class TrainedAalr:
         self.dataset = load_dataset(self.index)
         self.train(self.model, measure_masks=True)
 
-    def train(self, output: Path, classifier: Path | None = None, context: RunContext = CPU, **changes: Any) -> None:
+    def train(
+        self,
+        output: Path,
+        classifier: Path | None = None,
+        cams: Path | None = None,
+        context: RunContext = CPU,
+        **changes: Any,
+    ) -> None:
         settings = TrainAalr.parse({**AALR, **changes})
-        train_aalr(settings, index=self.index, output=output, classifier=classifier, context=context)
+        train_aalr(settings, index=self.index, output=output, classifier=classifier, cams=cams, context=context)
 
     def label(self, output: Path, **settings: Any) -> ArtifactReader:
         aalr_labels(AalrLabels.parse(settings), index=self.index, model=self.model, output=output, context=CPU)

@@ -95,7 +95,7 @@ def batch(first: int = 0, **changes: Any) -> dict[str, Tensor]:
 
 
 def random_masks(
-    cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor, grid: FeatureGrid
+    cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor, grid: FeatureGrid, **_: Any
 ) -> OnlinePseudoLabels:
     """Labels of the classes that each image shows, drawn anew for every cell of 16 pixels."""
     generator = torch.Generator().manual_seed(int(images[0, 0, 0, 0]))

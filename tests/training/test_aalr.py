@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from tests.host_reads import HostReads
-from tests.training.small_aalr import batch, module, network, parse, random_masks, train, training_images
+from tests.training.small_aalr import BACKBONE, batch, module, network, parse, random_masks, train, training_images
 from tests.training.tiny import NoiseImages
 from wsss.data.loaders import Draw
 from wsss.errors import Interrupted
 from wsss.grid import FeatureGrid
 from wsss.losses import balanced_cross_entropy, multi_label_soft_margin
+from wsss.losses.segmentation import segmentation_cross_entropy
 from wsss.models import AALR
 from wsss.ops.online_masks import OnlinePseudoLabels
 from wsss.training.aalr import AALRModule
@@ -37,7 +38,7 @@ class ColouredImages(NoiseImages):
 
 
 def steady_masks(
-    cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor, grid: FeatureGrid
+    cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor, grid: FeatureGrid, **_: Any
 ) -> OnlinePseudoLabels:
     """Background above, below it the first class that the image shows."""
     labels = torch.zeros(inside.shape, dtype=torch.uint8)
@@ -61,7 +62,7 @@ def record_passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[str, ...]
 def test_the_first_phase_classifies_and_does_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = record_passes(monkeypatch)
     # masks made in the first phase and thrown away are among the defects of the released codes
-    monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", lambda *_: pytest.fail("made masks"))
+    monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", lambda *_, **__: pytest.fail("made masks"))
     made = module(step=1).train()
     found = made.losses(batch())
     assert asked == [(("class_logits",), 64, True, True)]
@@ -207,6 +208,7 @@ def test_groups_keep_their_factors_in_both_phases() -> None:
         for parameter in group["params"]:
             rates[names[id(parameter)]] = group["base_rate"] / 0.01
     assert rates["classifier.weight"] == rates["segmentation.weight"] == pytest.approx(10)
+    assert set(rates) == {name for name, weight in made.network.named_parameters() if weight.requires_grad}
     assert rates["segmentation.bias"] == pytest.approx(20)
     factors = []
     for step in range(6):
@@ -214,6 +216,67 @@ def test_groups_keep_their_factors_in_both_phases() -> None:
         factors.append(made.rate_factor())
     assert factors[:2] == pytest.approx([2.0, 2 * 0.5**0.9])
     assert factors[2:] == pytest.approx([1.0, 0.75**0.9, 0.5**0.9, 0.25**0.9])
+
+
+def test_a_trained_classifier_can_have_a_rate_of_its_own() -> None:
+    made = module(optimizer={"classifier_multiplier": 3})
+    rates = {
+        id(parameter): group["base_rate"] / 0.01
+        for group in made.configure_optimizers().param_groups
+        for parameter in group["params"]
+    }
+    assert rates[id(made.network.classifier.weight)] == pytest.approx(3)
+    assert rates[id(made.network.segmentation.weight)] == pytest.approx(10)
+
+
+def test_plain_cross_entropy_is_one_mean() -> None:
+    found = module(cross_entropy="plain", label_reassign={"weight": 0}).eval()
+    given = batch()
+    output = found.network(to_input(given["images"]))
+    masks = found._maker.make(found._cams(given, None), given)
+    expected = segmentation_cross_entropy(output.segmentation_logits, masks.labels, grid=found.network.grid)
+    assert found.losses(given)["segmentation"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def cams_that_masks_are_made_of(
+    made: AALRModule, monkeypatch: pytest.MonkeyPatch, **given: Tensor
+) -> tuple[Tensor, Any]:
+    seen: list[tuple[Tensor, Any]] = []
+
+    def record(cams: Tensor, *rest: Any, **options: Any) -> OnlinePseudoLabels:
+        seen.append((cams, options))
+        return random_masks(cams, *rest)
+
+    monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", record)
+    made.losses({**batch(), **given})
+    return seen[0]
+
+
+@pytest.mark.parametrize(("source", "share"), [("start", 1.0), ("average", 0.75), ("network", 0.0)])
+def test_who_makes_the_masks(source: str, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = network()
+    changes = {"start": "classifier", "backbone": {**BACKBONE, "weights": "auto"}, "warmup_epochs": 1}
+    made = module(built=built, mask_source=source, average_momentum=0.75, **changes).train()
+    start = built.classifier.weight.detach().clone()
+    with torch.no_grad():
+        built.classifier.weight.add_(0.5)
+    cams, options = cams_that_masks_are_made_of(made, monkeypatch)
+    with torch.no_grad():
+        built.classifier.weight.copy_(start + (1 - share) * 0.5)
+    expected = built.multi_scale_cams(to_input(batch()["images"]), made.settings.masks.scales)
+    assert torch.allclose(cams, expected, atol=1e-5)
+    assert options == {"normalize": True}
+
+
+def test_stored_cams_make_masks_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = torch.randint(0, 256, (4, 2, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    asked = record_passes(monkeypatch)
+    made = module(mask_source="cams").train()
+    cams, options = cams_that_masks_are_made_of(made, monkeypatch, cams=stored)
+    assert torch.equal(cams, stored.float() / 255)
+    assert options == {"normalize": False}
+    # the network is asked once, and not for CAMs
+    assert [outputs for outputs, *_ in asked] == [("class_logits", "embeddings", "segmentation_logits")]
 
 
 def test_delayed_masks_are_those_of_the_step_before() -> None:
@@ -250,9 +313,14 @@ def test_a_line_of_the_curves_averages_a_loss_over_the_steps_that_have_it(
     assert lines.rows[0]["classification"] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("delay", [0, 1])
-def test_going_on_after_a_stop_gives_the_same_weights_and_numbers(delay: int, tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"mask_delay": delay, "measure_masks": True, "label_reassign": {"scope": "ema"}}
+@pytest.mark.parametrize(("delay", "source"), [(0, "network"), (1, "network"), (0, "average")])
+def test_going_on_after_a_stop_gives_the_same_weights_and_numbers(delay: int, source: str, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {
+        "mask_delay": delay,
+        "mask_source": source,
+        "measure_masks": True,
+        "label_reassign": {"scope": "ema"},
+    }
     whole, expected = train(tmp_path / "whole", **changes)
     for signal_at in (1, 2, 1):
         with pytest.raises(Interrupted, match="stopped by SIGTERM"):
@@ -314,7 +382,7 @@ def test_it_says_when_steps_leave_parameters_without_gradient(changes: dict[str,
 def test_masks_are_made_of_cams_without_the_dropout_of_the_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     cams: list[Tensor] = []
 
-    def record(given: Tensor, *rest: Any) -> OnlinePseudoLabels:
+    def record(given: Tensor, *rest: Any, **_: Any) -> OnlinePseudoLabels:
         cams.append(given)
         return random_masks(given, *rest)
 

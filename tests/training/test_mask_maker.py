@@ -27,7 +27,7 @@ def _batch(value: int = 0) -> dict[str, Tensor]:
 def test_masks_are_made_beside_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
 
-    def wait(cams: Tensor, *_: Any) -> OnlinePseudoLabels:
+    def wait(cams: Tensor, *_: Any, **__: Any) -> OnlinePseudoLabels:
         assert go_on.wait(60)
         return OnlinePseudoLabels(cams, cams, cams)
 
@@ -46,7 +46,7 @@ def test_masks_are_made_beside_what_follows(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_goes_wrong_beside_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     # a pool whose results nobody reads loses its errors
-    def fail(*_: Any) -> OnlinePseudoLabels:
+    def fail(*_: Any, **__: Any) -> OnlinePseudoLabels:
         raise RuntimeError("no masks today")
 
     monkeypatch.setattr("wsss.training.mask_maker.online_pseudo_labels", fail)

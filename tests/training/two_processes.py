@@ -23,6 +23,7 @@ from wsss.config.auxsegnet import AuxSegNetLossWeights
 from wsss.context import RunContext
 from wsss.data.loaders import TrainingImages
 from wsss.errors import Interrupted
+from wsss.grid import FeatureGrid
 from wsss.models import AALR, Classifier, Segmenter
 from wsss.models.norm_relu import NormReLU
 from wsss.ops.online_masks import OnlinePseudoLabels
@@ -109,10 +110,12 @@ def aalr(folder: Path, *, stop_at: int = 0, **changes: Any) -> Found:
         return train(AALRModule(network, settings, **arguments), data, settings, folder)
 
 
-def masks_of_images(cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor) -> OnlinePseudoLabels:
+def masks_of_images(
+    cams: Tensor, targets: Tensor, images: Tensor, settings: Any, inside: Tensor, grid: FeatureGrid, **_: Any
+) -> OnlinePseudoLabels:
     """Labels that each image alone decides: those made of CAMs may differ by the rounding of a batch."""
     parts = [
-        small_aalr.random_masks(*(t[i : i + 1] for t in (cams, targets, images)), settings, inside[i : i + 1])
+        small_aalr.random_masks(*(t[i : i + 1] for t in (cams, targets, images)), settings, inside[i : i + 1], grid)
         for i in range(len(images))
     ]
     return OnlinePseudoLabels(**{name: torch.cat([vars(part)[name] for part in parts]) for name in vars(parts[0])})

@@ -3,6 +3,7 @@ rule train_aalr:
     input:
         index=upstream("train_aalr", "index"),
         classifier=upstream("train_aalr", "classifier"),
+        cams=upstream("train_aalr", "cams"),
         sources=sources("train_aalr"),
     output:
         model=ensure(artifact("train_aalr"), non_empty=True),
@@ -23,9 +24,10 @@ rule train_aalr:
         code=code_of("train_aalr"),
         identity=identity_of("train_aalr"),
         classifier=option("classifier"),
+        cams=option("cams"),
     shell:
         "wsss train_aalr --settings {params.settings:q} --code {resources.code} {params.identity}"
-        " --index {input.index:q} {params.classifier} --output {output.model:q}"
+        " --index {input.index:q} {params.classifier} {params.cams} --output {output.model:q}"
         " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 

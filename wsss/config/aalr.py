@@ -54,6 +54,9 @@ class AalrOptimizer(Optimizer):
     by SGD: 0.01."""
     bias_multiplier: float = Field(default=1.0, gt=0, le=1_000_000)
     """Factor on the learning rate of biases. RRM: 2."""
+    classifier_multiplier: float | None = Field(default=None, gt=0, le=1_000_000)
+    """Factor on the learning rate of the classification branch. null: `head_multiplier`. 1 suits a branch that is
+    trained already. Inferred."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
     """Momentum of `sgd`; RRM has none in effect. 0.9 wants about a tenth of RRM's learning rates."""
 
@@ -98,10 +101,19 @@ class TrainAalr(Training):
     """Least number of steps of `epochs: auto`, which makes up for few images: those of `auto_epochs` on the 311
     photographs of docs/results.md. Inferred."""
     loss_weights: AalrLossWeights = AalrLossWeights()
+    cross_entropy: Literal["balanced", "plain"] = "balanced"
+    """Mean of the cross entropy. `balanced`: over background plus over objects, as in RRM's released code. `plain`:
+    over all labelled pixels. Inferred."""
     adaptive_affinity: AdaptiveAffinity = AdaptiveAffinity()
     label_reassign: LabelReassign = LabelReassign()
     dense_energy: DenseEnergy = DenseEnergy()
     masks: OnlineLabels = OnlineLabels()
+    mask_source: Literal["network", "average", "start", "cams"] = "network"
+    """Whose CAMs make the masks. `network`: those of the network in this step, as in the paper. `average`: of its
+    moving average. `start`: of the network as it was before the first step. `cams`: those of stage cams, of whole
+    photographs, each divided by its maximum there and cut like the crop. All but the first are inferred."""
+    average_momentum: float = Field(default=0.99, ge=0, lt=1)
+    """How much of the moving average a step keeps, for the source `average`."""
     mask_delay: Literal[0, 1] = 0
     """0: a step learns from masks of its own CAMs. 1: they are made beside the step before, from weights one step
     older; on a GPU this hides their making, for one more pass at scale 1."""
@@ -144,6 +156,13 @@ class TrainAalr(Training):
                 "loss_weights.classification is 0, so the first phase would learn nothing: raise it, or set "
                 "warmup_epochs to 0"
             )
+        if self.mask_source == "start" and self.start != "classifier":
+            raise ValueError(
+                "mask_source is `start`, but a network that starts from its backbone's weights has CAMs of nothing: "
+                "set start to `classifier`, or another mask_source"
+            )
+        if self.mask_source == "cams" and self.mask_delay:
+            raise ValueError("mask_delay is 1, but with mask_source `cams` no CAMs are made in training: set it to 0")
         if self.start == "classifier" and self.backbone.weights != "auto":
             raise ValueError(
                 "train_aalr goes on from the classifier's weights: leave backbone.weights at `auto`, and set "

@@ -45,6 +45,12 @@ class LabelSource(Protocol):
     def __getitem__(self, image_id: str) -> np.ndarray: ...
 
 
+class CamSource(Protocol):
+    """CAMs of the classes that an image shows, by image id: (P, H, W) in [0, 1], and their label values (P,)."""
+
+    def __getitem__(self, image_id: str) -> tuple[np.ndarray, np.ndarray]: ...
+
+
 class Draw(NamedTuple):
     """One place in a training: an epoch, a position in it, and the image that stands there."""
 
@@ -122,6 +128,7 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         saliency: Where maps of probabilities 0..255 come from, for `saliency` in {0, 1, 255}.
         image_labels: Whether image-level labels are wanted, as `targets` (C,); None wants them where there are no
             label maps.
+        cams: Where CAMs of whole images come from, for `cams` (C, S, S) uint8, of all classes; absent ones are 0.
     """
 
     def __init__(
@@ -134,8 +141,10 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         labels: LabelSource | None = None,
         saliency: LabelSource | None = None,
         image_labels: bool | None = None,
+        cams: CamSource | None = None,
     ) -> None:
         self._images, self.image_ids, self._labels, self._saliency = images, list(image_ids), labels, saliency
+        self._cams = cams
         self._image_labels = labels is None if image_labels is None else image_labels
         self._augment, self._seed = JointAugmentation(augmentation), seed
 
@@ -146,15 +155,26 @@ class TrainingImages(TorchDataset[dict[str, Tensor]]):
         image_id = self.image_ids[draw.image]
         generator = _generator(_AUGMENTATION, self._seed, draw.epoch, draw.position)
         image = self._images.bounded_image(image_id)
+        cams, values = (None, None) if self._cams is None else self._cams[image_id]
         example = self._augment(
             generator,
             image,
             labels=None if self._labels is None else self._labels[image_id],
             saliency=None if self._saliency is None else self._saliency[image_id],
+            # bytes, for all classes of a batch go from process to process
+            cams=None if cams is None else (cams * 255).round().astype(np.uint8),
         )
+        if values is not None:
+            example["cams"] = self._of_all_classes(example["cams"], values, image_id)
         if self._image_labels:
             example["targets"] = torch.from_numpy(self._images.image_labels(image_id).astype(np.float32))
         return example
+
+    def _of_all_classes(self, planes: Tensor, values: np.ndarray, image_id: str) -> Tensor:
+        """Put planes (P, S, S) of the label values (P,) among those of all classes, so that batches can be made."""
+        result = planes.new_zeros(len(self._images.image_labels(image_id)), *planes.shape[1:])
+        result[torch.from_numpy(values.astype(np.int64)) - 1] = planes
+        return result
 
 
 class WholeImages(TorchDataset[dict[str, Tensor]]):

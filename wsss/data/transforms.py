@@ -42,6 +42,7 @@ class JointAugmentation:
         *,
         labels: np.ndarray | None = None,
         saliency: np.ndarray | None = None,
+        cams: np.ndarray | None = None,
     ) -> dict[str, Tensor]:
         """Make one training example.
 
@@ -51,11 +52,12 @@ class JointAugmentation:
             labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255
                 (or 0, as the settings say).
             saliency: (H', W') uint8, a map of probabilities 0..255; resized bilinearly and cut at 0.5.
+            cams: (P, H', W') uint8, maps of scores 0..255; resized bilinearly, padded with 0.
 
         Returns:
-            `images` (3, S, S), `inside` (S, S) bool, False on padding, and, as given, `labels` (S, S) and `saliency`
-            (S, S) in {0, 1, 255}, padded like the labels; all uint8 but `inside`. S is the crop size, snapped to the
-            grid of sizes that networks see.
+            `images` (3, S, S), `inside` (S, S) bool, False on padding, and, as given, `labels` (S, S), `saliency`
+            (S, S) in {0, 1, 255}, padded like the labels, and `cams` (P, S, S); all uint8 but `inside`. S is the crop
+            size, snapped to the grid of sizes that networks see.
         """
         from torchvision.transforms.v2 import InterpolationMode, functional
 
@@ -65,8 +67,11 @@ class JointAugmentation:
         flip = generator.random() < self._settings.flip
         window = [_window(length, side, generator) for length in size]
 
-        def take(array: np.ndarray, mode: InterpolationMode, fill: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
-            resized = functional.resize(_tensor(array), size, interpolation=mode, antialias=True)
+        def take(
+            array: np.ndarray | Tensor, mode: InterpolationMode, fill: int | tuple[int, ...]
+        ) -> tuple[Tensor, Tensor]:
+            maps = array if isinstance(array, Tensor) else _tensor(array)
+            resized = functional.resize(maps, size, interpolation=mode, antialias=True)
             part = resized[:, window[0][0], window[1][0]].contiguous()
             if flip:
                 part = functional.horizontal_flip(part)
@@ -88,6 +93,8 @@ class JointAugmentation:
             part, canvas = take(saliency, InterpolationMode.BILINEAR, padding)
             # 128 / 255 is the first value above 0.5
             example["saliency"] = place((part >= 128).to(torch.uint8), canvas)[0]
+        if cams is not None:
+            example["cams"] = place(*take(_writable(cams), InterpolationMode.BILINEAR, 0))
         return example
 
     def _jitter(self, image: Tensor, generator: np.random.Generator) -> Tensor:

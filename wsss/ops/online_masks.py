@@ -16,6 +16,7 @@ from torch.nn import functional
 from wsss.config import OnlineCrf, OnlineLabels
 from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.ops.cams import normalize_cams
 from wsss.ops.crf_of_many import crf_marginals
 from wsss.ops.local_refinement import pamr, par
 from wsss.ops.upsampling import nearest, upsample
@@ -45,14 +46,16 @@ def online_pseudo_labels(
     settings: OnlineLabels | None = None,
     inside: Tensor | None = None,
     grid: FeatureGrid = PIXELS,
+    *,
+    normalize: bool = True,
 ) -> OnlinePseudoLabels:
     """Make the masks of a batch of crops from their CAMs.
 
-    Each CAM of a class that the image shows is divided by its maximum. Two backgrounds stand beside the CAMs, a large
-    and a small one: powers 4 and 32 of (1 - the best CAM), or two constants. After refinement, a pixel is an object
-    where one beats the large background, background where the small background beats all objects, and 255 elsewhere.
-    Of these pixels only the reliable ones stay: by the CAMs, the best share of every class's own region; by the refined
-    scores, those above a limit.
+    Each CAM of a class that the image shows is divided by its maximum in the crop (RRM), or taken as it is. Two
+    backgrounds stand beside the CAMs, a large and a small one: powers 4 and 32 of (1 - the best CAM), or two constants.
+    After refinement, a pixel is an object where one beats the large background, background where the small background
+    beats all objects, and 255 elsewhere. Of these pixels only the reliable ones stay: by the CAMs, the best share of
+    every class's own region; by the refined scores, those above a limit.
 
     Three defects of RRM's released code are mended: pixels outside of the photograph are 255 and not background; a
     class without a pixel of a high score is nowhere reliable (an error there); background is judged whether or not the
@@ -65,6 +68,8 @@ def online_pseudo_labels(
         settings: All numbers; None takes RRM's.
         inside: (N, H, W) bool, a rectangle in each: the part of a crop that is photograph; None is all of it.
         grid: Where the CAMs lie on the images.
+        normalize: Whether CAMs are divided by their maxima. Else they must lie in [0, 1], as those that were divided by
+            the maxima of whole images do: a class that the crop does not show then gets no pixel of it. Inferred.
 
     Raises:
         ValueError: If shapes do not fit.
@@ -72,7 +77,7 @@ def online_pseudo_labels(
     settings = settings or OnlineLabels()
     _check(cams, image_labels, images, inside)
     with torch.autocast(images.device.type, enabled=False):
-        crops = _Crops.of(cams, image_labels, images, settings, inside, grid)
+        crops = _Crops.of(cams, image_labels, images, settings, inside, grid, normalize=normalize)
         scores = crops.scores(settings)
         large, small = _refined(scores, crops, settings)
         object_place, background = large.argmax(1), small.argmax(1) == 0
@@ -151,6 +156,8 @@ class _Crops:
         settings: OnlineLabels,
         inside: Tensor | None,
         grid: FeatureGrid,
+        *,
+        normalize: bool,
     ) -> _Crops:
         size = _working_size(settings.resolution, cams, images)
         present = image_labels > 0
@@ -167,7 +174,8 @@ class _Crops:
         planes = cams.float().gather(1, chosen[:, :, None, None].expand(-1, -1, *cams.shape[2:]))
         planes = upsample(planes, size, grid)
         planes = planes * (used[:, :, None, None] & covered[:, None])
-        planes = planes / (planes.amax((2, 3), keepdim=True) + 1e-5)
+        if normalize:
+            planes = normalize_cams(planes)
         return cls(
             planes,
             functional.pad((chosen + 1) * used, (1, 0)),

@@ -182,7 +182,11 @@ STAGES: dict[str, Stage] = {
             makes="models",
             path="{branch}aalr/model.ckpt",
             settings="wsss.config.aalr:TrainAalr",
-            inputs=(INDEX, Input("classifier", "train_classifier", when=lambda own: own.start == "classifier")),
+            inputs=(
+                INDEX,
+                Input("classifier", "train_classifier", when=lambda own: own.start == "classifier"),
+                Input("cams", "cams", when=lambda own: own.mask_source == "cams"),
+            ),
             asked=lambda config, models: [{}] if _runs(config, "aalr") else [],
             method="aalr",
             product="aalr",

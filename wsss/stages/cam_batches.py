@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wsss.data import Dataset
+from wsss.data.artifacts import IndexedArtifact
+from wsss.data.loaders import CamSource
 from wsss.ops.cams import normalize_cams
 
 CAM_STRIDE = 4
@@ -55,3 +59,22 @@ def present_cams(batch: CamBatch) -> list[StoredCams]:
         planes = normalize_cams(batch.chosen()).half().cpu().numpy()
     values = [classes.astype(np.uint8) + 1 for classes in batch.present]
     return list(zip(batch.ids, batch.split(planes), values, strict=True))
+
+
+class ArtifactCams(CamSource):
+    """The CAMs of an artifact of stage `cams`, to train on; can be pickled to loader workers.
+
+    Args:
+        path: The artifact.
+        dataset: Whose training images must all have CAMs.
+
+    Raises:
+        InputError: If an image has none, or they belong to other images or classes.
+    """
+
+    def __init__(self, path: Path, dataset: Dataset) -> None:
+        self._reader = IndexedArtifact(path, "cams", dataset).require("cams", dataset.ids("train"))
+
+    def __getitem__(self, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        planes, attributes = self._reader.read_with_attributes("cams", image_id)
+        return planes.astype(np.float32), attributes["classes"]

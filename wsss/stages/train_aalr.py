@@ -16,6 +16,7 @@ from wsss.models.aalr import AALR
 from wsss.models.pretrained import weights_file
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
+from wsss.stages.cam_batches import ArtifactCams
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
@@ -34,6 +35,7 @@ def train_aalr(
     index: Path,
     output: Path,
     classifier: Path | None = None,
+    cams: Path | None = None,
     context: RunContext = RunContext(),
 ) -> None:
     """Train classification alone, then classification and segmentation together.
@@ -45,6 +47,7 @@ def train_aalr(
         index: Artifact of stage `index`.
         output: Checkpoint to write; `metrics.json`, `curves.csv` and `epochs.csv` are written beside it.
         classifier: Checkpoint of stage `train_classifier`, if `settings.start` is `classifier`.
+        cams: Artifact of stage `cams`, if `settings.mask_source` is `cams`.
         context: Seed and machine.
 
     Raises:
@@ -57,7 +60,10 @@ def train_aalr(
     settings = settled(settings, dataset, ids, stage=STAGE)
     _check(settings, classifier, dataset, ids, context)
     used = classifier if settings.start == "classifier" else None
-    inputs = {"index": Path(index), "classifier": used, "weights": weights_file(settings.backbone)}
+    if settings.mask_source == "cams" and cams is None:
+        raise InputError("train_aalr.mask_source is `cams`: pass --cams FILE, the artifact of stage cams")
+    stored = cams if settings.mask_source == "cams" else None
+    inputs = {"index": Path(index), "classifier": used, "cams": stored, "weights": weights_file(settings.backbone)}
     attributes = provenance(STAGE, settings, inputs, context)
     with StageState(output, stamp(STAGE, attributes)) as state:
         module = AALRModule(
@@ -73,6 +79,7 @@ def train_aalr(
             seed=context.seed,
             labels=_TrueMasks(dataset) if settings.measure_masks else None,
             image_labels=True,
+            cams=None if stored is None else ArtifactCams(stored, dataset),
         )
         train_to_checkpoint(
             state,

@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from wsss.config.aalr import TrainAalr
+from wsss.grid import PIXELS
 from wsss.losses.balanced import balanced_cross_entropy
 from wsss.losses.classification import multi_label_soft_margin
 from wsss.losses.dense_energy import dense_energy_loss
 from wsss.losses.label_reassign import reassigned_labels
+from wsss.losses.segmentation import segmentation_cross_entropy
 from wsss.models.aalr import AALR, EMBEDDINGS, AALROutput
 from wsss.ops.online_masks import OnlinePseudoLabels
 from wsss.ops.upsampling import nearest, upsample
 from wsss.training.label_losses import LabelLosses, Reassigned
 from wsss.training.mask_maker import MaskMaker
+from wsss.training.mask_teacher import MaskTeacher
 from wsss.training.module import TrainingModule, to_input
 from wsss.training.processes import whole_batch
 from wsss.training.schedule import build_optimizer, rate_factor
@@ -48,7 +51,9 @@ class AALRModule(TrainingModule[AALR]):
         classifies_first = self.warmup_steps > 0 or settings.mask_delay > 0
         self.leaves_parameters_unused = classifies_first or not (weights.classification and weights.segmentation)
         self.stopwatch = Stopwatch()
-        self._maker = MaskMaker(settings.masks, network.grid)
+        stored = settings.mask_source == "cams"
+        self._maker = MaskMaker(settings.masks, PIXELS if stored else network.grid, normalize=not stored)
+        self.teacher = _teacher(network, settings)
         self._label_losses = LabelLosses(settings.adaptive_affinity, settings.label_reassign, class_names)
 
     # -- schedule
@@ -75,16 +80,27 @@ class AALRModule(TrainingModule[AALR]):
         return rate_factor(settings, self.step - self.warmup_steps, self.steps - self.warmup_steps)
 
     def configure_optimizers(self) -> Any:
-        """Build the optimiser with four groups of rates: weights and biases, pretrained and new."""
+        """Build the optimiser, whose groups of rates are weights and biases, pretrained, new and the classifier's."""
         settings = self.settings.optimizer
-        return build_optimizer(settings, self.parameter_groups(), bias_multiplier=settings.bias_multiplier)
+        factors = {"classifier": settings.classifier_multiplier or settings.head_multiplier}
+        return build_optimizer(
+            settings, self.parameter_groups(), bias_multiplier=settings.bias_multiplier, factors=factors
+        )
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the trainable parameters: `pretrained`, `new`, and those of the `classifier` apart."""
+        groups = super().parameter_groups()
+        classifier = list(self.network.classifier.parameters())
+        own = {id(parameter) for parameter in classifier}
+        return {**groups, "new": [each for each in groups["new"] if id(each) not in own], "classifier": classifier}
 
     # -- one step
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Compute the losses of `images` (N, 3, H, W) uint8, `targets` (N, C) in {0, 1}, `inside` (N, H, W) bool.
 
-        `labels` (N, H, W), where given, are true masks; they are counted and teach nothing. The parts are not weighted.
+        `cams` (N, C, H, W) uint8, where masks are made of stored CAMs. `labels` (N, H, W), where given, are true masks;
+        they are counted and teach nothing. The parts are not weighted.
         """
         if self.step < self.warmup_steps:
             return self._classification(batch)
@@ -108,7 +124,8 @@ class AALRModule(TrainingModule[AALR]):
         if settings.loss_weights.classification > 0:
             wanted.append("class_logits")
         # masks are made of what the network sees in evaluation mode
-        if cams and 1 in settings.masks.scales and not self.network.backbone.differs_in_training:
+        own = settings.mask_source == "network" and 1 in settings.masks.scales
+        if cams and own and not self.network.backbone.differs_in_training:
             wanted.append("cams")
         if self._label_losses.reassigns:
             wanted.append(EMBEDDINGS[settings.label_reassign.embedding])
@@ -139,7 +156,13 @@ class AALRModule(TrainingModule[AALR]):
         return learned
 
     def _cams(self, batch: Batch, own: Tensor | None) -> Tensor:
-        return self.network.multi_scale_cams(to_input(batch["images"]), self.settings.masks.scales, own)
+        if self.settings.mask_source == "cams":
+            return batch["cams"].float() / 255
+        images, scales = to_input(batch["images"]), self.settings.masks.scales
+        if self.teacher is None:
+            return self.network.multi_scale_cams(images, scales, own)
+        self.teacher.follow(self.network)
+        return self.teacher.network.multi_scale_cams(images, scales)
 
     def _joint(self, made: AALROutput, batch: Batch, masks: OnlinePseudoLabels) -> dict[str, Tensor]:
         settings, parts, losses = self.settings, dict[str, Tensor](), self._label_losses
@@ -155,7 +178,9 @@ class AALRModule(TrainingModule[AALR]):
             parts["label_reassign"], weights["label_reassign"] = found.result.loss, found.weight
             for_cross_entropy, for_affinity = found.for_cross_entropy, found.for_affinity
         if settings.loss_weights.segmentation > 0:
-            parts["segmentation"] = balanced_cross_entropy(
+            balanced = settings.cross_entropy == "balanced"
+            cross_entropy = balanced_cross_entropy if balanced else segmentation_cross_entropy
+            parts["segmentation"] = cross_entropy(
                 logits, for_cross_entropy, grid=self.network.grid, whole=whole_batch()
             )
             weights["segmentation"] = settings.loss_weights.segmentation
@@ -218,10 +243,20 @@ class AALRModule(TrainingModule[AALR]):
         )
 
     def extra_state(self) -> dict[str, Any]:
-        """Return centroids, counts, and a batch whose masks are on the way."""
-        return {"masks": self._maker.state(), **self._label_losses.state()}
+        """Return centroids, counts, a batch whose masks are on the way, and the average that makes masks."""
+        average = {} if self.teacher is None else self.teacher.state()
+        return {"masks": self._maker.state(), **self._label_losses.state(), "average": average}
 
     def take_over(self, state: Mapping[str, Any], device: torch.device) -> None:
         """Take over the result of `extra_state`."""
         self._maker.load(state["masks"], device)
         self._label_losses.load(state, device)
+        if self.teacher is not None:
+            self.teacher.load(state["average"])
+
+
+def _teacher(network: AALR, settings: TrainAalr) -> MaskTeacher[AALR] | None:
+    """Return the copy of the network that makes the masks; None where it makes them itself, or they are stored."""
+    if settings.mask_source == "average":
+        return MaskTeacher(network, settings.average_momentum)
+    return MaskTeacher(network, 1.0) if settings.mask_source == "start" else None

@@ -23,10 +23,11 @@ class MaskMaker:
     Args:
         settings: How masks are made.
         grid: Where the CAMs lie on the images.
+        normalize: Whether CAMs are divided by their maxima in the crop.
     """
 
-    def __init__(self, settings: OnlineLabels, grid: FeatureGrid) -> None:
-        self._settings, self._grid = settings, grid
+    def __init__(self, settings: OnlineLabels, grid: FeatureGrid, *, normalize: bool = True) -> None:
+        self._settings, self._grid, self._normalize = settings, grid, normalize
         self._pool: ThreadPoolExecutor | None = None
         self._stream: torch.cuda.Stream | None = None
         self._waiting: tuple[Batch, Future[tuple[OnlinePseudoLabels, Any]]] | None = None
@@ -34,7 +35,13 @@ class MaskMaker:
     def make(self, cams: Tensor, batch: Batch) -> OnlinePseudoLabels:
         """Make the masks of a batch with `images` uint8, `targets` and `inside`, from its CAMs (N, C, h, w)."""
         return online_pseudo_labels(
-            cams, batch["targets"], batch["images"], self._settings, batch["inside"], self._grid
+            cams,
+            batch["targets"],
+            batch["images"],
+            self._settings,
+            batch["inside"],
+            self._grid,
+            normalize=self._normalize,
         )
 
     def begin(self, cams: Tensor, batch: Batch) -> None:

@@ -12,7 +12,11 @@ from wsss.config import Optimizer
 
 
 def build_optimizer(
-    settings: Optimizer, groups: Mapping[str, Iterable[nn.Parameter]], *, bias_multiplier: float = 1.0
+    settings: Optimizer,
+    groups: Mapping[str, Iterable[nn.Parameter]],
+    *,
+    bias_multiplier: float = 1.0,
+    factors: Mapping[str, float] | None = None,
 ) -> torch.optim.Optimizer:
     """Build an optimiser whose groups keep their own base rate under `base_rate`.
 
@@ -21,10 +25,12 @@ def build_optimizer(
         groups: `pretrained` and `new` parameters; new ones learn `head_multiplier` times as fast. Biases and
             parameters of normalisation, all of them vectors, are not decayed.
         bias_multiplier: How many times as fast these vectors learn.
+        factors: How many times as fast further groups learn, by their names.
     """
     optimizer_groups: list[dict[str, Any]] = []
+    known = {"pretrained": 1.0, "new": settings.head_multiplier, **(factors or {})}
     for name, parameters in groups.items():
-        rate = settings.learning_rate * (settings.head_multiplier if name == "new" else 1.0)
+        rate = settings.learning_rate * known[name]
         members = list(parameters)
         for decay, factor, chosen in (
             (settings.weight_decay, 1.0, [parameter for parameter in members if parameter.ndim > 1]),
