@@ -22,7 +22,7 @@ VOC = Path("VOCdevkit/VOC2012")
 LISTS = "ImageSets/Segmentation"
 LIST, MASKS = f"{LISTS}/train_aug.txt", "SegmentationClassAug"
 VOC_CLASSES = 20
-AGAIN = "delete it and `.benchmark.tgz.unpacked.json`, and run `wsss download sbd` again"
+AGAIN = "delete `.benchmark.tgz.unpacked.json` beside the archive, and run `wsss download sbd` again"
 
 
 def require_voc(voc: Path) -> None:
@@ -79,15 +79,13 @@ def read_sbd(sbd: Path, image_id: str) -> np.ndarray:
     try:
         mask = np.asarray(loadmat(str(path))["GTcls"][0]["Segmentation"][0])
     except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file; delete .benchmark.tgz.unpacked.json, and run `wsss download sbd` again"
-        ) from None
+        raise InputError(f"{path}: no such file; {AGAIN}") from None
     except Exception as error:  # scipy raises whatever a damaged file makes it stumble over
         reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise InputError(f"{path}: no mask of SBD ({reason}); {AGAIN}") from None
+        raise InputError(f"{path}: no mask of SBD ({reason}); delete it; {AGAIN}") from None
     wrong = mask.ndim != 2 or not mask.size or mask.dtype.kind not in "iu"
     if wrong or ((mask > VOC_CLASSES) & (mask != IGNORE_INDEX)).any() or mask.min() < 0:
-        raise InputError(f"{path}: no mask of VOC's classes; {AGAIN}")
+        raise InputError(f"{path}: no mask of VOC's classes; delete it; {AGAIN}")
     return mask.astype(np.uint8)
 
 
