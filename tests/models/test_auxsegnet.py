@@ -306,6 +306,17 @@ def parameter_names(network: AuxSegNet, group: list[nn.Parameter]) -> Iterator[s
     return (name.split(".")[0] for name, parameter in network.named_parameters() if id(parameter) in members)
 
 
+def test_the_segmentation_branch_can_be_a_pyramid_that_trains() -> None:
+    network = build(segmentation_head="pyramid", normalization="batch").train()
+    assert count(network.saliency.stem) == count(build(normalization="batch").saliency.stem)  # type: ignore[union-attr]
+    inside = torch.ones(2, 64, 96, dtype=torch.bool)
+    inside[:, :, 64:] = False
+    output = network(photographs(), ["refined_segmentation_logits", "segmentation_features"], inside)
+    assert output.segmentation_features.shape[1] == 8
+    output.refined_segmentation_logits.square().mean().backward()
+    assert all(parameter.grad is not None for parameter in network.segmentation.stem.parameters())
+
+
 def test_new_layers_learn_faster_the_fusion_among_them() -> None:
     network = build()
     groups = network.parameter_groups()

@@ -65,6 +65,9 @@ class AuxSegNetNetwork(StrideSettings):
     atrous_rates: tuple[Distance, Distance, Distance] | None = None
     """Dilations of a branch's three convolutions, in features. null: ICCV's 6, 12, 18 at stride 8 (18 is in the code
     alone), scaled by 8 / output_stride, at least 1: 3, 6, 9 at stride 16. Scaling is inferred."""
+    segmentation_head: Literal["dilated", "pyramid"] = "dilated"
+    """How the segmentation branch looks around before its affinities: dilated convolutions one after the other (ICCV's
+    code), or atrous spatial pyramid pooling (DeepLabV3), whose rates are the same numbers. Inferred."""
     normalization: Literal["none", "batch"] = "none"
     """Batch normalisation after the convolutions of the branches, which then learn faster. ICCV has none, on features
     that end in normalisation and ReLU. Inferred."""

@@ -92,7 +92,11 @@ class AuxSegNet(SegmentationNetwork):
             self.backbone.classification_head = nn.Identity()
         channels, affinity = self.backbone.channels, settings.affinity
         self.segmentation = TaskBranch(
-            channels, num_classes + 1, settings, affinity=affinity not in ("off", "saliency")
+            channels,
+            num_classes + 1,
+            settings,
+            affinity=affinity not in ("off", "saliency"),
+            head=settings.segmentation_head,
         )
         self.saliency: TaskBranch | None = None
         if settings.saliency:
@@ -318,7 +322,7 @@ class _Pass:
         return self._keep("logits", task, compute)
 
     def _stem(self, task: Task) -> Tensor:
-        return self._keep("stem", task, lambda: self._network.branch(task).stem(self.features))
+        return self._keep("stem", task, lambda: self._network.branch(task).look(self.features, self._inside))
 
     def _pairwise(self, task: Task) -> Affinity:
         module = self._network.branch(task).pairwise

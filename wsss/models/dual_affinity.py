@@ -6,8 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from wsss.config.auxsegnet import AuxSegNetNetwork
+from wsss.models.pyramid import apply_pyramid, pyramid
 from wsss.ops.affinity import Affinity, pairwise_affinity
 from wsss.ops.affinity_fusion import FusionWeights, cross_task_affinity, cross_task_unary
+
+PYRAMID_DROPOUT = 0.1
+"""As in the segmenter's head, which DeepLabV3's code has 0.5 for. Inferred."""
 
 
 class PairwiseAffinity(nn.Module):
@@ -143,27 +147,35 @@ class TaskBranch(nn.Module):
         out_channels: Channels of the prediction.
         settings: Of the whole network.
         affinity: Whether this task has affinities.
+        head: How it looks around, a value of `settings.segmentation_head`.
 
     Attributes:
         pairwise_enhances: Whether `predict` takes the pairwise affinity.
         unary_enhances: Whether it takes the unary affinity.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, settings: AuxSegNetNetwork, *, affinity: bool) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, settings: AuxSegNetNetwork, *, affinity: bool, head: str = "dilated"
+    ) -> None:
         super().__init__()
-        width, rates = settings.channels, settings.atrous_rates
+        width, rates, normalization = settings.channels, settings.atrous_rates, settings.normalization
         assert rates is not None, "settings.at_stride makes numbers of them"
-        self.stem = nn.Sequential(
-            *_dilated(in_channels, width, rates[0], settings.normalization),
-            *_dilated(width, width, rates[1], settings.normalization),
-        )
+        self.stem: nn.Module
+        if head == "pyramid":
+            self.stem, rate = pyramid(in_channels, width, rates, PYRAMID_DROPOUT), 1
+        else:
+            self.stem = nn.Sequential(
+                *_dilated(in_channels, width, rates[0], normalization), *_dilated(width, width, rates[1], normalization)
+            )
+            rate = rates[2]
         self.tail = nn.Sequential(
-            *(_dilated(width, width, rates[2], settings.normalization) if settings.last_convolution else ()),
+            *(_dilated(width, width, rate, normalization) if settings.last_convolution else ()),
             nn.Conv2d(width, out_channels, 1, bias=False),
         )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
+        self.head = head
         pairwise = affinity and settings.pairwise_affinity
         unary = affinity and settings.unary_affinity
         self.pairwise = PairwiseAffinity(settings) if pairwise else None
@@ -180,6 +192,15 @@ class TaskBranch(nn.Module):
             if self.pairwise_enhances or self.unary_enhances
             else None
         )
+
+    def look(self, features: Tensor, inside: Tensor | None = None) -> Tensor:
+        """Compute the task's features (N, D, h, w) from the backbone's.
+
+        Args:
+            features: (N, in_channels, h, w).
+            inside: (N, 1, h, w) bool, False on padding; None is all.
+        """
+        return apply_pyramid(self.stem, features, inside) if self.head == "pyramid" else self.stem(features)
 
     def predict(self, features: Tensor, pairwise: Affinity | None, unary: Tensor | None) -> Tensor:
         """Compute logits (N, out_channels, h, w) from the stem's features and the affinities that enhance them."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from wsss import config
 from wsss.models.backbones import Backbone
 from wsss.models.network import SegmentationNetwork
-from wsss.ops.padding import spatial_mean
+from wsss.models.pyramid import apply_pyramid, pyramid
 
 
 class Segmenter(SegmentationNetwork):
@@ -33,16 +32,11 @@ class Segmenter(SegmentationNetwork):
         atrous_rates: tuple[int, ...] = (6, 12, 18),
         dropout: float = 0.1,
     ) -> None:
-        from torchvision.models.segmentation.deeplabv3 import ASPP
-
         super().__init__()
         self.backbone = Backbone(backbone)
         # without a loss, it would keep several processes from training together
         self.backbone.classification_head = nn.Identity()
-        self.pyramid = ASPP(self.backbone.channels, list(atrous_rates), head_channels)
-        for module in self.pyramid.project:
-            if isinstance(module, nn.Dropout):
-                module.p = dropout
+        self.pyramid = pyramid(self.backbone.channels, head_channels, atrous_rates, dropout)
         self.head = nn.Sequential(
             nn.Conv2d(head_channels, head_channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(head_channels),
@@ -58,13 +52,7 @@ class Segmenter(SegmentationNetwork):
             inside: (N, H, W) bool, False on padding, which is not pooled; None is all.
         """
         features = self.backbone(images)
-        *parallel, pooling = self.pyramid.convs
-        pooled = spatial_mean(features, self.features_inside(features, inside))
-        # torchvision's own pooling, the first layer, would take padding in
-        for layer in list(pooling)[1:]:
-            pooled = layer(pooled)
-        branches = [*(convolution(features) for convolution in parallel), pooled.expand(-1, -1, *features.shape[2:])]
-        return self.head(self.pyramid.project(torch.cat(branches, dim=1)))
+        return self.head(apply_pyramid(self.pyramid, features, self.features_inside(features, inside)))
 
     def segment(self, images: Tensor) -> Tensor:
         """See `SegmentationNetwork.segment`."""
