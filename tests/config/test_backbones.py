@@ -7,6 +7,7 @@ import pytest
 
 from wsss.config import BackboneSettings, Config, DemoData, TrainClassifier, load_config
 from wsss.config.run import TRAININGS
+from wsss.config.stages import ClassifierBackbone
 from wsss.errors import InputError
 
 CHOSEN = {"name": "resnet50", "output_stride": 8, "frozen_stages": 1}
@@ -101,11 +102,11 @@ def test_later_files_and_variants_reach_all_that_do_not_override_it(tmp_path: Pa
     first.write_text(f"data: {{name: demo}}\nbackbone: {{frozen_stages: 1}}\n{own}\n")
     second.write_text("backbone: {output_stride: 8}\nvariants: {a: {backbone: {name: resnet50}}}\n")
     found = load_config(first, second)
-    assert found.train_classifier.backbone == BackboneSettings(output_stride=8, frozen_stages=1)
+    assert found.train_classifier.backbone == ClassifierBackbone(output_stride=8, frozen_stages=1)
     assert found.train_segmenter.backbone == BackboneSettings(output_stride=32, frozen_stages=1)
     variant = found.model_copy(update={"run": "other", "seeds": (3,)}).for_variant("a")
     assert (variant.run, variant.seeds, variant.variants) == ("other", (3,), {})
-    assert variant.train_classifier.backbone == BackboneSettings(name="resnet50", output_stride=8, frozen_stages=1)
+    assert variant.train_classifier.backbone == ClassifierBackbone(name="resnet50", output_stride=8, frozen_stages=1)
     assert variant.train_segmenter.backbone == BackboneSettings(name="resnet50", output_stride=32, frozen_stages=1)
     assert variant.train_auxsegnet.backbone.name == "resnet50"
     assert variant.train_auxsegnet.network.atrous_rates == (6, 12, 18)

@@ -67,6 +67,6 @@ def test_networks_that_segment_share_what_they_learn_by():
     assert rounds.augmentation == aalr.augmentation == segmenter.augmentation
     assert rounds.optimizer == segmenter.optimizer
     assert rounds.batch_size == aalr.batch_size == segmenter.batch_size
-    own = {"momentum", "warmup_learning_rate", "bias_multiplier"}
+    own = {"momentum", "warmup_learning_rate", "bias_multiplier", "classifier_multiplier"}
     assert aalr.optimizer.model_dump(exclude=own) == rounds.optimizer.model_dump(exclude=own)
     assert aalr.auto_epochs == found.train_classifier.auto_epochs + rounds.auto_epochs

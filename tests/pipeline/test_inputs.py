@@ -86,7 +86,8 @@ def test_inputs_that_the_settings_do_not_use_are_left_out():
     assert names("segmenter_labels", SegmenterLabels()) == ["index", "segmenter", "saliency"]
     assert names("segmenter_labels", SegmenterLabels(saliency_threshold=None)) == ["index", "segmenter"]
     assert names("train_aalr", TrainAalr()) == ["index"]
-    assert names("train_aalr", SimpleNamespace(start="classifier")) == ["index", "classifier"]
+    assert names("train_aalr", SimpleNamespace(start="classifier", mask_source="network")) == ["index", "classifier"]
+    assert names("train_aalr", TrainAalr(start="classifier", mask_source="cams")) == ["index", "classifier", "cams"]
 
 
 @pytest.mark.parametrize(
