@@ -39,7 +39,7 @@ def rows(setup: Setup) -> Iterator[Row]:
     network = load_model(model, Segmenter)[0].on(device)
     seen: list[tuple[bool, bool]] = []
     network.register_forward_pre_hook(lambda *_: seen.append(_cudnn()))
-    limits = batch_limits(TrainSegmenter(), context)
+    limits = batch_limits(TrainSegmenter.parse({"augmentation": {"crop_size": 320}}), context)
     validation = SegmentationValidation(dataset, "val", dataset.class_names, **limits)
     call = partial(validation, network, device, _precision(setup.device), lambda: None)
     for words in ("the first, which meets every shape anew", "a later one"):

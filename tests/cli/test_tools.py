@@ -21,7 +21,8 @@ def test_check_says_what_is_wrong_with_a_config_and_where(tmp_path: Path):
         assert result.exit_code == (1 if result.stderr else 0)
         return result.output
 
-    config.write_text(f"data: {{name: folder, root: {tmp_path / 'photos'}}}\n")
+    # what `auto` takes depends on the machine, and is said
+    config.write_text(f"data: {{name: folder, root: {tmp_path / 'photos'}}}\nsaliency: {{source: superpixels}}\n")
     assert check("cams: {flip: false}\n") == f"{over}: nothing is wrong; its results will be in results/over\n"
     assert check("cams: [\n").startswith(f"error: {over} line 2: not valid YAML (")
     assert check("cams: {flop: true}\n") == f"error: {over}: `cams.flop` is not a setting: did you mean `flip`?\n"
