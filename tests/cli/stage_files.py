@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = {
     "train_classifier": {**TRAINING, "backbone": NONE},
     "train_auxsegnet": {**TRAINING, "network": NETWORK},
     "update_labels": NO_CRF,
-    "train_aalr": AALR_SETTINGS,
+    "train_aalr": {**AALR_SETTINGS, "mask_source": "cams"},
     "train_segmenter": {**TRAINING, **SEGMENTER},
     "refine_labels": {"refinement": "par", "par": {"dilations": [1], "iterations": 1}},
 }

@@ -137,7 +137,7 @@ def test_images_of_a_damaged_shard_are_done_again(tmp_path: Path, name: str) -> 
 
 
 def test_images_that_surely_do_not_fit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsss.disk.free_space", lambda path: 5000)
+    monkeypatch.setattr("wsss.disk.free_space", lambda path: 2500)
     with (
         pytest.raises(InputError, match="no room for 10 images"),
         ImageArtifact(tmp_path / "a.h5", stage="cams", attributes=ATTRIBUTES) as artifact,
