@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from benchmarks.aalr_oracles import NoisyMasks
 from wsss.config.aalr import TrainAalr
@@ -105,13 +104,13 @@ class Branch(torch.nn.Module):
 
     def __init__(self, network: AALR) -> None:
         super().__init__()
-        self.embedding, self.normalization = network.embedding, network.normalization
-        self.segmentation = network.segmentation
+        self.network = network
+        network.backbone.requires_grad_(False)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and embeddings, both at the features' size."""
-        embeddings = functional.relu(self.normalization(self.embedding(features)))
-        return self.segmentation(embeddings), embeddings
+        embeddings = self.network.embed(features)
+        return self.network.segmentation(embeddings), embeddings
 
 
 def train(kept: Kept, settings: TrainAalr, labels: str, seed: int, steps: int, oracle: str = "") -> dict[str, float]:
@@ -120,7 +119,8 @@ def train(kept: Kept, settings: TrainAalr, labels: str, seed: int, steps: int, o
     backbone = settings.backbone.model_copy(update={"weights": "none"})
     branch = Branch(AALR(backbone, len(kept["names"]) - 1, **settings.network.model_dump())).train()
     losses = LabelLosses(settings.adaptive_affinity, settings.label_reassign, kept["names"])
-    optimizer = torch.optim.AdamW(branch.parameters(), lr=1e-3, weight_decay=0.01)
+    learned = [parameter for parameter in branch.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=1e-3, weight_decay=0.01)
     order, right = np.random.default_rng(seed), np.zeros(3)
     cross_entropy = balanced_cross_entropy if settings.cross_entropy == "balanced" else segmentation_cross_entropy
     for step in range(steps):
@@ -171,9 +171,12 @@ def variants() -> dict[str, tuple[str, dict[str, Any], str]]:
         found[labels] = (labels, NONE, "")
     for mean_of in ("balanced",):
         found[f"stored, {mean_of}"] = ("stored", {**NONE, "cross_entropy": mean_of}, "")
-    for dilation in (1, 2, 4):
+    for dilation in (1, 2, 4, 6):
         found[f"stored, dilation {dilation}"] = ("stored", {**NONE, "network": {"dilation": dilation}}, "")
         found[f"truth, dilation {dilation}"] = ("truth", {**NONE, "network": {"dilation": dilation}}, "")
+        network = {"dilation": dilation, "segmentation_head": "pyramid"}
+        found[f"stored, pyramid {dilation}"] = ("stored", {**NONE, "network": network}, "")
+        found[f"truth, pyramid {dilation}"] = ("truth", {**NONE, "network": network}, "")
     for labels in ("stored", "noisy"):
         for weight in (0.1, 0.5):
             own = {"weight": weight}

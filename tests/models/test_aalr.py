@@ -68,6 +68,26 @@ def test_the_embeddings_can_be_normalised() -> None:
     assert set(network().state_dict()) < set(built.state_dict())
 
 
+def test_a_pyramid_looks_around_by_multiples_of_the_dilation_and_leaves_padding_out() -> None:
+    built, pixels = network(segmentation_head="pyramid", dilation=2), images()
+    convolutions = [module for module in built.embedding.modules() if isinstance(module, nn.Conv2d)]
+    assert [module.dilation[0] for module in convolutions if module.kernel_size == (3, 3)] == [2, 4, 6]
+    assert built.segmentation.kernel_size == (1, 1)
+    features, inside = built.backbone(pixels), torch.ones(2, 64, 96, dtype=torch.bool)
+    inside[:, :, 48:] = False
+    pooled: list[Tensor] = []
+    built.embedding.convs[-1][1].register_forward_hook(lambda _module, inputs, _output: pooled.append(inputs[0]))
+    built(pixels, ("segmentation_logits",), inside)
+    shown = built.features_inside(features, inside)
+    assert shown is not None
+    mean = (features * shown).sum((2, 3)) / shown.sum((2, 3))
+    assert torch.allclose(pooled[0].flatten(1), mean, atol=1e-5)
+    found = built(pixels, ("embeddings", "segmentation_logits"))
+    assert found.embeddings.shape == (2, 6, 4, 6)
+    assert found.segmentation_logits.shape == (2, 3, 4, 6)
+    assert found.embeddings.min() >= 0
+
+
 def test_unknown_output() -> None:
     with pytest.raises(ValueError, match="no output `logits`, only class_logits, cams"):
         network()(images(), ("logits",))

@@ -26,9 +26,12 @@ class AalrNetwork(StrideSettings):
     dilation: int | None = Field(default=None, ge=1, le=4096)
     """Dilation of the segmentation branch's two convolutions, in features. null: RRM's 12 at stride 8, scaled by
     8 / output_stride, at least 1: 6 at stride 16. Scaling is inferred."""
+    segmentation_head: Literal["dilated", "pyramid"] = "dilated"
+    """How the segmentation branch looks around: two dilated convolutions, one after the other (RRM), or atrous spatial
+    pyramid pooling (DeepLabV3) by 1, 2 and 3 times `dilation`, and a prediction per pixel. Inferred."""
     normalization: Literal["none", "batch"] = "none"
-    """Batch normalisation after the first convolution of the segmentation branch. RRM has none, on features that end in
-    normalisation and ReLU. Inferred."""
+    """Batch normalisation after the first convolution of `dilated`; `pyramid` always has it. RRM has none, on features
+    that end in normalisation and ReLU. Inferred."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Share of channels dropped before the global average pool of the classification branch."""
 

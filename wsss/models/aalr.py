@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +19,12 @@ from wsss import config
 from wsss.config.aalr import AalrNetwork
 from wsss.models.backbones import Backbone
 from wsss.models.network import SegmentationNetwork
+from wsss.models.pyramid import apply_pyramid, pyramid
 from wsss.ops.cams import multi_scale_cams
 from wsss.ops.padding import spatial_mean
+
+if TYPE_CHECKING:
+    from torchvision.models.segmentation.deeplabv3 import ASPP
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class AALR(SegmentationNetwork):
     """Classification and segmentation on one backbone.
 
     The classification branch is `Classifier`'s; the segmentation branch has two dilated convolutions (RRM, released
-    code), without normalisation unless the settings say so.
+    code), without normalisation, or what the settings say.
 
     Args:
         backbone: Settings of the feature extractor, or its name. A name alone stands for the weights of a package
@@ -78,17 +82,31 @@ class AALR(SegmentationNetwork):
         super().__init__()
         self.backbone = Backbone(backbone)
         settings: AalrNetwork = AalrNetwork.parse(network).at_stride(self.backbone.output_stride)
-        assert settings.dilation is not None
         self.settings = settings
         self.dropout = nn.Dropout2d(settings.dropout)
         self.classifier = nn.Conv2d(self.backbone.classification_channels, num_classes, 1, bias=False)
-        self.embedding = _dilated(self.backbone.channels, settings.channels, settings.dilation)
-        self.normalization = nn.BatchNorm2d(settings.channels) if settings.normalization == "batch" else nn.Identity()
-        self.segmentation = _dilated(settings.channels, num_classes + 1, settings.dilation)
+        self._build_segmentation(num_classes + 1)
         for layer in (self.classifier, self.embedding, self.segmentation):
-            nn.init.xavier_uniform_(layer.weight)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            if isinstance(layer, nn.Conv2d):
+                nn.init.xavier_uniform_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    def _build_segmentation(self, classes: int) -> None:
+        """Build what turns features into embeddings, and these into logits."""
+        settings, dilation = self.settings, self.settings.dilation
+        assert dilation is not None
+        self.embedding: nn.Conv2d | ASPP
+        self.normalization: nn.Module = nn.Identity()
+        if settings.segmentation_head == "pyramid":
+            rates = (dilation, 2 * dilation, 3 * dilation)
+            self.embedding = pyramid(self.backbone.channels, settings.channels, rates, dropout=0.0)
+            self.segmentation = nn.Conv2d(settings.channels, classes, 1)
+            return
+        self.embedding = _dilated(self.backbone.channels, settings.channels, dilation)
+        if settings.normalization == "batch":
+            self.normalization = nn.BatchNorm2d(settings.channels)
+        self.segmentation = _dilated(settings.channels, classes, dilation)
 
     def forward(self, images: Tensor, outputs: Collection[str] = JOINT, inside: Tensor | None = None) -> AALROutput:
         """Compute the outputs asked for, and nothing that they do not need.
@@ -114,10 +132,21 @@ class AALR(SegmentationNetwork):
         if "cams" in outputs:
             made["cams"] = functional.relu(self.classifier(class_features))
         if "segmentation_logits" in outputs or "embeddings" in outputs:
-            made["embeddings"] = functional.relu(self.normalization(self.embedding(features)))
+            made["embeddings"] = self.embed(features, inside)
         if "segmentation_logits" in outputs:
             made["segmentation_logits"] = self.segmentation(made["embeddings"])
         return AALROutput(**{name: made[name] for name in outputs})
+
+    def embed(self, features: Tensor, inside: Tensor | None = None) -> Tensor:
+        """Compute the embeddings (N, D, h, w), not negative, of features (N, D', h, w).
+
+        Args:
+            features: Of the backbone.
+            inside: (N, H, W) bool, False on padding, which the pyramid does not pool; None is all.
+        """
+        if isinstance(self.embedding, nn.Conv2d):
+            return functional.relu(self.normalization(self.embedding(features)))
+        return apply_pyramid(self.embedding, features, self.features_inside(features, inside))
 
     @torch.no_grad()
     def multi_scale_cams(self, images: Tensor, scales: Sequence[float], own: Tensor | None = None) -> Tensor:

@@ -17,6 +17,7 @@ from wsss.data.loaders import StepSampler, TrainingImages, make_loader, worker_e
 from wsss.errors import InputError, Interrupted
 from wsss.memory import keep_freed_memory
 from wsss.models.precision import computes_in_bf16
+from wsss.system_errors import in_words
 from wsss.training.batch_norm import SharedBatchNorms
 from wsss.training.module import TrainingModule
 from wsss.training.quiet import quiet_lightning
@@ -133,6 +134,11 @@ def _fit(
         trainer.fit(module, train_dataloaders=loader)
     except InputError as error:
         raise worker_error(error) from None
+    except OSError as error:
+        # of TensorBoard, which makes folders and files of its own
+        if not (words := in_words(error, session.folder)):
+            raise
+        raise InputError(words) from error
     except RuntimeError:
         if session.stop.requested:
             # a job that is cancelled may lose its loader processes in the middle of a step
