@@ -31,6 +31,7 @@ NAMES = (
 _AS_OTHERS = "reads artifacts and checkpoints alone, as seed_labels and predict do (test_stages_wrong_inputs.py)"
 WITHOUT = {
     "download": "reads what comes over the network: tests/downloads",
+    "init": "reads what index reads, by the same readers",
     "schema": "reads no file",
     "settings": "reads no file",
     "view": "does not end: tests/viewer",

@@ -70,6 +70,7 @@ COMMANDS = {name: of_stage(name) for name in STAGES if name not in OWN_OPTIONS} 
     "evaluate": Command(("evaluate", *EVALUATED), "metrics.json"),
     "report": Command(("report", "--index", INDEX, "--evaluation", METRICS), "report.html"),
     "schema": Command(("schema",), "schema.json"),
+    "init": Command(("init", "photos"), "init.yaml"),
     "convert_weights": Command(("convert_weights", "weights.params"), "out.pth", ("out.pth",)),
     "picture": Command(("picture", "results/tiny"), "picture.jpg"),
     "inspect": Command(("inspect", GIVEN["labels"], "--image", "2007_000000")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,22 @@ def settings(
             typer.echo(settings_page(), nl=False)
         else:
             print_settings(section)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photographs with image-level labels.")],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE.yaml", help="Config to write; none: the folder's name, here.")
+    ] = None,
+) -> None:
+    """Look at a folder of photographs and write a commented config to start from."""
+    set_up_logging(None)
+    target = output or Path(f"{folder.resolve().name or 'photos'}.yaml")
+    with guarded(place=target):
+        from wsss.cli.starter import write_starter
+
+        write_starter(folder, target)
+        typer.echo(f"{target}: look at it, then run `snakemake --cores all --configfile {shlex.quote(str(target))}`")
 
 
 def check(
@@ -207,6 +224,7 @@ def add_tools(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("schema")(schema)
     app.command("settings")(settings)
+    app.command("init")(init)
     app.command("check")(check)
     app.command("summary")(summary)
     app.command("verify")(verify)

@@ -1,0 +1,95 @@
+"""The config that `wsss init` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.commands_with_outputs import call
+from tests.helpers import make_folder
+from wsss.config import FolderData
+from wsss.config.files import read_configs
+from wsss.data.sources import list_images
+from wsss.plan import checked_plan
+
+
+def photographs(root: Path, labels: str) -> Path:
+    make_folder(root, names=[f"{number}.jpg" for number in range(12)], masks=False)
+    (root / "labels.csv").write_text(labels)
+    return root
+
+
+def table(*rows: str) -> str:
+    return "image,label\n" + "".join(f"{number}.jpg,{row}\n" for number, row in enumerate(rows))
+
+
+def test_the_config_is_right_and_says_what_is_odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    photographs(tmp_path / "my photos", table(*["cat"] * 10, "cat;dog", ""))
+    done = call("init", "my photos")
+    assert done.exit_code == 0, done.output
+    assert done.output == (
+        "my photos.yaml: look at it, then run `snakemake --cores all --configfile 'my photos.yaml'`\n"
+    )
+    text = Path("my photos.yaml").read_text()
+    assert "# 12 photographs of 2 classes (about " in text
+    assert "no image is in val, so val_from_train holds 20% of the training images out" in text
+    assert "classes with fewer than 10 training images: " in text
+    assert "there are no masks, so results are shown and not measured" in text
+    plan = checked_plan(read_configs([Path("my photos.yaml")]), Path("my photos.yaml"))
+    assert plan.config.run == "my_photos"
+    assert plan.config.data == FolderData(root="my photos", val_from_train=0.2)
+    listing = list_images(plan.config.data)
+    counts = {split: sum(record.split == split for record in listing.records) for split in ("train", "val")}
+    assert f"{counts['train']} to train on, {counts['val']} to validate by" in text
+    cats = [sum(record.split == split and 1 in (record.labels or ()) for record in listing.records) for split in counts]
+    assert [line.split()[2:] for line in text.splitlines() if line.startswith("# cat ")] == [list(map(str, cats))]
+
+
+def test_a_class_in_every_image_and_images_without_any(tmp_path: Path) -> None:
+    labels = "image,label,split\n" + "".join(f"{number}.jpg,cat,train\n" for number in range(11)) + "11.jpg,cat,val\n"
+    photographs(tmp_path / "photos", labels)
+    output = tmp_path / "a.yaml"
+    assert call("init", tmp_path / "photos", "--output", output).exit_code == 0
+    text = output.read_text()
+    assert "# - in every training image: cat; a classifier learns nothing about what is everywhere" in text
+    assert "val_from_train" not in text
+    assert "fewer than" not in text
+    bare = labels.replace("3.jpg,cat", "3.jpg,").replace("4.jpg,cat", "4.jpg,")
+    (tmp_path / "photos/labels.csv").write_text(bare)
+    assert call("init", tmp_path / "photos", "--output", tmp_path / "b.yaml").exit_code == 0
+    assert "# - 2 training images show no class, all of them background" in (tmp_path / "b.yaml").read_text()
+
+
+def test_odd_photographs(tmp_path: Path) -> None:
+    root = photographs(tmp_path / "photos", table(*["cat", "dog"] * 6))
+    Image.fromarray(np.zeros((600, 900, 4), np.uint8)).save(root / "0.png")
+    (root / "0.jpg").unlink()
+    (root / "1.jpg").write_bytes(b"no picture")
+    (root / "labels.csv").write_text((root / "labels.csv").read_text().replace("0.jpg", "0.png", 1))
+    assert call("init", root, "--output", tmp_path / "a.yaml").exit_code == 0
+    text = (tmp_path / "a.yaml").read_text()
+    assert f"# - {root / '1.jpg'}: " in text
+    assert "1 of mode RGBA: see how they look in `wsss view`" in text
+    assert "px: objects differ as much in size" in text
+
+
+def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
+    photographs(tmp_path / "photos", table(*["cat", "dog"] * 6))
+    output = tmp_path / "mine.yaml"
+    output.write_text("mine")
+    done = call("init", tmp_path / "photos", "--output", output)
+    assert done.exit_code == 1
+    assert f"{output}: exists and says something else than would be written; move or delete it" in done.stderr
+    assert output.read_text() == "mine"
+
+
+def test_wrong_labels_are_one_line_and_nothing_is_written(tmp_path: Path) -> None:
+    photographs(tmp_path / "photos", "image,label\n1.jpg,cat\n")
+    done = call("init", tmp_path / "photos", "--output", tmp_path / "a.yaml")
+    assert done.exit_code == 1
+    assert "no row of image `0` (11 such images in all)" in done.output
+    assert not (tmp_path / "a.yaml").exists()

@@ -1,0 +1,103 @@
+"""What a folder of photographs is, by what lies in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers import make_folder, save_mask
+from wsss.config import CocoData, FolderData, VocData
+from wsss.data.sources import list_images
+from wsss.data.sources.recognize import recognize
+from wsss.errors import InputError
+
+NAMES = ("a/1.jpg", "a/2.jpg", "b/3.jpg")
+
+
+def photographs(root: Path, *names: str) -> Path:
+    make_folder(root, names=names or NAMES, masks=False)
+    (root / "labels.csv").unlink()
+    return root
+
+
+def test_a_table(tmp_path: Path) -> None:
+    root = photographs(tmp_path)
+    (root / "notes.csv").write_text("who,when\n")
+    (root / "z.csv").write_text("image,label\na/1.jpg,cat\na/2.jpg,dog\nb/3.jpg,\n")
+    found = recognize(root)
+    assert found == FolderData(root=str(root), labels="z.csv")
+    assert len(list_images(found).records) == 3
+    (root / "labels.jsonl").write_text('{"image": "a/1.jpg", "label": "cat"}\n')
+    assert recognize(root).labels == "labels.jsonl"
+
+
+def test_masks_are_the_folder_of_pngs_with_the_names_of_the_photographs(tmp_path: Path) -> None:
+    root = photographs(tmp_path)
+    for name in NAMES[:2]:
+        (root / "truth" / name).parent.mkdir(parents=True, exist_ok=True)
+        save_mask((root / "truth" / name).with_suffix(".png"), np.zeros((8, 8), np.uint8))
+    assert recognize(root) == FolderData(root=str(root), labels="imagefolder", masks="truth")
+    listing = list_images(recognize(root))
+    assert [bool(record.mask) for record in listing.records] == [True, True, False]
+    assert listing.class_names == ("background", "a", "b")
+
+
+def test_folders_of_classes_that_hold_png_photographs_are_no_masks(tmp_path: Path) -> None:
+    root = photographs(tmp_path, "cat/1.png", "dog/1.png")
+    assert recognize(root) == FolderData(root=str(root), labels="imagefolder")
+
+
+@pytest.mark.parametrize("annotations", [".", "Annotations"])
+def test_annotations_in_xml(tmp_path: Path, annotations: str) -> None:
+    root = photographs(tmp_path, "1.jpg", "2.jpg")
+    (root / annotations).mkdir(exist_ok=True)
+    for name in ("1", "2"):
+        text = "<annotation><object><name>cat</name></object></annotation>"
+        (root / annotations / f"{name}.xml").write_text(text)
+    assert recognize(root) == FolderData(root=str(root), labels=annotations)
+    assert list_images(recognize(root)).class_names == ("background", "cat")
+
+
+def test_voc_and_where_its_labels_are(tmp_path: Path) -> None:
+    root = tmp_path / "VOCdevkit/VOC2012"
+    for name in ("JPEGImages", "ImageSets", "Annotations", "SegmentationClass"):
+        (root / name).mkdir(parents=True)
+    assert recognize(tmp_path) == recognize(root) == VocData(root=str(root))
+    for name in ("Annotations", "SegmentationClass"):
+        (root / name).rmdir()
+    (root / "image_labels.txt").touch()
+    (root / "classes.txt").touch()
+    assert recognize(root) == VocData(
+        root=str(root), image_labels="image_labels.txt", mask_folder=None, classes="classes.txt"
+    )
+
+
+def test_coco_by_its_year(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/instances_train2017.json").touch()
+    found = recognize(tmp_path)
+    assert isinstance(found, CocoData)
+    assert (found.train_images, found.val_annotations) == ("train2017", None)
+    (tmp_path / "annotations/instances_val2017.json").touch()
+    assert recognize(tmp_path).val_annotations == "annotations/instances_val2017.json"
+
+
+def test_a_json_of_instances(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    for name in ("mine", "my_val"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
+    found = recognize(tmp_path)
+    assert isinstance(found, CocoData)
+    assert (found.train_annotations, found.val_annotations) == ("mine.json", "my_val.json")
+    assert (found.train_images, found.val_images) == (".", ".")
+
+
+def test_what_says_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no photograph in it"):
+        recognize(tmp_path)
+    photographs(tmp_path, "1.jpg", "b/2.jpg")
+    with pytest.raises(InputError, match=r"2 photographs, but nothing says what they show; add labels\.csv"):
+        recognize(tmp_path)

@@ -1,0 +1,165 @@
+"""Write a config to start from: what a folder of photographs holds, and what is odd about it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+
+from wsss.config.data import AnyData, FolderData
+from wsss.data.images import opened
+from wsss.data.sources import Listing, list_images
+from wsss.data.sources.recognize import recognize
+from wsss.errors import InputError
+from wsss.files import write_text
+from wsss.outputs import check_target
+from wsss.pipeline.artifact import SPLITS
+from wsss.protected import Inputs
+
+FEW = 10
+"""Training images of a class below which its CAMs are worth little. Inferred."""
+LOOKED_AT = 300
+"""Photographs whose files are opened, evenly spread."""
+HELD_OUT = 0.2
+
+
+def write_starter(folder: Path, output: Path) -> None:
+    """Look at a folder of photographs and write a commented config for it.
+
+    Args:
+        folder: The photographs, with image-level labels in one of the ways of docs/datasets.md.
+        output: File to write. What lies there stays, unless it is the same text.
+
+    Raises:
+        InputError: If the folder says no labels, they are wrong, or another file lies there.
+    """
+    settings = recognize(folder)
+    listing = list_images(settings)
+    held_out = not any(record.split == "val" for record in listing.records) and len(listing.records) > 1
+    if held_out:
+        settings = settings.model_copy(update={"val_from_train": HELD_OUT})
+        listing = list_images(settings)
+    text = starter(settings, listing, output, held_out=held_out)
+    check_target(output, Inputs(), lambda path: _says(path, text), foreign="says something else than would be written")
+    write_text(output, text)
+
+
+def _says(path: Path, text: str) -> bool:
+    """Tell whether a file, and no link, holds this text."""
+    try:
+        return not path.is_symlink() and path.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        return False
+
+
+def starter(settings: AnyData, listing: Listing, output: Path, *, held_out: bool = False) -> str:
+    """Return the text of the config.
+
+    Args:
+        settings: Of the data.
+        listing: Its images.
+        output: Name of the file, for the commands in it.
+        held_out: Whether `val` is taken from the training images.
+    """
+    images = Counter(record.split for record in listing.records)
+    size, odd = _look_at_photographs(listing)
+    classes = len(listing.class_names) - 1
+    lines = [
+        f"# {len(listing.records)} photographs of {classes} classes ({size}), "
+        f"{images['train']} to train on, {images['val']} to validate by.",
+        f"# Image-level labels: {listing.label_source}.",
+        "#",
+        f"#   wsss check {shlex.quote(str(output))}          # says what is wrong, and which saliency will be taken",
+        f"#   snakemake --cores all --configfile {shlex.quote(str(output))}",
+        "#",
+        *_class_table(listing),
+    ]
+    if odd := [*_odd_labels(listing, held_out=held_out), *odd]:
+        lines += ["#", "# Look at these:", *(f"# - {text}" for text in odd)]
+    chosen = settings.model_dump(mode="json", exclude_defaults=True)
+    data: dict[str, Any] = {"name": settings.name, **chosen}
+    body = yaml.safe_dump({"run": _run_name(output), "data": data}, sort_keys=False, allow_unicode=True, width=110)
+    comments = (line.replace("\n", " ") for line in lines)
+    return "\n".join([*comments, body.rstrip(), *_further(settings)]) + "\n"
+
+
+def _class_table(listing: Listing) -> Iterator[str]:
+    """Yield the images of each class by split."""
+    counts = {split: _counts(listing, split) for split in SPLITS}
+    if not any(counts.values()):
+        return
+    width = max(map(len, ("class", *listing.class_names[1:])))
+    yield f"# {'class':{width}}  " + "  ".join(f"{split:>6}" for split in SPLITS)
+    for number, name in enumerate(listing.class_names[1:], start=1):
+        yield f"# {name:{width}}  " + "  ".join(f"{counts[split][number]:6}" for split in SPLITS)
+
+
+def _counts(listing: Listing, split: str) -> Counter[int]:
+    """Count the images of each class; those whose labels are in masks count as none."""
+    return Counter(number for record in listing.records if record.split == split for number in record.labels or ())
+
+
+def _odd_labels(listing: Listing, *, held_out: bool) -> Iterator[str]:
+    """Yield what is unusual about labels and splits."""
+    records = [record for record in listing.records if record.split == "train"]
+    counts = _counts(listing, "train")
+    names = dict(enumerate(listing.class_names))
+    if held_out:
+        yield f"no image is in val, so val_from_train holds {HELD_OUT:.0%} of the training images out"
+    if rare := [f"{names[number]} ({counts[number]})" for number in names if number and counts[number] < FEW]:
+        yield f"classes with fewer than {FEW} training images: {', '.join(rare)}; add images, or leave them out"
+    if everywhere := [names[number] for number in names if records and counts[number] == len(records)]:
+        yield f"in every training image: {', '.join(everywhere)}; a classifier learns nothing about what is everywhere"
+    if bare := sum(record.labels == () for record in records):
+        yield f"{bare} training images show no class, all of them background"
+    if not any(record.mask for record in listing.records) and listing.masks is None:
+        yield "there are no masks, so results are shown and not measured; a few dozen for val suffice"
+
+
+def _look_at_photographs(listing: Listing) -> tuple[str, list[str]]:
+    """Open some photographs, decode none; return their sizes in words, and what is odd."""
+    step = -(-len(listing.records) // LOOKED_AT)
+    sizes, modes, odd = [], Counter[str](), []
+    for record in listing.records[::step]:
+        try:
+            with opened(listing.root / record.image) as image:
+                sizes.append(image.size)
+                modes[image.mode] += 1
+        except InputError as error:
+            odd.append(str(error))
+    if others := [f"{count} of mode {mode}" for mode, count in modes.items() if mode not in ("RGB", "L", "P")]:
+        odd.append(
+            f"of {sum(modes.values())} photographs looked at, {', '.join(others)}: see how they look in `wsss view`"
+        )
+    if not sizes:
+        return "none could be opened", odd
+    sides = sorted(max(size) for size in sizes)
+    if sides[-1] > 4 * sides[0]:
+        odd.append(f"long sides from {sides[0]} to {sides[-1]} px: objects differ as much in size")
+    width, height = (round(median(lengths)) for lengths in zip(*sizes, strict=True))
+    return f"about {width} x {height} px", odd
+
+
+def _further(settings: AnyData) -> Sequence[str]:
+    """Return settings that are worth a thought, as comments."""
+    lines = [
+        "",
+        "# Saliency decides most. A small pretrained network is taken if its weights can be had; a larger one:",
+        "# saliency: {model: u2net}",
+        "# Without a method, a network learns from the first pseudo labels. Rounds of AuxSegNet+ mend these first:",
+        "# methods: [auxsegnet]",
+    ]
+    if isinstance(settings, FolderData) and settings.masks is None:
+        lines += ["# Masks (indexed PNGs, named like the photographs) go into data.masks"]
+    return lines
+
+
+def _run_name(output: Path) -> str:
+    """Return a name for the results that Snakemake and file systems take."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", output.stem).strip("_")[:60] or "photos"

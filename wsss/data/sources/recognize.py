@@ -1,0 +1,138 @@
+"""Recognise how a folder of photographs says its image-level labels, for a config to start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from wsss.config.data import AnyData, CocoData, FolderData, VocData
+from wsss.data.sources.files import MASK_SUFFIXES, ImageFolder
+from wsss.data.sources.folder import IMAGE_FOLDER
+from wsss.data.sources.label_folders import metadata_files
+from wsss.data.sources.label_tables import IMAGE, JSON_LINES
+from wsss.errors import InputError
+
+_YEARS = ("2014", "2017")
+_HEAD = 4096
+"""Bytes of a file that are looked at to tell what it is."""
+
+
+def recognize(folder: Path) -> AnyData:
+    """Return settings for the data set in a folder, by what lies in it; photographs stay closed.
+
+    Args:
+        folder: VOC's or COCO's, or photographs with a table, a JSON of instances, a folder for each class, or XML.
+
+    Raises:
+        InputError: If the folder cannot be read, holds no photograph, or nothing says what they show.
+    """
+    for settings in _candidates(folder):
+        return settings
+    images = ImageFolder(folder, "the folder")
+    if not images.paths:
+        raise InputError(f"{folder}: there is no photograph in it; give the folder that holds them")
+    raise InputError(
+        f"{folder}: {len(images.paths)} photographs, but nothing says what they show; add labels.csv (lines of "
+        "`image,label`), a folder for each class, or another of the ways in docs/datasets.md"
+    )
+
+
+def _candidates(folder: Path) -> Iterator[AnyData]:
+    """Yield what the folder may be, the surest first."""
+    for root in (folder, folder / "VOC2012", folder / "VOCdevkit/VOC2012"):
+        if (root / "JPEGImages").is_dir() and (root / "ImageSets").is_dir():
+            yield _voc(root)
+    for year in _YEARS:
+        if (folder / f"annotations/instances_train{year}.json").is_file():
+            yield _coco(folder, year)
+    yield from _instances(folder)
+    yield from _folders(folder)
+
+
+def _voc(root: Path) -> VocData:
+    """Return VOC's folders; without annotations, labels come from a table beside them."""
+    tables = [path.name for path in (*sorted(root.glob("*.npy")), *sorted(root.glob("*label*.txt")))]
+    xml = (root / "Annotations").is_dir() or not tables
+    classes = root / "classes.txt"
+    return VocData(
+        root=str(root),
+        image_labels="xml" if xml else tables[0],
+        mask_folder="SegmentationClass" if (root / "SegmentationClass").is_dir() else None,
+        classes=classes.name if classes.is_file() else None,
+    )
+
+
+def _coco(folder: Path, year: str) -> CocoData:
+    annotations = "annotations/instances_{}.json"
+    val = annotations.format(f"val{year}")
+    return CocoData(
+        root=str(folder),
+        train_annotations=annotations.format(f"train{year}"),
+        val_annotations=val if (folder / val).is_file() else None,
+        train_images=f"train{year}",
+        val_images=f"val{year}",
+    )
+
+
+def _instances(folder: Path) -> Iterator[CocoData]:
+    """Yield a data set of JSON files of instances beside the photographs."""
+    found = sorted(path.name for path in folder.glob("*.json") if b'"images"' in _head(path))
+    val = [name for name in found if "val" in name.lower()]
+    train = [name for name in found if name not in val]
+    if train:
+        yield CocoData(
+            root=str(folder),
+            train_annotations=train[0],
+            val_annotations=val[0] if val else None,
+            train_images=".",
+            val_images=".",
+        )
+
+
+def _folders(folder: Path) -> Iterator[FolderData]:
+    """Yield a folder of photographs with a table, folders of classes, or annotations in XML."""
+    masks = _mask_folder(folder)
+    tables = [path.name for path in sorted(folder.glob("*")) if _is_table(path)]
+    tables.sort(key=lambda name: not name.startswith("labels."))
+    if tables:
+        yield FolderData(root=str(folder), labels=tables[0], masks=masks)
+    excluded = [folder / masks] if masks else []
+    paths = ImageFolder(folder, "the folder", exclude=excluded).paths
+    annotated = [name for name in (".", "Annotations", "annotations") if _has_xml(folder / name, folder, paths)]
+    if annotated:
+        yield FolderData(root=str(folder), labels=annotated[0], masks=masks)
+    if paths and (metadata_files(folder) or all("/" in image_id for image_id in paths)):
+        yield FolderData(root=str(folder), labels=IMAGE_FOLDER, masks=masks)
+
+
+def _mask_folder(folder: Path) -> str | None:
+    """Return the folder below that holds PNGs alone, half of them or more named like the photographs outside of it."""
+    for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        pictures = ImageFolder(below, "the folder").paths
+        if not pictures or any(path.suffix.lower() not in MASK_SUFFIXES for path in pictures.values()):
+            continue
+        others = ImageFolder(folder, "the folder", exclude=[below]).paths
+        if 2 * len(pictures.keys() & others.keys()) >= len(pictures):
+            return below.name
+    return None
+
+
+def _is_table(path: Path) -> bool:
+    """Tell whether a file is a table with a column of images."""
+    if path.suffix.lower() not in (".csv", *JSON_LINES) or path.stem == "metadata" or not path.is_file():
+        return False
+    head = _head(path).decode("utf-8-sig", "replace").splitlines()
+    if path.suffix.lower() == ".csv":
+        return bool(head) and any(name.strip().strip('"') in IMAGE for name in head[0].split(","))
+    return bool(head) and any(f'"{name}"' in head[0] for name in IMAGE)
+
+
+def _has_xml(annotations: Path, root: Path, paths: dict[str, Path]) -> bool:
+    """Tell whether any of the first photographs has an annotation there."""
+    first = list(paths.values())[:100]
+    return any((annotations / path.relative_to(root).with_suffix(".xml")).is_file() for path in first)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
