@@ -35,7 +35,7 @@ test: lint types tests
 lint: $(STAMPS)/test
 	ruff check
 	ruff format --check
-	snakefmt --check Snakefile workflow
+	snakefmt --check Snakefile workflow wsss/workflow
 	snakemake --lint
 
 types: $(STAMPS)/test $(STAMPS)/extras
@@ -55,11 +55,11 @@ kills: $(STAMPS)/test $(STAMPS)/extras
 format: $(STAMPS)/test
 	ruff check --fix
 	ruff format
-	snakefmt Snakefile workflow
+	snakefmt Snakefile workflow wsss/workflow
 
 # pins everything that is installed now
 constraints: $(STAMPS)/test
-	{ sed -n '/^#/p' envs/constraints.txt; $(PIP) freeze --exclude-editable | grep -v -e @ -e '^wsss=' | sort -f; } \
+	{ sed -n '/^#/p' envs/constraints.txt; $(PIP) freeze --all --exclude-editable | grep -v -e @ -e '^wsss=' -e '^pip=' | sort -f; } \
 	    > envs/constraints.new && mv envs/constraints.new envs/constraints.txt
 
 clean-env:

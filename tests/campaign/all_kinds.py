@@ -32,6 +32,7 @@ _AS_OTHERS = "reads artifacts and checkpoints alone, as seed_labels and predict 
 WITHOUT = {
     "download": "reads what comes over the network: tests/downloads",
     "init": "reads what index reads, by the same readers",
+    "run": "becomes Snakemake, whose rules read the config as check does",
     "schema": "reads no file",
     "settings": "reads no file",
     "view": "does not end: tests/viewer",

@@ -31,9 +31,7 @@ def test_the_config_is_right_and_says_what_is_odd(tmp_path: Path, monkeypatch: p
     photographs(tmp_path / "my photos", table(*["cat"] * 10, "cat;dog", ""))
     done = call("init", "my photos")
     assert done.exit_code == 0, done.output
-    assert done.output == (
-        "my photos.yaml: look at it, then run `snakemake --cores all --configfile 'my photos.yaml'`\n"
-    )
+    assert done.output == "my photos.yaml: look at it, then type `wsss run 'my photos.yaml'`\n"
     text = Path("my photos.yaml").read_text()
     assert "# 12 photographs of 2 classes (about " in text
     assert "no image is in val, so val_from_train holds 20% of the training images out" in text

@@ -59,7 +59,7 @@ def test_a_stage_has_a_function_that_takes_its_inputs(name: str):
 def test_every_stage_has_a_rule_and_every_rule_a_stage():
     rules = [
         name
-        for path in (PROJECT / "workflow/rules").glob("*.smk")
+        for path in (PROJECT / "wsss/workflow/rules").glob("*.smk")
         for name in re.findall(r"^rule (\w+):", path.read_text(encoding="utf-8"), flags=re.M)
     ]
     assert sorted(rules) == sorted(STAGES)

@@ -53,8 +53,8 @@ def test_the_linter_has_nothing_to_say(project: Project):
 
 
 def test_the_stored_schema_is_that_of_the_settings():
-    stored = (PROJECT / "workflow/schemas/config.schema.json").read_text()
-    assert stored == schema_text(), "run: wsss schema --output workflow/schemas/config.schema.json"
+    stored = (PROJECT / "wsss/workflow/schemas/config.schema.json").read_text()
+    assert stored == schema_text(), "run: wsss schema --output wsss/workflow/schemas/config.schema.json"
 
 
 def test_the_demo_shows_every_section():

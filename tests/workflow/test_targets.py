@@ -151,7 +151,7 @@ def test_the_demo_runs_bare(project: Project):
 
 
 def test_the_study_of_the_demo_lies_over_its_config(project: Project):
-    preset = "workflow/presets/study_demo.yaml"
+    preset = "wsss/workflow/presets/study_demo.yaml"
     text = project.snakemake("-n", "--configfile", "config.yaml", preset).stdout
     for seed in range(3):
         assert f"results/study_demo/both/seed{seed}/auxsegnet/round2/labels.h5" in text
@@ -162,6 +162,6 @@ def test_the_study_of_the_demo_lies_over_its_config(project: Project):
     "name", ["voc12_2007", "study_auxsegnet_voc12_2007", "study_aalr_voc12_2007", "voc12", "coco14", "custom"]
 )
 def test_presets_ask_for_their_data_and_nothing_else(project: Project, name: str):
-    preset = f"workflow/presets/{name}.yaml"
+    preset = f"wsss/workflow/presets/{name}.yaml"
     line = project.error_line("-n", f"--configfile={preset}")
     assert re.fullmatch(rf"error: {re.escape(preset)}: .*: no such folder; correct `data\.root`", line)

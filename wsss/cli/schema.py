@@ -14,7 +14,7 @@ TITLE = "Config of a wsss run"
 
 
 def schema_text() -> str:
-    """Return the schema as it is stored in `workflow/schemas/config.schema.json`."""
+    """Return the schema as it is stored in `wsss/workflow/schemas/config.schema.json`."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
     schema["title"] = TITLE
     return json.dumps(schema, indent=2) + "\n"

@@ -76,7 +76,7 @@ def starter(settings: AnyData, listing: Listing, output: Path, *, held_out: bool
         f"# Image-level labels: {listing.label_source}.",
         "#",
         f"#   wsss check {shlex.quote(str(output))}          # says what is wrong, and which saliency will be taken",
-        f"#   snakemake --cores all --configfile {shlex.quote(str(output))}",
+        f"#   wsss run {shlex.quote(str(output))}",
         "#",
         *_class_table(listing),
     ]

@@ -56,11 +56,28 @@ def init(
         from wsss.cli.starter import write_starter
 
         write_starter(folder, target)
-        typer.echo(f"{target}: look at it, then run `snakemake --cores all --configfile {shlex.quote(str(target))}`")
+        typer.echo(f"{target}: look at it, then type `wsss run {shlex.quote(str(target))}`")
+
+
+def run(
+    context: typer.Context,
+) -> None:
+    """Run the workflow: `wsss run CONFIG... [options and targets of Snakemake]`.
+
+    A config is a file, or the name of a preset (demo, voc12, ...); later ones override earlier. All else is handed to
+    Snakemake: `wsss run my.yaml -n` lists the jobs, `wsss run my.yaml all_cams` runs up to one stage.
+    """
+    set_up_logging(None)
+    with guarded():
+        from wsss.cli.run import run_workflow
+
+        run_workflow(context.args)
 
 
 def check(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; later ones override earlier.")],
+    configs: Annotated[
+        list[Path], typer.Argument(metavar="CONFIG...", help="Files, or presets; later ones override earlier.")
+    ],
 ) -> None:
     """Check a config, and say where it is wrong.
 
@@ -71,7 +88,9 @@ def check(
         from wsss.cli.check import check_networks
         from wsss.config.files import read_configs
         from wsss.plan import checked_plan, choices
+        from wsss.workflow import config_path
 
+        configs = [config_path(config) for config in configs]
         plan = checked_plan(read_configs(configs), configs[-1])
         check_networks(plan, configs[-1])
         for line in choices(plan):
@@ -225,6 +244,8 @@ def add_tools(app: typer.Typer) -> None:
     app.command("schema")(schema)
     app.command("settings")(settings)
     app.command("init")(init)
+    # options are Snakemake's, but --help
+    app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
     app.command("check")(check)
     app.command("summary")(summary)
     app.command("verify")(verify)

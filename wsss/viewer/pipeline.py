@@ -21,6 +21,7 @@ from wsss.plan import Plan
 from wsss.stages.artifact import SHARD_IMAGES
 from wsss.viewer.run import Run
 from wsss.viewer.shelf import version_of
+from wsss.workflow import PRESETS
 
 State = Literal["done", "running", "stopped", "missing"]
 LOOK_AGAIN = 2.0
@@ -195,8 +196,8 @@ def _outputs() -> Iterator[Path]:
 def find_config(root: Path) -> Path | None:
     """Find the config file of a run: its `run`, or its file name, is the name of the folder."""
     name, project = root.resolve().name, root.resolve().parent.parent
-    for folder in dict.fromkeys((Path.cwd(), project)):
-        places = (folder, folder / "workflow/presets", folder / "configs")
+    folders = dict.fromkeys((Path.cwd(), project))
+    for places in (*((folder, folder / "configs") for folder in folders), (PRESETS,)):
         candidates = [path for place in places for path in sorted(place.glob("*.y*ml"))]
         for path in sorted(candidates, key=lambda path: path.stem != name):
             try:

@@ -12,7 +12,7 @@ rule predict:
     benchmark:
         benchmark_of("predict")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),
@@ -45,7 +45,7 @@ rule evaluate:
     benchmark:
         benchmark_of("evaluate")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: worker_threads()
     resources:
         mem_mb=2000,
@@ -132,7 +132,7 @@ rule report:
     benchmark:
         benchmark_of("report")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     resources:
         mem_mb=4000,
         code=digest_of("report"),

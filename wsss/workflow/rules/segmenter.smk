@@ -11,7 +11,7 @@ rule train_segmenter:
     benchmark:
         benchmark_of("train_segmenter")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
@@ -42,7 +42,7 @@ rule segmenter_labels:
     benchmark:
         benchmark_of("segmenter_labels")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),
@@ -72,7 +72,7 @@ rule refine_labels:
     benchmark:
         benchmark_of("refine_labels")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: network_threads()
     resources:
         gpu=gpus(),

@@ -11,7 +11,7 @@ rule seed_labels:
     benchmark:
         benchmark_of("seed_labels")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: worker_threads()
     resources:
         mem_mb=2000,
@@ -43,7 +43,7 @@ rule train_auxsegnet:
     # rounds are the longest chain of a run: what can run beside them waits
     priority: 1
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
@@ -76,7 +76,7 @@ rule update_labels:
         **STAGES["update_labels"].constraints,
     priority: 1
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),

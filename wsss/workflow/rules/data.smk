@@ -9,7 +9,7 @@ rule index:
     benchmark:
         benchmark_of("index")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: worker_threads()
     resources:
         mem_mb=2000,
@@ -38,7 +38,7 @@ rule saliency:
     benchmark:
         benchmark_of("saliency")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     # the classifier trains beside it
     threads: min(worker_threads(), network_threads(1 / 2))
     resources:

@@ -10,7 +10,7 @@ rule train_classifier:
     benchmark:
         benchmark_of("train_classifier")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: training_threads("classifiers")
     resources:
         gpu=gpus(training=True),
@@ -39,7 +39,7 @@ rule cams:
     benchmark:
         benchmark_of("cams")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: network_threads()
     resources:
         gpu=gpus(),

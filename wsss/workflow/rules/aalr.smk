@@ -12,7 +12,7 @@ rule train_aalr:
     benchmark:
         benchmark_of("train_aalr")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
@@ -43,7 +43,7 @@ rule aalr_labels:
     benchmark:
         benchmark_of("aalr_labels")
     conda:
-        "../../envs/wsss.yaml"
+        "../envs/wsss.yaml"
     threads: network_threads(1 / 2)
     resources:
         gpu=gpus(),
