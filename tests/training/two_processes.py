@@ -44,6 +44,8 @@ SETTINGS: dict[str, Any] = {
     "batch_size": 4,
     "max_steps": STEPS,
     "epochs": 9,
+    # half precision, which `auto` takes where the processor has it, rounds more than two processes may differ by
+    "precision": "32",
     "augmentation": {"crop_size": 64, "scale": [2.0, 3.0]},
     # a step in proportion to the gradient, which adaptive rates would make of rounding too
     "optimizer": {"name": "sgd", "learning_rate": 0.01},
