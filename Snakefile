@@ -23,6 +23,7 @@ include: "workflow/rules/auxsegnet.smk"
 include: "workflow/rules/aalr.smk"
 include: "workflow/rules/segmenter.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/parts.smk"
 include: "workflow/rules/targets.smk"
 
 
