@@ -310,6 +310,9 @@ def machine():
 @cache
 def known_cores():
     """Return the cores that all jobs share; None on a cluster, which Snakemake does not know."""
+    if workflow.remote_exec:
+        # a job on a node asks for what it was submitted with
+        return None
     try:
         return workflow.cores
     except WorkflowError:
@@ -394,8 +397,8 @@ def minutes(stage, seconds):
     """
 
     def ask(wildcards, attempt):
-        if known_cores() is not None:
-            # on this machine nothing limits a job
+        if known_cores() is not None or workflow.remote_exec:
+            # nothing limits a job of this machine, and one on a node has been given its time
             return START_MINUTES
         job = artifact_of(stage, wildcards)
         images = pictures() * (

@@ -65,6 +65,12 @@ def part_path(whole: Path, part: int, parts: int) -> Path:
     return parts_folder(whole) / f"{part}-of-{parts}{whole.suffix}"
 
 
+def parts_beside(whole: Path) -> list[Path]:
+    """List the parts beside an artifact that are there, or were begun, of any number of parts."""
+    names = {path.name.removeprefix(".").removesuffix(".state") for path in parts_folder(whole).glob("*-of-*")}
+    return [parts_folder(whole) / name for name in sorted(names) if re.fullmatch(rf"\d+-of-\d+{whole.suffix}", name)]
+
+
 def whole_path(path: Path) -> Path:
     """Return the artifact that a file is a part of; the file itself if it is none."""
     is_part = path.parent.suffix == ".parts" and re.fullmatch(r"\d+-of-\d+", path.stem)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, ParamSpec
 from wsss.context import RunContext
 from wsss.data.dataset import Dataset
 from wsss.errors import InputError
-from wsss.pipeline.paths import part_path, parts_folder
+from wsss.pipeline.paths import part_path, parts_beside, parts_folder
 from wsss.stages.artifact import fingerprint
 from wsss.state import StageState
 from wsss.store import ArtifactReader, ArtifactWriter, rebuild_hint
@@ -149,7 +149,7 @@ def _check_inputs(part: Path, recorded: Any, inputs: Mapping[str, Any]) -> None:
 
 def _remove_parts(stage: str, output: Path, *, keep: Collection[Path]) -> None:
     """Remove the parts of this artifact, and their states, that no artifact is made of any more."""
-    for path in _parts_beside(output):
+    for path in parts_beside(output):
         if path not in keep and _is_part(stage, path):
             path.unlink(missing_ok=True)
         if path not in keep and not path.exists():
@@ -158,18 +158,6 @@ def _remove_parts(stage: str, output: Path, *, keep: Collection[Path]) -> None:
                 pass
     with suppress(OSError):
         parts_folder(output).rmdir()
-
-
-def _parts_beside(output: Path) -> Iterator[Path]:
-    """Yield the parts in the folder of parts that are there, or were begun."""
-    folder = parts_folder(output)
-    names = {
-        path.name.removeprefix(".").removesuffix(".state") for path in (*folder.glob("*.h5"), *folder.glob(".*.state"))
-    }
-    for name in sorted(names):
-        number, of, parts = Path(name).stem.partition("-of-")
-        if of and number.isdigit() and parts.isdigit():
-            yield folder / name
 
 
 def _is_part(stage: str, path: Path) -> bool:
