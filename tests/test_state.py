@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,26 @@ def test_state_of_other_settings_is_dropped(tmp_path: Path) -> None:
 
 def test_second_writer_gets_one_line(tmp_path: Path) -> None:
     output = tmp_path / "model.ckpt"
-    with StageState(output, {}), pytest.raises(InputError, match=r"model.ckpt: process \d+ is writing it already"):
+    with (
+        StageState(output, {}),
+        pytest.raises(InputError, match=r"model.ckpt: process \d+ on \S+ is writing it already"),
+    ):
         StageState(output, {}).__enter__()
     with StageState(output, {}):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_said_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with StageState(tmp_path / "model.ckpt", {}) as state:
+        assert (state.folder / "stamp.json").is_file()
+    assert "the file system has no locks" in caplog.text
 
 
 def test_temporary_files_of_a_killed_process_are_removed_and_no_others(tmp_path: Path) -> None:

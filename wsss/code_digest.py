@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import secrets
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -272,7 +273,8 @@ def _read_cache(path: Path | None) -> dict[str, Any]:
 
 def _write_cache(path: Path, modules: dict[str, _Module]) -> None:
     content = {"version": _cache_version(), "modules": {key: asdict(module) for key, module in modules.items()}}
-    temporary = path.with_name(f"{path.name}.tmp")
+    # drawn, for jobs on several nodes may write it at once
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(content), encoding="utf-8")

@@ -30,6 +30,8 @@ class RunContext:
         pixels_per_forward: Most input pixels of a forward pass at inference; 0 leaves it to the device.
         devices: GPUs that one training uses.
         checkpoint_minutes: Minutes between resumable states of a training; 0 means after every step.
+        part: The part of the artifact that this call makes, counted from 1; 0: the artifact.
+        parts: Number of parts of the artifact; 1: it is one file.
     """
 
     run: str = ""
@@ -44,6 +46,13 @@ class RunContext:
     pixels_per_forward: int = 0
     devices: int = 1
     checkpoint_minutes: float = 2.0
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def joins(self) -> bool:
+        """Whether this call puts an artifact together from parts that others made."""
+        return self.parts > 1 and not self.part
 
     def __post_init__(self) -> None:
         """Check what is text or a time.
@@ -57,3 +66,5 @@ class RunContext:
             raise InputError(f"precision `{self.precision}` is none; use one of {', '.join(PRECISIONS)}")
         if not 0 <= self.checkpoint_minutes < math.inf:
             raise InputError(f"checkpoint_minutes is {self.checkpoint_minutes}; use a number of minutes, 0 or more")
+        if not 0 <= self.part <= self.parts or self.parts < 1:
+            raise InputError(f"there is no part {self.part} of {self.parts}; parts are counted from 1")

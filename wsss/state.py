@@ -6,10 +6,13 @@ Snakemake does not know of the folder, so it survives when outputs are deleted.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import logging
 import os
 import shutil
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +22,11 @@ from wsss.disk import write_some, writing
 from wsss.errors import InputError
 from wsss.files import write_text
 from wsss.temporary import final_name
+
+WITHOUT_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+"""Errors of a file system that has no locks, as some of clusters are mounted."""
+
+logger = logging.getLogger(__name__)
 
 
 class StageState:
@@ -115,15 +123,25 @@ class StageState:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = os.pread(handle, 32, 0).decode() or "unknown"
+                holder = os.pread(handle, 300, 0).decode() or "unknown"
                 os.close(handle)
                 raise InputError(
                     f"{self.output}: process {holder} is writing it already; wait for it or stop it"
                 ) from None
+            except OSError as error:
+                if error.errno not in WITHOUT_LOCKS:
+                    os.close(handle)
+                    raise
+                logger.warning(
+                    "%s: the file system has no locks (%s); see to it that no other process writes this file",
+                    self.output,
+                    os.strerror(error.errno or 0),
+                )
             if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
                 try:
                     os.ftruncate(handle, 0)
-                    write_some(handle, memoryview(str(os.getpid()).encode()), 0)
+                    # on a cluster, a number of a process says little without the node
+                    write_some(handle, memoryview(f"{os.getpid()} on {socket.gethostname()}".encode()), 0)
                 except OSError:
                     os.close(handle)
                     raise

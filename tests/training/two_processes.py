@@ -66,8 +66,8 @@ def norm_relu(folder: Path) -> Found:
     return train(TinyModule(WithNormReLU(), settings.optimizer), photographs(settings), settings, folder)
 
 
-def classifier(backbone: Mapping[str, Any], folder: Path) -> Found:
-    settings = Training.parse({**SETTINGS, "backbone": backbone})
+def classifier(backbone: Mapping[str, Any], folder: Path, **changes: Any) -> Found:
+    settings = Training.parse({**SETTINGS, "backbone": backbone, **changes})
     network = build_model(Classifier, {"backbone": backbone, "dropout": 0.0}, 2, seed=1)
     return train(ClassifierModule(network, settings.optimizer), photographs(settings), settings, folder)
 
@@ -79,8 +79,8 @@ def segmenter(backbone: Mapping[str, Any], folder: Path) -> Found:
     return train(SegmenterModule(network, settings.optimizer), photographs(settings), settings, folder)
 
 
-def auxsegnet(weights: Mapping[str, float], folder: Path, **network: Any) -> Found:
-    settings = Training.parse(SETTINGS)
+def auxsegnet(weights: Mapping[str, float], folder: Path, accumulate: int = 1, **network: Any) -> Found:
+    settings = Training.parse({**SETTINGS, "accumulate": accumulate})
     reassign = {"min_points": 1, "ramp": 0.0, "apply_to": "all", "detach_centroids": False}
     module = AuxSegNetModule(
         small_auxsegnet.network(FROZEN, dropout=0.0, **network),
@@ -128,6 +128,7 @@ CASES: dict[str, Callable[[Path], Found]] = {
     "classifier": lambda folder: classifier(FROZEN, folder),
     "classifier, trained normalisation with activation": lambda folder: classifier(TRAINED, folder),
     "classifier, trained normalisation": lambda folder: classifier(RESNET, folder),
+    "classifier, accumulated": lambda folder: classifier(FROZEN, folder, accumulate=2),
     "segmenter": lambda folder: segmenter(FROZEN, folder),
     "segmenter, trained normalisation": lambda folder: segmenter(TRAINED, folder),
     "auxsegnet": lambda folder: auxsegnet({}, folder, normalization="batch"),

@@ -107,3 +107,14 @@ def test_a_process_that_writes_an_output_runs_and_its_state_alone_has_stopped(tm
         process.kill()
         process.wait()
     assert strip(run, config)["cams"]["state"] == "stopped"
+
+
+def test_parts_that_are_there_or_begun_count_as_progress(tmp_path):
+    run = make_index(tmp_path, train=64)
+    config = write_config(tmp_path)
+    state = run / "cams.parts/.2-of-4.h5.state"
+    state.mkdir(parents=True)
+    (state.parent / "1-of-4.h5").write_bytes(b"")
+    (state / "shard-000000.h5").write_bytes(b"")
+    item = strip(run, config)["cams"]["items"][0]
+    assert (item["state"], item["progress"]) == ("stopped", 0.75)

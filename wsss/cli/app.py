@@ -62,6 +62,8 @@ def predict(
     protocol = _protocol(call.settings, scales, flip=flip, crf=crf)
     if (index is None) == (not photos):
         raise typer.BadParameter("give photographs, or --index FILE for a split of a data set")
+    if index is None and call.context.parts > 1:
+        raise typer.BadParameter("--shards is for a split of a data set: give --index FILE")
     if index is not None:
         settings = StageCall(call.stage, protocol, call.context)
         settings.run(index=index, model=model, split=split, protocol_name=protocol_name, output=output)

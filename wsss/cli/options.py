@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import multiprocessing
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -56,6 +57,14 @@ DevicesOption = Annotated[int, typer.Option(min=1, help="GPUs of one training.",
 CheckpointOption = Annotated[
     float, typer.Option(min=0, help="Minutes between resumable states of a training.", rich_help_panel=MACHINE)
 ]
+ShardsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="[I/]N",
+        help="2/3: make only part 2 of 3, NAME.parts/2-of-3.h5; 3: put NAME.h5 together from its 3 parts.",
+        rich_help_panel=MACHINE,
+    ),
+]
 LogOption = Annotated[
     Path | None,
     typer.Option(
@@ -91,6 +100,12 @@ class StageCall:
         folders = source_folders(self.stage, self.settings).values()
         # the function checks again, but importing it may take seconds; and here folders of pictures are known
         check_stage_output(self.stage, output, Inputs([*given_paths(inputs), *sources], folders))
+        if self.context.joins:
+            # the module of the stage may import torch, which takes seconds
+            from wsss.stages.parts import join_parts
+
+            join_parts(self.stage, output, self.context.parts, inputs)
+            return
         module = f"wsss.stages.{self.stage}"
         # workers of loaders start as copies of one process that has the module, instead of importing torch one by one
         multiprocessing.set_forkserver_preload([module])
@@ -112,6 +127,7 @@ def _common(
     pixels_per_forward: PixelsOption = _DEFAULT.pixels_per_forward,
     devices: DevicesOption = _DEFAULT.devices,
     checkpoint_minutes: CheckpointOption = _DEFAULT.checkpoint_minutes,
+    shards: ShardsOption = "1",
     log: LogOption = None,
     debug: DebugOption = False,
     parent: ParentOption = 0,
@@ -140,6 +156,7 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
                 set_up_logging(log, debug=debug)
                 end_with(options.pop("parent"))
                 settings = _settings(function.__name__, options.pop("settings"))
+                options["part"], options["parts"] = _shards(function.__name__, options.pop("shards"))
                 function(StageCall(function.__name__, settings, RunContext(**options)), **values)
 
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *common.values()]]
@@ -167,6 +184,18 @@ def named_paths(values: list[str]) -> dict[str, Path]:
             raise typer.BadParameter(f"{name!r} is given twice")
         found[name] = Path(path)
     return found
+
+
+def _shards(stage: str, text: str) -> tuple[int, int]:
+    """Read which part of how many a call makes; part 0 is the artifact."""
+    found = re.fullmatch(r"(?:([1-9]\d{0,3})/)?([1-9]\d{0,3})", text)
+    if found is None:
+        raise typer.BadParameter(f"--shards takes I/N or N, e.g. 2/3 or 3, got {text!r}")
+    part, parts = int(found[1] or 0), int(found[2])
+    if (part or parts > 1) and not STAGES[stage].in_parts:
+        able = ", ".join(name for name, entry in STAGES.items() if entry.in_parts)
+        raise typer.BadParameter(f"--shards: stage {stage} makes its output in one; those in parts are {able}")
+    return part, parts
 
 
 def _settings(stage: str, text: str) -> Any:

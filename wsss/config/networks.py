@@ -154,6 +154,10 @@ class Training(Settings):
     photographs of docs/results.md. Inferred."""
     batch_size: int = Field(default=8, ge=1, le=65536)
     """Images per step, on all GPUs together."""
+    accumulate: int = Field(default=1, ge=1, le=65536)
+    """Parts of a step's images that go through the network one after the other, for a batch that the memory does not
+    hold: a step has `batch_size` images all the same. Losses and trained batch normalisation then see one part at a
+    time (docs/cluster.md)."""
     max_steps: int | None = Field(default=None, ge=1, le=1_000_000_000)
     """Steps after which the training ends, its learning rates with it. null: all epochs."""
     precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = "auto"

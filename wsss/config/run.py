@@ -63,6 +63,9 @@ class Runtime(Settings):
     """GPUs of one training. The batch is divided among them."""
     checkpoint_minutes: float = Field(default=2.0, ge=0, le=1_000_000)
     """Minutes between resumable states of a training. 0 writes one after every step."""
+    shards: int = Field(default=1, ge=1, le=1000)
+    """Jobs that make one artifact of images together, each a part of them on its own GPU or node: saliency, CAMs,
+    labels and predictions. What exists is not made again in another number of parts."""
 
 
 def _plain(value: Any) -> Any:

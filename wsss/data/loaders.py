@@ -72,17 +72,18 @@ class StepSampler(Sampler[list[Draw]]):
         steps: Steps of the training.
         seed: Seed of the order.
         start: Steps that are done already.
+        parts: Parts of a step, each yielded by itself.
 
     Where several processes train together, each yields its share of every batch.
     """
 
-    def __init__(self, images: int, batch_size: int, steps: int, *, seed: int, start: int = 0) -> None:
+    def __init__(self, images: int, batch_size: int, steps: int, *, seed: int, start: int = 0, parts: int = 1) -> None:
         self._images, self._batch_size, self._steps = images, min(batch_size, images), steps
-        self._seed, self._start = seed, start
+        self._seed, self._start, self._parts = seed, start, parts
         self.steps_per_epoch = steps_per_epoch(images, batch_size)
 
     def __len__(self) -> int:
-        return self._steps - self._start
+        return (self._steps - self._start) * self._parts
 
     def __iter__(self) -> Iterator[list[Draw]]:
         rank, ranks = process_share()
@@ -93,7 +94,8 @@ class StepSampler(Sampler[list[Draw]]):
                 order, shuffled = _generator(_ORDER, self._seed, epoch).permutation(self._images), epoch
             first = batch * self._batch_size
             positions = range(first + rank, first + self._batch_size, ranks)
-            yield [Draw(epoch, position, int(order[position])) for position in positions]
+            draws = [Draw(epoch, position, int(order[position])) for position in positions]
+            yield from (draws[part :: self._parts] for part in range(self._parts))
 
 
 def process_share() -> tuple[int, int]:

@@ -55,6 +55,28 @@ def _expression(stage: str) -> str:
     return (BRANCH_PATTERN if "{branch}" in STAGES[stage].path else "") + path
 
 
+def parts_folder(whole: Path) -> Path:
+    """Return the folder beside an artifact that holds its parts."""
+    return whole.with_suffix(".parts")
+
+
+def part_path(whole: Path, part: int, parts: int) -> Path:
+    """Return the file of a part of an artifact, counted from 1."""
+    return parts_folder(whole) / f"{part}-of-{parts}{whole.suffix}"
+
+
+def parts_beside(whole: Path) -> list[Path]:
+    """List the parts beside an artifact that are there, or were begun, of any number of parts."""
+    names = {path.name.removeprefix(".").removesuffix(".state") for path in parts_folder(whole).glob("*-of-*")}
+    return [parts_folder(whole) / name for name in sorted(names) if re.fullmatch(rf"\d+-of-\d+{whole.suffix}", name)]
+
+
+def whole_path(path: Path) -> Path:
+    """Return the artifact that a file is a part of; the file itself if it is none."""
+    is_part = path.parent.suffix == ".parts" and re.fullmatch(r"\d+-of-\d+", path.stem)
+    return path.parent.with_suffix(path.suffix) if is_part else path
+
+
 def files_of(root: Path, stage: str) -> list[Path]:
     """List the files of a stage below the folder of a run: those of a plain run, or of all variants and seeds."""
     found = sorted(root.glob(glob_of(stage)))

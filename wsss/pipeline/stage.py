@@ -67,6 +67,7 @@ class Stage:
         network: Class of the network that it trains, as `module:name`.
         report: Module with its own part of the report.
         masks: Kinds of further label maps in its artifact, beside `segmentation`, with their names for people.
+        in_parts: Whether its artifact can be made in parts, by several jobs.
         code: Further modules that it runs; `{model}` stands for that of the network that predicts, `{parts}` for those
             with parts of the report.
     """
@@ -96,6 +97,7 @@ class Stage:
     network: str = ""
     report: str = ""
     masks: Mapping[str, str] = field(default_factory=dict)
+    in_parts: bool = False
     code: tuple[str, ...] = ()
 
     @property

@@ -97,6 +97,7 @@ STAGES: dict[str, Stage] = {
             settings="wsss.config.stages:Saliency",
             inputs=(INDEX,),
             per="run",
+            in_parts=True,
         ),
         Stage(
             "train_classifier",
@@ -116,6 +117,7 @@ STAGES: dict[str, Stage] = {
             path="{branch}cams.h5",
             settings="wsss.config.stages:Cams",
             inputs=(INDEX, Input("classifier", "train_classifier")),
+            in_parts=True,
         ),
         Stage(
             "seed_labels",
@@ -134,6 +136,7 @@ STAGES: dict[str, Stage] = {
             product="seeds",
             words="seed",
             how="wsss.evaluation.label_rules:fusion_of_seeds",
+            in_parts=True,
         ),
         Stage(
             "train_auxsegnet",
@@ -174,6 +177,7 @@ STAGES: dict[str, Stage] = {
             alias="auxsegnet",
             last=lambda config: {"round": max(config.stage("auxsegnet").label_rounds, default=1)},
             if_missing="raise `auxsegnet.rounds`, or set `auxsegnet.last_labels`",
+            in_parts=True,
         ),
         Stage(
             "train_aalr",
@@ -206,6 +210,7 @@ STAGES: dict[str, Stage] = {
             product="aalr",
             words="AA&LR",
             masks={"masks": "online masks", "reassigned": "online masks, reassigned"},
+            in_parts=True,
         ),
         Stage(
             "train_segmenter",
@@ -236,6 +241,7 @@ STAGES: dict[str, Stage] = {
             product="{label_set}_self",
             words="self-trained",
             how="wsss.evaluation.label_rules:prediction_by_segmenter",
+            in_parts=True,
         ),
         Stage(
             "refine_labels",
@@ -251,6 +257,7 @@ STAGES: dict[str, Stage] = {
             words="refined",
             report="wsss.report.refine_labels",
             how="wsss.evaluation.label_rules:refinement",
+            in_parts=True,
         ),
         Stage(
             "predict",
@@ -264,6 +271,7 @@ STAGES: dict[str, Stage] = {
             inputs=(INDEX, Input("model", "{model}")),
             asked=_predictions,
             code=("{model}",),
+            in_parts=True,
         ),
         Stage(
             "evaluate",

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from wsss.plan.checking import checked_plan
 from wsss.plan.plan import Plan
-from wsss.plan.sources import choices, folder_fingerprint, missing_source, source_files, source_folders
+from wsss.plan.sources import (
+    choices,
+    count_pictures,
+    folder_fingerprint,
+    missing_source,
+    source_files,
+    source_folders,
+)
 
 __all__ = [
     "Plan",
     "checked_plan",
     "choices",
+    "count_pictures",
     "folder_fingerprint",
     "missing_source",
     "source_files",

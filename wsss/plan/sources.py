@@ -81,6 +81,17 @@ def folder_fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def count_pictures(folder: Path) -> int:
+    """Count the images below a folder, as `folder_fingerprint` finds them.
+
+    Raises:
+        OSError: If a folder cannot be read.
+    """
+    return sum(
+        not line.partition("\0")[0].endswith(".xml") for line in _entries(str(folder), "", {os.path.realpath(folder)})
+    )
+
+
 def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
     """Yield one line per image; skip hidden images, and enter every folder once."""
     with os.scandir(folder) as entries:

@@ -26,6 +26,7 @@ from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.forward import Forward
 from wsss.stages.inference import image_batches, image_label_tensor, map_beside_network, resolve_device
 from wsss.stages.outputs import checks_output
+from wsss.stages.parts import in_parts, own_images
 from wsss.stages.segmentation import segmented
 from wsss.training.checkpoint import load_model
 
@@ -34,6 +35,7 @@ Arrays = tuple[str, dict[str, np.ndarray]]
 
 
 @checks_output
+@in_parts
 def aalr_labels(
     settings: AalrLabels,
     *,
@@ -62,7 +64,7 @@ def aalr_labels(
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     training: TrainAalr = TrainAalr.parse(json.loads(checkpoint.attributes["settings"]))
     labeller = _Labeller(network.on(device), settings, training, dataset, context, device)
-    ids = dataset.ids("train")
+    ids = own_images(dataset, dataset.ids("train"), context)
     with ImageArtifact(output, stage=STAGE, attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         with Progress("aalr labels", len(ids), done=len(ids) - len(pending)) as progress:

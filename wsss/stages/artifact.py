@@ -56,6 +56,7 @@ def provenance(
         "inputs": {name: fingerprint(path) for name, path in inputs.items() if path is not None},
         "git_commit": git_commit(),
         "code": context.code,
+        **({"part": f"{context.part}/{context.parts}"} if context.part else {}),
     }
 
 

@@ -23,10 +23,12 @@ from wsss.stages.cam_batches import CamBatch, cam_size, present_cams
 from wsss.stages.forward import Forward
 from wsss.stages.inference import image_batches, map_beside_network, resolve_device
 from wsss.stages.outputs import checks_output
+from wsss.stages.parts import in_parts, own_images
 from wsss.training.checkpoint import load_model
 
 
 @checks_output
+@in_parts
 def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context: RunContext = RunContext()) -> None:
     """Write the CAMs of every training image: present classes only, each divided by its maximum.
 
@@ -44,7 +46,7 @@ def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context
     model, _ = load_model(classifier, Classifier, makers_of("cams", "classifier"), class_names=dataset.class_names)
     attributes = provenance("cams", settings, {"index": index, "classifier": classifier}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
-    ids = dataset.ids("train")
+    ids = own_images(dataset, dataset.ids("train"), context)
     network = model.on(device)
     with ImageArtifact(output, stage="cams", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)

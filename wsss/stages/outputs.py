@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from wsss.errors import InputError
 from wsss.outputs import NOTHING, check_target
 from wsss.pipeline.artifact import CHOICE
+from wsss.pipeline.paths import whole_path
 from wsss.pipeline.stages import STAGES
 from wsss.protected import PICTURES, Inputs, given_paths
 from wsss.store import ArtifactReader
@@ -77,7 +78,7 @@ def check_stage_output(
     if STAGES[stage].network:
         known[output.with_name("metrics.json")] = partial(_is_json, stage, {})
     if stage == "saliency":
-        known[output.with_suffix(CHOICE)] = partial(_is_json, stage, {})
+        known[whole_path(output).with_suffix(CHOICE)] = partial(_is_json, stage, {})
     for name, beginning in TABLES.get("train" if STAGES[stage].network else stage, {}).items():
         known[output.with_name(name)] = partial(_begins, beginning)
     for target, recognise in known.items():

@@ -10,10 +10,12 @@ import torch
 from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data import load_dataset
+from wsss.pipeline.paths import whole_path
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import resolve_device
 from wsss.stages.outputs import checks_output
+from wsss.stages.parts import in_parts, own_images
 from wsss.stages.predictor import load_segmentation_network
 from wsss.stages.segmentation import segmented
 
@@ -21,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 @checks_output
+@in_parts
 def predict(
     settings: Protocol,
     *,
@@ -48,11 +51,16 @@ def predict(
     device = resolve_device(context)
     network, _ = load_segmentation_network(model, device, dataset.class_names)
     attributes = provenance("predict", settings, {"index": index, "model": model}, context)
-    attributes |= {"class_names": list(dataset.class_names), "split": split, "model": output.name.split("--")[0]}
+    attributes |= {
+        "class_names": list(dataset.class_names),
+        "split": split,
+        "model": whole_path(output).name.split("--")[0],
+    }
     attributes |= {"protocol": protocol_name, "image_labels_used": False}
     ids = dataset.ids(split) if split in dataset.splits else []
     if not ids:
         logger.warning("predict: the data set has no images in `%s`, so nothing is predicted", split)
+    ids = own_images(dataset, ids, context)
     with ImageArtifact(output, stage="predict", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         with Progress(f"predict {split}", len(ids), done=len(ids) - len(pending)) as progress:

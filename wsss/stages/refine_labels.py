@@ -23,6 +23,7 @@ from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import map_beside_network, resolve_device
 from wsss.stages.labels import ArtifactLabels
 from wsss.stages.outputs import checks_output
+from wsss.stages.parts import in_parts, own_images
 
 STAGE = "refine_labels"
 ON_GPU = 8
@@ -30,6 +31,7 @@ ON_GPU = 8
 
 
 @checks_output
+@in_parts
 def refine_labels(
     settings: RefineLabels, *, index: Path, labels: Path, output: Path, context: RunContext = RunContext()
 ) -> None:
@@ -53,7 +55,7 @@ def refine_labels(
     source.check()
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
-    ids = dataset.ids("train")
+    ids = own_images(dataset, dataset.ids("train"), context)
     with ImageArtifact(output, stage=STAGE, attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
         refined = map_beside_network(

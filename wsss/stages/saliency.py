@@ -17,6 +17,7 @@ from wsss.parallel import map_in_processes, map_in_threads
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.outputs import checks_output
+from wsss.stages.parts import in_parts, own_images
 from wsss.stages.saliency_choice import chosen_source, record_choice, warning_of
 from wsss.stages.saliency_folder import SaliencyFolder
 from wsss.stages.saliency_network import SaliencyNetwork
@@ -28,6 +29,7 @@ READ_AHEAD = 4
 
 
 @checks_output
+@in_parts
 def saliency(settings: Saliency, *, index: Path, output: Path, context: RunContext = RunContext()) -> None:
     """Write the saliency map of every training image and, where the settings ask for it, of every validation image.
 
@@ -55,6 +57,7 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
         attributes["split"] = "train"
     if folder is not None:
         attributes["inputs"]["maps"] = folder.fingerprint()
+    ids = own_images(dataset, ids, context)
     curve = np.round(255 * np.linspace(0, 1, 256) ** settings.gamma).astype(np.uint8)
     with ImageArtifact(output, stage="saliency", attributes=attributes) as artifact:
         pending = artifact.pending(ids)

@@ -10,6 +10,7 @@ from wsss.context import RunContext
 from wsss.data.saliency_choice import COST, REMEDY, Choice, asked, record_of, recorded_choice
 from wsss.errors import InputError
 from wsss.files import write_json
+from wsss.pipeline.paths import whole_path
 from wsss.stages.saliency_network import SaliencyNetwork
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def chosen_source(
         return settings, SaliencyNetwork(settings, context) if settings.source == "rembg" else None, None
     by_network = settings.model_copy(update={"source": "rembg"})
     superpixels = settings.model_copy(update={"source": "superpixels"})
+    output = whole_path(output)
     made = recorded_choice(settings, output)
     if made is not None and made.source == "superpixels":
         logger.warning(warning_of(made))
@@ -66,4 +68,5 @@ def record_choice(choice: Choice, settings: Saliency, output: Path) -> None:
         output: The artifact of stage `saliency`.
     """
     content = {"stage": "saliency", "asked": asked(settings), "source": choice.source, "why": choice.why}
-    write_json(record_of(output), content)
+    # all parts make the same choice, and keep it in one place
+    write_json(record_of(whole_path(output)), content)

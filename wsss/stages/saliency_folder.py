@@ -39,7 +39,8 @@ class SaliencyFolder:
                 f"{self.path(missing[0])}; a map is named like its image, with suffix {SUFFIX}"
             )
         self._ids = list(image_ids)
-        self._seen = self._black = self._highest = 0
+        self._seen: set[str] = set()
+        self._black = self._highest = 0
 
     def path(self, image_id: str) -> Path:
         """Return the path of an image's map."""
@@ -72,30 +73,35 @@ class SaliencyFolder:
                 f"{self.path(image_id)}: the map has {columns}x{rows} pixels, its image {width}x{height}; "
                 "make the maps at the size of the images"
             )
-        self._seen += 1
+        self._seen.add(image_id)
         highest = int(saliency.max(initial=0))
         self._black += highest == 0
         self._highest = max(self._highest, highest)
         return saliency
 
     def check_read(self) -> None:
-        """Check that the maps read so far are not all black: a lost palette or a scale of 0 to 1 looks like that.
+        """Check that the maps are not all black: a lost palette or a scale of 0 to 1 looks like that.
+
+        Where those read so far are, as those of a part of the images may be, look at the others.
 
         Raises:
             InputError: If no map has a value above 1.
         """
+        others = (image_id for image_id in self._ids if image_id not in self._seen)
+        while self._seen and self._highest <= 1 and (image_id := next(others, "")):
+            self._highest = max(self._highest, int(read_map(self.path(image_id)).max(initial=0)))
         if not self._seen:
             return
         if self._highest <= 1:
             what = "are black" if self._highest == 0 else "hold no value above 1"
             raise InputError(
-                f"{self.folder}: all {self._seen} maps {what}; save them as grey images, 0 for background to 255 for "
-                "salient (to 65535 with 16 bits)"
+                f"{self.folder}: all {len(self._ids)} maps {what}; save them as grey images, 0 for background to 255 "
+                "for salient (to 65535 with 16 bits)"
             )
-        if 2 * self._black > self._seen:
+        if 2 * self._black > len(self._seen):
             logger.warning(
                 "%s: %d of %d maps are black, nothing is salient there; check how they were made",
                 self.folder,
                 self._black,
-                self._seen,
+                len(self._seen),
             )

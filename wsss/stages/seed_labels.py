@@ -23,6 +23,7 @@ from wsss.parallel import map_in_processes
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.outputs import checks_output
+from wsss.stages.parts import in_parts, own_images
 from wsss.store import ArtifactReader
 
 
@@ -76,6 +77,7 @@ def strongest_cam(reader: ArtifactReader, image_id: str, size: tuple[int, int]) 
 
 
 @checks_output
+@in_parts
 def seed_labels(
     settings: SeedLabels,
     *,
@@ -104,7 +106,7 @@ def seed_labels(
     settings = settings.for_maps(*_source_of(used))
     attributes = provenance("seed_labels", settings, {"index": index, "cams": cams, "saliency": used}, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
-    ids = dataset.ids("train")
+    ids = own_images(dataset, dataset.ids("train"), context)
     fusion = _Fusion(settings, dataset, cams, used)
     with ImageArtifact(output, stage="seed_labels", attributes=attributes) as artifact:
         pending = artifact.pending(ids)

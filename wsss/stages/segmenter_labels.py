@@ -18,12 +18,14 @@ from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
 from wsss.stages.inference import resolve_device
 from wsss.stages.outputs import checks_output
+from wsss.stages.parts import in_parts, own_images
 from wsss.stages.segmentation import segmented
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
 
 @checks_output
+@in_parts
 def segmenter_labels(
     settings: SegmenterLabels,
     *,
@@ -56,7 +58,7 @@ def segmenter_labels(
     attributes = provenance("segmenter_labels", settings, inputs, context)
     attributes |= {"class_names": list(dataset.class_names), "split": "train"}
     protocol = Protocol(scales=settings.scales, flip=settings.flip)
-    ids = dataset.ids("train")
+    ids = own_images(dataset, dataset.ids("train"), context)
     if maps is not None:
         maps.require("saliency", ids)
     with ImageArtifact(output, stage="segmenter_labels", attributes=attributes) as artifact, torch.inference_mode():

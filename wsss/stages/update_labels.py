@@ -29,11 +29,13 @@ from wsss.stages.cam_batches import CamBatch, cam_size
 from wsss.stages.forward import Forward
 from wsss.stages.inference import image_batches, map_beside_network, pixels_of, resolve_device
 from wsss.stages.outputs import checks_output
+from wsss.stages.parts import in_parts, own_images
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_model
 
 
 @checks_output
+@in_parts
 def update_labels(
     settings: UpdateLabels,
     *,
@@ -61,7 +63,7 @@ def update_labels(
     """
     dataset = load_dataset(index)
     device = resolve_device(context)
-    ids = dataset.ids("train")
+    ids = own_images(dataset, dataset.ids("train"), context)
     maps = IndexedArtifact(saliency, "saliency", dataset).require("saliency", ids)
     network = _load(model, dataset, device)
     attributes = provenance(

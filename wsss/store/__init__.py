@@ -8,6 +8,9 @@ array is one chunk, for it is always read whole; chunks that HDF5 chooses cut a 
 Whatever is read is what was written, or an error: the table `checksums` lists every array with its checksums, and the
 root attribute `checksum` is that of this table and of all other root attributes. Lists of images come from the table,
 not from HDF5's groups. Files of format version 1 have no checksums and are read without.
+
+An artifact of parts holds, in place of arrays, links to those in the files of its parts, and their checksums
+(`wsss.store.parts`). Its root attribute `parts` names them.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ long things are, but text of any length. What has none, HDF5 believes, and may c
 TABLES = "tables"
 CHECKSUMS = f"{TABLES}/checksums"
 CHECKSUM = "checksum"
+PARTS = "parts"
+"""Root attribute of an artifact of parts: their files, relative to its folder, with their fingerprints."""
 GZIP = {"compression": "gzip", "compression_opts": COMPRESSION_LEVEL, "shuffle": True}
 
 

@@ -15,6 +15,7 @@ from wsss.chunks import PackedArray, unpack
 from wsss.errors import InputError
 from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, attributes_of, decoded, is_array, rebuild_hint
 from wsss.store.opening import guarded, open_artifact
+from wsss.store.parts import Parts, named_parts
 
 
 class Kind(Mapping[str, np.ndarray]):
@@ -43,21 +44,23 @@ class Kind(Mapping[str, np.ndarray]):
 class ArtifactReader:
     """Reads an artifact; `reader[kind][image_id]` is an array.
 
-    The file opens at first use, in every process that uses it. The reader can be pickled to loader workers.
+    The file opens at first use, in every process that uses it. The reader can be pickled to loader workers. An artifact
+    of parts reads like one file.
 
     Args:
         path: The file.
         stage: Stages that may have written it, one name or several; None takes any.
 
     Raises:
-        InputError: On first use, if the file is missing, damaged, not an artifact of this package, or of another format
-            version or stage. The message names the file and the command that builds it.
+        InputError: On first use, if the file or a part of it is missing, damaged, not an artifact of this package, or
+            of another format version or stage. The message names the file and the command that builds it.
     """
 
     def __init__(self, path: str | Path, stage: str | tuple[str, ...] | None = None) -> None:
         self.path = Path(path)
         self.stages = (stage,) if isinstance(stage, str) else stage
         self._file: h5py.File | None = None
+        self._parts: Parts | None = None
         self._process = 0
         self._ids: dict[str, list[str]] = {}
         self._sums: dict[str, Sums] | None = None
@@ -68,8 +71,14 @@ class ArtifactReader:
         """The file, opened by this process."""
         if self._file is None or self._process != os.getpid():
             self._sums = self._listed = None
-            self._file, self._sums = open_artifact(self.path, self.stages)
-            self._process = os.getpid()
+            file, self._sums = open_artifact(self.path, self.stages)
+            try:
+                with guarded(self.path, "its header is"):
+                    self._parts = Parts(self.path, named_parts(file))
+            except InputError:
+                file.close()
+                raise
+            self._file, self._process = file, os.getpid()
         return self._file
 
     @property
@@ -99,6 +108,8 @@ class ArtifactReader:
     def _names(self) -> Collection[str]:
         """Return the names of all arrays in order."""
         file = self.file
+        assert self._parts is not None
+        self._parts.check()
         if self._sums is not None:
             return self._sums
         if self._listed is None:
@@ -156,6 +167,11 @@ class ArtifactReader:
                     raise OSError("its values are not those that were written")
             return PackedArray(name, dataset.shape, dataset.dtype, 0, chunk, array, self._attributes_of(dataset, name))
 
+    def sums(self) -> Mapping[str, Sums]:
+        """Return the checksums of all arrays by name, in order; none for a file of a version without."""
+        _ = self.file
+        return self._sums or {}
+
     def image_attributes(self, kind: str, image_id: str) -> dict[str, Any]:
         """Return the attributes of one image's array.
 
@@ -173,13 +189,12 @@ class ArtifactReader:
         return attributes
 
     def _dataset(self, name: str) -> h5py.Dataset:
+        file = self.file
+        assert self._parts is not None
         try:
-            dataset = self.file[name]
+            return self._parts.array(file, name)
         except KeyError as error:  # the name is a broken link
             raise OSError(str(error)) from None
-        if not is_array(dataset):
-            raise OSError("it is no array")
-        return dataset
 
     def table(self, name: str) -> np.ndarray:
         """Read a table; strings come as an array of `str` objects."""
@@ -214,9 +229,10 @@ class ArtifactReader:
 
     def close(self) -> None:
         """Close the file of this process; it opens again when used again."""
-        if self._file is not None and self._process == os.getpid():
+        if self._file is not None and self._parts is not None and self._process == os.getpid():
+            self._parts.close()
             self._file.close()
-        self._file = None
+        self._file = self._parts = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_process": 0, "_sums": None, "_listed": None}
+        return {**self.__dict__, "_file": None, "_parts": None, "_process": 0, "_sums": None, "_listed": None}

@@ -23,6 +23,7 @@ from wsss.store.layout import (
     FORMAT_VERSION,
     GZIP,
     HDF5,
+    PARTS,
     TABLES,
     filters_of,
     root_sum,
@@ -52,6 +53,7 @@ class ArtifactWriter:
         self._digest = self._table_digest = 0
         self._notes: list[str] = []
         self._sums: dict[str, Sums] = {}
+        self._parts: dict[str, str] = {}
         self._attributes: dict[str, Any] = {}
         header = {"format_version": FORMAT_VERSION, "stage": stage, "package_version": __version__}
         header["created"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -144,6 +146,29 @@ class ArtifactWriter:
                     self.write_packed(shard.packed(kind, image_id))
             self._digest += int(shard.attributes["images_fingerprint"], 16)
 
+    @held()
+    def link_from(self, path: Path) -> None:
+        """Take over every image of a part of this artifact, by links: the part stays where it is.
+
+        Args:
+            path: The part, below the folder of this artifact.
+
+        Raises:
+            InputError: If the part is damaged.
+            ValueError: If it holds what another part holds.
+        """
+        name = path.relative_to(self.path.parent).as_posix()
+        with ArtifactReader(path) as part:
+            sums, attributes = part.sums(), part.attributes
+        if not self._sums.keys().isdisjoint(sums):
+            raise ValueError(f"{path}: holds images of another part")
+        for array in sums:
+            self._file[array] = h5py.ExternalLink(name, array)
+        self._sums.update(sums)
+        self._digest += int(attributes["images_fingerprint"], 16)
+        self._parts[name] = str(attributes["fingerprint"])
+        self._raise_failure()
+
     def __setitem__(self, key: tuple[str, str], array: np.ndarray) -> None:
         self.write(*key, array)
 
@@ -165,6 +190,8 @@ class ArtifactWriter:
         # a sum, so that the order of writing does not matter and shards add up
         if self._notes:
             self.set_attribute("notes", self._notes)
+        if self._parts:
+            self.set_attribute(PARTS, self._parts)
         self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
         self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
         sums = pack_sums(self._sums)

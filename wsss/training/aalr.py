@@ -161,7 +161,8 @@ class AALRModule(TrainingModule[AALR]):
         images, scales = to_input(batch["images"]), self.settings.masks.scales
         if self.teacher is None:
             return self.network.multi_scale_cams(images, scales, own)
-        self.teacher.follow(self.network)
+        if self.part == 0:
+            self.teacher.follow(self.network)
         return self.teacher.network.multi_scale_cams(images, scales)
 
     def _joint(self, made: AALROutput, batch: Batch, masks: OnlinePseudoLabels) -> dict[str, Tensor]:

@@ -30,6 +30,7 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
     Attributes:
         step: The step that is being done, counted from 0 over all parts of a training.
         steps: Steps in all.
+        part: The part of the step, counted from 0, where gradients of several are accumulated.
         phase: Name of the part of a training that the step belongs to, for times; none where there is one part only.
         leaves_parameters_unused: Whether there are steps that give some parameters no gradient.
     """
@@ -39,7 +40,7 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
 
     def __init__(self, network: NetworkType, optimizer: Optimizer) -> None:
         super().__init__()
-        self.step, self.steps = 0, 1
+        self.step, self.steps, self.part = 0, 1, 0
         self.network: NetworkType
         # convolutions are fastest in this layout, on processors and on GPUs
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

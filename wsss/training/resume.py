@@ -50,7 +50,7 @@ class Record:
     seconds: float = 0.0
     rows: list[dict[str, Any]] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
-    summed: dict[str, int] = field(default_factory=dict)
+    summed: dict[str, float] = field(default_factory=dict)
     validated: int = -1
     validation: dict[str, Any] = field(default_factory=dict)
     epochs: list[dict[str, Any]] = field(default_factory=list)
@@ -76,9 +76,10 @@ def load_state(folder: Path) -> tuple[Record, dict[str, Any]]:
         return Record(), {}
 
 
-def seed_step(seed: int, step: int, rank: int = 0) -> None:
-    """Seed the global random numbers (dropout) of one step, so that nothing drawn before it matters."""
-    value = int(np.random.SeedSequence([_STEP, seed, step, rank]).generate_state(1, np.uint64)[0])
+def seed_step(seed: int, step: int, rank: int = 0, part: int = 0) -> None:
+    """Seed the global random numbers (dropout) of one step, or a later part of it, so that nothing before matters."""
+    entropy = [_STEP, seed, step, rank, *([part] if part else [])]
+    value = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
     random.seed(value)
     torch.manual_seed(value % 2**63)
 

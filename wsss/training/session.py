@@ -78,6 +78,7 @@ class Session(Callback):
         self._state, self._validation = state, validation
         self._sums: dict[str, torch.Tensor] = {}
         self._note = ""
+        self._part = 0
         self._progress: Progress | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -100,19 +101,23 @@ class Session(Callback):
         self._saved = self._last = time.monotonic()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Set rates and random numbers, which are functions of the step."""
+        """Set rates and random numbers, which are functions of the step and its part."""
         step, module = self.record.step, _module(trainer)
+        module.part = self._part
         module.begin_step(step, self.steps)
         set_rates(trainer.optimizers[0], module.rate_factor())
-        seed_step(self._seed, step, trainer.global_rank)
+        seed_step(self._seed, step, trainer.global_rank, self._part)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the step; then do everything that is due: a line of the curves, a state, a validation, the end."""
         record = self.record
-        record.step += 1
         self._add(outputs)
+        self._part = (self._part + 1) % self.settings.accumulate
+        if self._part:
+            return
+        record.step += 1
         now = time.monotonic()
         record.seconds += now - self._last
         self._add_timing(trainer, now - self._last)
@@ -181,13 +186,15 @@ class Session(Callback):
         return [bool(count) for count in summed(torch.tensor(wishes, dtype=torch.int, device=device)).tolist()]
 
     def _add(self, outputs: dict[str, torch.Tensor]) -> None:
+        parts = self.settings.accumulate
         for name, value in outputs.items():
-            detached = value.detach().double()
+            # Lightning has divided the loss itself
+            detached = value.detach().double() / (1 if name == "loss" else parts)
             self._sums[name] = self._sums[name] + detached if name in self._sums else detached
-            self.record.summed[name] = self.record.summed.get(name, 0) + 1
+            self.record.summed[name] = self.record.summed.get(name, 0) + 1 / parts
         loss_tensor = outputs["loss"]
         if loss_tensor.device.type == "cpu" or self.record.step % STEPS_BETWEEN_NOTES == 0 or not self._note:
-            loss = float(loss_tensor)
+            loss = float(loss_tensor) * parts
             self._note = f"loss {loss:.4f}"
             if not math.isfinite(loss):
                 raise InputError(

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from wsss.config import Training
 from wsss.context import RunContext
@@ -112,8 +113,12 @@ def _prepare(description: str, settings: Training, context: RunContext, images: 
     if settings.precision == "16-mixed" and accelerator == "cpu":
         raise InputError("precision `16-mixed` needs a GPU; use `bf16-mixed` or `32`")
     batch = min(settings.batch_size, images)
-    if batch % len(devices):
-        raise InputError(f"a batch of {batch} images cannot be divided among {len(devices)} devices")
+    if batch % (len(devices) * settings.accumulate):
+        parts = f" in {settings.accumulate} parts each (accumulate)" if settings.accumulate > 1 else ""
+        raise InputError(
+            f"{description}: a batch of {batch} images cannot be divided among {len(devices)} "
+            f"device{'s' if len(devices) > 1 else ''}{parts}; choose another batch_size, or other numbers of these"
+        )
     return accelerator, devices
 
 
@@ -128,7 +133,14 @@ def _fit(
 ) -> None:
     """Run the steps that are left; turn errors of loader and training processes back into ours."""
     batch_size = session.settings.batch_size
-    sampler = StepSampler(len(data), batch_size, session.steps, seed=context.seed, start=session.record.step)
+    sampler = StepSampler(
+        len(data),
+        batch_size,
+        session.steps,
+        seed=context.seed,
+        start=session.record.step,
+        parts=session.settings.accumulate,
+    )
     loader = make_loader(data, sampler, workers=context.workers, pin_memory=pin_memory)
     try:
         trainer.fit(module, train_dataloaders=loader)
@@ -198,9 +210,11 @@ def make_trainer(
         precision=_precision(settings, _device(accelerator, devices)),
         max_epochs=1,
         max_steps=session.steps - session.record.step,
+        accumulate_grad_batches=settings.accumulate,
         benchmark=accelerator == "gpu",
         # the statistics that normalise a batch must not depend on how many devices share it
-        plugins=[SharedBatchNorms()],
+        # this process starts the others itself, also in a job of SLURM, whose tasks Lightning would take for them
+        plugins=[SharedBatchNorms(), LightningEnvironment()],
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],
         logger=logs or False,

@@ -15,7 +15,7 @@ import psutil
 from wsss.config import load_config
 from wsss.errors import InputError
 from wsss.pipeline.artifact import Artifact
-from wsss.pipeline.paths import artifact_at, glob_of, path_of, record_of
+from wsss.pipeline.paths import artifact_at, glob_of, parts_beside, path_of, record_of
 from wsss.pipeline.stages import STAGES
 from wsss.plan import Plan
 from wsss.stages.artifact import SHARD_IMAGES
@@ -129,16 +129,19 @@ class Pipeline:
     ) -> StageItem:
         path = self._run.root / name
         command = self._command(plan, name)
-        state = path.parent / f".{path.name}.state"
-        running = path.resolve() in self._working()
+        parts = parts_beside(path)
+        states = [made.parent / f".{made.name}.state" for made in (path, *parts)]
+        states = [state for state in states if state.is_dir()]
+        running = not self._working().isdisjoint(made.resolve() for made in (path, *parts))
         benchmark = self._benchmark(stage, name)
         problem = problems.get(name, "")
         try:
             status = path.stat()
         except OSError:
             status = None
-        if running or (state.is_dir() and status is None):
-            done = len(list(state.glob("shard-*.h5"))) * SHARD_IMAGES
+        if running or ((states or parts) and status is None):
+            done = sum(len(list(state.glob("shard-*.h5"))) for state in states) * SHARD_IMAGES
+            done += round(images * sum(1 / _count(part) for part in parts if part.is_file()))
             progress = min(done / images, 1.0) if done and images else None
             return StageItem(name, words, "running" if running else "stopped", command=command, progress=progress)
         if status is None:
@@ -181,6 +184,11 @@ class Pipeline:
             found = set(_outputs())
             self._processes = (time.monotonic(), found)
         return found
+
+
+def _count(part: Path) -> int:
+    """Return of how many parts the artifact is made, as the name of a part says."""
+    return max(int(part.stem.rpartition("-")[2]), 1)
 
 
 def _outputs() -> Iterator[Path]:

@@ -16,7 +16,8 @@ rule train_aalr:
     threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=minutes("train_aalr", 0.2),
         code=digest_of("train_aalr"),
         machine=MACHINE,
     params:
@@ -36,6 +37,7 @@ rule aalr_labels:
     input:
         index=upstream("aalr_labels", "index"),
         model=upstream("aalr_labels", "model"),
+        parts=parts_of("aalr_labels"),
     output:
         labels=ensure(artifact("aalr_labels"), non_empty=True),
     log:
@@ -44,12 +46,13 @@ rule aalr_labels:
         benchmark_of("aalr_labels")
     conda:
         "../envs/wsss.yaml"
-    threads: network_threads(1 / 2)
+    threads: unless_joined(network_threads(1 / 2), 1)
     resources:
-        gpu=gpus(),
-        mem_mb=4000,
+        gpu=unless_joined(gpus(), 0),
+        mem_mb=memory(4000),
+        runtime=minutes("aalr_labels", 0.2),
         code=digest_of("aalr_labels"),
-        machine=MACHINE,
+        machine=machine_of,
     params:
         settings=settings_of("aalr_labels"),
         code=code_of("aalr_labels"),

@@ -4,6 +4,7 @@ rule seed_labels:
         index=upstream("seed_labels", "index"),
         cams=upstream("seed_labels", "cams"),
         saliency=upstream("seed_labels", "saliency"),
+        parts=parts_of("seed_labels"),
     output:
         labels=ensure(artifact("seed_labels"), non_empty=True),
     log:
@@ -12,11 +13,12 @@ rule seed_labels:
         benchmark_of("seed_labels")
     conda:
         "../envs/wsss.yaml"
-    threads: worker_threads()
+    threads: unless_joined(worker_threads(), 1)
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=minutes("seed_labels", 0.5),
         code=digest_of("seed_labels"),
-        machine=MACHINE,
+        machine=machine_of,
     params:
         settings=settings_of("seed_labels"),
         code=code_of("seed_labels"),
@@ -47,7 +49,8 @@ rule train_auxsegnet:
     threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=minutes("train_auxsegnet", 0.2),
         code=digest_of("train_auxsegnet"),
         machine=MACHINE,
     params:
@@ -66,6 +69,7 @@ rule update_labels:
         index=upstream("update_labels", "index"),
         model=upstream("update_labels", "model"),
         saliency=upstream("update_labels", "saliency"),
+        parts=parts_of("update_labels"),
     output:
         labels=ensure(artifact("update_labels"), non_empty=True),
     log:
@@ -77,12 +81,13 @@ rule update_labels:
     priority: 1
     conda:
         "../envs/wsss.yaml"
-    threads: network_threads(1 / 2)
+    threads: unless_joined(network_threads(1 / 2), 1)
     resources:
-        gpu=gpus(),
-        mem_mb=4000,
+        gpu=unless_joined(gpus(), 0),
+        mem_mb=memory(4000),
+        runtime=minutes("update_labels", 0.2),
         code=digest_of("update_labels"),
-        machine=MACHINE,
+        machine=machine_of,
     params:
         settings=settings_of("update_labels"),
         code=code_of("update_labels"),

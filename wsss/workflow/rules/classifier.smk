@@ -14,7 +14,8 @@ rule train_classifier:
     threads: training_threads("classifiers")
     resources:
         gpu=gpus(training=True),
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=minutes("train_classifier", 0.1),
         code=digest_of("train_classifier"),
         machine=MACHINE,
     params:
@@ -32,6 +33,7 @@ rule cams:
     input:
         index=upstream("cams", "index"),
         classifier=upstream("cams", "classifier"),
+        parts=parts_of("cams"),
     output:
         cams=ensure(artifact("cams"), non_empty=True),
     log:
@@ -40,12 +42,13 @@ rule cams:
         benchmark_of("cams")
     conda:
         "../envs/wsss.yaml"
-    threads: network_threads()
+    threads: unless_joined(network_threads(), 1)
     resources:
-        gpu=gpus(),
-        mem_mb=4000,
+        gpu=unless_joined(gpus(), 0),
+        mem_mb=memory(4000),
+        runtime=minutes("cams", 0.2),
         code=digest_of("cams"),
-        machine=MACHINE,
+        machine=machine_of,
     params:
         settings=settings_of("cams"),
         code=code_of("cams"),

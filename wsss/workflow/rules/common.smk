@@ -1,5 +1,6 @@
 """Helpers of the rules: the plan of the run, paths, settings, inputs, resources."""
 
+import math
 import os
 import re
 import shlex
@@ -8,7 +9,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.io import _IOFile
+from snakemake.persistence import PersistenceBase
 
 from wsss.cli.check import check_networks_apart
 from wsss.cli.parent import pass_on_signals
@@ -17,10 +20,12 @@ from wsss.errors import InputError
 from wsss.pipeline.artifact import Artifact, typed
 from wsss.pipeline.code import all_modules, modules_of
 from wsss.pipeline.names import stages_making
+from wsss.pipeline.paths import part_path, parts_folder
 from wsss.pipeline.stages import STAGES
 from wsss.plan import (
     checked_plan,
     choices,
+    count_pictures,
     folder_fingerprint,
     source_files,
     source_folders,
@@ -51,6 +56,9 @@ def read_plan(values, files):
 
 
 PLAN = read_plan(config, workflow.config_settings.configfiles)
+SHARDS = PLAN.config.runtime.shards
+PART = r"\d+-of-\d+"
+"""What the wildcard `part` of the rules in parts.smk may be."""
 
 
 # -- paths of a job ---------------------------------------------------------------------------------------------------
@@ -58,7 +66,9 @@ PLAN = read_plan(config, workflow.config_settings.configfiles)
 
 def artifact_of(stage, wildcards):
     """Return the artifact that a job writes."""
-    found = typed({name: str(value) for name, value in wildcards.items()})
+    found = typed(
+        {name: str(value) for name, value in wildcards.items() if name != "part"}
+    )
     if STAGES[stage].per != "run":
         found = {"variant": PLAN.variants[0], "seed": PLAN.seeds[0], **found}
     return Artifact(stage, **found)
@@ -67,6 +77,11 @@ def artifact_of(stage, wildcards):
 def artifact(stage):
     """Return the path that a stage writes to, with its wildcards."""
     return PLAN.pattern(stage)
+
+
+def part(stage):
+    """Return the path of the parts of a stage's artifacts, with its wildcards."""
+    return f"{parts_folder(Path(artifact(stage)))}/{{part}}.h5"
 
 
 def figure(name):
@@ -79,9 +94,19 @@ def log_of(stage):
     return PLAN.record("logs", stage, "log")
 
 
+def part_log_of(stage):
+    """Return the path of the log file of a part."""
+    return PLAN.record("logs", stage, "log").replace(".log", "-{part}.log")
+
+
 def benchmark_of(stage):
     """Return the path of the table that says how long a stage took."""
     return PLAN.record("benchmarks", stage, "tsv")
+
+
+def part_benchmark_of(stage):
+    """Return the path of the table that says how long a part took."""
+    return PLAN.record("benchmarks", stage, "tsv").replace(".tsv", "-{part}.tsv")
 
 
 # -- inputs of a job --------------------------------------------------------------------------------------------------
@@ -95,6 +120,43 @@ def upstream(stage, name):
         return PLAN.path(inputs[name]) if name in inputs else []
 
     return find
+
+
+def parts_of(stage):
+    """Input function: return the parts that an artifact is made of; empty if it is made in one, and for a part."""
+
+    def find(wildcards):
+        if SHARDS == 1 or wildcards.get("part"):
+            return []
+        whole = Path(PLAN.path(artifact_of(stage, wildcards)))
+        return [
+            str(part_path(whole, number, SHARDS)) for number in range(1, SHARDS + 1)
+        ]
+
+    return find
+
+
+def forget_parts():
+    """Let Snakemake keep parts out of its records of what an artifact was made from.
+
+    Else, with another number of parts, it would make every artifact again. It has no setting for that.
+    """
+    inputs_of_job = PersistenceBase._input
+    if getattr(inputs_of_job, "without_parts", False):
+        return
+
+    def without_parts(self, job):
+        return [
+            path
+            for path in inputs_of_job(self, job)
+            if not re.search(rf"[.]parts/{PART}[.]h5$", path)
+        ]
+
+    without_parts.without_parts = True
+    PersistenceBase._input = without_parts
+
+
+forget_parts()
 
 
 def of_branch(kind):
@@ -184,6 +246,9 @@ def identity_of(stage):
 @cache
 def fingerprint_of(stage):
     """Digest the folders of photographs, masks or maps that a stage reads, so that a replaced file is noticed."""
+    if not workflow.is_main_process:
+        # a job on a node: who submitted it has looked, and keeps the record
+        return ""
     folders = source_folders(stage, PLAN.settings(Artifact(stage)))
     try:
         return " ".join(
@@ -243,12 +308,24 @@ def machine():
 
 
 @cache
+def known_cores():
+    """Return the cores that all jobs share; None on a cluster, which Snakemake does not know."""
+    if workflow.remote_exec:
+        # a job on a node asks for what it was submitted with
+        return None
+    try:
+        return workflow.cores
+    except WorkflowError:
+        return None
+
+
+@cache
 def on_processor():
     """Return whether this machine's processor runs networks. On a cluster, only `device: cpu` says so."""
     if PLAN.config.runtime.device == "cpu":
         return True
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return workflow.cores is not None and (hidden or shutil.which("nvidia-smi") is None)
+    return known_cores() is not None and (hidden or shutil.which("nvidia-smi") is None)
 
 
 def gpus(training=False):
@@ -263,10 +340,9 @@ def network_threads(share=1):
     A training alone takes all cores. Two at a time use them better, and shorter jobs spend seconds starting on a
     single core, so these take a share.
     """
-    # on a cluster, Snakemake does not know the cores of the machine
-    if not on_processor() or workflow.cores is None:
+    if not on_processor() or known_cores() is None:
         return PLAN.config.runtime.workers + 1
-    return max(1, round(share * workflow.cores))
+    return max(1, round(share * known_cores()))
 
 
 @cache
@@ -297,6 +373,74 @@ def worker_threads():
 
 
 MACHINE = machine()
+START_MINUTES = 30
+"""Time that a job asks for beside that for its images."""
+
+
+def memory(megabytes):
+    """Resources function: return the memory of a job, more at each attempt. It does not grow with the images."""
+
+    def ask(wildcards, attempt):
+        return attempt * megabytes
+
+    return ask
+
+
+def minutes(stage, seconds):
+    """Resources function: return the time that a job may take on a cluster, more at each attempt.
+
+    A job that needs more is ended, and its next attempt goes on where it was.
+
+    Args:
+        stage: The stage. A training sees its images many times.
+        seconds: For an image, on a GPU if the stage uses one; a processor may take ten times as long.
+    """
+
+    def ask(wildcards, attempt):
+        if known_cores() is not None or workflow.remote_exec:
+            # nothing limits a job of this machine, and one on a node has been given its time
+            return START_MINUTES
+        job = artifact_of(stage, wildcards)
+        images = pictures() * (
+            passes(PLAN.settings(job)) if STAGES[stage].network else 1
+        )
+        if wildcards.get("part"):
+            images /= SHARDS
+        slow = 10 if PLAN.config.runtime.device == "cpu" else 1
+        return attempt * (START_MINUTES + math.ceil(images * seconds * slow / 60))
+
+    return ask
+
+
+@cache
+def pictures():
+    """Return the number of photographs and masks of the data set, which limits that of its images."""
+    folders = source_folders("index", PLAN.settings(Artifact("index")))
+    return sum(count_pictures(folder) for folder in folders.values())
+
+
+def passes(training):
+    """Return how often a training sees every image, about."""
+    if training.epochs != "auto":
+        return training.epochs
+    steps = training.auto_steps * training.batch_size / max(pictures(), 1)
+    return max(training.auto_epochs, steps)
+
+
+def machine_of(wildcards):
+    """Resources function: return these options, and which part a job makes, or of how many it joins an artifact."""
+    number = wildcards.get("part")
+    shards = number.replace("-of-", "/") if number else SHARDS
+    return MACHINE if shards == 1 else f"{MACHINE} --shards {shards}"
+
+
+def unless_joined(value, joined):
+    """Resources or threads function: return a value, or another for a job that joins parts: it computes nothing."""
+
+    def choose(wildcards):
+        return joined if SHARDS > 1 and not wildcards.get("part") else value
+
+    return choose
 
 
 def where_to_look():
@@ -309,6 +453,7 @@ def where_to_look():
 
 wildcard_constraints:
     **PLAN.wildcards(),
+    part=PART,
 
 
 # asked to stop, Snakemake waits for its jobs without telling them

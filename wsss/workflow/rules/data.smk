@@ -12,7 +12,8 @@ rule index:
         "../envs/wsss.yaml"
     threads: worker_threads()
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=minutes("index", 1),
         code=digest_of("index"),
         machine=MACHINE,
     params:
@@ -31,6 +32,7 @@ rule saliency:
     input:
         index=upstream("saliency", "index"),
         sources=sources("saliency"),
+        parts=parts_of("saliency"),
     output:
         saliency=ensure(artifact("saliency"), non_empty=True),
     log:
@@ -40,11 +42,12 @@ rule saliency:
     conda:
         "../envs/wsss.yaml"
     # the classifier trains beside it
-    threads: min(worker_threads(), network_threads(1 / 2))
+    threads: unless_joined(min(worker_threads(), network_threads(1 / 2)), 1)
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
+        runtime=minutes("saliency", 1),
         code=digest_of("saliency"),
-        machine=MACHINE,
+        machine=machine_of,
     params:
         settings=settings_of("saliency"),
         code=code_of("saliency"),

@@ -5,6 +5,7 @@ rule predict:
     input:
         index=upstream("predict", "index"),
         model=upstream("predict", "model"),
+        parts=parts_of("predict"),
     output:
         predictions=ensure(artifact("predict"), non_empty=True),
     log:
@@ -13,12 +14,13 @@ rule predict:
         benchmark_of("predict")
     conda:
         "../envs/wsss.yaml"
-    threads: network_threads(1 / 2)
+    threads: unless_joined(network_threads(1 / 2), 1)
     resources:
-        gpu=gpus(),
-        mem_mb=4000,
+        gpu=unless_joined(gpus(), 0),
+        mem_mb=memory(4000),
+        runtime=minutes("predict", 0.2),
         code=digest_of("predict"),
-        machine=MACHINE,
+        machine=machine_of,
     params:
         settings=settings_of("predict"),
         code=code_of("predict"),
@@ -48,7 +50,8 @@ rule evaluate:
         "../envs/wsss.yaml"
     threads: worker_threads()
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=minutes("evaluate", 0.5),
         code=digest_of("evaluate"),
         machine=MACHINE,
     params:
@@ -134,7 +137,8 @@ rule report:
     conda:
         "../envs/wsss.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
+        runtime=minutes("report", 0.1),
         code=digest_of("report"),
         machine=MACHINE,
     params:

@@ -15,7 +15,8 @@ rule train_segmenter:
     threads: training_threads("models")
     resources:
         gpu=gpus(training=True),
-        mem_mb=8000,
+        mem_mb=memory(8000),
+        runtime=minutes("train_segmenter", 0.1),
         code=digest_of("train_segmenter"),
         machine=MACHINE,
     params:
@@ -35,6 +36,7 @@ rule segmenter_labels:
         index=upstream("segmenter_labels", "index"),
         segmenter=upstream("segmenter_labels", "segmenter"),
         saliency=upstream("segmenter_labels", "saliency"),
+        parts=parts_of("segmenter_labels"),
     output:
         labels=ensure(artifact("segmenter_labels"), non_empty=True),
     log:
@@ -43,12 +45,13 @@ rule segmenter_labels:
         benchmark_of("segmenter_labels")
     conda:
         "../envs/wsss.yaml"
-    threads: network_threads(1 / 2)
+    threads: unless_joined(network_threads(1 / 2), 1)
     resources:
-        gpu=gpus(),
-        mem_mb=4000,
+        gpu=unless_joined(gpus(), 0),
+        mem_mb=memory(4000),
+        runtime=minutes("segmenter_labels", 0.2),
         code=digest_of("segmenter_labels"),
-        machine=MACHINE,
+        machine=machine_of,
     params:
         settings=settings_of("segmenter_labels"),
         code=code_of("segmenter_labels"),
@@ -65,6 +68,7 @@ rule refine_labels:
     input:
         index=upstream("refine_labels", "index"),
         labels=upstream("refine_labels", "labels"),
+        parts=parts_of("refine_labels"),
     output:
         labels=ensure(artifact("refine_labels"), non_empty=True),
     log:
@@ -73,12 +77,13 @@ rule refine_labels:
         benchmark_of("refine_labels")
     conda:
         "../envs/wsss.yaml"
-    threads: network_threads()
+    threads: unless_joined(network_threads(), 1)
     resources:
-        gpu=gpus(),
-        mem_mb=4000,
+        gpu=unless_joined(gpus(), 0),
+        mem_mb=memory(4000),
+        runtime=minutes("refine_labels", 0.2),
         code=digest_of("refine_labels"),
-        machine=MACHINE,
+        machine=machine_of,
     params:
         settings=settings_of("refine_labels"),
         code=code_of("refine_labels"),
