@@ -32,7 +32,7 @@ def test_a_batch_in_parts_trains_as_the_whole_one(parts: int, tmp_path: Path) ->
 
 
 def test_losses_of_labelled_pixels_are_means_of_parts(tmp_path: Path) -> None:
-    """Each part divides by its own number of labelled pixels, so it is close to the whole batch, and not equal to it."""
+    """Each part divides by its own number of labelled pixels: close to the whole batch, and not equal to it."""
     whole = auxsegnet({}, tmp_path / "whole")
     found = auxsegnet({}, tmp_path / "parts", accumulate=2)
     assert furthest(found, whole) > 1e-4

@@ -20,6 +20,7 @@ from wsss.errors import InputError
 from wsss.files import write_text
 from wsss.outputs import check_target
 from wsss.pipeline.artifact import SPLITS
+from wsss.pipeline.stages import METHODS
 from wsss.protected import Inputs
 
 FEW = 10
@@ -152,8 +153,9 @@ def _further(settings: AnyData) -> Sequence[str]:
         "",
         "# Saliency decides most. A small pretrained network is taken if its weights can be had; a larger one:",
         "# saliency: {model: u2net}",
-        "# Without a method, a network learns from the first pseudo labels. Rounds of AuxSegNet+ mend these first:",
-        "# methods: [auxsegnet]",
+        "# Without a method, a network learns from the first pseudo labels. Methods mend these first, for more time:",
+        *(f"# - {method.name}: {method.summary}" for method in METHODS.values()),
+        f"# methods: [{next(iter(METHODS))}]",
     ]
     if isinstance(settings, FolderData) and settings.masks is None:
         lines += ["# Masks (indexed PNGs, named like the photographs) go into data.masks"]
