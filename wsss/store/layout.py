@@ -27,6 +27,19 @@ PARTS = "parts"
 GZIP = {"compression": "gzip", "compression_opts": COMPRESSION_LEVEL, "shuffle": True}
 
 
+METADATA_BYTES = 2**18
+"""Room for HDF5's own structures, each of which is needed once. Its default grows to 2 MB, which become 30 on the heap;
+reading and writing are as fast with less."""
+
+
+def bound_metadata(file: h5py.File) -> None:
+    """Let HDF5 keep little of its structures in memory, so that memory does not grow with the number of images."""
+    cache = file.id.get_mdc_config()
+    cache.set_initial_size = True
+    cache.initial_size = cache.min_size = cache.max_size = METADATA_BYTES
+    file.id.set_mdc_config(cache)
+
+
 def rebuild_hint(path: Path) -> str:
     """Say how to mend a file: by the workflow if that made it, else by giving another."""
     if "results" in path.parts:

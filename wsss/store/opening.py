@@ -10,7 +10,14 @@ import h5py
 
 from wsss.checksums import Sums
 from wsss.errors import InputError
-from wsss.store.layout import FORMAT_VERSION, WITHOUT_CHECKSUMS, attributes_of, checked_sums, rebuild_hint
+from wsss.store.layout import (
+    FORMAT_VERSION,
+    WITHOUT_CHECKSUMS,
+    attributes_of,
+    bound_metadata,
+    checked_sums,
+    rebuild_hint,
+)
 
 
 def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File, dict[str, Sums] | None]:
@@ -31,6 +38,7 @@ def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File
     try:
         # no lock: a reader must not stop the pipeline from replacing the file
         file = h5py.File(path, "r", locking=False)
+        bound_metadata(file)
     except OSError as error:
         raise InputError(f"{path}: damaged or no HDF5 file ({error}); {rebuild_hint(path)}") from None
     try:

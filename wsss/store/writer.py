@@ -25,6 +25,7 @@ from wsss.store.layout import (
     HDF5,
     PARTS,
     TABLES,
+    bound_metadata,
     filters_of,
     root_sum,
     set_attribute,
@@ -62,6 +63,7 @@ class ArtifactWriter:
             self._raw = HdfFile(self._temporary)
         try:
             self._file = h5py.File(self._raw, "w", libver=HDF5)
+            bound_metadata(self._file)
             for name, value in {**header, **(attributes or {})}.items():
                 self.set_attribute(name, value)
             self._raise_failure()
