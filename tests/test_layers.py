@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"models", "data", *PURE},
     "report": {"evaluation", "data", *PURE},
     "stages": {"training", "models", "report", "evaluation", "data", *PURE},
+    "estimate": {"stages", "training", "models", "plan", "data", *PURE},
     "downloads": {"models", "data", *PURE},
     "workflow": set(),
     "exchange": {"stages", "data", *PURE},

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
+
+LISTENERS: list[Callable[[Progress], None]] = []
+"""Called when a job begins, and after each advance; for what measures jobs (`wsss.estimate`)."""
 
 logger = logging.getLogger("wsss.progress")
 
@@ -23,11 +26,14 @@ class Progress:
         total: Number of steps.
         done: Steps that an earlier, interrupted run has done.
         unit: Name of the steps, in the plural.
+
+    Attributes:
+        done: Steps that are done.
     """
 
     def __init__(self, description: str, total: int, *, done: int = 0, unit: str = "images") -> None:
         self.description, self.total, self.unit = description, total, unit
-        self._done = self._first = done
+        self.done = self._first = done
         self._start = self._last = time.monotonic()
         self._bar: Any = None
 
@@ -39,8 +45,9 @@ class Progress:
 
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Bar(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True))
-            self._task = self._bar.add_task(self.description, total=self.total, completed=self._done, note="")
+            self._task = self._bar.add_task(self.description, total=self.total, completed=self.done, note="")
             self._bar.start()
+        self._tell()
         return self
 
     def __exit__(
@@ -50,21 +57,26 @@ class Progress:
             self._bar.stop()
         if kind is None:
             seconds = time.monotonic() - self._start
-            logger.info("%s: %d %s in %s", self.description, self._done, self.unit, format_seconds(seconds))
+            logger.info("%s: %d %s in %s", self.description, self.done, self.unit, format_seconds(seconds))
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Count steps; `note` adds a detail, e.g. the loss."""
-        self._done += steps
+        self.done += steps
+        self._tell()
         if self._bar is not None:
             self._bar.update(self._task, advance=steps, note=note)
             return
         now = time.monotonic()
-        if now - self._last >= SECONDS_BETWEEN_LINES and self._done < self.total:
+        if now - self._last >= SECONDS_BETWEEN_LINES and self.done < self.total:
             self._last = now
-            rate = (now - self._start) / max(self._done - self._first, 1)
-            left = format_seconds(rate * (self.total - self._done))
-            text = f"{self.description}: {self._done} of {self.total} {self.unit}, about {left} left"
+            rate = (now - self._start) / max(self.done - self._first, 1)
+            left = format_seconds(rate * (self.total - self.done))
+            text = f"{self.description}: {self.done} of {self.total} {self.unit}, about {left} left"
             logger.info(f"{text}; {note}" if note else text)
+
+    def _tell(self) -> None:
+        for listener in LISTENERS:
+            listener(self)
 
 
 def track(items: Iterable[T], description: str, total: int, *, unit: str = "images") -> Iterator[T]:

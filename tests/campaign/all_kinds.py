@@ -30,6 +30,7 @@ NAMES = (
 """Their names, known before the inputs are made."""
 _AS_OTHERS = "reads artifacts and checkpoints alone, as seed_labels and predict do (test_stages_wrong_inputs.py)"
 WITHOUT = {
+    "estimate": "takes half a minute; reads configs as `check` does, the index as stages do: tests/estimate",
     "download": "reads what comes over the network: tests/downloads",
     "init": "reads what index reads, by the same readers",
     "run": "becomes Snakemake, whose rules read the config as check does",

@@ -10,6 +10,7 @@ import pytest
 from wsss.config import BackboneSettings, Config, load_config
 from wsss.config.aalr import TrainAalr
 from wsss.config.rounds import TrainAuxsegnet
+from wsss.errors import InputError
 from wsss.models.aalr import AALR
 from wsss.models.auxsegnet import AuxSegNet
 
@@ -70,3 +71,10 @@ def test_networks_that_segment_share_what_they_learn_by():
     own = {"momentum", "warmup_learning_rate", "bias_multiplier", "classifier_multiplier"}
     assert aalr.optimizer.model_dump(exclude=own) == rounds.optimizer.model_dump(exclude=own)
     assert aalr.auto_epochs == found.train_classifier.auto_epochs + rounds.auto_epochs
+
+
+def test_the_longer_side_is_a_range_in_ascending_order():
+    found = config(train_segmenter={"augmentation": {"long_side": [256, 512]}})
+    assert found.train_segmenter.augmentation.long_side == (256, 512)
+    with pytest.raises(InputError, match=r"long_side must be two numbers in ascending order, got \[512, 256\]"):
+        config(train_segmenter={"augmentation": {"long_side": [512, 256]}})

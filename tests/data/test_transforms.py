@@ -170,3 +170,24 @@ def test_sizes_vary_from_image_to_image() -> None:
     areas = {int(augmentation(np.random.default_rng(i), image)["inside"].sum()) for i in range(12)}
     assert len(areas) > 6
     assert min(areas) < 900 < max(areas)
+
+
+def longer_sides(size: tuple[int, int], **settings: object) -> list[int]:
+    """The longer sides of an image after augmentation, as far as its crop shows them."""
+    found = [augment(seed, size, crop_size=544, flip=0.0, **settings)["inside"] for seed in range(60)]
+    return [max(int(inside.any(0).sum()), int(inside.any(1).sum())) for inside in found]
+
+
+@pytest.mark.parametrize("size", [(50, 70), (90, 20), (600, 800)])
+def test_the_longer_side_is_drawn_whatever_the_image_has(size: tuple[int, int]) -> None:
+    sides = longer_sides(size, long_side=(256, 512), scale=(9.0, 9.0))
+    assert min(sides) >= 256 and max(sides) <= 512
+    assert max(sides) - min(sides) > 100
+    assert longer_sides(size, long_side=(300, 300)) == [300] * 60
+
+
+def test_only_the_photograph_is_interpolated_otherwise() -> None:
+    bilinear, bicubic = (augment(3, (50, 70), scale=(1.7, 1.7), interpolation=name) for name in ("bilinear", "bicubic"))
+    assert torch.equal(bilinear["labels"], bicubic["labels"])
+    assert torch.equal(bilinear["saliency"], bicubic["saliency"])
+    assert not torch.equal(bilinear["images"], bicubic["images"])

@@ -60,3 +60,13 @@ def test_every_number_says_how_it_was_made(run):
     )
     assert all(item["protocol"] for item in metrics["evaluations"])
     assert set(metrics["definitions"]) >= {"miou", "precision", "coverage"}
+
+
+def test_a_maximum_over_scales_is_told(run):
+    maps = {i: np.zeros(run.dataset.size(i), np.uint8) for i in run.dataset.ids("val")}
+    write_prediction(run, "largest", maps, Protocol(scales=(0.5, 1.0), combine="max"))
+    found = record(
+        evaluate_run(run, "largest", predictions={"largest": run.path("largest")}), "predictions", "largest", "val"
+    )
+    assert "scales 0.5, 1; no flip; maximum over them; no CRF" in found["protocol"]
+    assert found["combine"] == "max"

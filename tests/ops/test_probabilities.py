@@ -30,6 +30,16 @@ def test_mirroring_the_image_mirrors_the_result() -> None:
     assert torch.allclose(straight, mirrored.flip(-1), atol=1e-6)
 
 
+def test_the_largest_of_each_class_is_taken_over_scales_and_mirror_images() -> None:
+    images, scales = torch.rand(2, 3, 64, 96), (0.5, 1.0)
+    found = multi_scale_probabilities(logits, images, scales, True, combine="max")
+    parts = [multi_scale_probabilities(logits, images, (scale,), False) for scale in scales]
+    parts += [multi_scale_probabilities(logits, images.flip(-1), (scale,), False).flip(-1) for scale in scales]
+    largest = torch.stack(parts).amax(0)
+    assert torch.allclose(found, largest / largest.sum(1, keepdim=True), atol=1e-6)
+    assert not torch.allclose(found, torch.stack(parts).mean(0), atol=1e-3)
+
+
 @pytest.mark.parametrize("size", [(7, 5), (600, 41), (12, 300), (3, 2)])
 def test_bands_give_what_one_interpolation_gives(size: tuple[int, int]) -> None:
     scores = torch.rand(4, 12, 9)

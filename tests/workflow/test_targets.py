@@ -159,7 +159,11 @@ def test_the_study_of_the_demo_lies_over_its_config(project: Project):
 
 
 @pytest.mark.parametrize(
-    "name", ["voc12_2007", "study_auxsegnet_voc12_2007", "study_aalr_voc12_2007", "voc12", "coco14", "custom"]
+    "name",
+    [
+        *("voc12_2007", "study_auxsegnet_voc12_2007", "study_aalr_voc12_2007", "custom"),
+        *("voc12", "voc12_auxsegnet", "voc12_aalr", "coco14_auxsegnet"),
+    ],
 )
 def test_presets_ask_for_their_data_and_nothing_else(project: Project, name: str):
     preset = f"wsss/workflow/presets/{name}.yaml"

@@ -98,6 +98,40 @@ def check(
         typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
 
 
+def estimate(
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; later ones override earlier.")],
+    images: Annotated[int, typer.Option(min=0, help="Training images, of data that is not there; 0: look.")] = 0,
+    val: Annotated[int, typer.Option(min=0, help="With --images: validation images.")] = 0,
+    classes: Annotated[int, typer.Option(min=0, help="With --images: classes; 0: by the source of the data.")] = 0,
+    size: Annotated[str, typer.Option(metavar="HxW", help="Most photographs' height and width, e.g. 375x500.")] = "",
+    cores: Annotated[int, typer.Option(min=0, help="Threads to measure with; 0: all.")] = 0,
+    seconds: Annotated[float, typer.Option(min=10, max=3600, help="Most seconds to measure.")] = 120,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how long a run will take here, and what memory and disk it needs.
+
+    Runs each kind of job on a few images, in a temporary folder. Nothing of the run is touched.
+    """
+    shape = _shape(size)
+    set_up_logging(None)
+    with guarded(end="nothing was estimated"):
+        from wsss.cli.estimate import print_estimate
+        from wsss.estimate.counts import Said
+
+        said = Said(images or None, val, classes or None, shape)
+        print_estimate(configs, said, cores=cores, limit=seconds, as_json=as_json)
+
+
+def _shape(text: str) -> tuple[int, int] | None:
+    """Read `HxW`; empty gives None."""
+    if not text:
+        return None
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and 0 < int(height) <= 8000 and 0 < int(width) <= 8000):
+        raise typer.BadParameter(f"--size takes height x width in pixels, e.g. 375x500, got {text!r}")
+    return int(height), int(width)
+
+
 def summary(
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder of a run: results/RUN.")],
 ) -> None:
@@ -247,6 +281,7 @@ def add_tools(app: typer.Typer) -> None:
     # options are Snakemake's, but --help
     app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
     app.command("check")(check)
+    app.command("estimate")(estimate)
     app.command("summary")(summary)
     app.command("verify")(verify)
     app.command("picture")(picture)

@@ -118,6 +118,9 @@ class CocoData(DataSettings):
     """Pixels of objects of several classes: they belong to the object that is `smaller`, or are 255 (`ignore`)."""
     crowds: bool = True
     """Count regions marked `iscrowd` for the image-level labels."""
+    without_classes: bool = True
+    """Use images to which the JSON gives no class. false leaves them out of both splits: papers count 82,081 and 40,137
+    of the 82,783 and 40,504 images of COCO 2014."""
 
 
 AnyData = Annotated[DemoData | VocData | FolderData | CocoData, Field(discriminator="name")]

@@ -95,6 +95,11 @@ class Augmentation(Settings):
     """Label of padded pixels: `ignored` (255), or `background` and not salient, as in AuxSegNet's released code."""
     scale: tuple[Scale, Scale] = (0.7, 1.3)
     """Range of the random factor on the size of the image, lowest first. It applies after `data.max_side`."""
+    long_side: tuple[Pixels, Pixels] | None = None
+    """Range of the longer side, in pixels, that the image is resized to at random, in place of `scale`, shortest first.
+    PSA and RRM: [256, 512] (RRM's released code draws it and does not resize). null: `scale`."""
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """How the photograph is resized. Maps are resized bilinearly, labels by nearest pixel. PSA and RRM: `bicubic`."""
     flip: float = Field(default=0.5, ge=0, le=1)
     """Probability of a horizontal flip."""
     color_jitter: tuple[Strength, Strength, Strength, HueStrength] = (0.3, 0.3, 0.3, 0.1)
@@ -111,6 +116,8 @@ class Augmentation(Settings):
     def _check(self) -> Augmentation:
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"scale must be two positive numbers in ascending order, got {list(self.scale)}")
+        if self.long_side is not None and self.long_side[0] > self.long_side[1]:
+            raise ValueError(f"long_side must be two numbers in ascending order, got {list(self.long_side)}")
         return self
 
 

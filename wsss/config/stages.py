@@ -218,9 +218,12 @@ class Protocol(Settings):
     """How a network is asked. It is printed beside every number that comes of it."""
 
     scales: Scales = (1.0,)
-    """Factors on the size of the image, whose predictions are averaged."""
+    """Factors on the size of the image, whose predictions are combined."""
     flip: bool = False
     """Add the mirrored image at every scale."""
+    combine: Literal["mean", "max"] = "mean"
+    """How the probabilities of scales and mirrored images become one: their mean, or for each class the largest, then
+    divided by their sum. AuxSegNet's final scores: `max` (inferred from the authors' later code)."""
     crf: Crf | None = None
     """The dense CRF over the prediction. null leaves it out; `{}` takes its defaults."""
 

@@ -62,7 +62,7 @@ class JointAugmentation:
         from torchvision.transforms.v2 import InterpolationMode, functional
 
         side = snapped(self._settings.side)
-        scale = generator.uniform(*self._settings.scale)
+        scale = self._scale(generator, max(image.shape[:2]))
         size = [max(1, round(length * scale)) for length in image.shape[:2]]
         flip = generator.random() < self._settings.flip
         window = [_window(length, side, generator) for length in size]
@@ -82,7 +82,7 @@ class JointAugmentation:
             canvas[:, window[0][1], window[1][1]] = part
             return canvas
 
-        part, canvas = take(image, InterpolationMode.BILINEAR, PAD_COLOR)
+        part, canvas = take(image, InterpolationMode(self._settings.interpolation), PAD_COLOR)
         example = {"images": place(self._jitter(part, generator), canvas)}
         padding = IGNORE_INDEX if self._settings.padding == "ignored" else 0
         example["inside"] = torch.zeros(side, side, dtype=torch.bool)
@@ -96,6 +96,13 @@ class JointAugmentation:
         if cams is not None:
             example["cams"] = place(*take(_writable(cams), InterpolationMode.BILINEAR, 0))
         return example
+
+    def _scale(self, generator: np.random.Generator, side: int) -> float:
+        """Draw the factor on the size of an image whose longer side is `side`."""
+        if self._settings.long_side is None:
+            return float(generator.uniform(*self._settings.scale))
+        shortest, longest = self._settings.long_side
+        return int(generator.integers(shortest, longest + 1)) / side
 
     def _jitter(self, image: Tensor, generator: np.random.Generator) -> Tensor:
         """Change brightness, contrast, saturation and hue in random order, as torchvision's ColorJitter."""

@@ -55,13 +55,15 @@ def describe(
         cams: Root attributes of the CAMs that labels were made from.
 
     Returns:
-        `protocol` (the sentence), and its parts `scales`, `flip`, `crf`, `rule_255` where they apply.
+        `protocol` (the sentence), and its parts `scales`, `flip`, `combine` (only `max`), `crf`, `rule_255` where
+        they apply.
     """
     settings = as_mapping(attributes.get("settings"))
     source = _asked_at(kind, str(attributes.get("stage", "")), settings, cams)
     parts: dict[str, Any] = {"scales": None, "flip": None, "crf": None}
     if kind != "saliency" and kind != "label_saliency" and "scales" in source:
         parts |= {"scales": list(source["scales"]), "flip": bool(source.get("flip"))}
+        parts |= {"combine": "max"} if source.get("combine") == "max" else {}
         parts["crf"] = bool(settings.get("crf"))
     parts["rule_255"] = _rule_255(kind) if masked else None
     words = [split, f"{images} images" if masked in (0, images) else f"{masked} of {images} images (with true masks)"]
@@ -124,7 +126,8 @@ def _inference(parts: Mapping[str, Any]) -> str:
     scales = ", ".join(f"{scale:g}" for scale in parts["scales"])
     name = "scale" if len(parts["scales"]) == 1 else "scales"
     flip = "flip" if parts["flip"] else "no flip"
-    return f"{name} {scales}; {flip}; {'CRF' if parts['crf'] else 'no CRF'}"
+    largest = "; maximum over them" if parts.get("combine") == "max" else ""
+    return f"{name} {scales}; {flip}{largest}; {'CRF' if parts['crf'] else 'no CRF'}"
 
 
 def as_mapping(value: Any) -> dict[str, Any]:

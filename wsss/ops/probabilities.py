@@ -22,8 +22,9 @@ def multi_scale_probabilities(
     scales: Sequence[float],
     flip: bool,
     grid: FeatureGrid = PIXELS,
+    combine: str = "mean",
 ) -> Tensor:
-    """Average over scales (and mirror images) the softmax of logits put on the pixels of the images.
+    """Combine over scales (and mirror images) the softmax of logits put on the pixels of the images.
 
     Args:
         compute: From images (N, 3, H, W) to logits (N, K, h, w).
@@ -31,20 +32,24 @@ def multi_scale_probabilities(
         scales: Factors on H and W.
         flip: Whether mirrored images are added, in the same forward pass.
         grid: Where the logits lie on the image of their scale.
+        combine: `mean`, or `max`: the largest of each class, as in the authors' code of MCTformer.
 
     Returns:
         (N, K, H, W) float32, summing to 1 over K.
     """
     size = images.shape[-2:]
+    join = {"mean": torch.add, "max": torch.maximum}[combine]
     total: Tensor | None = None
     for scaled in scaled_images(images, scales):
         logits = compute(torch.cat([scaled, scaled.flip(-1)]) if flip else scaled)
         probabilities = upsample(logits, (size[0], size[1]), grid).softmax(1)
         if flip:
             straight, mirrored = probabilities.chunk(2)
-            probabilities = straight + mirrored.flip(-1)
-        total = probabilities if total is None else total + probabilities
+            probabilities = join(straight, mirrored.flip(-1))
+        total = probabilities if total is None else join(total, probabilities)
     assert total is not None, "scales is never empty"
+    if combine == "max":
+        return total / total.sum(1, keepdim=True)
     return total / (len(scales) * (2 if flip else 1))
 
 

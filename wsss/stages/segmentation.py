@@ -102,7 +102,7 @@ def _scores(
 def network_probabilities(network: SegmentationNetwork, images: Tensor, protocol: Protocol, forward: Forward) -> Tensor:
     """Compute probabilities (N, K, H, W) of images (N, 3, H, W) in [0, 1], at the protocol's scales and flip."""
     compute = partial(forward, network.segment)
-    return multi_scale_probabilities(compute, images, protocol.scales, protocol.flip, network.grid)
+    return multi_scale_probabilities(compute, images, protocol.scales, protocol.flip, network.grid, protocol.combine)
 
 
 def finish(batches: Iterable[Scores], crf: Crf | None, context: RunContext) -> Iterator[Labels]:

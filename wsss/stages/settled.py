@@ -39,11 +39,9 @@ def settled(settings: AnyTraining, dataset: Dataset, image_ids: Sequence[str], *
         return settings
     values = settings.model_dump(mode="json")
     if settings.epochs == "auto":
-        steps = steps_per_epoch(len(image_ids), settings.batch_size)
-        values["epochs"] = max(settings.auto_epochs, -(-settings.auto_steps // steps))
+        values["epochs"] = epochs_of(settings, len(image_ids))
     if settings.augmentation.crop_size == "auto":
-        side = _median_side(dataset, image_ids)
-        values["augmentation"]["crop_size"] = _crop_size(settings.augmentation.crop_share * side)
+        values["augmentation"]["crop_size"] = crop_size_of(settings, _median_side(dataset, image_ids))
     logger.info(
         "%s: %d epochs, crops of %d pixels (%d images)",
         stage,
@@ -55,12 +53,27 @@ def settled(settings: AnyTraining, dataset: Dataset, image_ids: Sequence[str], *
     return result
 
 
+def epochs_of(settings: Training, images: int) -> int:
+    """Return the epochs of a training on so many images."""
+    if settings.epochs != "auto":
+        return settings.epochs
+    return max(settings.auto_epochs, -(-settings.auto_steps // steps_per_epoch(images, settings.batch_size)))
+
+
+def crop_size_of(settings: Training, side: float) -> int:
+    """Return the crop size of a training.
+
+    Args:
+        settings: Of the training.
+        side: Median of the root of height times width of the images, in pixels, within `data.max_side`.
+    """
+    if settings.augmentation.crop_size != "auto":
+        return settings.augmentation.crop_size
+    least, most = CROP_SIZES
+    return min(max(snapped(settings.augmentation.crop_share * side), least), most)
+
+
 def _median_side(dataset: Dataset, image_ids: Sequence[str]) -> float:
     """Return the median of the root of height times width, within `data.max_side`."""
     sizes = [bounded_size(dataset.size(image_id), dataset.max_side) for image_id in image_ids]
     return median((height * width) ** 0.5 for height, width in sizes)
-
-
-def _crop_size(length: float) -> int:
-    least, most = CROP_SIZES
-    return min(max(snapped(length), least), most)

@@ -212,3 +212,18 @@ def test_what_the_workflow_watches(root: Path) -> None:
     alone = CocoData(**coco_settings(root, val_annotations=None))
     assert [*input_files(alone), *input_folders(alone)] == ["train_annotations", "train_images"]
     assert isinstance(load_config({"data": coco_settings(root)}).data, CocoData)
+
+
+def test_images_without_a_class_can_be_left_out(root: Path) -> None:
+    # the last image of each split has nothing in it; without crowds and other classes, more have none
+    listing = coco(root, without_classes=False)
+    assert ids(listing, "train") == [f"{number:012d}" for number in range(1, 6)]
+    assert ids(listing, "val") == [f"{number:012d}" for number in range(7, 9)]
+    one = coco(root, without_classes=False, classes=[CLASSES[0]], crowds=False)
+    with_it = {record.image_id for record in coco(root, classes=[CLASSES[0]], crowds=False).records if record.labels}
+    assert {record.image_id for record in one.records} == with_it
+
+
+def test_a_limit_counts_images_that_are_used(root: Path) -> None:
+    listing = coco(root, without_classes=False, limit=5)
+    assert ids(listing, "train") == [f"{number:012d}" for number in range(1, 6)]

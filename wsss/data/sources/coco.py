@@ -49,7 +49,15 @@ def read(settings: CocoData, *, workers: int = 0) -> Listing:
     categories = _categories(settings, parts["train"].instances)
     values = {category_id: number for number, category_id in enumerate(categories, start=1)}
     found = {image_id: (part, own_id) for part, members in names.items() for image_id, own_id in members.items()}
-    splits = choose_splits(settings, list(names["train"]), list(names.get("val", {})))
+    labels = {
+        image_id: _labels(parts[split].instances, own_id, values, settings.crowds)
+        for image_id, (split, own_id) in found.items()
+    }
+    used = {
+        name: [image_id for image_id in members if labels[image_id] or settings.without_classes]
+        for name, members in names.items()
+    }
+    splits = choose_splits(settings, used["train"], used.get("val", []))
     return make_listing(
         name=settings.name,
         root=root,
@@ -61,10 +69,7 @@ def read(settings: CocoData, *, workers: int = 0) -> Listing:
             for image_id, own in zip(names[name], part.images, strict=True)
         },
         masks={},
-        labels={
-            image_id: _labels(parts[found[image_id][0]].instances, found[image_id][1], values, settings.crowds)
-            for image_id in splits
-        },
+        labels={image_id: labels[image_id] for image_id in splits},
         label_source="JSON of instances",
         drawn=_masks(settings, parts, {image_id: found[image_id] for image_id in splits}, values),
         category_ids=list(categories),

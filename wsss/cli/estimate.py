@@ -1,0 +1,151 @@
+"""Print how long a run will take here, and the memory and disk that it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from wsss.config import load_config
+from wsss.context import RunContext
+from wsss.errors import InputError
+from wsss.estimate.counts import Counts, Said, count
+from wsss.estimate.run import RunEstimate, estimate_run
+from wsss.pipeline.artifact import Artifact
+from wsss.plan import Plan
+from wsss.progress import format_seconds
+
+GB, MB = 1e9, 1e6
+
+
+def print_estimate(configs: Sequence[Path], said: Said, *, cores: int, limit: float, as_json: bool) -> None:
+    """Measure, and print a table or JSON.
+
+    Args:
+        configs: Config files; later ones lie over earlier ones.
+        said: What the user says of data that is not there.
+        cores: Threads to measure with; 0: all that this process may use.
+        limit: Seconds that measuring may take.
+        as_json: Print JSON.
+
+    Raises:
+        InputError: If the config is wrong, or neither data nor `said` tells how many images there are.
+    """
+    plan = Plan(load_config(configs[0], *configs[1:]))
+    counts = count(plan.config.data, Path(plan.path(Artifact("index"))), said)
+    context = _context(plan, cores or len(os.sched_getaffinity(0)))
+    device = _device(context)
+    found = estimate_run(plan, counts, context, device=device, limit=limit)
+    if as_json:
+        print(json.dumps(_as_json(found, counts, context, device), indent=2))
+    else:
+        _print(found, counts, context, device)
+
+
+def _context(plan: Plan, cores: int) -> RunContext:
+    runtime = plan.config.runtime
+    values: Mapping[str, Any] = runtime.model_dump()
+    return RunContext(run=plan.run, threads=cores, **{**values, "devices": 1, "workers": min(runtime.workers, cores)})
+
+
+def _device(context: RunContext) -> str:
+    """Return `cuda` or `cpu`; ask a process of its own, for one that has asked cannot be copied any more."""
+    if context.device == "cpu":
+        return "cpu"
+    import subprocess
+    import sys
+
+    asked = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    there = answer.isdigit() and int(answer) > 0
+    if context.device != "auto" and not there:
+        raise InputError(f"runtime.device is `{context.device}`, but this machine has no GPU; use `auto`")
+    return "cuda" if there else "cpu"
+
+
+def _as_json(found: RunEstimate, counts: Counts, context: RunContext, device: str) -> dict[str, Any]:
+    return {
+        "machine": {"processor": _processor(), "threads": context.threads, "device": device},
+        "data": {
+            **{"train": counts.train, "val": counts.val, "classes": counts.classes},
+            **{"height": counts.size[0], "width": counts.size[1], "origin": counts.origin},
+        },
+        "measured_seconds": round(found.measured_seconds, 1),
+        "jobs": [asdict(row) for row in found.rows],
+        "total": _total(found),
+    }
+
+
+def _total(found: RunEstimate) -> dict[str, Any]:
+    rows = found.rows
+    return {
+        "seconds": sum(row.count * (row.seconds or 0.0) for row in rows),
+        "memory": max((row.memory for row in rows), default=0),
+        "gpu_memory": max((row.gpu_memory for row in rows), default=0),
+        "disk": sum(row.count * row.disk for row in rows),
+        "not_measured": [row.name for row in rows if row.seconds is None],
+        "working_disk": max((row.working_disk for row in rows), default=0),
+    }
+
+
+def _print(found: RunEstimate, counts: Counts, context: RunContext, device: str) -> None:
+    console = Console(highlight=False)
+    height, width = counts.size
+    where = f"{context.threads} threads of {_processor()}" + (", and a GPU" if device == "cuda" else ", no GPU")
+    console.print(
+        f"{counts.train} training and {counts.val} validation images of {height} x {width} px, "
+        f"{counts.classes} classes ({counts.origin})",
+        markup=False,
+        soft_wrap=True,
+    )
+    console.print(f"{where}; measured in {found.measured_seconds:.0f} s", markup=False, soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("job", overflow="fold")
+    for name in ("jobs", "each", "all", "memory", *(["GPU memory"] if device == "cuda" else []), "disk"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("how")
+    for row in found.rows:
+        if row.seconds is None:
+            table.add_row(row.name, str(row.count), *["-"] * (len(table.columns) - 3), row.how)
+            continue
+        gpu = [_size(row.gpu_memory)] if device == "cuda" else []
+        numbers = (long_time(row.seconds), long_time(row.count * row.seconds), _size(row.memory))
+        table.add_row(row.name, str(row.count), *numbers, *gpu, _size(row.count * row.disk), row.how)
+    table.add_section()
+    total = _total(found)
+    gpu = [_size(total["gpu_memory"])] if device == "cuda" else []
+    numbers = ("", long_time(total["seconds"]), _size(total["memory"]))
+    jobs = str(sum(row.count for row in found.rows))
+    table.add_row("one after the other", jobs, *numbers, *gpu, _size(total["disk"]), "")
+    console.print(table)
+    if total["working_disk"]:
+        console.print(f"While a network is trained, its state takes up to {_size(total['working_disk'])} more.")
+    if total["not_measured"]:
+        console.print(f"The sum lacks {len(total['not_measured'])} jobs: give more time (--seconds 600).")
+
+
+def long_time(seconds: float) -> str:
+    """Write seconds for people, also those of many days."""
+    return format_seconds(seconds) if seconds < 2 * 86400 else f"{seconds / 86400:.1f} days"
+
+
+def _size(count: float) -> str:
+    return f"{count / GB:.1f} GB" if count >= GB / 10 else f"{count / MB:.1f} MB"
+
+
+def _processor() -> str:
+    """Return the name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names and names[0] not in ("", "unknown") else platform.processor() or platform.machine()

@@ -1,0 +1,155 @@
+"""Count what a run has to work on: images of each split, their sizes, and classes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+
+from PIL import Image
+
+from wsss.config import AnyData
+from wsss.config.data import DemoData
+from wsss.data import Dataset, load_dataset
+from wsss.data.images import bounded_size
+from wsss.data.sources import Listing, list_images
+from wsss.errors import InputError
+from wsss.grid import snapped_size
+
+SIZES = {"voc": (375, 500), "coco": (480, 640)}
+"""Height and width of most photographs of the public data sets, in pixels."""
+CLASSES = {"voc": 20, "coco": 80}
+OTHERWISE = (375, 500)
+LOOKED_AT = 50
+"""Photographs whose size is looked at where there is no index yet."""
+SEEN = 20
+"""Classes of data that nothing is known of."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the user says of data that is not there; None leaves it open.
+
+    Attributes:
+        train: Training images.
+        val: Validation images.
+        classes: Classes without background.
+        size: Height and width of most photographs.
+    """
+
+    train: int | None = None
+    val: int | None = None
+    classes: int | None = None
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a run has to work on.
+
+    Attributes:
+        train: Training images.
+        val: Validation images.
+        classes: Classes without background.
+        sizes: Height and width of photographs, of all or of some.
+        max_side: Longest side that networks see.
+        origin: Where the counts come from, for people.
+        dataset: The index, where there is one.
+    """
+
+    train: int
+    val: int
+    classes: int
+    sizes: Sequence[tuple[int, int]]
+    max_side: int
+    origin: str
+    dataset: Dataset | None = None
+
+    @property
+    def median_side(self) -> float:
+        """Median of the root of height times width, within `max_side`, in pixels."""
+        found = (bounded_size(size, self.max_side) for size in self.sizes)
+        return median((height * width) ** 0.5 for height, width in found)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Median height and width, within `max_side`, in pixels."""
+        found = [bounded_size(size, self.max_side) for size in self.sizes]
+        return int(median(height for height, _ in found)), int(median(width for _, width in found))
+
+    @property
+    def pixels(self) -> float:
+        """Mean number of pixels of an image as networks see it."""
+        return mean_pixels(self.sizes, self.max_side)
+
+
+def mean_pixels(sizes: Sequence[tuple[int, int]], max_side: int) -> float:
+    """Return the mean number of pixels of images as networks see them."""
+    seen = (snapped_size(bounded_size(size, max_side)) for size in sizes)
+    return fmean(height * width for height, width in seen)
+
+
+def count(data: AnyData, index: Path, said: Said) -> Counts:
+    """Count from what is said, else from the index, else from the source of the data.
+
+    Args:
+        data: The data set's settings.
+        index: Where the run's index lies, or will lie.
+        said: What the user says. With `train`, no data need be there.
+
+    Raises:
+        InputError: If nothing is said and the data is not there, or is wrong.
+    """
+    if said.train is not None:
+        return _said(data, said)
+    if isinstance(data, DemoData) and not index.is_file():
+        return _demo(data)
+    return _of_index(load_dataset(index), index) if index.is_file() else _of_source(data, said)
+
+
+def _said(data: AnyData, said: Said) -> Counts:
+    size = said.size or SIZES.get(data.name, OTHERWISE)
+    classes = said.classes or CLASSES.get(data.name, SEEN)
+    return Counts(said.train or 1, said.val or 0, classes, [size], data.max_side, "as said")
+
+
+def _demo(data: DemoData) -> Counts:
+    from wsss.data.demo import OBJECT_CLASSES
+
+    numbers = min(data.train_images, data.limit or data.train_images), min(data.val_images, data.limit or 10**9)
+    size = (data.image_size, data.image_size)
+    return Counts(*numbers, len(OBJECT_CLASSES), [size], data.max_side, "settings of the demo")
+
+
+def _of_index(dataset: Dataset, index: Path) -> Counts:
+    numbers = {split: len(dataset.ids(split)) for split in dataset.splits}
+    sizes = [dataset.size(image_id) for split in dataset.splits for image_id in dataset.ids(split)]
+    train, val = numbers.get("train", 0), numbers.get("val", 0)
+    return Counts(train, val, dataset.num_classes, sizes, dataset.max_side, str(index), dataset)
+
+
+def _of_source(data: AnyData, said: Said) -> Counts:
+    try:
+        listing = list_images(data)
+    except InputError as error:
+        raise InputError(f"{error}; or say how many images there will be: --images N --val N") from None
+    numbers = [sum(record.split == split for record in listing.records) for split in ("train", "val")]
+    sizes = [said.size] if said.size else _sizes(listing)
+    return Counts(*numbers, len(listing.class_names) - 1, sizes, data.max_side, f"files in {listing.root}")
+
+
+def _sizes(listing: Listing) -> list[tuple[int, int]]:
+    """Return the height and width of some photographs."""
+    every = max(1, len(listing.records) // LOOKED_AT)
+    found = []
+    for record in listing.records[::every]:
+        try:
+            with Image.open(listing.root / record.image) as image:
+                found.append((image.height, image.width))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{listing.root / record.image}: cannot be read ({error}); replace or remove it") from None
+    return found
