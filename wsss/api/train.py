@@ -1,0 +1,89 @@
+"""Run the whole pipeline from Python: `wsss.train(config)`."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import wsss
+from wsss.api.run import Run
+from wsss.config.files import read_configs
+from wsss.errors import InputError
+from wsss.files import write_text
+from wsss.plan import checked_plan
+
+logger = logging.getLogger(__name__)
+_PACKAGE = Path(wsss.__file__).parent
+SNAKEFILES = (_PACKAGE / "workflow" / "Snakefile", _PACKAGE.parent / "Snakefile")
+"""Where the workflow may be: in the package, or in the checkout around it."""
+
+
+def train(config: str | Path | Mapping[str, Any], *, cores: int | str = "all", options: Sequence[str] = ()) -> Run:
+    """Run every stage that a config leads to and that is not done yet, as `snakemake --configfile` does.
+
+    Results lie below `results/RUN/` in the working directory, paths in the config count from there. What Snakemake and
+    the stages say goes to the logger `wsss.api.train`; `logging.basicConfig(level="INFO")` shows it. A run that was
+    stopped goes on by the same call.
+
+    >>> import wsss
+    >>> run = wsss.train("demo.yaml")
+    >>> run
+    Run('results/demo')
+
+    Args:
+        config: A YAML file, or what such a file holds; then `run` names the run.
+        cores: Processor cores to use, or `all`.
+        options: Further options and targets of Snakemake, such as `["--forcerun", "cams"]`.
+
+    Raises:
+        InputError: In one line, if the config is wrong, a stage fails, or Snakemake is not installed.
+    """
+    if importlib.util.find_spec("snakemake") is None:
+        raise InputError("wsss.train needs Snakemake, which is not installed: pip install 'wsss[workflow]'")
+    snakefile = next((path for path in SNAKEFILES if path.is_file()), None)
+    if snakefile is None:
+        raise InputError(f"{_PACKAGE}: the workflow is not installed with the package; install wsss anew")
+    given = isinstance(config, Mapping)
+    with tempfile.TemporaryDirectory(prefix="wsss-") if given else nullcontext("") as folder:
+        if isinstance(config, Mapping):
+            path = Path(folder, f"{config.get('run') or 'run'}.yaml")
+            plan = checked_plan(config, path)
+            write_text(path, yaml.safe_dump(dict(config)))
+        else:
+            path = Path(config)
+            plan = checked_plan(read_configs([path]), path)
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
+        # targets would be taken for further config files
+        _run([*command, *options, "--configfile", str(path)])
+    return Run(plan.root)
+
+
+def _run(command: Sequence[str]) -> None:
+    """Run Snakemake; what it says is logged, and what a stage says is wrong is the error.
+
+    Raises:
+        InputError: With the first line of a stage, or of the check of the config, that names an error.
+    """
+    problem, last = "", ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for line in map(str.rstrip, process.stdout):
+                logger.info("%s", line)
+                problem = problem or (line.removeprefix("error: ") if line.startswith("error: ") else "")
+                last = line or last
+        except BaseException:
+            # Ctrl-C in a notebook reaches this process alone
+            process.terminate()
+            raise
+    if process.returncode:
+        raise InputError(problem or f"snakemake ended with exit code {process.returncode}: {last}")
