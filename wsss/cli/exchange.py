@@ -11,7 +11,6 @@ from wsss.cli.guard import guarded
 from wsss.cli.logs import set_up_logging
 from wsss.cli.options import Index
 
-
 def convert_weights(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
     output: Annotated[
@@ -58,6 +57,31 @@ def export(
 
         count = export_maps(artifacts, index=index, output=output, form=form, truth=truth, photographs=photographs)
         typer.echo(f"{output}: {count} label maps")
+
+
+def export_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Checkpoint of any network.")],
+    form: Annotated[str, typer.Option("--to", metavar="onnx|pt2|safetensors", help="What to write.")],
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="The file, named like its form; only an earlier export is replaced.")
+    ],
+) -> None:
+    """Export a network with all that stands around it: normalisation, sizes, upsampling, softmax.
+
+    It is compared with PyTorch on three photographs first, and not written if it computes something else. `wsss
+    predict` takes the ONNX file in place of a checkpoint, and then needs no PyTorch.
+    """
+    if form not in ("onnx", "pt2", "safetensors"):
+        raise typer.BadParameter(f"--to takes onnx, pt2 or safetensors, got {form!r}")
+    set_up_logging(None)
+    with guarded(place=output):
+        from wsss.exchange.networks import export_model as export_network
+
+        made = export_network(model, form=form, output=output)
+        typer.echo(
+            f"{output}: network {made.kind}, {made.size / 1e6:.1f} MB; {made.agreement:.2%} of pixels have the class "
+            f"that PyTorch gives them, probabilities differ by {made.difference:.1e} at most"
+        )
 
 
 def import_labels(
@@ -107,5 +131,6 @@ def add_exchange(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("convert_weights")(convert_weights)
     app.command("export")(export)
+    app.command("export_model")(export_model)
     app.command("import_labels")(import_labels)
     app.command("import_cams")(import_cams)

@@ -45,9 +45,9 @@ class ExportedPredictor:
             raise InputError(f"{model}: was not written by `wsss export_model`, or by another version; export it again")
         if SEGMENTS not in [output.name for output in self._session.get_outputs()]:
             raise InputError(
-                f"{model}: holds a network `{described['kind']}`, which predicts no segmentation; export another one"
+                f"{model}: holds a network `{described.get('kind', '')}`, which does not segment; export another"
             )
-        self.class_names: tuple[str, ...] = tuple(json.loads(described["class_names"]))
+        self.class_names = _class_names(model, described.get("class_names", ""))
 
     def probabilities(self, image: np.ndarray, protocol: Protocol, max_side: int) -> np.ndarray:
         """See `wsss.stages.predictors.Predictor`."""
@@ -78,6 +78,8 @@ class ExportedPredictor:
             if not from_onnxruntime(error):
                 raise
             raise InputError(f"{self._model}: cannot be run ({first_line(error)}); export it again") from None
+        if found.shape != (len(self.class_names), *pixels.shape[:2]) or not np.isfinite(found).all():
+            raise InputError(f"{self._model}: gives no probabilities of its classes; export it again")
         return found
 
     def _refined(self, scores: np.ndarray, pixels: np.ndarray, crf: Crf) -> np.ndarray:
@@ -86,6 +88,16 @@ class ExportedPredictor:
         from wsss.ops.crf import dense_crf
 
         return np.asarray(dense_crf(scores, pixels, crf, crf.backend))
+
+
+def _class_names(model: Path, text: str) -> tuple[str, ...]:
+    try:
+        names = json.loads(text)
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{model}: damaged: its classes have no names; export it again")
+    return tuple(names)
 
 
 def open_session(model: Path | bytes, context: RunContext) -> Any:

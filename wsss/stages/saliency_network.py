@@ -199,7 +199,7 @@ def providers(device: str, available: list[str]) -> list[Any]:
         return [gpu, CPU]
     if kind == "cuda":
         logger.warning(
-            "saliency: onnxruntime has no GPU support here, the network runs on the CPU; "
+            "onnxruntime has no GPU support here, the network runs on the CPU; "
             "pip install onnxruntime-gpu in place of onnxruntime"
         )
     return [CPU]
