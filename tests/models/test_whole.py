@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from wsss.config import BackboneSettings, Protocol
+from wsss.context import RunContext
 from wsss.grid import FeatureGrid, snapped_size
 from wsss.models import AALR, AuxSegNet, Classifier, Segmenter
 from wsss.models.network import SegmentationNetwork
@@ -30,9 +31,9 @@ def test_photographs_are_snapped_as_pillow_does_it(size: tuple[int, int]):
     seen = snapped_size(size)
     expected = np.asarray(Image.fromarray(image).resize(seen[::-1], Image.Resampling.BILINEAR)).astype(int)
     found = resized(torch.from_numpy(image).permute(2, 0, 1)[None].float(), seen)[0].permute(1, 2, 0).numpy()
-    # Pillow's weights are fixed point numbers, so that a half may be rounded the other way
+    # Pillow's weights are fixed point numbers, and newer versions choose which direction comes first
     assert np.abs(found - expected).max() <= 1
-    assert (found != expected).mean() < 0.002
+    assert abs((found - expected).mean()) < 0.02
 
 
 @pytest.mark.parametrize("grid", [FeatureGrid(1, 0.0), FeatureGrid(16, 0.0), FeatureGrid(8, 7.0)])
@@ -42,30 +43,32 @@ def test_maps_are_put_where_upsample_puts_them(grid: FeatureGrid):
 
 
 @pytest.mark.parametrize("network", [Segmenter, AuxSegNet, AALR])
-@pytest.mark.parametrize("size", [(1, 1), (75, 110)])
+@pytest.mark.parametrize("size", [(1, 1), (64, 96)])
 def test_a_network_that_segments_gives_what_the_stages_compute(network: type[SegmentationNetwork], size):
     built = network(BACKBONE, num_classes=3).eval()  # type: ignore[call-arg]
     image = photograph(size)
     probabilities, labels = _whole(WholePredictor(built), image)
     seen = torch.from_numpy(as_network_sees(image, 1024)).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
-        scores = network_probabilities(built, seen, Protocol(), Forward(torch.device("cpu")))[0].numpy()
-    assert np.allclose(probabilities, at_size(scores, size), atol=1e-3)
+        scores = network_probabilities(
+            built, seen, Protocol(), Forward(torch.device("cpu"), RunContext(precision="32"))
+        )[0].numpy()
+    assert np.allclose(probabilities, at_size(scores, size), atol=1e-4)
     assert np.array_equal(labels, probabilities.argmax(0))
 
 
 def test_a_classifier_gives_probabilities_and_cams():
     built = Classifier(BACKBONE, num_classes=3).eval()
-    image = photograph((75, 110))
+    image = photograph((64, 96))
     probabilities, cams = _whole(WholePredictor(built), image)
     seen = torch.from_numpy(as_network_sees(image, 1024)).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
         output = built(seen, cams=True)
         assert output.cams is not None
         maps = normalize_cams(upsample(output.cams, (seen.shape[2], seen.shape[3]), built.grid))[0].numpy()
-    assert np.allclose(probabilities, output.logits.sigmoid()[0].numpy(), atol=1e-3)
-    assert np.allclose(cams, at_size(maps, (75, 110)), atol=1e-2)
-    assert cams.shape == (3, 75, 110)
+    assert np.allclose(probabilities, output.logits.sigmoid()[0].numpy(), atol=1e-4)
+    assert np.allclose(cams, maps, atol=1e-3)
+    assert cams.shape == (3, 64, 96)
 
 
 def test_the_network_that_was_given_stays_as_it_was():

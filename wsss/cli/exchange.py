@@ -11,6 +11,10 @@ from wsss.cli.guard import guarded
 from wsss.cli.logs import set_up_logging
 from wsss.cli.options import Index
 
+FORMS = ("voc", "coco", "mmseg", "fiftyone", "cvat", "label_studio", "datasets", "yolo")
+"""Forms of `export`; a test compares them with what `wsss.exchange` writes, which takes long to import."""
+
+
 def convert_weights(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
     output: Annotated[
@@ -39,16 +43,21 @@ def export(
         Path, typer.Option(metavar="FOLDER", help="Folder for the files; only those of an earlier export are replaced.")
     ],
     form: Annotated[
-        str, typer.Option("--format", metavar="voc|coco|mmseg", help="VOC PNGs, COCO JSON, MMSegmentation.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMS),
+            help="VOC PNGs, COCO JSON, MMSegmentation, FiftyOne, CVAT, Label Studio, Hugging Face datasets, YOLO.",
+        ),
     ] = "voc",
     truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of this split, to validate on.")] = "",
     photographs: Annotated[
-        str, typer.Option(metavar="link|copy|none", help="With voc and mmseg: link, copy or skip the photographs.")
+        str, typer.Option(metavar="link|copy|none", help="Link, copy or skip the photographs; coco has none.")
     ] = "link",
 ) -> None:
-    """Export labels and predictions as VOC PNGs, COCO JSON, or a data set of MMSegmentation."""
-    if form not in ("voc", "coco", "mmseg"):
-        raise typer.BadParameter(f"--format takes voc, coco or mmseg, got {form!r}")
+    """Export labels and predictions for other programs: to train on them, to look at them, to correct them."""
+    if form not in FORMS:
+        raise typer.BadParameter(f"--format takes {', '.join(FORMS)}, got {form!r}")
     if photographs not in ("link", "copy", "none"):
         raise typer.BadParameter(f"--photographs takes link, copy or none, got {photographs!r}")
     set_up_logging(None)

@@ -22,23 +22,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from wsss.config import Protocol
 from wsss.context import RunContext
 from wsss.data.demo import draw_scene
 from wsss.errors import InputError
 from wsss.files import write_bytes
-from wsss.models.classifier import Classifier
 from wsss.models.kinds import network_class
 from wsss.models.network import Network, SegmentationNetwork
 from wsss.models.whole import INPUT, MOST_CELLS, WholePredictor
-from wsss.ops.cams import normalize_cams
-from wsss.ops.upsampling import upsample
 from wsss.outputs import check_target
 from wsss.protected import Inputs
 from wsss.stages.exported import FORMAT, FORMAT_VERSION, open_session
-from wsss.stages.forward import Forward
-from wsss.stages.photographs import MAX_SIDE, as_network_sees, at_size
-from wsss.stages.segmentation import network_probabilities
+from wsss.stages.photographs import MAX_SIDE
 from wsss.training.checkpoint import Checkpoint, load_weights, payload_of, restore_model
 from wsss.training.safetensors_file import description_in, parse_safetensors, safetensors_bytes
 
@@ -196,19 +190,13 @@ def _as_program(network: Network, info: Checkpoint) -> tuple[bytes, Run]:
     with _quietly():
         torch.export.save(_program(network), buffer, extra_files={_DESCRIPTION: description})
         loaded = torch.export.load(io.BytesIO(buffer.getvalue())).module()
-    return buffer.getvalue(), lambda images: [value.numpy() for value in loaded(torch.from_numpy(images))]
+    return buffer.getvalue(), lambda images: [value.detach().numpy() for value in loaded(torch.from_numpy(images))]
 
 
 def _as_safetensors(network: Network, info: Checkpoint) -> tuple[bytes, Run]:
     content = safetensors_bytes(payload_of(shareable(info), dict(network.state_dict())))
     again = restore_model("the export", type(network), parse_safetensors(content)["weights"], info)
-    predictor = WholePredictor(again)
-
-    def run(images: np.ndarray) -> list[np.ndarray]:
-        with torch.inference_mode():
-            return [value.numpy() for value in predictor(torch.from_numpy(images))]
-
-    return content, run
+    return content, _whole(again)
 
 
 _MAKERS = {"onnx": _as_onnx, "pt2": _as_program, "safetensors": _as_safetensors}
@@ -227,42 +215,32 @@ def _quietly() -> Iterator[None]:
 
 def _compare(network: Network, run: Run) -> tuple[float, float]:
     """Return the share of pixels with equal classes, and the largest difference of a probability."""
+    expect = _whole(network)
     same = total = 0
     largest = 0.0
-    for photograph in _photographs():
+    for number, side in enumerate(SIDES):
+        photograph = draw_scene(0, "val", number, side).image
         batch = np.stack([photograph, photograph[:, ::-1]])
-        for place, found in enumerate(_scores(network, run(batch))):
-            expected = _expected(network, batch[place])
-            same += int((found.argmax(0) == expected.argmax(0)).sum())
-            total += found[0].size
-            largest = max(largest, float(np.abs(found - expected).max()))
+        found, expected = (_scores(network, outputs) for outputs in (run(batch), expect(batch)))
+        same += int((found.argmax(1) == expected.argmax(1)).sum())
+        total += found[:, 0].size
+        largest = max(largest, float(np.abs(found - expected).max()))
     return same / total, largest
 
 
-def _photographs() -> Iterator[np.ndarray]:
-    for number, side in enumerate(SIDES):
-        yield draw_scene(0, "val", number, side).image
+def _whole(network: Network) -> Run:
+    """Return the whole predictor as it computes in PyTorch."""
+    predictor = WholePredictor(network)
+
+    def run(images: np.ndarray) -> list[np.ndarray]:
+        with torch.inference_mode():
+            return [value.numpy() for value in predictor(torch.from_numpy(images))]
+
+    return run
 
 
 def _scores(network: Network, outputs: list[np.ndarray]) -> np.ndarray:
-    """Return the scores (N, K, H, W) of an exported network whose strongest is the class of a pixel."""
-    return outputs[0] if isinstance(network, SegmentationNetwork) else _over_background(outputs[1])
-
-
-def _over_background(cams: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.full_like(cams[:, :1], CAM_BACKGROUND), cams], axis=1)
-
-
-def _expected(network: Network, photograph: np.ndarray) -> np.ndarray:
-    """Compute the same (K, H, W) as stages do, by this package's own functions."""
-    size = (photograph.shape[0], photograph.shape[1])
-    pixels = torch.from_numpy(as_network_sees(photograph, MAX_SIDE)).permute(2, 0, 1)[None].float().div_(255)
-    with torch.inference_mode():
-        if isinstance(network, SegmentationNetwork):
-            forward = Forward(torch.device("cpu"), RunContext(precision="32"))
-            return at_size(network_probabilities(network, pixels, Protocol(), forward)[0].numpy(), size)
-        assert isinstance(network, Classifier)
-        cams = network(pixels, cams=True).cams
-        assert cams is not None
-        maps = normalize_cams(upsample(cams, (pixels.shape[2], pixels.shape[3]), network.grid))[0].numpy()
-        return _over_background(at_size(maps, size)[None])[0]
+    """Return scores (N, K, H, W) whose strongest is the class of a pixel."""
+    if isinstance(network, SegmentationNetwork):
+        return outputs[0]
+    return np.concatenate([np.full_like(outputs[1][:, :1], CAM_BACKGROUND), outputs[1]], axis=1)

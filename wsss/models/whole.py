@@ -79,8 +79,13 @@ def resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
         pixels: Float, whole numbers.
         size: Height and width, each two thirds of the old one at least.
     """
-    wide = _taken(pixels, 3, _antialiased(pixels.shape[3], size[1], pixels.device)).round().clamp(0, 255)
-    return _taken(wide, 2, _antialiased(pixels.shape[2], size[0], pixels.device)).round().clamp(0, 255)
+    wide = _taken(pixels, 3, _antialiased(pixels.shape[3], size[1], pixels.device))
+    return _rounded(_taken(_rounded(wide), 2, _antialiased(pixels.shape[2], size[0], pixels.device)))
+
+
+def _rounded(values: Tensor) -> Tensor:
+    """Round to whole numbers, halves up as Pillow does; torch rounds them to even ones."""
+    return (values + 0.5).floor().clamp(0, 255)
 
 
 def interpolated(maps: Tensor, size: tuple[int, int], grid: FeatureGrid) -> Tensor:
