@@ -87,8 +87,8 @@ class Model:
         class_names: Background first.
     """
 
-    def __init__(self, predictor: Predictor) -> None:
-        self._predictor = predictor
+    def __init__(self, predictor: Predictor, source: Path) -> None:
+        self._predictor, self._source = predictor, source
         self.class_names = predictor.class_names
 
     @overload
@@ -158,6 +158,38 @@ class Model:
             return Predictions(self, named_photographs(map(Path, photographs)), protocol, max_side)
         return self._predict("", _as_rgb(photographs), protocol, max_side)
 
+    @classmethod
+    def from_pretrained(cls, repository: str, **options: Any) -> Model:
+        """Load a network from the Hugging Face Hub.
+
+        Args:
+            repository: `OWNER/NAME`, or `OWNER/NAME@REVISION`.
+            options: As `wsss.load` takes them.
+
+        Raises:
+            InputError: In one line, if it cannot be had or is no network that segments.
+        """
+        return load(f"hf://{repository}", **options)
+
+    def push_to_hub(self, repository: str, *, private: bool = False, token: str | None = None) -> str:
+        """Share the network on the Hugging Face Hub, with a card that says how it was trained.
+
+        Args:
+            repository: `OWNER/NAME`; made where it is not there.
+            private: Whether a repository that is made is private.
+            token: Of the Hub; None takes that of `hf auth login` or of `HF_TOKEN`.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            InputError: In one line, if the Hub cannot be reached or refuses, or the network was loaded from an export
+                that is no checkpoint.
+        """
+        from wsss.exchange.hub import push_to_hub
+
+        return push_to_hub(self._source, repository, private=private, token=token)
+
     def _predict(self, name: str, image: np.ndarray, protocol: config.Protocol, max_side: int) -> Prediction:
         scores = self._predictor.probabilities(image, protocol, max_side)
         return Prediction(name, self.class_names, (image.shape[0], image.shape[1]), scores)
@@ -172,7 +204,8 @@ def load(source: str | Path, *, device: str = "auto", precision: str = "auto", t
 
     Args:
         source: `model.ckpt` of a run, or a network that `wsss export_model` wrote: `.safetensors`, or `.onnx`, which
-            needs onnxruntime and no torch.
+            needs onnxruntime and no torch. Or the address of one on the Hugging Face Hub: `hf://OWNER/NAME`, with
+            `@REVISION` or without.
         device: `auto` (a GPU where there is one), `cpu`, `cuda` or `cuda:N`.
         precision: `auto`, `32` or `bf16-mixed`.
         threads: Threads of numerical libraries; 0 leaves their default.
@@ -181,7 +214,11 @@ def load(source: str | Path, *, device: str = "auto", precision: str = "auto", t
         InputError: In one line, if the file is missing, damaged or no network that segments, or the device is missing.
     """
     context = RunContext(device=device, precision=precision, threads=threads)
-    return Model(open_predictor(Path(source), context))
+    if str(source).startswith("hf://"):
+        from wsss.exchange.hub import download
+
+        source = download(str(source))
+    return Model(open_predictor(Path(source), context), Path(source))
 
 
 def _as_rgb(photograph: Any) -> np.ndarray:

@@ -93,6 +93,22 @@ def export_model(
         )
 
 
+def push_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Checkpoint of any network.")],
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Repository; made where it is not there.")],
+    private: Annotated[bool, typer.Option("--private", help="Make it a private one.")] = False,
+) -> None:
+    """Share a network on the Hugging Face Hub, with a card that says how it was trained.
+
+    Log in first: `hf auth login`. `wsss.load("hf://OWNER/NAME")` takes it from there.
+    """
+    set_up_logging(None)
+    with guarded():
+        from wsss.exchange.hub import push_to_hub
+
+        typer.echo(push_to_hub(model, repository, private=private))
+
+
 def import_labels(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Holds ID.png: indexed or grey; values are classes.")
@@ -141,5 +157,6 @@ def add_exchange(app: typer.Typer) -> None:
     app.command("convert_weights")(convert_weights)
     app.command("export")(export)
     app.command("export_model")(export_model)
+    app.command("push_model")(push_model)
     app.command("import_labels")(import_labels)
     app.command("import_cams")(import_cams)
