@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -14,21 +12,19 @@ from typing import Any
 
 import yaml
 
-import wsss
 from wsss.api.run import Run
+from wsss.cli.run import snakemake_command
 from wsss.config.files import read_configs
 from wsss.errors import InputError
 from wsss.files import write_text
 from wsss.plan import checked_plan
+from wsss.workflow import config_path
 
 logger = logging.getLogger(__name__)
-_PACKAGE = Path(wsss.__file__).parent
-SNAKEFILES = (_PACKAGE / "workflow" / "Snakefile", _PACKAGE.parent / "Snakefile")
-"""Where the workflow may be: in the package, or in the checkout around it."""
 
 
 def train(config: str | Path | Mapping[str, Any], *, cores: int | str = "all", options: Sequence[str] = ()) -> Run:
-    """Run every stage that a config leads to and that is not done yet, as `snakemake --configfile` does.
+    """Run every stage that a config leads to and that is not done yet, as `wsss run` does.
 
     Results lie below `results/RUN/` in the working directory, paths in the config count from there. What Snakemake and
     the stages say goes to the logger `wsss.api.train`; `logging.basicConfig(level="INFO")` shows it. A run that was
@@ -40,18 +36,13 @@ def train(config: str | Path | Mapping[str, Any], *, cores: int | str = "all", o
     Run('results/demo')
 
     Args:
-        config: A YAML file, or what such a file holds; then `run` names the run.
+        config: A YAML file, the name of a preset such as `demo`, or what a file holds; then `run` names the run.
         cores: Processor cores to use, or `all`.
         options: Further options and targets of Snakemake, such as `["--forcerun", "cams"]`.
 
     Raises:
         InputError: In one line, if the config is wrong, a stage fails, or Snakemake is not installed.
     """
-    if importlib.util.find_spec("snakemake") is None:
-        raise InputError("wsss.train needs Snakemake, which is not installed: pip install 'wsss[workflow]'")
-    snakefile = next((path for path in SNAKEFILES if path.is_file()), None)
-    if snakefile is None:
-        raise InputError(f"{_PACKAGE}: the workflow is not installed with the package; install wsss anew")
     given = isinstance(config, Mapping)
     with tempfile.TemporaryDirectory(prefix="wsss-") if given else nullcontext("") as folder:
         if isinstance(config, Mapping):
@@ -59,11 +50,9 @@ def train(config: str | Path | Mapping[str, Any], *, cores: int | str = "all", o
             plan = checked_plan(config, path)
             write_text(path, yaml.safe_dump(dict(config)))
         else:
-            path = Path(config)
+            path = config_path(config)
             plan = checked_plan(read_configs([path]), path)
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(cores)]
-        # targets would be taken for further config files
-        _run([*command, *options, "--configfile", str(path)])
+        _run(snakemake_command(["--cores", str(cores), *options, "--configfile", str(path)]))
     return Run(plan.root)
 
 
