@@ -90,7 +90,7 @@ $(STAMPS)/test: $(STAMPS)/run
 	@touch $@
 
 # What some settings need and nothing else does: all at once, else one by one, and what cannot be installed is said.
-EXTRAS := saliency,logs,view,export
+EXTRAS := saliency,logs,view,export,onnx,hub
 $(STAMPS)/extras: $(STAMPS)/run
 	@echo "installing extras ($(EXTRAS))"
 	@$(INSTALL) --editable '.[$(EXTRAS)]' || { \

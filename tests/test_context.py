@@ -22,6 +22,7 @@ def test_devices(device: str):
         ({"device": "cuda:x"}, "device `cuda:x` is none"),
         ({"precision": "16"}, "precision `16` is none; use one of auto, 32, bf16-mixed"),
         ({"checkpoint_minutes": float("nan")}, "checkpoint_minutes is nan; use a number of minutes, 0 or more"),
+        ({"loggers": ("csv", "paper")}, "logger `paper` is none; use auto, tensorboard, wandb, mlflow, csv, or `none`"),
         ({"checkpoint_minutes": float("inf")}, "checkpoint_minutes is inf"),
     ],
 )

@@ -57,7 +57,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "estimate": {"stages", "training", "models", "plan", "data", *PURE},
     "downloads": {"models", "data", *PURE},
     "workflow": set(),
-    "exchange": {"stages", "data", *PURE},
+    "exchange": {"stages", "training", "models", "data", *PURE},
+    "api": {
+        "cli",
+        "exchange",
+        "stages",
+        "training",
+        "models",
+        "report",
+        "plan",
+        "workflow",
+        "evaluation",
+        "data",
+        *PURE,
+    },
     "viewer": {"stages", "training", "models", "report", "plan", "workflow", "evaluation", "data", *PURE},
 }
 """`cli` may import from all. What a room imports at the top of a module and within functions counts alike."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from wsss.errors import InputError
 
 PRECISIONS = ("auto", "32", "bf16-mixed")
+LOGGERS = ("auto", "tensorboard", "wandb", "mlflow", "csv")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class RunContext:
         checkpoint_minutes: Minutes between resumable states of a training; 0 means after every step.
         part: The part of the artifact that this call makes, counted from 1; 0: the artifact.
         parts: Number of parts of the artifact; 1: it is one file.
+        loggers: Loggers of trainings, of `LOGGERS`; `auto` is TensorBoard where it is installed.
     """
 
     run: str = ""
@@ -48,6 +50,7 @@ class RunContext:
     checkpoint_minutes: float = 2.0
     part: int = 0
     parts: int = 1
+    loggers: tuple[str, ...] = ("auto",)
 
     @property
     def joins(self) -> bool:
@@ -58,12 +61,14 @@ class RunContext:
         """Check what is text or a time.
 
         Raises:
-            InputError: If device, precision or time are none.
+            InputError: If device, precision, loggers or time are none.
         """
         if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", self.device):
             raise InputError(f"device `{self.device}` is none; use auto, cpu, cuda or cuda:N")
         if self.precision not in PRECISIONS:
             raise InputError(f"precision `{self.precision}` is none; use one of {', '.join(PRECISIONS)}")
+        if unknown := [name for name in self.loggers if name not in LOGGERS]:
+            raise InputError(f"logger `{unknown[0]}` is none; use {', '.join(LOGGERS)}, or `none` alone")
         if not 0 <= self.checkpoint_minutes < math.inf:
             raise InputError(f"checkpoint_minutes is {self.checkpoint_minutes}; use a number of minutes, 0 or more")
         if not 0 <= self.part <= self.parts or self.parts < 1:

@@ -22,7 +22,7 @@ NAMES = (
     *("labels (HDF5): picture", "labels (HDF5): verify", "predictions (HDF5): export", "index (HDF5): export"),
     *("index (HDF5): seed_labels", "CAMs (HDF5): seed_labels", "saliency (HDF5): seed_labels"),
     *("predictions (HDF5): evaluate", "mask (PNG): evaluate", "photograph: predict", "checkpoint: predict"),
-    "checkpoint: verify",
+    *("checkpoint: verify", "checkpoint (safetensors): predict", "exported network (ONNX): predict"),
     *("weights (.pth)", "weights (.params)", "weights: train_classifier", "network (ONNX): saliency"),
     *("config: study", "row (JSON): study", "metrics.json: study", "training's metrics: study", "epochs.csv: study"),
     *("checkpoint: study", "labels (columns)", "labels (JSON lines)", "labels (.npy)", "instances (JSON)"),
@@ -37,6 +37,8 @@ WITHOUT = {
     "schema": "reads no file",
     "settings": "reads no file",
     "view": "does not end: tests/viewer",
+    "push_model": "sends what it reads over the network, and reads a checkpoint as predict does: tests/exchange",
+    "export_model": "reads a checkpoint alone, as predict does",
     **dict.fromkeys(("cams", "train_auxsegnet", "update_labels", "train_aalr", "aalr_labels"), _AS_OTHERS),
     **dict.fromkeys(("train_segmenter", "segmenter_labels", "refine_labels"), _AS_OTHERS),
 }

@@ -70,6 +70,13 @@ def of_stages(root: Path) -> list[Kind]:
         Kind("mask (PNG): evaluate", mask, one_of(content_of(mask), sampled_from(pictures())), evaluate, 40),
         Kind("photograph: predict", photograph, new, predict, 100, keeps=True),
         Kind("checkpoint: predict", "model.ckpt", network, predict, 200),
+        *(
+            Kind(f"{name}: predict", file, content_of(file), ("predict", f"{INPUTS}/{file}", *predict[2:]), 60)
+            for name, file in (
+                ("checkpoint (safetensors)", "model.safetensors"),
+                ("exported network (ONNX)", "model.onnx"),
+            )
+        ),
         Kind("checkpoint: verify", VERIFIED, network, ("verify", f"{INPUTS}/results/network"), 60),
     ]
 

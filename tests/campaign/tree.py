@@ -16,12 +16,13 @@ from PIL import Image
 from tests.cli.study.aalr_run import judge, make_aalr_run, write_config, write_training
 from tests.coco import make_coco
 from tests.helpers import CLASSES, make_folder
-from tests.stages.onnx_file import write_brightness_network
+from tests.stages.onnx_file import write_brightness_network, write_uniform_network
 from tests.viewer.tiny import SEEDS, make_results
 from wsss.cli.study import collect_rows
 from wsss.models import Segmenter
 from wsss.store import ArtifactReader
-from wsss.training.checkpoint import build_model, save_model
+from wsss.training.checkpoint import build_model, load_weights, payload_of, save_model
+from wsss.training.safetensors_file import safetensors_bytes
 
 BACKBONE = {"name": "test_resnet", "weights": "none", "output_stride": 16}
 SETTINGS = {"backbone": BACKBONE, "head_channels": 8, "atrous_rates": [2], "dropout": 0.0}
@@ -70,6 +71,8 @@ def _make_predictable(root: Path) -> None:
     model = build_model(Segmenter, SETTINGS, len(CLASSES), seed=3)
     about = {"stage": "train_segmenter", "model_settings": SETTINGS, "class_names": names}
     save_model(root / "model.ckpt", model=model, attributes={}, metrics={}, **about)
+    (root / "model.safetensors").write_bytes(safetensors_bytes(payload_of(*load_weights(root / "model.ckpt")[::-1])))
+    write_uniform_network(root / "model.onnx", names)
     whole = root / "results/network/segmenter/model.ckpt"
     whole.parent.mkdir(parents=True)
     whole.write_bytes((root / "model.ckpt").read_bytes())

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from tests.helpers import save_mask
 from tests.viewer.tiny import PREDICTED, SEEDS, make_results, truth
 from wsss.cli.app import app
+from wsss.cli.exchange import FORMS
 from wsss.data import load_dataset
 from wsss.pipeline.stages import STAGES
 
@@ -76,9 +77,12 @@ COMMANDS = {name: of_stage(name) for name in STAGES if name not in OWN_OPTIONS} 
     "inspect": Command(("inspect", GIVEN["labels"], "--image", "2007_000000")),
     **{
         f"export {form}": Command(("export", GIVEN["labels"], "--index", INDEX, "--truth", "val", "--format", form))
-        for form in ("voc", "coco", "mmseg")
+        for form in FORMS
     },
     "export copies": Command(("export", GIVEN["labels"], "--index", INDEX, "--photographs", "copy")),
+    "export_model": Command(
+        ("export_model", "model.ckpt", "--to", "safetensors"), "out.safetensors", ("out.safetensors",)
+    ),
     "import_labels": Command(("import_labels", "theirs", "--index", INDEX), "out.h5"),
     "import_cams": Command(("import_cams", "npy", "--index", INDEX, "--trust-pickles"), "out.h5"),
     "study": Command(("study", "study.yaml")),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
-from tests.viewer.tiny import PREDICTED, SEEDS, make_results, seeds, shortened, truth
+from tests.exchange.test_outlines import drawn, unpacked
+from tests.viewer.tiny import PREDICTED, ROUND1, SEEDS, make_results, seeds, shortened, truth
+from wsss.cli.exchange import FORMS as CHOICES
 from wsss.data import Dataset, load_dataset
 from wsss.errors import InputError
-from wsss.exchange.export import export_maps
+from wsss.exchange.export import FORMS, export_maps
 from wsss.ops.palette import voc_palette
 
 
@@ -154,3 +159,164 @@ def test_an_export_over_the_data_set_itself_is_refused(tmp_path):
                 ask = {"index": tmp_path / "index.h5", "output": output, "form": "voc", "truth": "train"}
                 export_maps([], **ask, photographs=photographs)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("truth", ["", "val"])
+def test_mmengine_is_given_loader_and_evaluator_of_val_and_test_together_or_not_at_all(run, tmp_path, truth):
+    export_maps([run / SEEDS], index=run / "index.h5", output=tmp_path, form="mmseg", truth=truth)
+    config: dict = {}
+    exec(compile((tmp_path / "dataset.py").read_text(), "dataset.py", "exec"), config)
+    for split in ("val", "test"):
+        there = [config[f"{split}_{part}"] is not None for part in ("dataloader", "evaluator")]
+        assert there == [bool(truth)] * 2
+    if truth:
+        assert config["test_dataloader"]["dataset"]["data_prefix"]["img_path"] == "img_dir/val"
+
+
+@pytest.mark.parametrize("truth", ["", "val"])
+def test_mmengine_builds_a_runner_of_the_config(run, tmp_path, truth):
+    mmengine = pytest.importorskip("mmengine")
+    from mmengine.registry import DATASETS, METRICS, TRANSFORMS  # noqa: F401
+    from mmengine.runner import Runner
+
+    export_maps([run / SEEDS], index=run / "index.h5", output=tmp_path, form="mmseg", truth=truth)
+    loops = "train_cfg = dict(type='IterBasedTrainLoop', max_iters=1, val_interval=1)\n"
+    loops += "val_cfg = dict(type='ValLoop')\ntest_cfg = dict(type='TestLoop')\n"
+    loops += "optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1))\n"
+    (tmp_path / "schedule.py").write_text(loops)
+    own = "_base_ = ['dataset.py', 'schedule.py']\nmodel = dict(type='BaseModel')\n"
+    own += "" if truth else "val_cfg = None\ntest_cfg = None\n"
+    (tmp_path / "config.py").write_text(own)
+    config = mmengine.Config.fromfile(tmp_path / "config.py")
+    config.work_dir = str(tmp_path / "work")
+    config.model = _Model()
+    Runner.from_cfg(config)
+
+
+class _Model:
+    """Stands for a network where mmengine only looks at the rest of a config."""
+
+
+def test_fiftyone_finds_a_mask_of_every_photograph(run, dataset, tmp_path):
+    export_maps([run / SEEDS], index=run / "index.h5", output=tmp_path, form="fiftyone", truth="val")
+    for split, expected in (("train", seeds), ("val", truth)):
+        # as ImageSegmentationDirectory pairs them: by the same name without suffix
+        data, labels = (
+            {path.stem: path for path in (tmp_path / split / part).iterdir()} for part in ("data", "labels")
+        )
+        assert data.keys() == labels.keys() == set(dataset.ids(split))
+        for image_id, path in labels.items():
+            assert np.array_equal(np.asarray(Image.open(path)), expected(dataset, image_id))
+    targets = json.loads((tmp_path / "mask_targets.json").read_text())
+    assert targets == {**{str(i): name for i, name in enumerate(dataset.class_names)}, "255": "ignored"}
+
+
+def test_cvat_knows_the_class_of_every_colour(run, dataset, tmp_path):
+    export_maps([run / SEEDS], index=run / "index.h5", output=tmp_path, form="cvat")
+    lines = (tmp_path / "train/labelmap.txt").read_text().splitlines()[1:]
+    colours = {tuple(map(int, line.split(":")[1].split(","))): line.split(":")[0] for line in lines}
+    names = {**dict(enumerate(dataset.class_names)), 255: "ignored"}
+    ids = (tmp_path / "train/ImageSets/Segmentation/default.txt").read_text().split()
+    assert ids == dataset.ids("train")
+    for image_id in ids:
+        picture = np.asarray(Image.open(tmp_path / f"train/SegmentationClass/{image_id}.png").convert("RGB"))
+        labels = seeds(dataset, image_id)
+        for value in np.unique(labels).tolist():
+            (colour,) = np.unique(picture[labels == value], axis=0)
+            assert colours[tuple(colour.tolist())] == names[value]
+        assert (tmp_path / f"photographs/train/{image_id}.jpg").is_file()
+
+
+def test_datumaro_reads_what_cvat_does(run, dataset, tmp_path):
+    datumaro = pytest.importorskip("datumaro")
+    export_maps([run / SEEDS], index=run / "index.h5", output=tmp_path, form="cvat")
+    read = datumaro.Dataset.import_from(str(tmp_path / "train"), "voc_segmentation")
+    assert {item.id for item in read} == set(dataset.ids("train"))
+    names = [category.name for category in read.categories()[datumaro.AnnotationType.label]]
+    for item in read:
+        labels = np.zeros(dataset.size(item.id), np.uint8)
+        for mask in item.annotations:
+            name = names[mask.label]
+            labels[mask.image] = 255 if name == "ignored" else dataset.class_names.index(name)
+        assert np.array_equal(labels, seeds(dataset, item.id))
+
+
+def test_datasets_of_hugging_face_read_photographs_masks_and_classes(run, dataset, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    output = tmp_path / "export"
+    export_maps([run / SEEDS], index=run / "index.h5", output=output, form="datasets", truth="val", photographs="copy")
+    read = datasets.load_dataset("imagefolder", data_dir=str(output), cache_dir=str(tmp_path / "cache"))
+    for split, name, expected in (("train", "train", seeds), ("val", "validation", truth)):
+        assert len(read[name]) == len(dataset.ids(split))
+        for row in read[name]:
+            assert np.array_equal(np.asarray(row["mask"]), expected(dataset, row["id"]))
+            assert np.array_equal(np.asarray(row["image"]), dataset.image(row["id"]))
+            named = np.flatnonzero(dataset.image_labels(row["id"])) + 1
+            assert row["classes"] == [dataset.class_names[value] for value in named]
+
+
+def test_datasets_have_a_row_for_every_file(run, dataset, tmp_path):
+    export_maps([run / SEEDS], index=run / "index.h5", output=tmp_path, form="datasets")
+    rows = [json.loads(line) for line in (tmp_path / "train/metadata.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == dataset.ids("train")
+    for row in rows:
+        assert (tmp_path / "train" / row["file_name"]).is_file()
+        mask = np.asarray(Image.open(tmp_path / "train" / row["mask_file_name"]))
+        assert np.array_equal(mask, seeds(dataset, row["id"]))
+        assert {dataset.class_names.index(name) for name in row["classes"]} >= {*np.unique(mask)} - {0, 255}
+    assert "image-segmentation" in (tmp_path / "README.md").read_text()
+
+
+def test_label_studio_has_the_strokes_of_every_photograph(run, dataset, tmp_path):
+    export_maps([run / SEEDS], index=run / "index.h5", output=tmp_path, form="label_studio")
+    tasks = json.loads((tmp_path / "train.json").read_text())
+    config = ElementTree.parse(tmp_path / "config.xml")
+    names = [label.get("value") for label in config.iter("Label")]
+    assert names == [*dataset.class_names[1:], "ignored"]
+    control, image = config.find("BrushLabels"), config.find("Image")
+    for task in tasks:
+        image_id = task["data"]["id"]
+        assert (tmp_path / task["data"]["image"].partition("?d=")[2]).is_file()
+        labels = np.zeros(dataset.size(image_id), np.uint8)
+        for stroke in task["predictions"][0]["result"]:
+            assert (stroke["from_name"], stroke["to_name"]) == (control.get("name"), image.get("name"))
+            assert (stroke["original_height"], stroke["original_width"]) == labels.shape
+            (name,) = stroke["value"]["brushlabels"]
+            drawn = _unpacked(stroke["value"]["rle"]).reshape(*labels.shape, 4)[:, :, 3] > 0
+            labels[drawn] = 255 if name == "ignored" else dataset.class_names.index(name)
+        assert np.array_equal(labels, seeds(dataset, image_id))
+
+
+def _unpacked(code: list[int]) -> np.ndarray:
+    """By Label Studio's own converter where it is installed."""
+    try:
+        from label_studio_sdk.converter.brush import decode_rle
+    except ModuleNotFoundError:
+        return unpacked(code)
+    return decode_rle(code)
+
+
+def test_yolo_has_an_outline_of_every_object(run, dataset, tmp_path):
+    export_maps([run / ROUND1], index=run / "index.h5", output=tmp_path, form="yolo", truth="val")
+    table = yaml.safe_load((tmp_path / "data.yaml").read_text())
+    assert list(table["names"].values()) == list(dataset.class_names[1:])
+    for split, expected in (("train", None), ("val", truth)):
+        assert table[split] == f"images/{split}"
+        for image_id in dataset.ids(split):
+            assert (tmp_path / f"images/{split}/{image_id}.jpg").is_file()
+            lines = (tmp_path / f"labels/{split}/{image_id}.txt").read_text().splitlines()
+            if expected is None:
+                assert lines
+                continue
+            height, width = dataset.size(image_id)
+            found = np.zeros((height, width), np.uint8)
+            for line in lines:
+                value, *numbers = line.split()
+                points = np.array(numbers, float).reshape(-1, 2) * (width, height)
+                found[drawn([points], (height, width))] = int(value) + 1
+            labels = np.where(expected(dataset, image_id) == 255, 0, expected(dataset, image_id))
+            assert (found == labels).mean() > 0.98
+
+
+def test_every_form_is_a_choice_of_the_command():
+    assert set(FORMS) == set(CHOICES)

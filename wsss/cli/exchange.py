@@ -11,6 +11,9 @@ from wsss.cli.guard import guarded
 from wsss.cli.logs import set_up_logging
 from wsss.cli.options import Index
 
+FORMS = ("voc", "coco", "mmseg", "fiftyone", "cvat", "label_studio", "datasets", "yolo")
+"""Forms of `export`; a test compares them with what `wsss.exchange` writes, which takes long to import."""
+
 
 def convert_weights(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights of resnet38d: .params or .pth.")],
@@ -40,16 +43,21 @@ def export(
         Path, typer.Option(metavar="FOLDER", help="Folder for the files; only those of an earlier export are replaced.")
     ],
     form: Annotated[
-        str, typer.Option("--format", metavar="voc|coco|mmseg", help="VOC PNGs, COCO JSON, MMSegmentation.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMS),
+            help="VOC PNGs, COCO JSON, MMSegmentation, FiftyOne, CVAT, Label Studio, Hugging Face datasets, YOLO.",
+        ),
     ] = "voc",
     truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of this split, to validate on.")] = "",
     photographs: Annotated[
-        str, typer.Option(metavar="link|copy|none", help="With voc and mmseg: link, copy or skip the photographs.")
+        str, typer.Option(metavar="link|copy|none", help="Link, copy or skip the photographs; coco has none.")
     ] = "link",
 ) -> None:
-    """Export labels and predictions as VOC PNGs, COCO JSON, or a data set of MMSegmentation."""
-    if form not in ("voc", "coco", "mmseg"):
-        raise typer.BadParameter(f"--format takes voc, coco or mmseg, got {form!r}")
+    """Export labels and predictions for other programs: to train on them, to look at them, to correct them."""
+    if form not in FORMS:
+        raise typer.BadParameter(f"--format takes {', '.join(FORMS)}, got {form!r}")
     if photographs not in ("link", "copy", "none"):
         raise typer.BadParameter(f"--photographs takes link, copy or none, got {photographs!r}")
     set_up_logging(None)
@@ -58,6 +66,47 @@ def export(
 
         count = export_maps(artifacts, index=index, output=output, form=form, truth=truth, photographs=photographs)
         typer.echo(f"{output}: {count} label maps")
+
+
+def export_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Checkpoint of any network.")],
+    form: Annotated[str, typer.Option("--to", metavar="onnx|pt2|safetensors", help="What to write.")],
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="The file, named like its form; only an earlier export is replaced.")
+    ],
+) -> None:
+    """Export a network with all that stands around it: normalisation, sizes, upsampling, softmax.
+
+    It is compared with PyTorch on three photographs first, and not written if it computes something else. `wsss
+    predict` takes the ONNX file in place of a checkpoint, and then needs no PyTorch.
+    """
+    if form not in ("onnx", "pt2", "safetensors"):
+        raise typer.BadParameter(f"--to takes onnx, pt2 or safetensors, got {form!r}")
+    set_up_logging(None)
+    with guarded(place=output):
+        from wsss.exchange.networks import export_model as export_network
+
+        made = export_network(model, form=form, output=output)
+        typer.echo(
+            f"{output}: network {made.kind}, {made.size / 1e6:.1f} MB; {made.agreement:.2%} of pixels have the class "
+            f"that PyTorch gives them, probabilities differ by {made.difference:.1e} at most"
+        )
+
+
+def push_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Checkpoint of any network.")],
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Repository; made where it is not there.")],
+    private: Annotated[bool, typer.Option("--private", help="Make it a private one.")] = False,
+) -> None:
+    """Share a network on the Hugging Face Hub, with a card that says how it was trained.
+
+    Log in first: `hf auth login`. `wsss.load("hf://OWNER/NAME")` takes it from there.
+    """
+    set_up_logging(None)
+    with guarded():
+        from wsss.exchange.hub import push_to_hub
+
+        typer.echo(push_to_hub(model, repository, private=private))
 
 
 def import_labels(
@@ -107,5 +156,7 @@ def add_exchange(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("convert_weights")(convert_weights)
     app.command("export")(export)
+    app.command("export_model")(export_model)
+    app.command("push_model")(push_model)
     app.command("import_labels")(import_labels)
     app.command("import_cams")(import_cams)

@@ -65,6 +65,14 @@ ShardsOption = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+LoggersOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME,...",
+        help="Loggers of trainings: auto, tensorboard, wandb, mlflow, csv; or none.",
+        rich_help_panel=MACHINE,
+    ),
+]
 LogOption = Annotated[
     Path | None,
     typer.Option(
@@ -128,6 +136,7 @@ def _common(
     devices: DevicesOption = _DEFAULT.devices,
     checkpoint_minutes: CheckpointOption = _DEFAULT.checkpoint_minutes,
     shards: ShardsOption = "1",
+    loggers: LoggersOption = "auto",
     log: LogOption = None,
     debug: DebugOption = False,
     parent: ParentOption = 0,
@@ -155,6 +164,7 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
                 check_log(log, [*given_paths(values), *given_paths(options["settings"])])
                 set_up_logging(log, debug=debug)
                 end_with(options.pop("parent"))
+                options["loggers"] = tuple(name for name in options["loggers"].split(",") if name not in ("", "none"))
                 settings = _settings(function.__name__, options.pop("settings"))
                 options["part"], options["parts"] = _shards(function.__name__, options.pop("shards"))
                 function(StageCall(function.__name__, settings, RunContext(**options)), **values)

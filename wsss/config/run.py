@@ -66,6 +66,10 @@ class Runtime(Settings):
     shards: int = Field(default=1, ge=1, le=1000)
     """Jobs that make one artifact of images together, each a part of them on its own GPU or node: saliency, CAMs,
     labels and predictions. What exists is not made again in another number of parts."""
+    loggers: tuple[Literal["auto", "tensorboard", "wandb", "mlflow", "csv"], ...] = ("auto",)
+    """Where the curves of trainings go, beside `curves.csv`. `auto`: TensorBoard where it is installed. TensorBoard's
+    events and Lightning's table lie in `tensorboard/` and `csv/` beside the checkpoint; Weights & Biases and MLflow
+    follow their environment variables (`WANDB_MODE`, `MLFLOW_TRACKING_URI`), and else write there too. []: none."""
 
 
 def _plain(value: Any) -> Any:

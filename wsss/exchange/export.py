@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wsss.data import load_dataset
 from wsss.data.inputs import dataset_inputs
 from wsss.errors import InputError
 from wsss.exchange.coco import export_coco
-from wsss.exchange.layouts import export_mmseg, export_voc
+from wsss.exchange.layouts import export_cvat, export_datasets, export_fiftyone, export_mmseg, export_voc
+from wsss.exchange.outlines import export_label_studio, export_yolo
 from wsss.exchange.sources import artifact_maps, true_maps
 from wsss.outputs import OutputFolder
+
+WRITERS: dict[str, Callable[..., int]] = {
+    "voc": export_voc,
+    "mmseg": export_mmseg,
+    "fiftyone": export_fiftyone,
+    "cvat": export_cvat,
+    "label_studio": export_label_studio,
+    "datasets": export_datasets,
+    "yolo": export_yolo,
+}
+"""The forms whose folder may hold the photographs; `coco` has none."""
+FORMS = (*WRITERS, "coco")
 
 
 def export_maps(
@@ -23,7 +36,7 @@ def export_maps(
         artifacts: Labels or predictions; each says its own split.
         index: Artifact of stage `index`.
         output: Folder.
-        form: `voc`, `coco` or `mmseg`.
+        form: One of `FORMS`.
         truth: A split whose true masks are written too; empty for none.
         photographs: `link`, `copy` or `none`; COCO names photographs by their path below the root of the data.
 
@@ -44,5 +57,4 @@ def export_maps(
     folder = OutputFolder(output, dataset_inputs(dataset, artifacts))
     if form == "coco":
         return export_coco(maps, folder)
-    write = export_voc if form == "voc" else export_mmseg
-    return write(maps, folder, photographs)  # type: ignore[arg-type]
+    return WRITERS[form](maps, folder, photographs)

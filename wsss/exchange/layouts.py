@@ -1,12 +1,14 @@
-"""Write folders that other programs train on: as PASCAL VOC has them, and for MMSegmentation."""
+"""Write folders of label maps beside photographs: as PASCAL VOC has them, and as other programs want them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from wsss.errors import InputError
 from wsss.exchange.sources import LabelMaps, write_indexed, write_photograph
 from wsss.ops.palette import voc_palette
 from wsss.outputs import OutputFolder
@@ -82,8 +84,91 @@ def export_mmseg(maps: Sequence[LabelMaps], output: OutputFolder, photographs: P
     """
     root = output.folder
     places = [_Places(part, root / "ann_dir" / part.split, root / "img_dir" / part.split) for part in maps]
-    _write(places, {root / "dataset.py": _mmseg_config(maps)}, output, photographs)
+    _write(places, {root / "dataset.py": mmseg_config(maps)}, output, photographs)
     return sum(len(part.ids) for part in maps)
+
+
+def export_fiftyone(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Photographs = "link") -> int:
+    """Write `SPLIT/data`, `SPLIT/labels` and `mask_targets.json`, for FiftyOne's `ImageSegmentationDirectory`.
+
+    Returns:
+        How many label maps were written.
+
+    Raises:
+        InputError: If a file must not be written, before any is.
+    """
+    root, names = output.folder, maps[0].dataset.class_names
+    places = [_Places(part, root / part.split / "labels", root / part.split / "data") for part in maps]
+    targets = {**dict(enumerate(names)), maps[0].dataset.ignore_index: "ignored"}
+    _write(places, {root / "mask_targets.json": json.dumps(targets, indent=1) + "\n"}, output, photographs)
+    return sum(len(part.ids) for part in maps)
+
+
+def export_cvat(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Photographs = "link") -> int:
+    """Write a folder per split, whose ZIP file CVAT imports as "Segmentation mask 1.1"; the photographs make the task.
+
+    Returns:
+        How many label maps were written.
+
+    Raises:
+        InputError: If a file must not be written, before any is, or the name of a class cannot stand in the table.
+    """
+    root, names = output.folder, maps[0].dataset.class_names
+    wrong = next((name for name in names if ":" in name), None)
+    if wrong is not None:
+        raise InputError(f"{root}: CVAT's table divides its columns by `:`, so no class can be called `{wrong}`")
+    colours = voc_palette()[[*range(len(names)), maps[0].dataset.ignore_index]].tolist()
+    table = "# label:color_rgb:parts:actions\n" + "".join(
+        f"{name}:{','.join(map(str, colour))}::\n" for name, colour in zip([*names, "ignored"], colours, strict=True)
+    )
+    places, texts = [], {}
+    for part in maps:
+        folder = root / part.split
+        places.append(_Places(part, folder / "SegmentationClass", root / "photographs" / part.split))
+        texts[folder / "labelmap.txt"] = table
+        texts[folder / "ImageSets/Segmentation/default.txt"] = "".join(f"{name}\n" for name in part.ids)
+    _write(places, texts, output, photographs)
+    return sum(len(part.ids) for part in maps)
+
+
+def export_datasets(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Photographs = "link") -> int:
+    """Write `SPLIT/images`, `SPLIT/masks`, `SPLIT/metadata.jsonl`, for Hugging Face's `load_dataset("imagefolder")`.
+
+    Each row has the columns `image`, `mask` and `classes`, the names of the classes that the image-level labels name.
+
+    Returns:
+        How many label maps were written.
+
+    Raises:
+        InputError: If a file must not be written, before any is.
+    """
+    root, dataset = output.folder, maps[0].dataset
+    places = [_Places(part, root / part.split / "masks", root / part.split / "images") for part in maps]
+    texts = {}
+    for part in maps:
+        rows = []
+        for image_id in part.ids:
+            named = [
+                name
+                for name, is_there in zip(dataset.class_names[1:], dataset.image_labels(image_id), strict=True)
+                if is_there
+            ]
+            files = {"file_name": f"images/{image_id}.jpg", "mask_file_name": f"masks/{image_id}.png"}
+            rows.append(json.dumps({**files, "id": image_id, "classes": named}, ensure_ascii=False))
+        texts[root / part.split / "metadata.jsonl"] = "".join(f"{row}\n" for row in rows)
+    texts[root / "README.md"] = _dataset_card(maps)
+    _write(places, texts, output, photographs)
+    return sum(len(part.ids) for part in maps)
+
+
+def _dataset_card(maps: Sequence[LabelMaps]) -> str:
+    dataset = maps[0].dataset
+    values = "\n".join(f"- {value}: {name}" for value, name in enumerate(dataset.class_names))
+    return (
+        "---\ntask_categories:\n- image-segmentation\n---\n\n"
+        f'# {dataset.name}\n\nLabel maps written by `wsss export`. Read them by `load_dataset("imagefolder", '
+        f"data_dir=...)`.\n\nValues of the masks:\n\n{values}\n- {dataset.ignore_index}: ignored\n"
+    )
 
 
 def _write(
@@ -99,7 +184,11 @@ def _write(
         output.write_text(path, text)
 
 
-def _mmseg_config(maps: Sequence[LabelMaps]) -> str:
+def mmseg_config(maps: Sequence[LabelMaps]) -> str:
+    """Return the data set's part of a config of MMSegmentation.
+
+    mmengine builds nothing unless loader, evaluator and loop of `val`, and of `test`, are there together or not at all.
+    """
     dataset = maps[0].dataset
     palette = voc_palette()[: len(dataset.class_names)].tolist()
     lines = [
@@ -117,21 +206,26 @@ def _mmseg_config(maps: Sequence[LabelMaps]) -> str:
         "test_pipeline = [load[0], dict(type='Resize', scale=(2048, 512), keep_ratio=True), load[1],",
         "    dict(type='PackSegInputs')]",
     ]
-    loaders = {
-        "train": ("train_dataloader", "InfiniteSampler", True),
-        "val": ("val_dataloader", "DefaultSampler", False),
-    }
     for part in maps:
-        name, sampler, shuffle = loaders.get(part.split, (f"{part.split}_dataloader", "DefaultSampler", False))
-        pipeline = "train_pipeline" if part.split == "train" else "test_pipeline"
+        training = part.split == "train"
         lines += [
-            f"{name} = dict(batch_size={4 if shuffle else 1}, num_workers=4, persistent_workers=True,",
-            f"    sampler=dict(type='{sampler}', shuffle={shuffle}),",
+            f"{part.split}_dataloader = dict(batch_size={4 if training else 1}, num_workers=4,",
+            "    persistent_workers=True,",
+            f"    sampler=dict(type='{'InfiniteSampler' if training else 'DefaultSampler'}', shuffle={training}),",
             "    dataset=dict(type=dataset_type, data_root=data_root, metainfo=metainfo, img_suffix='.jpg',",
             "        seg_map_suffix='.png', reduce_zero_label=False, ignore_index=ignore_index,",
             f"        data_prefix=dict(img_path='img_dir/{part.split}', seg_map_path='ann_dir/{part.split}'),",
-            f"        pipeline={pipeline}))",
+            f"        pipeline={'train_pipeline' if training else 'test_pipeline'}))",
         ]
     if any(part.split == "val" for part in maps):
-        lines.append("val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'], ignore_index=ignore_index)")
+        lines += [
+            "val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'], ignore_index=ignore_index)",
+            "test_dataloader, test_evaluator = val_dataloader, val_evaluator",
+        ]
+    else:
+        lines += [
+            "# No split to validate on is exported; `--truth val` adds it. A schedule among `_base_` has loops for it:",
+            "# write `val_cfg = None` and `test_cfg = None` into the config that lists this file.",
+            "val_dataloader = val_evaluator = test_dataloader = test_evaluator = None",
+        ]
     return "\n".join(lines) + "\n"

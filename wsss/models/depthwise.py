@@ -66,6 +66,11 @@ def speed_up_depthwise(network: nn.Module) -> int:
     return len(found)
 
 
+def pads_like_tensorflow(module: nn.Module) -> bool:
+    """Return whether the padding of a convolution depends on the size of the features, the odd row and column last."""
+    return _is_same(module) or (isinstance(module, DepthwiseConv2d) and module.pads_like_tensorflow)
+
+
 def _is_same(module: nn.Module) -> bool:
     # timm's; by its name, so that networks without it do not load timm
     return type(module).__name__ == "Conv2dSame"

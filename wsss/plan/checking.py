@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from wsss.errors import InputError
 from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
 from wsss.plan.sources import missing_source
+
+LOGGER_EXTRAS = {"tensorboard": "logs", "wandb": "wandb", "mlflow": "mlflow"}
+"""Loggers that need a package of their own name, and the extra that installs it."""
 
 
 def checked_plan(values: Mapping[str, Any], source: Path, files: Sequence[Path] = ()) -> Plan:
@@ -30,7 +34,7 @@ def checked_plan(values: Mapping[str, Any], source: Path, files: Sequence[Path] 
         read_yaml(path)
     try:
         plan = Plan(load_config({**values, "run": values.get("run") or source.stem}))
-        problem = missing_source(plan) or _problem_of_trainings(plan)
+        problem = missing_source(plan) or _problem_of_trainings(plan) or _problem_of_loggers(plan)
     except InputError as error:
         problem = str(error)
     if problem:
@@ -55,4 +59,12 @@ def _problem_of_trainings(plan: Plan) -> str | None:
             f"`{artifact.stage}.backbone.weights` is `auto`, but no package has the weights of "
             f"{settings.backbone.name}; give the path of the published file, or `none`"
         )
+    return None
+
+
+def _problem_of_loggers(plan: Plan) -> str | None:
+    """Say in one line which logger is not installed, the first one; None if all are."""
+    for name in plan.config.runtime.loggers:
+        if name in LOGGER_EXTRAS and importlib.util.find_spec(name) is None:
+            return f"runtime.loggers: {name} is not installed: pip install 'wsss[{LOGGER_EXTRAS[name]}]'"
     return None

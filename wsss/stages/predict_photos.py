@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from wsss.config import Protocol
 from wsss.context import RunContext
-from wsss.data.images import bounded_size, read_image, resize_image
-from wsss.data.sources.files import walk_pictures
+from wsss.data.images import read_image
 from wsss.errors import InputError
-from wsss.grid import snapped_size
-from wsss.models.network import SegmentationNetwork
 from wsss.ops.palette import indexed_picture, voc_palette
 from wsss.outputs import OutputFolder
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
-from wsss.protected import PICTURES, Inputs
-from wsss.record import WrittenBelow
-from wsss.stages.forward import Forward
-from wsss.stages.inference import resolve_device
-from wsss.stages.predictor import load_segmentation_network
-from wsss.stages.segmentation import Scores, finish, network_probabilities
+from wsss.protected import Inputs
+from wsss.stages.photographs import MAX_SIDE, named_photographs
+from wsss.stages.predictors import open_predictor
 
 LEAST_BYTES = 512
 """What a mask with its palette, or an overlay with its tables, takes at the very least."""
@@ -40,7 +33,7 @@ def predict_photos(
     *,
     output: Path,
     protocol: Protocol | None = None,
-    max_side: int = 1024,
+    max_side: int = MAX_SIDE,
     context: RunContext = RunContext(),
 ) -> list[Path]:
     """Write `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
@@ -48,7 +41,7 @@ def predict_photos(
     If a photograph cannot be read, the others still get their masks. The first such is named at the end.
 
     Args:
-        model: Checkpoint of a network that predicts a segmentation.
+        model: Checkpoint of a network that predicts a segmentation, or such a network exported as ONNX.
         photos: Files, and folders. Of a folder every photograph is taken, but nothing hidden, nothing in its `results`,
             and nothing that this program wrote.
         output: Folder for the results; `masks/classes.txt` names the values.
@@ -64,23 +57,21 @@ def predict_photos(
             after the others are done, if photographs could not be read (the message names the first, the log all).
     """
     protocol = protocol or Protocol()
-    named = _names(photos)
+    named = named_photographs(photos)
     folder = OutputFolder(output, Inputs([model, *named.values()], [path for path in photos if path.is_dir()]))
     classes, results = output / "masks" / "classes.txt", {name: _results(output, name) for name in named}
     places = (output / "masks", output / "overlays")
     folder.check([classes, *(path for pair in results.values() for path in pair)], alone=places, least=LEAST_BYTES)
-    device = resolve_device(context)
-    network, class_names = load_segmentation_network(model, device)
+    predictor = open_predictor(model, context)
     written: list[Path] = []
     unreadable: list[InputError] = []
-    forward = Forward(device, context)
-    scores = _scores(network, _readable(named, unreadable), protocol, max_side, forward, device)
-    with torch.inference_mode(), Progress("predict photographs", len(named)) as progress:
-        for name, labels in finish(scores, protocol.crf, context):
+    readable = _readable(named, unreadable)
+    with Progress("predict photographs", len(named)) as progress:
+        for name, labels in predictor.labels(readable, protocol, max_side):
             written.append(_write(folder, results[name], named[name], labels))
             progress.advance()
         if written:
-            folder.write_text(classes, "\n".join(class_names) + "\n")
+            folder.write_text(classes, "\n".join(predictor.class_names) + "\n")
         _raise_about(unreadable, output, len(written))
     return written
 
@@ -95,32 +86,6 @@ def _raise_about(unreadable: Sequence[InputError], output: Path, written: int) -
         raise InputError(f"{unreadable[0]}{more}; {others}")
 
 
-def _names(photos: Iterable[Path]) -> dict[str, Path]:
-    """Name the results of each photograph: by its stem, or by its path below the given folder."""
-    named: dict[str, Path] = {}
-    for given in photos:
-        if not given.exists():
-            raise InputError(f"{given}: no such photograph")
-        found = _inside(given) if given.is_dir() else [given]
-        for path in found:
-            name = str(path.relative_to(given).with_suffix("")) if given.is_dir() else path.stem
-            if name in named:
-                raise InputError(f"{path}: its results would replace those of {named[name]}; rename one of them")
-            named[name] = path
-    return named
-
-
-def _inside(folder: Path) -> list[Path]:
-    """List the photographs of a folder; masks and overlays of an earlier call are none."""
-    written = WrittenBelow(folder)
-    found = [folder / name for name in walk_pictures(folder)[0]]
-    photographs = [path for path in found if path not in written]
-    if not photographs:
-        left_out = f"; the {len(found)} there were written by this program" if found else ""
-        raise InputError(f"{folder}: holds no photographs ({', '.join(PICTURES)}){left_out}")
-    return photographs
-
-
 def _readable(named: dict[str, Path], unreadable: list[InputError]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield photographs by name, read one ahead of the network; errors go to `unreadable`."""
     for name, image in map_in_threads(_read, named.items(), workers=1, in_flight=2):
@@ -128,23 +93,6 @@ def _readable(named: dict[str, Path], unreadable: list[InputError]) -> Iterator[
             unreadable.append(image)
         else:
             yield name, image
-
-
-def _scores(
-    network: SegmentationNetwork,
-    photographs: Iterable[tuple[str, np.ndarray]],
-    protocol: Protocol,
-    max_side: int,
-    forward: Forward,
-    device: torch.device,
-) -> Iterator[Scores]:
-    """Compute probabilities photograph by photograph: their sizes differ."""
-    for name, image in photographs:
-        small = resize_image(image, snapped_size(bounded_size(image.shape[:2], max_side)))
-        pixels = torch.from_numpy(small).to(device)
-        tensor = pixels.permute(2, 0, 1)[None].float().div_(255)
-        probabilities = network_probabilities(network, tensor, protocol, forward)
-        yield Scores([name], probabilities, pixels[None] if protocol.crf else None, [image.shape[:2]])
 
 
 def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray | InputError]:

@@ -79,29 +79,45 @@ class SaliencyNetwork:
             with np.errstate(invalid="ignore", divide="ignore"):
                 mask = self._session.predict(Image.fromarray(image))[0]
         except Exception as error:
-            if not _from_onnxruntime(error):
+            if not from_onnxruntime(error):
                 raise
-            raise InputError(f"{self.weights}: does not fit saliency.model ({_first_line(error)})") from None
+            raise InputError(f"{self.weights}: does not fit saliency.model ({first_line(error)})") from None
         return np.asarray(mask.convert("L"))
 
 
 def _start(session_class: type, model: str, weights: Path, chosen: list[Any], threads: int) -> Any:
     """Start a network on the chosen providers, with so many threads within a layer."""
+    try:
+        # rembg's classes for the user's own networks insist on a path, the others ignore it
+        return session_class(model, session_options(threads), providers=chosen, model_path=str(weights))
+    except Exception as error:
+        if not from_onnxruntime(error):
+            raise
+        raise InputError(f"{weights}: no ONNX network ({first_line(error)})") from None
+
+
+def onnx_runtime() -> ModuleType:
+    """Import onnxruntime."""
+    _report_nothing()
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
+    return onnxruntime  # type: ignore[no-any-return]
+
+
+def _report_nothing() -> None:
+    # from 1.29 on, onnxruntime reports file names of networks to its maker, and keeps an identifier in the home folder
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def session_options(threads: int) -> Any:
+    """Return the options of a network in onnxruntime: so many threads within a layer, 0 for one per core."""
+    options = onnx_runtime().SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # threads must not spin while they wait: that doubles the time if another job shares the processors
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        # rembg's classes for the user's own networks insist on a path, the others ignore it
-        return session_class(model, options, providers=chosen, model_path=str(weights))
-    except Exception as error:
-        if not _from_onnxruntime(error):
-            raise
-        raise InputError(f"{weights}: no ONNX network ({_first_line(error)})") from None
+    return options
 
 
 def _session_class(model: str) -> Any:
@@ -121,8 +137,7 @@ def _rembg_sessions() -> ModuleType:
     That file imports pymatting for alpha matting, which saliency does not need and which compiles for 40 s the first
     time on a machine. The modules leave `sys.modules` again, so that a later `import rembg` loads all of it.
     """
-    # from 1.29 on, onnxruntime reports file names of networks to its maker, and keeps an identifier in the home folder
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    _report_nothing()
     if "rembg" in sys.modules:
         return importlib.import_module("rembg.sessions")
     specification = importlib.util.find_spec("rembg")
@@ -146,7 +161,7 @@ def _own_weights(session_class: Any, model: str) -> str:
         return str(session_class.download_models())
     except (OSError, ValueError) as error:
         raise InputError(
-            f"saliency.model `{model}`: rembg cannot get its weights ({_first_line(error)}); "
+            f"saliency.model `{model}`: rembg cannot get its weights ({first_line(error)}); "
             "set saliency.weights to the path of the ONNX file"
         ) from None
 
@@ -170,9 +185,7 @@ def side_by_side(model: str, threads: int, *, on_cpu: bool) -> tuple[int, int]:
 
 
 def _providers(device: str) -> list[Any]:
-    import onnxruntime
-
-    return providers(device, onnxruntime.get_available_providers())
+    return providers(device, onnx_runtime().get_available_providers())
 
 
 def providers(device: str, available: list[str]) -> list[Any]:
@@ -186,7 +199,7 @@ def providers(device: str, available: list[str]) -> list[Any]:
         return [gpu, CPU]
     if kind == "cuda":
         logger.warning(
-            "saliency: onnxruntime has no GPU support here, the network runs on the CPU; "
+            "onnxruntime has no GPU support here, the network runs on the CPU; "
             "pip install onnxruntime-gpu in place of onnxruntime"
         )
     return [CPU]
@@ -196,9 +209,11 @@ def _available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _from_onnxruntime(error: Exception) -> bool:
+def from_onnxruntime(error: Exception) -> bool:
+    """Return whether an error is one of onnxruntime's own."""
     return type(error).__module__.startswith("onnxruntime")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, its type where it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0]

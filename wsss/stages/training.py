@@ -17,6 +17,7 @@ from wsss.errors import InputError
 from wsss.models.network import NetworkType
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model, load_weights
+from wsss.training.loggers import KeptLogs
 from wsss.training.module import TrainingModule
 from wsss.training.outputs import write_outputs
 from wsss.training.resume import STATE_FILE
@@ -42,7 +43,8 @@ def train_to_checkpoint(
     """Train, or go on from the saved state, and write the result; the state is removed then.
 
     Args:
-        state: State of the stage, entered. Its output is the checkpoint; metrics and curves are written beside it.
+        state: State of the stage, entered. Its output is the checkpoint; metrics, curves and what loggers
+            wrote are put beside it.
         module: Network and losses.
         data: Training images.
         dataset: Holds the images to validate on; without any, nothing is validated.
@@ -58,6 +60,7 @@ def train_to_checkpoint(
         Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     _require_space(state, module)
+    logs = KeptLogs(state.output)
     result = run_training(
         module,
         data,
@@ -67,6 +70,7 @@ def train_to_checkpoint(
         context=context,
         folder=state.folder,
     )
+    logs.keep(state.folder)
     write_outputs(
         state.output,
         module.network,

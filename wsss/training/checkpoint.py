@@ -18,6 +18,7 @@ from wsss.inputs import check_regular
 from wsss.models.network import Network, NetworkType
 from wsss.store import rebuild_hint
 from wsss.training.files import read_torch, write_torch
+from wsss.training.safetensors_file import SUFFIX, read_safetensors
 
 FORMAT_VERSION = 1
 Weights = dict[str, Tensor]
@@ -83,19 +84,25 @@ def save_model(
     metrics: Mapping[str, Any],
 ) -> None:
     """Write a checkpoint, whole or not at all; equal content gives equal bytes."""
-    payload = {
+    info = Checkpoint(stage, model.kind, dict(model_settings), tuple(class_names), dict(attributes), dict(metrics))
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_torch(Path(path), payload_of(info, weights))
+
+
+def payload_of(info: Checkpoint, weights: Weights) -> dict[str, Any]:
+    """Return the content of a checkpoint as plain types and tensors."""
+    return {
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
-        "stage": stage,
-        "kind": model.kind,
+        "stage": info.stage,
+        "kind": info.kind,
         # through JSON: plain types are all that a safe unpickler takes
-        "model_settings": json.loads(json.dumps(dict(model_settings))),
-        "class_names": [str(name) for name in class_names],
-        "attributes": json.loads(json.dumps(dict(attributes))),
-        "metrics": json.loads(json.dumps(dict(metrics))),
-        "weights": {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()},
+        "model_settings": json.loads(json.dumps(info.model_settings)),
+        "class_names": [str(name) for name in info.class_names],
+        "attributes": json.loads(json.dumps(info.attributes)),
+        "metrics": json.loads(json.dumps(info.metrics)),
+        "weights": weights,
     }
-    write_torch(Path(path), payload)
 
 
 def load_model(
@@ -186,7 +193,7 @@ def restore_model(path: str | Path, network: type[NetworkType], weights: Weights
 def _read(path: Path) -> dict[str, Any]:
     check_regular(path)
     try:
-        payload = read_torch(path)
+        payload = read_safetensors(path) if path.suffix == SUFFIX else read_torch(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint; {rebuild_hint(path)}") from None
     except IsADirectoryError:

@@ -17,6 +17,7 @@ from wsss.data.loaders import steps_per_epoch
 from wsss.errors import InputError, Interrupted
 from wsss.models.network import Network
 from wsss.progress import Progress
+from wsss.training.loggers import log_row
 from wsss.training.module import TrainingModule
 from wsss.training.processes import averaged, several_processes, summed
 from wsss.training.quiet import set_up_worker_logs
@@ -231,8 +232,7 @@ class Session(Callback):
             row[self._validation.metric] = None
         record.rows.append(row)
         record.sums, record.summed = {}, {}
-        for log in trainer.loggers:
-            log.log_metrics({key: value for key, value in row.items() if value is not None}, step=record.step)
+        log_row(trainer.loggers, row)
 
     def _write_epoch(self, trainer: Trainer) -> None:
         numbers, record = _module(trainer).epoch_row(), self.record

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from wsss.memory import keep_freed_memory
 from wsss.models.precision import computes_in_bf16
 from wsss.system_errors import in_words
 from wsss.training.batch_norm import SharedBatchNorms
+from wsss.training.loggers import make_loggers, take_up
 from wsss.training.module import TrainingModule
 from wsss.training.quiet import quiet_lightning
 from wsss.training.resume import StopRequest, load_state
@@ -89,8 +90,11 @@ def run_training(
             validation=validation,
             stop=stop,
         )
+        loggers = make_loggers(context, folder, description)
+        take_up(loggers, record.rows)
+        unused = module.leaves_parameters_unused
         trainer = make_trainer(
-            settings, accelerator, devices, folder, session, unused_parameters=module.leaves_parameters_unused
+            settings, accelerator, devices, folder, session, loggers=loggers, unused_parameters=unused
         )
         if record.step < session.steps:
             _fit(trainer, module, data, session, context, pin_memory=accelerator == "gpu")
@@ -194,15 +198,11 @@ def make_trainer(
     folder: Path,
     session: Session,
     *,
+    loggers: Sequence[Any] = (),
     unused_parameters: bool = False,
 ) -> Trainer:
-    """Make Lightning's trainer, without any output of its own but in `folder`; the session does the rest."""
+    """Make Lightning's trainer, without any output of its own but by loggers; the session does the rest."""
     parallel = "ddp_spawn_find_unused_parameters_true" if unused_parameters else "ddp_spawn"
-    logs: list[Any] = []
-    if importlib.util.find_spec("tensorboard"):
-        from lightning.pytorch.loggers import TensorBoardLogger
-
-        logs.append(TensorBoardLogger(folder, name="", version="tensorboard"))
     return Trainer(
         accelerator=accelerator,
         devices=devices if accelerator == "gpu" else len(devices),
@@ -217,7 +217,7 @@ def make_trainer(
         plugins=[SharedBatchNorms(), LightningEnvironment()],
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],
-        logger=logs or False,
+        logger=list(loggers) or False,
         default_root_dir=folder,
         enable_checkpointing=False,
         enable_progress_bar=False,

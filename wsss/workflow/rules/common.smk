@@ -304,6 +304,7 @@ def machine():
         f"--device {runtime.device} --workers {runtime.workers} --batch-size {runtime.batch_size}"
         f" --precision {runtime.precision} --pixels-per-forward {runtime.pixels_per_forward}"
         f" --devices {runtime.devices} --checkpoint-minutes {runtime.checkpoint_minutes:g}"
+        f" --loggers {','.join(runtime.loggers) or 'none'}"
     )
 
 

@@ -1,0 +1,1 @@
+"""What `import wsss` offers to Python: `load`, `train` and `Run`."""

@@ -1,0 +1,64 @@
+"""The network of a checkpoint, ready to segment photographs one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wsss.config import Protocol
+from wsss.context import RunContext
+from wsss.ops.crf import dense_crf
+from wsss.ops.mean_field import as_tensor
+from wsss.stages.forward import Forward
+from wsss.stages.inference import resolve_device
+from wsss.stages.photographs import as_network_sees
+from wsss.stages.predictor import load_segmentation_network
+from wsss.stages.segmentation import Scores, finish, network_probabilities
+
+
+class PhotoPredictor:
+    """Segments photographs with the network of a checkpoint.
+
+    Args:
+        model: Checkpoint of a network that predicts a segmentation.
+        context: Device, precision, threads.
+
+    Attributes:
+        class_names: Background first.
+
+    Raises:
+        InputError: If the checkpoint cannot be read or holds another kind of network, or the device is not there.
+    """
+
+    def __init__(self, model: Path, context: RunContext = RunContext()) -> None:
+        self._context, self._device = context, resolve_device(context)
+        self._network, self.class_names = load_segmentation_network(model, self._device)
+        self._forward = Forward(self._device, context)
+
+    def labels(
+        self, photographs: Iterable[tuple[str, np.ndarray]], protocol: Protocol, max_side: int
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """See `wsss.stages.predictors.Predictor`; what follows the network goes on beside it."""
+        with torch.inference_mode():
+            scores = (self._scores(name, image, protocol, max_side) for name, image in photographs)
+            yield from finish(scores, protocol.crf, self._context)
+
+    def _scores(self, name: str, image: np.ndarray, protocol: Protocol, max_side: int) -> Scores:
+        """Compute what `finish` makes labels of, for one photograph (H, W, 3) uint8: sizes differ."""
+        pixels = torch.from_numpy(as_network_sees(image, max_side)).to(self._device)
+        tensor = pixels.permute(2, 0, 1)[None].float().div_(255)
+        probabilities = network_probabilities(self._network, tensor, protocol, self._forward)
+        return Scores([name], probabilities, pixels[None] if protocol.crf else None, [image.shape[:2]])
+
+    def probabilities(self, image: np.ndarray, protocol: Protocol, max_side: int) -> np.ndarray:
+        """See `wsss.stages.predictors.Predictor`."""
+        with torch.inference_mode():
+            found = self._scores("", image, protocol, max_side)
+            probabilities = as_tensor(found.probabilities)[0]
+            if protocol.crf is not None:
+                assert found.images is not None
+                probabilities = as_tensor(dense_crf(probabilities, found.images[0], protocol.crf, protocol.crf.backend))
+            return probabilities.float().cpu().numpy()
