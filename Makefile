@@ -6,7 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS := python3.11 python3.12 python3.13 python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL := $(PIP) install --constraint envs/constraints.txt
+# make CONSTRAINTS=/dev/null: the newest versions
+CONSTRAINTS ?= envs/constraints.txt
+INSTALL := $(PIP) install --constraint $(CONSTRAINTS)
 STAMPS := $(VENV)/.stamps
 INPUTS := pyproject.toml envs/constraints.txt
 CORES ?= all
@@ -15,13 +17,15 @@ TEST_WORKERS ?= 2
 TESTS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint types tests campaign kills format constraints clean-env
+.PHONY: help demo test lint types tests campaign kills docs pages format constraints clean-env
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 	@echo "make campaign  thousands of bad inputs: minutes"
 	@echo "make kills   hundreds of kills of stages and runs: half an hour"
+	@echo "make docs    builds the site of the documents into site/"
+	@echo "make pages   writes generated pages and the schema anew"
 	@echo "make format  formats and mends what the linters can mend themselves"
 	@echo "make clean-env  removes .venv"
 
@@ -41,7 +45,7 @@ lint: $(STAMPS)/test
 types: $(STAMPS)/test $(STAMPS)/extras
 	mypy
 
-tests: $(STAMPS)/test $(STAMPS)/extras $(STAMPS)/reference
+tests: $(STAMPS)/test $(STAMPS)/extras $(STAMPS)/reference $(STAMPS)/docs
 	OMP_NUM_THREADS=1 pytest --numprocesses $(TEST_WORKERS) --dist loadgroup $(TESTS)
 
 # thousands of bad inputs, within 15 minutes (docs/reliability.md)
@@ -51,6 +55,14 @@ campaign: $(STAMPS)/test $(STAMPS)/extras
 # every stage, and whole runs, killed again and again: half an hour (docs/reliability.md)
 kills: $(STAMPS)/test $(STAMPS)/extras
 	OMP_NUM_THREADS=1 pytest -m 'not gpu' tests/campaign -k kill $(TESTS)
+
+docs: $(STAMPS)/docs
+	mkdocs build --strict
+
+pages: $(STAMPS)/run
+	wsss settings --markdown > docs/settings.md
+	wsss schema --output wsss/workflow/schemas/config.schema.json
+	python docs/messages.py > docs/messages.md
 
 format: $(STAMPS)/test
 	ruff check --fix
@@ -104,6 +116,11 @@ $(STAMPS)/extras: $(STAMPS)/run
 	        || echo "note: going on without COCO JSON (wsss export --format coco)"; \
 	    echo "note: to try again what failed: rm $@"; \
 	}
+	@touch $@
+
+# 35 MB to download. The tests of the site and of the tutorial are skipped without
+$(STAMPS)/docs: $(STAMPS)/run
+	@$(INSTALL) --editable '.[docs]' || echo "note: going on without the site of the documents (to try again: rm $@)"
 	@touch $@
 
 # pydensecrf, which the dense CRF is checked against; nothing else uses it

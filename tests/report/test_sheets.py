@@ -4,7 +4,7 @@ from PIL import Image
 
 from wsss.ops.palette import voc_palette
 from wsss.report.gallery import Gallery, Sample, Tile
-from wsss.report.sheets import contact_sheet, one_page
+from wsss.report.sheets import contact_sheet, font, one_page
 
 
 def test_a_sheet_has_no_more_samples_than_fit_on_a_page():
@@ -20,3 +20,9 @@ def test_a_sheet_has_no_more_samples_than_fit_on_a_page():
     )
     assert sheet.height / sheet.width <= 10.9 / 7.5 + 0.01
     assert one_page(Gallery("train", "", ())).samples == ()
+
+
+def test_class_names_may_be_written_in_other_alphabets():
+    missing = bytes(font(20).getmask("\uffff"))
+    for bold in (False, True):
+        assert all(bytes(font(20, bold=bold).getmask(letter)) != missing for letter in "éßšΩЖאعक"[:7])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +21,13 @@ CAPTION, FOOT = 34, 44
 PAPER_INCHES = (7.5, 10.9)
 """The part of an upright A4 page that printers can print on."""
 
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+FONTS = Path(__file__).parent / "fonts"
 
 
 @cache
-def font(size: int, *, bold: bool = False) -> Font:
-    """Load a font with most of the world's letters (DejaVu, which matplotlib ships), else Pillow's own."""
-    spec = find_spec("matplotlib")
-    if spec is not None and spec.origin is not None:
-        name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-        path = Path(spec.origin).parent / "mpl-data/fonts/ttf" / name
-        if path.is_file():
-            return ImageFont.truetype(str(path), size)
-    return ImageFont.load_default(size)
+def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Load a font with most of the world's letters (DejaVu, which comes with the package)."""
+    return ImageFont.truetype(str(FONTS / f"DejaVuSans{'-Bold' if bold else ''}.ttf"), size)
 
 
 def contact_sheet(
@@ -126,13 +119,13 @@ def _draw_sample(
         draw.text((left, y + CAPTION + tall + 20), tile.note, MUTED, font(12))
 
 
-def _shortened(draw: ImageDraw.ImageDraw, text: str, of: Font, room: float) -> str:
+def _shortened(draw: ImageDraw.ImageDraw, text: str, of: ImageFont.FreeTypeFont, room: float) -> str:
     while len(text) > 4 and draw.textlength(text, of) > room:
         text = text[:-2] + "…"
     return text
 
 
-def _wrapped(text: str, of: Font, room: int) -> list[str]:
+def _wrapped(text: str, of: ImageFont.FreeTypeFont, room: int) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
