@@ -148,6 +148,10 @@ RERUNS = {
     "wsss.downloads.fetch": set(),
     "wsss.data.demo.scenes": {"index"},
     "wsss.ops.saliency": {"saliency"},
+    "wsss.stages.parts": {
+        *PREDICTIONS,
+        *("saliency", "cams", "seed_labels", "update_labels", "segmenter_labels", "refine_labels", "aalr_labels"),
+    },
     "wsss.ops.pseudo_labels": {"seed_labels", "update_labels", "segmenter_labels"},
     "wsss.ops.saliency_labels": {"update_labels"},
     "wsss.ops.crf": {*PREDICTIONS, "update_labels", "segmenter_labels", "refine_labels", "aalr_labels"},

@@ -37,6 +37,32 @@ def test_a_stage_gets_its_settings_inputs_and_context(tmp_path: Path):
         assert "'classifier': PosixPath('m.ckpt')" in said
 
 
+def test_a_call_makes_a_part_or_joins_them():
+    assert "part=2, parts=3)" in wsss(*CAMS, "--output", "o.h5", "--shards", "2/3", before=SAYING).stdout
+    assert "part=0, parts=3)" in wsss(*CAMS, "--output", "o.h5", "--shards", "3", before=SAYING).stdout
+
+
+@pytest.mark.parametrize("shards", ["0", "0/3", "3/0", "1/2/3", "a", "-1", "", "2 / 3", "99999"])
+def test_what_is_no_part_is_refused(shards: str):
+    result = wsss(*CAMS, "--output", "o.h5", f"--shards={shards}", before=SAYING)
+    assert result.returncode == 2
+    assert "--shards takes I/N or N" in " ".join(result.stderr.split())
+
+
+def test_a_part_beyond_the_last_is_one_line():
+    result = wsss(*CAMS, "--output", "o.h5", "--shards=4/3", before=SAYING)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "error: there is no part 4 of 3; parts are counted from 1\n",
+    )
+
+
+def test_a_stage_that_has_no_parts_says_so():
+    result = wsss("index", "--output", "o.h5", "--settings", '{"name": "demo"}', "--shards=1/3", before=SAYING)
+    assert result.returncode == 2
+    assert "stage index makes its output in one" in " ".join(result.stderr.split())
+
+
 def test_workers_start_with_the_stage_s_module():
     check = """
 import multiprocessing

@@ -40,7 +40,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], set[str]]] = {
         | REPORT,
     ),
     "the machine": (
-        {"runtime": {"device": "cpu", "workers": 0, "batch_size": 1, "devices": 2, "checkpoint_minutes": 0}},
+        {"runtime": {"device": "cpu", "workers": 0, "batch_size": 1, "devices": 2, "shards": 3}},
         set(),
     ),
 }

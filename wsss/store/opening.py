@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,8 +63,12 @@ def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File
 
 
 @contextmanager
-def guarded(path: Path, what: str) -> Iterator[None]:
+def guarded(path: Path | Callable[[], Path], what: str) -> Iterator[None]:
     """Say in one line what HDF5 could not read in the block; its own errors name neither the file nor a remedy.
+
+    Args:
+        path: The file, or what finds it once something is wrong.
+        what: What is read, with a verb.
 
     Raises:
         InputError: Naming both.
@@ -75,5 +79,6 @@ def guarded(path: Path, what: str) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError, KeyError, AttributeError, TypeError, MemoryError) as error:
         if isinstance(error, InputError):
             raise
+        path = path if isinstance(path, Path) else path()
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{path}: {what} damaged ({reason}); {rebuild_hint(path)}") from None

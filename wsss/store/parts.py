@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
 
 from wsss.errors import InputError
-from wsss.store.layout import PARTS, attributes_of, is_array, rebuild_hint
+from wsss.store.layout import PARTS, attributes_of, bound_metadata, is_array, rebuild_hint
 from wsss.store.opening import guarded
 
 
@@ -53,6 +54,14 @@ class Parts:
             )
         self._are_there = True
 
+    def place(self, file: h5py.File, name: str) -> Path:
+        """Return the file in which an array of the artifact lies, as far as that can be found out."""
+        with suppress(KeyError, OSError, RuntimeError, ValueError):
+            link = file.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink) and link.filename in self._expected:
+                return self._whole.parent / link.filename
+        return self._whole
+
     def array(self, file: h5py.File, name: str) -> h5py.Dataset:
         """Return an array of the artifact, wherever it lies.
 
@@ -74,6 +83,7 @@ class Parts:
             path = self._whole.parent / name
             with guarded(path, "this part is"):
                 file = h5py.File(path, "r", locking=False)
+                bound_metadata(file)
                 found = attributes_of(file).get("fingerprint")
             if found != self._expected[name]:
                 file.close()

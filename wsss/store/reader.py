@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class ArtifactReader:
         if packed.chunk is None:
             assert packed.array is not None
             return packed.array, dict(packed.attributes)
-        with guarded(self.path, f"{kind} of `{image_id}` is"):
+        with guarded(partial(self._place, f"{kind}/{image_id}"), f"{kind} of `{image_id}` is"):
             return unpack(packed.chunk, packed.shape, packed.dtype), dict(packed.attributes)
 
     def packed(self, kind: str, image_id: str) -> PackedArray:
@@ -153,7 +154,7 @@ class ArtifactReader:
             InputError: If the array is missing or damaged.
         """
         name = f"{kind}/{image_id}"
-        with guarded(self.path, f"{kind} of `{image_id}` is"):
+        with guarded(partial(self._place, f"{kind}/{image_id}"), f"{kind} of `{image_id}` is"):
             dataset = self._dataset(name)
             sums = self._sums[name] if self._sums is not None else None
             chunk = array = None
@@ -179,7 +180,7 @@ class ArtifactReader:
             InputError: If they are missing or damaged.
         """
         name = f"{kind}/{image_id}"
-        with guarded(self.path, f"{kind} of `{image_id}` is"):
+        with guarded(partial(self._place, f"{kind}/{image_id}"), f"{kind} of `{image_id}` is"):
             return self._attributes_of(self._dataset(name), name)
 
     def _attributes_of(self, dataset: h5py.Dataset, name: str) -> dict[str, Any]:
@@ -195,6 +196,10 @@ class ArtifactReader:
             return self._parts.array(file, name)
         except KeyError as error:  # the name is a broken link
             raise OSError(str(error)) from None
+
+    def _place(self, name: str) -> Path:
+        """Return the file in which an array lies: this one, or a part."""
+        return self._parts.place(self.file, name) if self._parts is not None else self.path
 
     def table(self, name: str) -> np.ndarray:
         """Read a table; strings come as an array of `str` objects."""
