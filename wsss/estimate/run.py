@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from wsss.config import Saliency
 from wsss.context import RunContext
 from wsss.estimate.calls import Workplace
 from wsss.estimate.counts import Counts, mean_pixels
@@ -23,6 +24,8 @@ from wsss.plan import Plan
 
 FIRST_SHARE, SHARE = 0.35, 0.8
 """Shares of the time that is left which the first sample and a further one may take, by what is guessed before."""
+SALIENCY_SHARE = 0.25
+"""The same for a network that makes saliency, which may first be downloaded."""
 GROWTH = 0.5
 """How much of what tiny images take grows with their pixels, about."""
 LAZY = ("torchvision.transforms.v2", "timm", "torch.utils.tensorboard")
@@ -99,8 +102,9 @@ def _try_all(
 ) -> Iterator[Trial]:
     """Measure the jobs one after the other, while there is time."""
     stands_for = jobs_of(plan)[1]
-    sample = make_sample(folder / "data", counts, level.images(_batches(jobs, context), device))
-    own = replace(context, batch_size=min(context.batch_size, level.batch or context.batch_size))
+    sample = make_sample(folder / "data", counts, level.images(_batches(jobs, context), device, context.workers))
+    # on a processor the size of a batch hardly matters, and single images show the pace behind what is read ahead
+    own = replace(context, batch_size=1) if device == "cpu" else context
     work = Workplace(folder, plan, stands_for, sample, counts, level, own, device)
     for job in jobs:
         missing, left = work.missing(job), end - time.monotonic()
@@ -109,9 +113,21 @@ def _try_all(
         elif missing:
             found = Measured(error=f"not measured: it needs {missing[0].stage}")
         else:
-            found = measure(partial(work.run, job), folder, folder / "log.txt", left)
+            found = _measure(job, work, left)
         logger.info("%s: %s", job.name, found.error or f"{found.seconds:.1f} s on a sample")
         yield Trial(job, found, counts, sample, level, device)
+
+
+def _measure(job: Job, work: Workplace, left: float) -> Measured:
+    """Measure a job; where a network for saliency cannot be had, superpixels make the maps for those that follow."""
+    log, network = work.folder / "log.txt", isinstance(job.settings, Saliency) and job.settings.source == "rembg"
+    found = measure(partial(work.run, job), work.folder, log, SALIENCY_SHARE * left if network else left)
+    if network and found.error:
+        why = found.error if found.error.startswith("not measured") else f"not measured: {found.error}"
+        other = replace(job, settings=job.settings.model_copy(update={"source": "superpixels"}))
+        measure(partial(work.run, other), work.folder, log, SALIENCY_SHARE * left)
+        found = Measured(error=f"{why} (superpixels took its place)")
+    return found
 
 
 def _next_level(latest: Sequence[Trial], tried: Sequence[Level], context: RunContext, left: float) -> Level | None:
@@ -131,7 +147,7 @@ def _next_level(latest: Sequence[Trial], tried: Sequence[Level], context: RunCon
 
 def _seconds_at(trial: Trial, level: Level, latest: Sequence[Trial], context: RunContext) -> float:
     """Guess how long a job takes at another level."""
-    images = level.images(_batches([item.job for item in latest], context), trial.device)
+    images = level.images(_batches([item.job for item in latest], context), trial.device, context.workers)
     sample = replace(trial.sample, train=images)
     if trial.job.training is not None:
         settings = sample_settings(trial.job.training, sample, trial.counts, level, trial.device)

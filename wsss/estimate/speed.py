@@ -67,7 +67,7 @@ def first_level(
     """Return the level with the most work on which networks take no longer, by a guess; the least if none does."""
     batches = [*(job.training.batch_size for job in jobs if job.training is not None), context.batch_size]
     for level in LEVELS:
-        images = level.images(batches, device)
+        images = level.images(batches, device, context.workers)
         side = max(max(size) for size in counts.sizes)
         pixels = mean_pixels(counts.sizes, max(32, round(min(side, counts.max_side) * level.share)))
         if sum(_seconds(plan, job, counts, speed, level, images * pixels, device) for job in jobs) <= limit:
