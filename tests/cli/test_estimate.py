@@ -42,6 +42,11 @@ def test_the_table_says_what_each_job_takes_and_the_sum(config: str):
     assert any("The sum lacks 1 jobs" in line for line in lines)
 
 
+def test_a_preset_is_known_by_its_name(config: str):
+    result = CliRunner().invoke(app, ["estimate", "coco14_auxsegnet", "--images", "82081", "--json"])
+    assert json.loads(result.output)["data"]["classes"] == 80
+
+
 def test_json_says_the_same(config: str):
     result = CliRunner().invoke(app, ["estimate", config, "--images", "10", "--size", "100x200", "--json"])
     found = json.loads(result.output)
