@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,12 @@ def print_estimate(configs: Sequence[Path], said: Said, *, cores: int, limit: fl
 
 
 def _context(plan: Plan, cores: int) -> RunContext:
+    """Return the context of a job that has all of the threads; what is no job's, such as shards, is left out."""
     runtime = plan.config.runtime
-    values: Mapping[str, Any] = runtime.model_dump()
-    return RunContext(run=plan.run, threads=cores, **{**values, "devices": 1, "workers": min(runtime.workers, cores)})
+    known = {field.name for field in fields(RunContext)}
+    values: Mapping[str, Any] = {name: value for name, value in runtime.model_dump().items() if name in known}
+    own = {"run": plan.run, "threads": cores, "devices": 1, "workers": min(runtime.workers, cores), "loggers": ()}
+    return RunContext(**{**values, **own})
 
 
 def _device(context: RunContext) -> str:

@@ -99,7 +99,9 @@ def check(
 
 
 def estimate(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Files; later ones override earlier.")],
+    configs: Annotated[
+        list[Path], typer.Argument(metavar="CONFIG...", help="Files, or presets; later ones override earlier.")
+    ],
     images: Annotated[int, typer.Option(min=0, help="Training images, of data that is not there; 0: look.")] = 0,
     val: Annotated[int, typer.Option(min=0, help="With --images: validation images.")] = 0,
     classes: Annotated[int, typer.Option(min=0, help="With --images: classes; 0: by the source of the data.")] = 0,
@@ -117,7 +119,9 @@ def estimate(
     with guarded(end="nothing was estimated"):
         from wsss.cli.estimate import print_estimate
         from wsss.estimate.counts import Said
+        from wsss.workflow import config_path
 
+        configs = [config_path(config) for config in configs]
         said = Said(images or None, val, classes or None, shape)
         print_estimate(configs, said, cores=cores, limit=seconds, as_json=as_json)
 

@@ -137,9 +137,10 @@ def _of_source(data: AnyData, said: Said) -> Counts:
         listing = list_images(data)
     except InputError as error:
         raise InputError(f"{error}; or say how many images there will be: --images N --val N") from None
-    numbers = [sum(record.split == split for record in listing.records) for split in ("train", "val")]
+    train = sum(record.split == "train" for record in listing.records)
     sizes = [said.size] if said.size else _sizes(listing)
-    return Counts(*numbers, len(listing.class_names) - 1, sizes, data.max_side, f"files in {listing.root}")
+    val, classes = len(listing.records) - train, len(listing.class_names) - 1
+    return Counts(train, val, classes, sizes, data.max_side, f"files in {listing.root}")
 
 
 def _sizes(listing: Listing) -> list[tuple[int, int]]:

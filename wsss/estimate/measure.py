@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -121,6 +122,13 @@ def prepare(modules: Sequence[str]) -> float:
     process = multiprocessing.get_context("forkserver").Process(target=_nothing)
     process.start()
     process.join()
+    return time.monotonic() - start
+
+
+def starting_seconds(module: str) -> float:
+    """Return the seconds in which a process starts and imports a module."""
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=False)
     return time.monotonic() - start
 
 

@@ -40,16 +40,18 @@ class Level:
     share: float
     batch: int
 
-    def images(self, batches: Sequence[int], device: str) -> int:
+    def images(self, batches: Sequence[int], device: str, workers: int) -> int:
         """Return the number of training images.
 
         Args:
             batches: Images per step of each training, and per batch at inference last.
             device: `cpu` or `cuda`. On a GPU, only several batches show its speed.
+            workers: Processes or threads beside the main one; twice as many images may be under way at a time.
         """
+        least = max(LEAST, 4 * workers)
         if self.batch:
-            return max(LEAST, self.batch)
-        return max(LEAST, *batches, GPU_BATCHES * batches[-1] if device == "cuda" else 0)
+            return max(least, self.batch)
+        return max(least, *batches, GPU_BATCHES * batches[-1] if device == "cuda" else 0)
 
 
 LEVELS = (Level(1.0, 0), Level(1.0, 4), *(Level(share, 2) for share in (1.0, 0.75, 0.5, 0.35, 0.2)))

@@ -148,7 +148,7 @@ def estimate(trials: Sequence[Trial], start: float) -> Estimate:
     all of it grows.
 
     Args:
-        trials: Of one job, the one with the most work last; at least one.
+        trials: Of one job, at least one; the one with the most work last.
         start: Seconds in which a process starts and imports.
     """
     done = [trial for trial in trials if not trial.measured.error]

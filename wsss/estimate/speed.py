@@ -1,0 +1,107 @@
+"""A first look at the speed of the networks, to choose a sample that is as large as the time allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from wsss.config import Settings, Training
+from wsss.config.networks import BackboneSettings
+from wsss.context import RunContext
+from wsss.errors import InputError
+from wsss.estimate.counts import Counts, mean_pixels
+from wsss.estimate.jobs import Job
+from wsss.estimate.measure import measure
+from wsss.estimate.sample import LEVELS, STEPS, Level, first_phase
+from wsss.files import read_json, write_json
+from wsss.plan import Plan
+from wsss.stages.settled import crop_size_of
+
+SIDES = (64, 96)
+"""Of the images of the first look, in pixels; the first warms up."""
+STEP_PASSES = 3
+"""A training step costs about as much as so many forward passes."""
+
+
+Speed = Mapping[str, float]
+"""Seconds per pixel of a forward pass of each backbone, by its name and stride."""
+
+
+def look(plan: Plan, jobs: Sequence[Job], folder: Path, context: RunContext, limit: float) -> Speed:
+    """Time a forward pass of each backbone on a small image.
+
+    Raises:
+        InputError: If a backbone cannot be built, or the machine does not even do this in time.
+    """
+    backbones = {_key(own): own for job in jobs if (own := backbone_of(plan, job)) is not None}
+    found = folder / "speed.json"
+    measured = measure(partial(_time, backbones, context, found), folder, folder / "log.txt", limit)
+    if measured.error:
+        raise InputError(f"the speed of the networks cannot be measured: {measured.error}")
+    return dict(read_json(found))
+
+
+def _time(backbones: Mapping[str, BackboneSettings], context: RunContext, output: Path) -> None:
+    import torch
+
+    from wsss.models.backbones import Backbone
+    from wsss.stages.inference import resolve_device
+
+    device = resolve_device(context)
+    forward = dict[str, float]()
+    with torch.inference_mode():
+        for name, settings in backbones.items():
+            network = Backbone(settings.model_copy(update={"weights": "none"})).to(device).eval()
+            for side in SIDES:
+                start = time.monotonic()
+                float(network(torch.rand(1, 3, side, side, device=device)).sum())
+                forward[name] = (time.monotonic() - start) / side**2
+    write_json(output, forward)
+
+
+def first_level(
+    plan: Plan, jobs: Sequence[Job], counts: Counts, speed: Speed, context: RunContext, device: str, limit: float
+) -> Level:
+    """Return the level with the most work on which networks take no longer, by a guess; the least if none does."""
+    batches = [*(job.training.batch_size for job in jobs if job.training is not None), context.batch_size]
+    for level in LEVELS:
+        images = level.images(batches, device, context.workers)
+        side = max(max(size) for size in counts.sizes)
+        pixels = mean_pixels(counts.sizes, max(32, round(min(side, counts.max_side) * level.share)))
+        if sum(_seconds(plan, job, counts, speed, level, images * pixels, device) for job in jobs) <= limit:
+            return level
+    return LEVELS[-1]
+
+
+def _seconds(
+    plan: Plan, job: Job, counts: Counts, speed: Speed, level: Level, image_pixels: float, device: str
+) -> float:
+    """Guess how long the network of a job takes at a level, whose images have so many pixels together."""
+    backbone = backbone_of(plan, job)
+    if backbone is None:
+        return 0.0
+    pixels = image_pixels * _passes(job.settings)
+    if job.training is not None:
+        batch = min(job.training.batch_size, level.batch or job.training.batch_size)
+        steps = STEPS[device] * (2 if first_phase(job.training, counts.train) else 1)
+        crop = crop_size_of(job.training, counts.median_side) * level.share
+        pixels = STEP_PASSES * steps * batch * crop**2 + image_pixels
+    return pixels * speed[_key(backbone)]
+
+
+def backbone_of(plan: Plan, job: Job) -> BackboneSettings | None:
+    """Return the backbone of the network that a job trains or asks; None where it does neither."""
+    found = [job.settings, *(plan.settings(item) for item in plan.inputs(job.artifact).values())]
+    return next((item.backbone for item in found if isinstance(item, Training)), None)
+
+
+def _passes(settings: Settings) -> float:
+    """Return the forward passes at scale 1 that an image costs."""
+    scales = getattr(settings, "scales", (getattr(settings, "scale", 1.0),))
+    return sum(scale**2 for scale in scales) * (2 if getattr(settings, "flip", False) else 1)
+
+
+def _key(backbone: BackboneSettings) -> str:
+    return f"{backbone.name} at stride {backbone.output_stride}"
