@@ -64,11 +64,18 @@ def test_logs_are_kept_beside_the_checkpoint_and_replace_those_of_an_earlier_tra
         (state / "csv").mkdir(exist_ok=True)
         for path in (state / "tensorboard").iterdir():
             path.unlink()
-        (state / "tensorboard" / f"events.{number}").write_bytes(b"event")
+        for place in range(3 - number):
+            (state / "tensorboard" / f"events.out.tfevents.17{place}.host").write_bytes(b"%d" % (number + place))
         (state / "csv/metrics.csv").write_text(f"step\n{number}\n")
         KeptLogs(output).keep(state)
         (tmp_path / "tensorboard/mine.txt").write_text("mine")
-    assert sorted(path.name for path in (tmp_path / "tensorboard").glob("[!.]*")) == ["events.2", "mine.txt"]
+        if number == 1:
+            assert (tmp_path / "tensorboard/events.out.tfevents.1").read_bytes() == b"2"
+    assert sorted(path.name for path in (tmp_path / "tensorboard").glob("[!.]*")) == [
+        "events.out.tfevents.0",
+        "mine.txt",
+    ]
+    assert (tmp_path / "tensorboard/events.out.tfevents.0").read_bytes() == b"2"
     assert (tmp_path / "csv/metrics.csv").read_text() == "step\n2\n"
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from wsss.context import RunContext
 from wsss.outputs import OutputFolder
 
-FILES = ("tensorboard", "csv")
-"""Loggers that write files only, which are kept beside the checkpoint in folders of these names."""
+FILES = {"tensorboard": "events.out.tfevents.{}", "csv": "metrics.csv"}
+"""Loggers that write files only, and the names of these; they are kept beside the checkpoint in folders of the loggers'
+names."""
 
 
 def make_loggers(context: RunContext, folder: Path, description: str) -> list[Any]:
@@ -77,19 +78,21 @@ class KeptLogs:
         output: The checkpoint.
 
     Raises:
-        InputError: If a file that would be written was not written by this program.
+        InputError: If a file that would be written was not written by this program. The person is told before hours of
+            training.
     """
 
     def __init__(self, output: Path) -> None:
         self._folders = {name: OutputFolder(output.parent / name) for name in FILES}
-        # events have a name of their own each time; of the table, the user is told before hours of training
-        self._folders["csv"].check([output.parent / "csv" / "metrics.csv"])
+        for name, folder in self._folders.items():
+            folder.check([folder.folder / FILES[name].format(0)])
 
     def keep(self, state: Path) -> None:
         """Write the files of a finished training beside its checkpoint; those of an earlier one are removed."""
         for name, folder in self._folders.items():
-            files = sorted(path for path in (state / name).glob("*") if path.is_file())
-            targets = {folder.folder / path.name: path for path in files}
+            # TensorBoard begins a file each time; its names begin with the time, and would never be the same again
+            files = sorted(path for path in (state / name).glob(FILES[name].format("*")) if path.is_file())
+            targets = {folder.folder / FILES[name].format(place): path for place, path in enumerate(files)}
             folder.check(targets)
             for target, path in targets.items():
                 folder.write_bytes(target, path.read_bytes())
