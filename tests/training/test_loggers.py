@@ -107,9 +107,10 @@ def test_wandb_gets_a_run_of_one_name_and_number(tmp_path: Path, monkeypatch: py
     assert list((tmp_path / "wandb").glob("offline-run-*"))
 
 
-def test_mlflow_writes_below_the_folder_of_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_mlflow_gets_the_curves_at_the_address_of_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     mlflow = pytest.importorskip("mlflow")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/mlruns")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     _, result = train_tiny(tmp_path / "state", loggers=("mlflow",))
     client = mlflow.MlflowClient(f"file:{tmp_path}/mlruns")
     (experiment,) = [item for item in client.search_experiments() if item.name == "wsss"]

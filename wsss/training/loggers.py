@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ def make_loggers(context: RunContext, folder: Path, description: str) -> list[An
     """Make Lightning's loggers of a training.
 
     TensorBoard and the table write into the state's folder, so that a training that begins anew has no lines of another
-    one; `keep_logs` puts them beside the checkpoint. Weights & Biases and MLflow get a run of one name, which a resumed
-    training goes on with; where they send it to is up to their own environment variables (`WANDB_MODE`,
-    `MLFLOW_TRACKING_URI`). Without any, they write below the checkpoint's folder.
+    one; `KeptLogs` puts them beside the checkpoint. Weights & Biases gets a run of one number, which a resumed training
+    goes on with; it writes beside the checkpoint and follows `WANDB_MODE`. MLflow gets a run for every start of a
+    training, at the server of `MLFLOW_TRACKING_URI`.
 
     Args:
         context: Names of loggers and of the run.
@@ -34,7 +35,7 @@ def make_loggers(context: RunContext, folder: Path, description: str) -> list[An
     name = "/".join(part for part in (context.run, context.variant, f"seed{context.seed}", description) if part)
     # one number per training: the same after it was stopped, another in another folder
     number = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=8).hexdigest()
-    beside = folder.parent
+    beside, server = folder.parent, os.environ.get("MLFLOW_TRACKING_URI")
     made: list[Any] = []
     for logger in chosen(context.loggers):
         if logger == "tensorboard":
@@ -44,7 +45,7 @@ def make_loggers(context: RunContext, folder: Path, description: str) -> list[An
         elif logger == "wandb":
             made.append(loggers.WandbLogger(name=name, id=number, resume="allow", project="wsss", save_dir=beside))
         else:
-            made.append(loggers.MLFlowLogger(context.run or "wsss", run_name=name, save_dir=str(beside / "mlruns")))
+            made.append(loggers.MLFlowLogger(context.run or "wsss", run_name=name, tracking_uri=server))
     return made
 
 
