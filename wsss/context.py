@@ -50,7 +50,7 @@ class RunContext:
     checkpoint_minutes: float = 2.0
     part: int = 0
     parts: int = 1
-    loggers: tuple[str, ...] = ("auto",)
+    loggers: tuple[str, ...] = ()
 
     @property
     def joins(self) -> bool:

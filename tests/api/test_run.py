@@ -32,8 +32,8 @@ def test_artifacts_are_found_by_their_paths(run: wsss.Run):
 def test_metrics_are_tables(run: wsss.Run):
     rows = {row["name"]: row for row in run.metrics if row["kind"] == "labels"}
     assert sorted(rows) == ["auxsegnet_round1", "seeds"]
-    # every second column of the seeds is not labelled, and what is labelled is right
-    assert rows["seeds"]["miou"] == pytest.approx(1)
+    # every second column of the seeds is not labelled, which counts as wrong
+    assert 0.4 < rows["seeds"]["miou"] < 0.6
     assert 0.4 < rows["seeds"]["coverage"] < 0.6
     classes = [row for row in run.class_metrics if row["name"] == "seeds" and row["split"] == "train"]
     assert [row["class"] for row in classes] == list(run.dataset.class_names)

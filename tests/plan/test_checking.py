@@ -23,6 +23,16 @@ def test_loggers_that_need_nothing_are_fine(monkeypatch: pytest.MonkeyPatch):
         checked_plan({"data": {"name": "demo"}, "runtime": {"loggers": names}}, Path("my.yaml"))
 
 
+def test_mlflow_needs_an_address(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checking.importlib.util, "find_spec", lambda found: object())
+    values = {"data": {"name": "demo"}, "runtime": {"loggers": ["mlflow"]}}
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(InputError, match="mlflow needs the address of a server in the variable MLFLOW_TRACKING_URI"):
+        checked_plan(values, Path("my.yaml"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    checked_plan(values, Path("my.yaml"))
+
+
 def test_an_unknown_logger_is_no_setting():
     with pytest.raises(InputError, match="loggers"):
         checked_plan({"data": {"name": "demo"}, "runtime": {"loggers": ["paper"]}}, Path("my.yaml"))

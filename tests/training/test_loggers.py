@@ -64,11 +64,18 @@ def test_logs_are_kept_beside_the_checkpoint_and_replace_those_of_an_earlier_tra
         (state / "csv").mkdir(exist_ok=True)
         for path in (state / "tensorboard").iterdir():
             path.unlink()
-        (state / "tensorboard" / f"events.{number}").write_bytes(b"event")
+        for place in range(3 - number):
+            (state / "tensorboard" / f"events.out.tfevents.17{place}.host").write_bytes(b"%d" % (number + place))
         (state / "csv/metrics.csv").write_text(f"step\n{number}\n")
         KeptLogs(output).keep(state)
         (tmp_path / "tensorboard/mine.txt").write_text("mine")
-    assert sorted(path.name for path in (tmp_path / "tensorboard").glob("[!.]*")) == ["events.2", "mine.txt"]
+        if number == 1:
+            assert (tmp_path / "tensorboard/events.out.tfevents.1").read_bytes() == b"2"
+    assert sorted(path.name for path in (tmp_path / "tensorboard").glob("[!.]*")) == [
+        "events.out.tfevents.0",
+        "mine.txt",
+    ]
+    assert (tmp_path / "tensorboard/events.out.tfevents.0").read_bytes() == b"2"
     assert (tmp_path / "csv/metrics.csv").read_text() == "step\n2\n"
 
 
@@ -100,9 +107,10 @@ def test_wandb_gets_a_run_of_one_name_and_number(tmp_path: Path, monkeypatch: py
     assert list((tmp_path / "wandb").glob("offline-run-*"))
 
 
-def test_mlflow_writes_below_the_folder_of_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_mlflow_gets_the_curves_at_the_address_of_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     mlflow = pytest.importorskip("mlflow")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file:{tmp_path}/mlruns")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     _, result = train_tiny(tmp_path / "state", loggers=("mlflow",))
     client = mlflow.MlflowClient(f"file:{tmp_path}/mlruns")
     (experiment,) = [item for item in client.search_experiments() if item.name == "wsss"]

@@ -68,8 +68,8 @@ class Runtime(Settings):
     labels and predictions. What exists is not made again in another number of parts."""
     loggers: tuple[Literal["auto", "tensorboard", "wandb", "mlflow", "csv"], ...] = ("auto",)
     """Where the curves of trainings go, beside `curves.csv`. `auto`: TensorBoard where it is installed. TensorBoard's
-    events and Lightning's table lie in `tensorboard/` and `csv/` beside the checkpoint; Weights & Biases and MLflow
-    follow their environment variables (`WANDB_MODE`, `MLFLOW_TRACKING_URI`), and else write there too. []: none."""
+    events and Lightning's table lie in `tensorboard/` and `csv/` beside the checkpoint. Weights & Biases writes there,
+    too, and follows `WANDB_MODE`; MLflow sends to the server of `MLFLOW_TRACKING_URI`. []: none."""
 
 
 def _plain(value: Any) -> Any:

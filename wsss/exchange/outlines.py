@@ -38,8 +38,9 @@ def export_yolo(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Ph
         InputError: If a file must not be written, before any is.
     """
     root, names = output.folder, maps[0].dataset.class_names[1:]
-    table = {f"{part.split}": f"images/{part.split}" for part in maps}
-    table = {"path": ".", "train": table.get("train", ""), "val": table.get("val", table.get("train", "")), **table}
+    # without `path`, YOLO looks beside the file; it wants both splits
+    table = {part.split: f"images/{part.split}" for part in maps}
+    table = {"train": table.get("train", table.get("val")), "val": table.get("val", table.get("train"))}
     texts = {root / "data.yaml": yaml.safe_dump({**table, "names": dict(enumerate(names))}, sort_keys=False)}
 
     def lines(labels: np.ndarray) -> str:

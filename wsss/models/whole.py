@@ -21,6 +21,8 @@ MOST_CELLS = 2048
 """Longest side of a photograph, in cells of `GRID` pixels."""
 TAPS = 4
 """Pixels that a pixel of a photograph comes from when its sides are snapped: they shrink to two thirds at most."""
+TIE = 1e-4
+"""Values that are so close to a half are halves, which other programs compute in another order."""
 INPUT = "images"
 """(N, H, W, 3) uint8 RGB: photographs of one size."""
 OUTPUTS = {
@@ -85,7 +87,7 @@ def resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _rounded(values: Tensor) -> Tensor:
     """Round to whole numbers, halves up as Pillow does; torch rounds them to even ones."""
-    return (values + 0.5).floor().clamp(0, 255)
+    return (values + (0.5 + TIE)).floor().clamp(0, 255)
 
 
 def interpolated(maps: Tensor, size: tuple[int, int], grid: FeatureGrid) -> Tensor:
@@ -116,7 +118,8 @@ def _taken(maps: Tensor, dimension: int, taps: Taps) -> Tensor:
 
 def _linear(length: int, size: int, offset: float, device: torch.device) -> Taps:
     """Return the two points that each pixel lies between; beyond the outermost, the nearest one."""
-    places = (torch.arange(size, dtype=torch.float64, device=device) + PIXELS.offset) * (length / size) - offset
+    points = torch.arange(size, dtype=torch.float64, device=device) + PIXELS.offset
+    places = points * _ratio(length, size, device) - offset
     places = places.clamp(0, length - 1)
     first = places.floor()
     weight = (places - first).float()
@@ -126,7 +129,7 @@ def _linear(length: int, size: int, offset: float, device: torch.device) -> Taps
 
 def _antialiased(length: int, size: int, device: torch.device) -> Taps:
     """Return the points under Pillow's triangle around each pixel; it is wider where the image shrinks."""
-    scale = torch.zeros(1, dtype=torch.float64, device=device) + length / size
+    scale = _ratio(length, size, device)
     support = scale.clamp(min=1)
     centre = (torch.arange(size, dtype=torch.float64, device=device) + 0.5) * scale
     first = (centre - support + 0.5).floor()
@@ -138,6 +141,12 @@ def _antialiased(length: int, size: int, device: torch.device) -> Taps:
         (place.clamp(0, length - 1).long(), (height / total).float())
         for place, height in zip(places, heights, strict=True)
     ]
+
+
+def _ratio(length: int, size: int, device: torch.device) -> Tensor:
+    """Divide in double precision: a quotient of sizes that vary would be exported in single precision."""
+    lengths = [torch.scalar_tensor(number, dtype=torch.float64, device=device) for number in (length, size)]
+    return lengths[0] / lengths[1]
 
 
 def _traceable(network: Network) -> Network:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,4 +68,6 @@ def _problem_of_loggers(plan: Plan) -> str | None:
     for name in plan.config.runtime.loggers:
         if name in LOGGER_EXTRAS and importlib.util.find_spec(name) is None:
             return f"runtime.loggers: {name} is not installed: pip install 'wsss[{LOGGER_EXTRAS[name]}]'"
+        if name == "mlflow" and not os.environ.get("MLFLOW_TRACKING_URI"):
+            return "runtime.loggers: mlflow needs the address of a server in the variable MLFLOW_TRACKING_URI"
     return None

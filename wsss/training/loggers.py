@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,18 @@ from typing import Any
 from wsss.context import RunContext
 from wsss.outputs import OutputFolder
 
-FILES = ("tensorboard", "csv")
-"""Loggers that write files only, which are kept beside the checkpoint in folders of these names."""
+FILES = {"tensorboard": "events.out.tfevents.{}", "csv": "metrics.csv"}
+"""Loggers that write files only, and the names of these; they are kept beside the checkpoint in folders of the loggers'
+names."""
 
 
 def make_loggers(context: RunContext, folder: Path, description: str) -> list[Any]:
     """Make Lightning's loggers of a training.
 
     TensorBoard and the table write into the state's folder, so that a training that begins anew has no lines of another
-    one; `keep_logs` puts them beside the checkpoint. Weights & Biases and MLflow get a run of one name, which a resumed
-    training goes on with; where they send it to is up to their own environment variables (`WANDB_MODE`,
-    `MLFLOW_TRACKING_URI`). Without any, they write below the checkpoint's folder.
+    one; `KeptLogs` puts them beside the checkpoint. Weights & Biases gets a run of one number, which a resumed training
+    goes on with; it writes beside the checkpoint and follows `WANDB_MODE`. MLflow gets a run for every start of a
+    training, at the server of `MLFLOW_TRACKING_URI`.
 
     Args:
         context: Names of loggers and of the run.
@@ -33,7 +35,7 @@ def make_loggers(context: RunContext, folder: Path, description: str) -> list[An
     name = "/".join(part for part in (context.run, context.variant, f"seed{context.seed}", description) if part)
     # one number per training: the same after it was stopped, another in another folder
     number = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=8).hexdigest()
-    beside = folder.parent
+    beside, server = folder.parent, os.environ.get("MLFLOW_TRACKING_URI")
     made: list[Any] = []
     for logger in chosen(context.loggers):
         if logger == "tensorboard":
@@ -43,7 +45,7 @@ def make_loggers(context: RunContext, folder: Path, description: str) -> list[An
         elif logger == "wandb":
             made.append(loggers.WandbLogger(name=name, id=number, resume="allow", project="wsss", save_dir=beside))
         else:
-            made.append(loggers.MLFlowLogger(context.run or "wsss", run_name=name, save_dir=str(beside / "mlruns")))
+            made.append(loggers.MLFlowLogger(context.run or "wsss", run_name=name, tracking_uri=server))
     return made
 
 
@@ -77,19 +79,21 @@ class KeptLogs:
         output: The checkpoint.
 
     Raises:
-        InputError: If a file that would be written was not written by this program.
+        InputError: If a file that would be written was not written by this program. The person is told before hours of
+            training.
     """
 
     def __init__(self, output: Path) -> None:
         self._folders = {name: OutputFolder(output.parent / name) for name in FILES}
-        # events have a name of their own each time; of the table, the user is told before hours of training
-        self._folders["csv"].check([output.parent / "csv" / "metrics.csv"])
+        for name, folder in self._folders.items():
+            folder.check([folder.folder / FILES[name].format(0)])
 
     def keep(self, state: Path) -> None:
         """Write the files of a finished training beside its checkpoint; those of an earlier one are removed."""
         for name, folder in self._folders.items():
-            files = sorted(path for path in (state / name).glob("*") if path.is_file())
-            targets = {folder.folder / path.name: path for path in files}
+            # TensorBoard begins a file each time; its names begin with the time, and would never be the same again
+            files = sorted(path for path in (state / name).glob(FILES[name].format("*")) if path.is_file())
+            targets = {folder.folder / FILES[name].format(place): path for place, path in enumerate(files)}
             folder.check(targets)
             for target, path in targets.items():
                 folder.write_bytes(target, path.read_bytes())
