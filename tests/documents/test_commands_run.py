@@ -36,6 +36,7 @@ STANDS_FOR = {
 """Names in the documents, and what they stand for here."""
 NOT_RUN = {
     "wsss download": "needs a network",
+    "wsss push_model": "needs an account of the Hub",
     "wsss view": "serves until it is stopped; tests/viewer opens the page",
     "wsss run voc12": "needs VOC",
     "wsss summary results/voc12": "needs VOC",
