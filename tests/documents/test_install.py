@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
+import pytest
 import yaml
 
 import wsss
@@ -45,3 +47,19 @@ def test_the_container_installs_extras_that_there_are():
     sent = set(re.findall(r"^!(.+)$", (PROJECT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
     copied = {word for line in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE) for word in line.split()}
     assert {word.split("/")[0] for word in copied} <= sent
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.name)
+def test_a_template_has_what_github_asks_for(path: Path):
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert form["name"] and form["description"]
+    for field in form["body"]:
+        assert field["type"] in ("textarea", "input", "markdown")
+        assert field["attributes"]["value" if field["type"] == "markdown" else "label"]
+
+
+def test_hooks_before_a_commit_run_programs_that_there_are():
+    (repository,) = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    programs = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in repository["hooks"]}
+    assert programs == {"make", "ruff", "snakefmt"}
+    assert re.search("^pages:", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
