@@ -35,12 +35,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn links to files outside of the documents into code."""
+    """Turn links to files outside of the documents into code, and those to the notebook into links to its page."""
     parts = FENCE.split(markdown)
     folder = posixpath.dirname(page.file.src_uri)
     # every second part is a block of code
     parts[::2] = [OUTSIDE.sub(lambda found: _as_code(found, folder), part) for part in parts[::2]]
-    return "".join(parts)
+    return "".join(parts).replace("(tutorial.ipynb)", "(tutorial.md)")
 
 
 def notebook_page(notebook: Path) -> str:

@@ -40,7 +40,7 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytes
     assert len(pictures) == 5
     printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
     scores = {name: float(value) for name, value in re.findall(r"^(\w+) +mIoU ([\d.]+)$", printed, re.MULTILINE)}
-    # background alone has about 9 with 8 classes; labels that show the objects have far more
+    # background alone has about 9 with 8 classes. Measured: 37.5 and 36.8; processors and numbers of threads differ
     assert scores["seeds"] > 25
-    assert scores["segmenter"] > 12
+    assert scores["segmenter"] > 15
     assert len(list((tmp_path / "results/tutorial/new/masks").glob("*.png"))) == 3

@@ -122,16 +122,17 @@ class Model:
     ) -> Any:
         """Segment one photograph, or all of a folder.
 
-        >>> model = wsss.load("results/demo/segmenter/seeds/model.ckpt")
-        >>> prediction = model.predict("photos/img 0.jpg")
-        >>> prediction.mask.shape == prediction.size, prediction.mask.dtype
-        (True, dtype('uint8'))
-        >>> prediction.probabilities.shape == (len(model.class_names), *prediction.size)
-        True
-        >>> for name, prediction in model.predict("photos").items():
-        ...     print(name, sorted(prediction.shares) != [])
-        ...     break
-        img 0 True
+        Examples:
+            >>> model = wsss.load("results/demo/segmenter/seeds/model.ckpt")
+            >>> prediction = model.predict("photos/img 0.jpg")
+            >>> prediction.mask.shape == prediction.size, prediction.mask.dtype
+            (True, dtype('uint8'))
+            >>> prediction.probabilities.shape == (len(model.class_names), *prediction.size)
+            True
+            >>> for name, prediction in model.predict("photos").items():
+            ...     print(name, sorted(prediction.shares) != [])
+            ...     break
+            img 0 True
 
         Args:
             photographs: A path, an array (H, W, 3) or (H, W) uint8 (RGB or grey), or a picture of Pillow. Of a folder
@@ -198,9 +199,10 @@ class Model:
 def load(source: str | Path, *, device: str = "auto", precision: str = "auto", threads: int = 0) -> Model:
     """Load a trained network.
 
-    >>> import wsss
-    >>> wsss.load("results/demo/segmenter/seeds/model.ckpt").class_names
-    ('background', 'aeroplane', 'bicycle', 'bird')
+    Examples:
+        >>> import wsss
+        >>> wsss.load("results/demo/segmenter/seeds/model.ckpt").class_names
+        ('background', 'aeroplane', 'bicycle', 'bird')
 
     Args:
         source: `model.ckpt` of a run, or a network that `wsss export_model` wrote: `.safetensors`, or `.onnx`, which

@@ -26,16 +26,17 @@ Table = list[dict[str, Any]]
 class Run:
     """A run, finished or going on.
 
-    >>> run = wsss.Run("results/demo")
-    >>> run.dataset.class_names
-    ('background', 'aeroplane', 'bicycle', 'bird')
-    >>> image_id = run.dataset.ids("train")[0]
-    >>> run.artifacts["cams"]["cams"][image_id].ndim, run.dataset.image(image_id).ndim
-    (3, 3)
-    >>> sorted(run.models)
-    ['classifier', 'segmenter/seeds']
-    >>> [row["name"] for row in run.metrics if row["kind"] == "labels"]
-    ['seeds']
+    Examples:
+        >>> run = wsss.Run("results/demo")
+        >>> run.dataset.class_names
+        ('background', 'aeroplane', 'bicycle', 'bird')
+        >>> image_id = run.dataset.ids("train")[0]
+        >>> run.artifacts["cams"]["cams"][image_id].ndim, run.dataset.image(image_id).ndim
+        (3, 3)
+        >>> sorted(run.models)
+        ['classifier', 'segmenter/seeds']
+        >>> [row["name"] for row in run.metrics if row["kind"] == "labels"]
+        ['seeds']
 
     Args:
         folder: `results/RUN`.
@@ -82,8 +83,9 @@ class Run:
     def load(self, name: str, **options: Any) -> Model:
         """Load a network that segments.
 
-        >>> run.load("segmenter/seeds").predict(run.dataset.image(image_id)).mask.dtype
-        dtype('uint8')
+        Examples:
+            >>> run.load("segmenter/seeds").predict(run.dataset.image(image_id)).mask.dtype
+            dtype('uint8')
 
         Args:
             name: One of `models`.
@@ -118,8 +120,9 @@ class Run:
     def class_metrics(self) -> Table:
         """One row per class of every evaluated thing: the columns of `metrics` up to `split`, `class`, numbers.
 
-        >>> [row["class"] for row in run.class_metrics if row["kind"] == "labels"]
-        ['background', 'aeroplane', 'bicycle', 'bird']
+        Examples:
+            >>> [row["class"] for row in run.class_metrics if row["kind"] == "labels"]
+            ['background', 'aeroplane', 'bicycle', 'bird']
         """
         rows: Table = []
         for item in self._evaluations:
@@ -144,8 +147,9 @@ class Run:
     def curves(self, name: str) -> dict[str, np.ndarray]:
         """Read the curves of a training: one array per column, `step` and `loss` among them; nan where one is empty.
 
-        >>> run.curves("classifier")["loss"].dtype
-        dtype('float64')
+        Examples:
+            >>> run.curves("classifier")["loss"].dtype
+            dtype('float64')
 
         Args:
             name: One of `models`.

@@ -30,10 +30,11 @@ def train(config: str | Path | Mapping[str, Any], *, cores: int | str = "all", o
     the stages say goes to the logger `wsss.api.train`; `logging.basicConfig(level="INFO")` shows it. A run that was
     stopped goes on by the same call.
 
-    >>> import wsss
-    >>> run = wsss.train("demo.yaml")
-    >>> run
-    Run('results/demo')
+    Examples:
+        >>> import wsss
+        >>> run = wsss.train("demo.yaml")
+        >>> run
+        Run('results/demo')
 
     Args:
         config: A YAML file, the name of a preset such as `demo`, or what a file holds; then `run` names the run.
