@@ -64,8 +64,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     path = tmp_path / "image.png"
     Image.fromarray(np.ascontiguousarray(STORED[orientation])).save(path, exif=exif)
     assert np.array_equal(read_image(path), UPRIGHT)
-    with images.opened(path) as image:
-        assert images.decoded_size(image) == (2, 3)
+    assert images.decoded_size(path) == (2, 3)
 
 
 def test_a_turned_jpeg_is_scaled_down_to_the_right_size(tmp_path: Path) -> None:
@@ -103,7 +102,7 @@ def test_modes_become_rgb(tmp_path: Path) -> None:
     assert saved(Image.new("LA", size, (10, 0))) == [255, 255, 255]
     assert saved(Image.new("RGB", size, RED).quantize(4)) == [255, 0, 0]
     assert saved(Image.fromarray(np.full((2, 3), 0xFFFF, np.uint16))) == [255, 255, 255]
-    assert saved(Image.fromarray(np.full((2, 3), 257 * 9, np.uint16))) == [9, 9, 9]
+    assert saved(Image.fromarray(np.full((2, 3), 257 * 90, np.uint16))) == [90, 90, 90]
     assert saved(Image.new("CMYK", size, (0, 255, 255, 0)), "image.tif") == [255, 0, 0]
     assert saved(Image.new("RGB", size, RED), "image.webp")[0] > 200
     palette = Image.new("P", size, 1)
@@ -156,8 +155,7 @@ def test_decompression_bomb(tmp_path: Path) -> None:
         path = tmp_path / f"{side}.png"
         Image.new("1", (side, side)).save(path)
         if side == 8000:
-            with images.opened(path) as image:
-                assert images.decoded_size(image) == (8000, 8000)
+            assert images.decoded_size(path) == (8000, 8000)
         else:
             assert "scale the image down" in message(path)
 

@@ -135,3 +135,16 @@ def test_the_validation_images_of_the_demo_make_few_batches(monkeypatch: pytest.
     batches = WholeImages(images, images.ids("val"), masks=True).batches(16, 10**9)
     assert len(batches) == 9
     assert sum(map(len, batches)) == 80
+
+
+def test_images_are_drawn_as_often_as_is_probable():
+    probabilities = np.array([0.7, 0.1, 0.1, 0.1])
+    sampler = StepSampler(4, 4, 500, seed=3, probabilities=probabilities)
+    draws = [draw for batch in sampler for draw in batch]
+    shares = np.bincount([draw.image for draw in draws], minlength=4) / len(draws)
+    # 2000 draws: a deviation of 0.01
+    assert np.abs(shares - probabilities).max() < 0.05
+    assert [draw.position for draw in draws[:8]] == [0, 1, 2, 3] * 2
+    later = StepSampler(4, 4, 500, seed=3, start=123, probabilities=probabilities)
+    assert list(later) == list(sampler)[123:]
+    assert list(StepSampler(4, 4, 500, seed=4, probabilities=probabilities)) != list(sampler)

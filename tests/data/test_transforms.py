@@ -191,3 +191,15 @@ def test_only_the_photograph_is_interpolated_otherwise() -> None:
     assert torch.equal(bilinear["labels"], bicubic["labels"])
     assert torch.equal(bilinear["saliency"], bicubic["saliency"])
     assert not torch.equal(bilinear["images"], bicubic["images"])
+
+
+def test_further_bands_move_along_and_keep_their_values():
+    settings = Augmentation(crop_size=64, scale=(1, 1), flip=1, color_jitter=(0.5, 0.5, 0.5, 0.1))
+    image = np.random.default_rng(2).integers(0, 256, (40, 50, 5), np.uint8)
+    found = JointAugmentation(settings)(np.random.default_rng(3), image)
+    inside = found["images"][:, found["inside"]].reshape(5, 40, 50)
+    assert np.array_equal(inside[3:].permute(1, 2, 0), image[:, ::-1, 3:])
+    assert not np.array_equal(inside[:3].permute(1, 2, 0), image[:, ::-1, :3])
+    plain = JointAugmentation(settings)(np.random.default_rng(3), image[..., :3].copy())
+    assert torch.equal(plain["images"], found["images"][:3])
+    assert (found["images"][3:, ~found["inside"]] == 115).all()

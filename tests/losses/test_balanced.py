@@ -41,3 +41,13 @@ def test_logits_of_half_precision_are_resized_in_full() -> None:
         found = balanced_cross_entropy(logits, labels)
     assert found.dtype == torch.float32
     assert torch.allclose(found, balanced_cross_entropy(logits.float(), labels), rtol=1e-6)
+
+
+def test_weights_of_classes_by_hand() -> None:
+    logits = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [1.0, 0.0, 0.0]]).T.reshape(1, 3, 1, 3)
+    labels = torch.tensor([[[0, 1, 2]]])
+    costs = functional.cross_entropy(logits, labels, reduction="none").flatten().tolist()
+    loss = balanced_cross_entropy(logits, labels, weights=torch.tensor([2.0, 1.0, 3.0]))
+    assert loss.item() == pytest.approx(costs[0] + (costs[1] + 3 * costs[2]) / 4)
+    ones = balanced_cross_entropy(logits, labels, weights=torch.ones(3))
+    assert ones.item() == pytest.approx(balanced_cross_entropy(logits, labels).item())

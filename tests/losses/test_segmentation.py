@@ -55,3 +55,18 @@ def test_logits_of_half_precision_are_resized_in_full() -> None:
         found = segmentation_cross_entropy(logits, labels)
     assert found.dtype == torch.float32
     assert torch.allclose(found, segmentation_cross_entropy(logits.float(), labels), rtol=1e-6)
+
+
+def test_weights_of_classes_by_hand() -> None:
+    logits = torch.tensor([[0.0, 1.0], [2.0, -1.0], [0.5, 0.5], [0.3, 0.1]]).T.reshape(1, 2, 2, 2).requires_grad_()
+    labels = torch.tensor([[[0, 1], [1, 255]]])
+    costs = [math.log(1 + math.exp(1)), math.log(1 + math.exp(3)), math.log(2)]
+    loss = segmentation_cross_entropy(logits, labels, weights=torch.tensor([3.0, 0.5]))
+    assert loss.item() == pytest.approx((3 * costs[0] + 0.5 * costs[1] + 0.5 * costs[2]) / (3 + 0.5 + 0.5))
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad[0, :, 1, 1] == 0).all()
+    ones = segmentation_cross_entropy(logits, labels, weights=torch.ones(2))
+    assert ones.item() == pytest.approx(segmentation_cross_entropy(logits, labels).item())
+    ignored = torch.full((1, 2, 2), 255)
+    assert segmentation_cross_entropy(logits, ignored, weights=torch.ones(2)).item() == 0

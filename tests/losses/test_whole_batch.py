@@ -38,6 +38,12 @@ def reassign(scope: str) -> Loss:
 LOSSES: dict[str, Loss] = {
     "segmentation": lambda maps, labels, whole: segmentation_cross_entropy(maps, labels, whole=whole),
     "balanced": lambda maps, labels, whole: balanced_cross_entropy(maps, labels, whole=whole),
+    "segmentation, weighted": lambda maps, labels, whole: segmentation_cross_entropy(
+        maps, labels, whole=whole, weights=torch.tensor([0.5, 2.0, 3.0])
+    ),
+    "balanced, weighted": lambda maps, labels, whole: balanced_cross_entropy(
+        maps, labels, whole=whole, weights=torch.tensor([0.5, 2.0, 3.0])
+    ),
     "saliency": lambda maps, labels, whole: saliency_cross_entropy(maps[:, :1], labels, whole=whole),
     "affinity": lambda maps, labels, whole: adaptive_affinity_loss(
         maps.softmax(1), labels, None, offset=1, whole=whole

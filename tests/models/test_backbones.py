@@ -119,3 +119,29 @@ def test_paths_that_are_dropped_make_a_difference() -> None:
     assert not backbone.differs_in_training
     assert backbone._differs(DropPath(0.1))
     assert not backbone._differs(DropPath(0.0))
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet50", "convnext_atto"])
+def test_a_first_convolution_of_more_bands_keeps_the_weights_of_three(name: str) -> None:
+    torch.manual_seed(0)
+    plain = Backbone(config.BackboneSettings(name=name, weights="none", frozen_stages=0)).eval()
+    torch.manual_seed(0)
+    wide = Backbone(config.BackboneSettings(name=name, weights="none", frozen_stages=0, bands=5)).eval()
+    images = torch.rand(2, 5, 64, 64)
+    # further bands at their mean add nothing: what is left is the network of three
+    images[:, 3:] = wide.mean[:, 3:]
+    with torch.no_grad():
+        # padding is 0 after normalisation, so the mean is what padding is
+        assert torch.allclose(wide(images), plain(images[:, :3]), atol=1e-4)
+        images[:, 4] += 0.3
+        assert not torch.allclose(wide(images), plain(images[:, :3]), atol=1e-4)
+    three, five = (next(m.weight for m in net.modules() if isinstance(m, torch.nn.Conv2d)) for net in (plain, wide))
+    assert torch.equal(five[:, :3], three)
+    assert torch.allclose(five[:, 3], three.mean(1))
+    assert wide.grid == plain.grid
+
+
+def test_photographs_of_other_bands_are_one_line() -> None:
+    backbone = Backbone(config.BackboneSettings(name="test_resnet", weights="none", output_stride=32)).eval()
+    with pytest.raises(InputError, match=r"the network takes 3 bands, but the photographs have 4; `data\.bands` must"):
+        backbone(torch.rand(1, 4, 64, 64))

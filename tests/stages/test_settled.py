@@ -10,6 +10,7 @@ import pytest
 from wsss.config import TrainClassifier, Training, TrainSegmenter
 from wsss.config.aalr import TrainAalr
 from wsss.config.rounds import TrainAuxsegnet
+from wsss.data.bands import PLAIN, Reading
 from wsss.errors import InputError
 from wsss.stages.settled import settled
 
@@ -20,6 +21,8 @@ class Images:
 
     sizes: list[tuple[int, int]]
     max_side: int = 1024
+    reading: Reading = PLAIN
+    path: str = "index.h5"
 
     def size(self, image_id: str) -> tuple[int, int]:
         return self.sizes[int(image_id)]
@@ -70,3 +73,14 @@ def test_numbers_that_do_not_fit_the_other_settings_are_one_line():
     with pytest.raises(InputError, match="warmup_epochs is 30 of 20 epochs"):
         numbers(own, [(375, 500)] * 9)
     assert numbers(TrainAalr.parse({"start": "backbone", "auto_steps": 1}), [(375, 500)] * 9)[0] == 20
+
+
+def test_the_backbone_is_as_wide_as_the_photographs():
+    wide = Images([(90, 90)], reading=Reading(bands=(1, 2, 3, 4, 5)))
+    assert settled(TrainSegmenter(), wide, ["0"], stage="test").backbone.bands == 5  # type: ignore[arg-type]
+    assert settled(TrainSegmenter(), Images([(90, 90)]), ["0"], stage="test").backbone.bands is None  # type: ignore[arg-type]
+    own = TrainSegmenter.parse({"backbone": {"bands": 4}})
+    with pytest.raises(
+        InputError, match=r"test\.backbone\.bands is 4, but index\.h5 has photographs of 5 bands; leave"
+    ):
+        settled(own, wide, ["0"], stage="test")  # type: ignore[arg-type]

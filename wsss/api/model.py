@@ -71,7 +71,7 @@ class Predictions(Mapping[str, Prediction]):
         self._model, self._paths, self._protocol, self._max_side = model, paths, protocol, max_side
 
     def __getitem__(self, name: str) -> Prediction:
-        return self._model._predict(name, read_image(self._paths[name]), self._protocol, self._max_side)
+        return self._model._predict(name, self._model._read(self._paths[name]), self._protocol, self._max_side)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
@@ -153,7 +153,7 @@ class Model:
         if isinstance(photographs, str | Path):
             path = Path(photographs)
             if not path.is_dir():
-                return self._predict(path.stem, read_image(path), protocol, max_side)
+                return self._predict(path.stem, self._read(path), protocol, max_side)
             return Predictions(self, named_photographs([path]), protocol, max_side)
         if isinstance(photographs, list | tuple):
             return Predictions(self, named_photographs(map(Path, photographs)), protocol, max_side)
@@ -190,6 +190,9 @@ class Model:
         from wsss.exchange.hub import push_to_hub
 
         return push_to_hub(self._source, repository, private=private, token=token)
+
+    def _read(self, path: Path) -> np.ndarray:
+        return read_image(path, reading=self._predictor.reading)
 
     def _predict(self, name: str, image: np.ndarray, protocol: config.Protocol, max_side: int) -> Prediction:
         scores = self._predictor.probabilities(image, protocol, max_side)

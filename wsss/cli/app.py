@@ -57,20 +57,30 @@ def predict(
     scales: Annotated[str, typer.Option(metavar="S,S,...", help="Input scales, e.g. 0.5,1,1.5.")] = "",
     flip: Annotated[bool, typer.Option("--flip", help="Add the mirrored image.")] = False,
     crf: Annotated[bool, typer.Option("--crf", help="Refine with the dense CRF.")] = False,
+    tile: Annotated[
+        int, typer.Option(min=0, metavar="SIDE", help="See larger images in tiles of so many pixels; 0: whole.")
+    ] = 0,
+    max_side: Annotated[
+        int, typer.Option(min=0, help="Of photographs: longest side that is seen; 0: 1024, with tiles their own.")
+    ] = 0,
 ) -> None:
     """Segment photographs into PNG masks and overlays, or predict a whole split of a data set."""
-    protocol = _protocol(call.settings, scales, flip=flip, crf=crf)
+    protocol = _protocol(call.settings, scales, flip=flip, crf=crf, tile=tile)
     if (index is None) == (not photos):
         raise typer.BadParameter("give photographs, or --index FILE for a split of a data set")
     if index is None and call.context.parts > 1:
         raise typer.BadParameter("--shards is for a split of a data set: give --index FILE")
+    if index is not None and max_side:
+        raise typer.BadParameter("--max-side is for photographs; of a data set, data.max_side says it")
     if index is not None:
         settings = StageCall(call.stage, protocol, call.context)
         settings.run(index=index, model=model, split=split, protocol_name=protocol_name, output=output)
         return
     from wsss.stages.predict_photos import predict_photos
 
-    predict_photos(model, photos or [], output=output, protocol=protocol, context=call.context)
+    predict_photos(
+        model, photos or [], output=output, protocol=protocol, max_side=max_side or None, context=call.context
+    )
     typer.echo(f"masks and overlays are in {output}")
 
 
@@ -101,7 +111,7 @@ def report(
     call.run(index=index, evaluations=evaluation, saliency=saliency, output=output)
 
 
-def _protocol(settings: Protocol, scales: str, *, flip: bool, crf: bool) -> Protocol:
+def _protocol(settings: Protocol, scales: str, *, flip: bool, crf: bool, tile: int) -> Protocol:
     """Return the protocol of the settings, with the options laid over it."""
     values = settings.model_dump(mode="json")
     if scales:
@@ -110,6 +120,8 @@ def _protocol(settings: Protocol, scales: str, *, flip: bool, crf: bool) -> Prot
         values["flip"] = True
     if crf and values["crf"] is None:
         values["crf"] = {}
+    if tile:
+        values["tiles"] = {**(values["tiles"] or {}), "side": tile}
     return Protocol.parse(values)
 
 

@@ -23,6 +23,7 @@ from wsss.config.stages import (
     Saliency,
     SeedLabels,
     SegmenterLabels,
+    Tiles,
     TrainClassifier,
     TrainSegmenter,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "SeedLabels",
     "SegmenterLabels",
     "Settings",
+    "Tiles",
     "TrainClassifier",
     "TrainSegmenter",
     "Training",

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wsss.config.base import MAX_SEED, Settings
+
+Value = Annotated[float, Field(ge=-1e9, le=1e9)]
+"""A value of a pixel."""
 
 
 class DataSettings(Settings):
     """What all sources of data have in common."""
 
-    max_side: int = Field(default=1024, ge=32, le=8000)
+    max_side: int = Field(default=1024, ge=32, le=32768)
     """Longest side, in pixels, that networks and CRF see. Results come back at the original size."""
+    max_pixels: int = Field(default=64_000_000, ge=1_000_000, le=2**30)
+    """Larger photographs are refused. Stages that make labels hold each class at the size of the photograph, 4 bytes a
+    pixel; `predict` and `cams` hold a part of it at a time (`tiles`)."""
+    bands: Annotated[tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(max_length=64)] | None = None
+    """Bands of the photographs that networks see, counted from 1. Three are red, green and blue to the backbone; one is
+    taken as grey; of four or more, the first convolution is widened (inferred), and CRF, saliency and pictures take the
+    first three. null: grey and RGB as they are; photographs of other bands are refused."""
+    range: tuple[Value, Value] | None = None
+    """Values of the photographs that stand for black and white, lowest first, e.g. `[0, 4095]`; those beyond are cut.
+    null: 0 to 255, and 0 to 65535 with 16 bits; 16 bits of which only the lower 14 are used, and floating point
+    numbers, are refused."""
     val_from_train: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the training images held out as `val` in place of the val list, for tuning. 0 keeps the lists."""
     limit: int | None = Field(default=None, ge=1, le=1_000_000_000)
     """Most images per split, the first of each list, for trying things out. null: all."""
+
+    @model_validator(mode="after")
+    def _check_bands(self) -> DataSettings:
+        if self.bands is not None and len(self.bands) in (0, 2):
+            raise ValueError(f"bands are {list(self.bands)}; name one, three or more")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range is {list(self.range)}; name the lower value first")
+        return self
 
 
 class DemoData(DataSettings):

@@ -16,6 +16,7 @@ Scale = Annotated[float, Field(gt=0, le=16)]
 Auto = Literal["auto"]
 Pixels = Annotated[int, Field(ge=16, le=8000)]
 """Side of a crop."""
+ClassWeight = Annotated[float, Field(gt=0, le=1000)]
 Passes = Annotated[int, Field(ge=1, le=1_000_000)]
 """Epochs of a training."""
 Strength = Annotated[float, Field(ge=0, le=100)]
@@ -44,6 +45,9 @@ class BackboneSettings(Settings):
     """Fold batch normalisation that is frozen into the convolutions before it: the same function in less time and
     memory, but of weights on another scale, whose steps change. Without `freeze_batch_norm`, and in `resnet38d`,
     nothing is folded."""
+    bands: int | None = Field(default=None, ge=3, le=64)
+    """Bands of the photographs. null: as many as `data.bands` names, 3 at least. Of more than three, the first
+    convolution keeps its weights for the first three, and takes their mean for each of the others (inferred)."""
 
     @field_validator("name")
     @classmethod
@@ -170,6 +174,15 @@ class Training(Settings):
     precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = "auto"
     """Numbers in which networks compute. The mixed ones save time and memory. `auto`: bf16 on a GPU that has it and on
     a CPU with AMX, else 32 bits."""
+    class_weights: Literal["none", "auto"] | dict[str, ClassWeight] = "none"
+    """Weights of classes in cross entropy and multi-label loss. A mapping from names, `background` among them, to
+    weights; classes that it does not name have 1. `auto`: the median number of training images of a class, divided by
+    the number of this class, from 0.1 to 10; 1 for background. Median frequencies (Eigen and Fergus 2015) count pixels;
+    images are counted here, for labels of pixels are what is looked for: inferred."""
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    """How images are drawn. `uniform`: each once per epoch. `balanced`: as many, with replacement; an image whose
+    rarest class is in n images is drawn sqrt(m / n) times as often as one that shows the most frequent class alone,
+    which is in m. Repeat factors (LVIS, Gupta et al. 2019), whose threshold is that class: inferred."""
     validate_every: int = Field(default=0, ge=0, le=1_000_000)
     """Epochs between validations. 0: once, at the end."""
 

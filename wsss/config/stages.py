@@ -91,6 +91,23 @@ class TrainClassifier(Training):
     """Share of channels dropped before the global average pool. AuxSegNet's released code: 0.5."""
 
 
+class Tiles(Settings):
+    """Parts in which large images are seen, one at a time: memory does not grow with what the network sees."""
+
+    side: int = Field(default=1024, ge=128, le=8192)
+    """Largest side of a tile in pixels, taken to the nearest multiple of 32. Images that fit are seen whole. A network
+    sees no further than its tile."""
+    overlap: int | None = Field(default=None, ge=0, le=2730)
+    """Pixels that neighbours share, taken to the nearest multiple of 32, over which results are blended; a third of
+    `side` at most. null: an eighth of it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Tiles:
+        if self.overlap is not None and 3 * self.overlap > self.side:
+            raise ValueError(f"overlap is {self.overlap}, more than a third of the side, {self.side}; lower it")
+        return self
+
+
 class Cams(Settings):
     """Class activation maps: the classifier's weights on its features, ReLU, divided by the maximum per class."""
 
@@ -98,6 +115,8 @@ class Cams(Settings):
     """Factors on the size of the image, whose maps are summed before normalisation (PSA's set)."""
     flip: bool = True
     """Add the mirrored image at every scale."""
+    tiles: Tiles | None = None
+    """Parts in which images are seen that are larger, as `data.max_side` leaves them. null: all are seen whole."""
 
 
 SALIENT = {"rembg": 0.1, "superpixels": 0.1, "folder": 0.06}
@@ -226,6 +245,9 @@ class Protocol(Settings):
     divided by their sum. AuxSegNet's final scores: `max` (inferred from the authors' later code)."""
     crf: Crf | None = None
     """The dense CRF over the prediction. null leaves it out; `{}` takes its defaults."""
+    tiles: Tiles | None = None
+    """Parts in which images are seen that are larger, as `data.max_side` leaves them; the CRF sees a tile at a time.
+    null: all are seen whole; `{}` takes the defaults."""
 
 
 class Predict(Settings):

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from wsss.checksums import bytes_digest
+from wsss.data.bands import Reading
 from wsss.data.images import bounded_size, read_image, read_mask, resize_image
 from wsss.data.index_file import DRAWN, read_index
 from wsss.data.sources.records import did_you_mean
+from wsss.data.windows import Photograph
 from wsss.errors import InputError
 from wsss.grid import snapped_size
 from wsss.label_values import has_unknown
@@ -39,6 +41,7 @@ class Dataset:
         category_ids: What the source of the data calls the classes 1, 2, ...; the same numbers unless it says others.
         ignore_index: Value of pixels that count for nothing.
         max_side: Longest side that networks see, but for snapping to their grid.
+        reading: How photographs are read.
         label_source: Where the image-level labels come from.
         fingerprint: Digest of the data set, photographs included.
 
@@ -64,6 +67,7 @@ class Dataset:
         self.category_ids: tuple[int | str, ...] = tuple(category_ids)
         self.ignore_index = int(attributes["ignore_index"])
         self.max_side = int(attributes["max_side"])
+        self.reading = Reading.of(attributes)
         self.label_source = str(attributes["label_source"])
         self.name = str(attributes["data_name"])
         self.fingerprint = str(attributes["fingerprint"])
@@ -106,30 +110,42 @@ class Dataset:
         return height, width
 
     def image(self, image_id: str) -> np.ndarray:
-        """Read the photograph at its own size, (H, W, 3) uint8 RGB.
+        """Read the photograph at its own size, (H, W, 3) uint8 RGB; of more bands, the first three.
 
         Raises:
             InputError: If the file is missing or damaged, or has changed since the index was written.
         """
-        self._stamps.check(self._row(image_id), self.image_path(image_id))
-        image = read_image(self.image_path(image_id))
-        self._check_size(image.shape[:2], image_id, self.image_path(image_id))
-        return image
+        return self._whole_image(image_id)[..., :3]
 
     def network_size(self, image_id: str) -> tuple[int, int]:
         """Return height and width of the photograph as networks see it at scale 1, multiples of `grid.GRID`."""
         return snapped_size(bounded_size(self.size(image_id), self.max_side))
 
     def network_image(self, image_id: str) -> np.ndarray:
-        """Read the photograph as networks see it at scale 1, (*network_size, 3) uint8 RGB."""
+        """Read the photograph as networks see it at scale 1, (*network_size, C) uint8; C is `reading.channels`."""
         return resize_image(self.bounded_image(image_id), self.network_size(image_id))
 
     def bounded_image(self, image_id: str) -> np.ndarray:
-        """Read the photograph in its own proportions, (h, w, 3) uint8 RGB, scaled down to `max_side`."""
+        """Read the photograph in its own proportions, (h, w, C) uint8, scaled down to `max_side`."""
         if max(self.size(image_id)) <= self.max_side:
-            return self.image(image_id)
+            return self._whole_image(image_id)
         self._stamps.check(self._row(image_id), self.image_path(image_id))
-        return read_image(self.image_path(image_id), max_side=self.max_side)
+        return read_image(self.image_path(image_id), max_side=self.max_side, reading=self.reading)
+
+    def photograph(self, image_id: str) -> Photograph:
+        """Open the photograph to read parts of it.
+
+        Raises:
+            InputError: Where `image` does.
+        """
+        self._stamps.check(self._row(image_id), self.image_path(image_id))
+        found = Photograph(self.image_path(image_id), self.reading)
+        self._check_size(found.size, image_id, self.image_path(image_id))
+        return found
+
+    def bounded_colours(self, image_id: str) -> np.ndarray:
+        """Return what `bounded_image` does, of more bands the first three: (h, w, 3) uint8 RGB."""
+        return self.bounded_image(image_id)[..., :3]
 
     def mask(self, image_id: str) -> np.ndarray | None:
         """Read the mask, (H, W) uint8 class numbers and `ignore_index`; return None where there is none.
@@ -143,7 +159,7 @@ class Dataset:
         if path is None:
             return None
         self._mask_stamps.check(self._row(image_id), path)
-        mask = read_mask(path)
+        mask = read_mask(path, most=self.reading.max_pixels)
         self._check_size(mask.shape, image_id, path)
         if has_unknown(mask, self.num_classes):
             raise InputError(f"{path}: holds values that are no class of {self.path}; build the index again")
@@ -166,6 +182,12 @@ class Dataset:
         """Return the path of the mask's file; None where there is none, also where the index holds the mask itself."""
         self._row(image_id)
         return self.root / self._mask_paths[image_id] if self._mask_paths[image_id] else None
+
+    def _whole_image(self, image_id: str) -> np.ndarray:
+        self._stamps.check(self._row(image_id), self.image_path(image_id))
+        image = read_image(self.image_path(image_id), reading=self.reading)
+        self._check_size(image.shape[:2], image_id, self.image_path(image_id))
+        return image
 
     def _drawn_mask(self, image_id: str) -> np.ndarray:
         mask = self._reader.read(DRAWN, image_id)

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from wsss.data.bands import MAX_PIXELS, PLAIN, Reading, orientation_of, read_bands, tiff_size
 from wsss.errors import InputError
 from wsss.inputs import check_regular
 
-MAX_PIXELS = 8000 * 8000
-"""Larger images are refused: a small file can claim to hold more pixels than fit into memory."""
+LARGEST = 2**30
+"""Pixels of the largest image that any setting allows."""
 
+_LARGE = threading.Lock()
+# Pillow has a limit of its own, at twice this number
+Image.MAX_IMAGE_PIXELS = LARGEST
 # This module refuses images that Pillow only warns of, and ignores damaged EXIF blocks. Pillow's warnings would stand
 # in the way of the one line that the user is to read.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
-_ORIENTATION = 0x0112
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -46,22 +50,32 @@ _PLAIN = ("RGB", "L", "1", "P", "RGBA", "LA", "CMYK", "YCbCr")
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
-def read_image(path: str | Path, *, max_side: int | None = None) -> np.ndarray:
+def read_image(path: str | Path, *, max_side: int | None = None, reading: Reading = PLAIN) -> np.ndarray:
     """Read a photograph as a person sees it.
 
     EXIF orientation is applied; grey, palette, CMYK and the like become RGB; transparent pixels show white, as
-    viewers do; 16 bit grey is divided by 257. Of several frames, the first is taken.
+    viewers do; 16 bits are divided by 257. Of several frames, the first is taken. What has other bands, or values that
+    would become nearly black, is refused where `reading` does not say what it means (`wsss.data.bands`).
 
     Args:
+        path: The file.
         max_side: Longest side of the result; larger photographs are scaled down (JPEGs while they are decoded).
+        reading: Bands, range, and most pixels.
 
     Returns:
-        (H, W, 3) uint8 RGB.
+        (H, W, C) uint8: RGB, or as many bands as `reading` names, if those are more.
 
     Raises:
-        InputError: If the file is missing, truncated, damaged, no image, or has more than `MAX_PIXELS`.
+        InputError: If the file is missing, truncated, damaged, no image, has more than `reading.max_pixels`, or its
+            bands or values do not fit `reading`.
     """
-    with opened(path) as image:
+    with decoding(path):
+        check_regular(path)
+        bands = read_bands(path, reading)
+    if bands is not None:
+        size = bands.shape[:2]
+        return resize_image(bands, size if max_side is None else bounded_size((size[0], size[1]), max_side))
+    with opened(path, most=reading.max_pixels) as image:
         size = _oriented_size(image)
         target = size if max_side is None else bounded_size(size, max_side)
         if target != size:
@@ -74,12 +88,50 @@ def read_image(path: str | Path, *, max_side: int | None = None) -> np.ndarray:
         return np.array(rgb)
 
 
-def read_mask(path: str | Path, content: bytes | None = None) -> np.ndarray:
+def read_pictures(path: str | Path, reading: Reading = PLAIN) -> list[Image.Image]:
+    """Read a photograph as `read_image` does, as pictures of Pillow, without a second copy of a large one.
+
+    Returns:
+        One of the mode RGB, then one of the mode L for each further band.
+
+    Raises:
+        InputError: Where `read_image` does.
+    """
+    with decoding(path):
+        check_regular(path)
+        bands = read_bands(path, reading)
+    if bands is not None:
+        return [
+            Image.fromarray(np.ascontiguousarray(bands[..., :3])),
+            *map(Image.fromarray, np.moveaxis(bands, 2, 0)[3:]),
+        ]
+    with opened(path, most=reading.max_pixels) as image:
+        image.load()
+        return [_rgb(_oriented(image))]
+
+
+def image_size(path: str | Path, reading: Reading = PLAIN) -> tuple[int, int]:
+    """Return the (H, W) of a photograph as its file says it, upright, without decoding it.
+
+    Raises:
+        InputError: If the file is no image, or has more than `reading.max_pixels`.
+    """
+    with decoding(path):
+        check_regular(path)
+        size = tiff_size(path)
+        if size is not None and size[0] * size[1] <= reading.max_pixels:
+            return size
+    with opened(path, most=reading.max_pixels) as image:
+        return _oriented_size(image)
+
+
+def read_mask(path: str | Path, content: bytes | None = None, *, most: int = MAX_PIXELS) -> np.ndarray:
     """Read a mask of class numbers: the indices of a palette image, or the values of a grey one.
 
     Args:
         path: The file; named in messages.
         content: Its bytes, where they have been read already.
+        most: Most pixels.
 
     Returns:
         (H, W) uint8.
@@ -87,7 +139,7 @@ def read_mask(path: str | Path, content: bytes | None = None) -> np.ndarray:
     Raises:
         InputError: If the file cannot be read, holds colours in place of class numbers, or numbers above 255.
     """
-    with opened(path, content) as image:
+    with opened(path, content, most=most) as image:
         if image.mode in _SIXTEEN_BIT:
             values = np.asarray(image)
             if values.min() < 0 or values.max() > 255:
@@ -103,8 +155,12 @@ def read_mask(path: str | Path, content: bytes | None = None) -> np.ndarray:
         return (np.asarray(image) // np.uint8(stretch)).astype(np.uint8)
 
 
-def read_map(path: str | Path) -> np.ndarray:
+def read_map(path: str | Path, *, most: int = MAX_PIXELS) -> np.ndarray:
     """Read a grey map such as saliency, black 0, white 255; colours become grey, transparency is dropped.
+
+    Args:
+        path: The file.
+        most: Most pixels.
 
     Returns:
         (H, W) uint8.
@@ -112,7 +168,7 @@ def read_map(path: str | Path) -> np.ndarray:
     Raises:
         InputError: If the file cannot be read.
     """
-    with opened(path) as image:
+    with opened(path, most=most) as image:
         oriented = _oriented(image)
         if oriented.mode in _SIXTEEN_BIT:
             return _eight_bit(oriented)
@@ -122,25 +178,33 @@ def read_map(path: str | Path) -> np.ndarray:
 
 
 @contextmanager
-def opened(path: str | Path, content: bytes | None = None) -> Iterator[Image.Image]:
+def opened(path: str | Path, content: bytes | None = None, *, most: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """Open an image, refuse one that is too large, and turn Pillow's errors in the block into an InputError.
 
     Args:
         path: The file; named in messages.
         content: Its bytes, where they have been read already.
+        most: Most pixels.
     """
-    try:
+    with decoding(path):
         if content is None:
             check_regular(path)
         with Image.open(Path(path) if content is None else BytesIO(content)) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise InputError(_too_large(path, f"{width} x {height} pixels"))
+            if width * height > most:
+                raise InputError(_too_large(path, f"{width} x {height} pixels", most))
             yield image
+
+
+@contextmanager
+def decoding(path: str | Path) -> Iterator[None]:
+    """Turn what decoders raise in the block into one line about the file."""
+    try:
+        yield
     except InputError:
         raise
     except Image.DecompressionBombError:
-        raise InputError(_too_large(path, f"over {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels")) from None
+        raise InputError(_too_large(path, f"over {2 * LARGEST} pixels", MAX_PIXELS)) from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image that can be read; replace the file") from None
     except _DECODING_ERRORS as error:
@@ -163,12 +227,26 @@ def unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"{path}: cannot be read ({error.strerror}); correct or replace the file")
 
 
-def decoded_size(image: Image.Image) -> tuple[int, int]:
-    """Decode an open image as `read_image` will, so that damage shows, and return the (H, W) that it will give."""
-    image.load()
-    if image.mode not in _PLAIN:
-        _rgb(image)
-    return _oriented_size(image)
+def decoded_size(path: str | Path, content: bytes | None = None, reading: Reading = PLAIN) -> tuple[int, int]:
+    """Decode an image as `read_image` will, so that damage shows, and return the (H, W) that it will give.
+
+    Raises:
+        InputError: Where `read_image` does.
+    """
+    with decoding(path):
+        bands = read_bands(path, reading, content)
+    if bands is not None:
+        return bands.shape[0], bands.shape[1]
+    with opened(path, content, most=reading.max_pixels) as image, _in_turn(image):
+        image.load()
+        if image.mode not in _PLAIN:
+            _rgb(image)
+        return _oriented_size(image)
+
+
+def _in_turn(image: Image.Image) -> AbstractContextManager[object]:
+    """Let threads decode large images one after the other: each takes gigabytes."""
+    return _LARGE if image.width * image.height > MAX_PIXELS else nullcontext()
 
 
 def bounded_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
@@ -180,7 +258,9 @@ def bounded_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize (H, W, 3) uint8 to another (H, W), bilinearly, antialiased when it shrinks."""
+    """Resize (H, W, C) uint8 to another (H, W), bilinearly, antialiased when it shrinks."""
+    if image.shape[:2] != tuple(size) and image.shape[2] != 3:
+        return np.stack([_resize(band, size, Image.Resampling.BILINEAR) for band in np.moveaxis(image, 2, 0)], axis=2)
     return _resize(image, size, Image.Resampling.BILINEAR)
 
 
@@ -208,13 +288,6 @@ def _resize(array: np.ndarray, size: tuple[int, int], resampling: Image.Resampli
     return np.array(Image.fromarray(array).resize((size[1], size[0]), resampling))
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block spoils only itself; Pillow raises anything from struct to KeyError
-        return 1
-
-
 def _oriented_size(image: Image.Image) -> tuple[int, int]:
     width, height = image.size
     return (width, height) if _is_turned(image) else (height, width)
@@ -222,23 +295,20 @@ def _oriented_size(image: Image.Image) -> tuple[int, int]:
 
 def _is_turned(image: Image.Image) -> bool:
     """Return whether the photograph lies on its side in the file."""
-    return _orientation(image) in (5, 6, 7, 8)
+    return orientation_of(image) in (5, 6, 7, 8)
 
 
 def _oriented(image: Image.Image) -> Image.Image:
-    transposition = _TRANSPOSITIONS.get(_orientation(image))
+    transposition = _TRANSPOSITIONS.get(orientation_of(image))
     return image if transposition is None else image.transpose(transposition)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _SIXTEEN_BIT:
-        image = Image.fromarray(_eight_bit(image))
-    if image.mode == "F":
-        raise ValueError("pixels are floating point numbers; save it with 8 bits per channel")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return image.convert("RGB")
+    # convert copies what has the mode already
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bit(image: Image.Image) -> np.ndarray:
@@ -249,5 +319,5 @@ def _eight_bit(image: Image.Image) -> np.ndarray:
     return ((values + 128) // 257).astype(np.uint8)
 
 
-def _too_large(path: str | Path, size: str) -> str:
-    return f"{path}: {size} are more than the {MAX_PIXELS} that are allowed; scale the image down"
+def _too_large(path: str | Path, size: str, most: int) -> str:
+    return f"{path}: {size} are more than the {most} that are allowed; scale the image down, or raise data.max_pixels"

@@ -73,11 +73,24 @@ class StepSampler(Sampler[list[Draw]]):
         seed: Seed of the order.
         start: Steps that are done already.
         parts: Parts of a step, each yielded by itself.
+        probabilities: How probable each image is at a draw, (images,) with the sum 1; an epoch draws as many images as
+            there are, with replacement. None takes each once per epoch.
 
     Where several processes train together, each yields its share of every batch.
     """
 
-    def __init__(self, images: int, batch_size: int, steps: int, *, seed: int, start: int = 0, parts: int = 1) -> None:
+    def __init__(
+        self,
+        images: int,
+        batch_size: int,
+        steps: int,
+        *,
+        seed: int,
+        start: int = 0,
+        parts: int = 1,
+        probabilities: np.ndarray | None = None,
+    ) -> None:
+        self._probabilities = probabilities
         self._images, self._batch_size, self._steps = images, min(batch_size, images), steps
         self._seed, self._start, self._parts = seed, start, parts
         self.steps_per_epoch = steps_per_epoch(images, batch_size)
@@ -91,11 +104,18 @@ class StepSampler(Sampler[list[Draw]]):
         for step in range(self._start, self._steps):
             epoch, batch = divmod(step, self.steps_per_epoch)
             if epoch != shuffled:
-                order, shuffled = _generator(_ORDER, self._seed, epoch).permutation(self._images), epoch
+                order, shuffled = self._order(epoch), epoch
             first = batch * self._batch_size
             positions = range(first + rank, first + self._batch_size, ranks)
             draws = [Draw(epoch, position, int(order[position])) for position in positions]
             yield from (draws[part :: self._parts] for part in range(self._parts))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """Return the images of an epoch, (images,) int64."""
+        generator = _generator(_ORDER, self._seed, epoch)
+        if self._probabilities is None:
+            return generator.permutation(self._images)
+        return generator.choice(self._images, self._images, p=self._probabilities)
 
 
 def process_share() -> tuple[int, int]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from wsss.checksums import DIGEST_BYTES, bytes_digest
 from wsss.chunks import PackedArray, pack
-from wsss.data.images import decoded_size, opened, read_mask, unreadable
+from wsss.data.bands import PLAIN, Reading
+from wsss.data.images import decoded_size, read_mask, unreadable
 from wsss.data.index_file import DRAWN
 from wsss.data.sources import ImageRecord, Listing
 from wsss.errors import InputError
@@ -50,12 +51,17 @@ class Scan:
 
 
 def scan_images(
-    listing: Listing, *, workers: int = 0, keep: Callable[[PackedArray], None] = lambda mask: None
+    listing: Listing,
+    *,
+    workers: int = 0,
+    keep: Callable[[PackedArray], None] = lambda mask: None,
+    reading: Reading = PLAIN,
 ) -> list[Scan]:
     """Decode every photograph and mask, in the order of the records.
 
     Args:
         keep: Takes each mask that was drawn; none stays in memory.
+        reading: How photographs are read.
         workers: Threads beside the main one (decoders release the interpreter lock); 0 works in the main one.
 
     Raises:
@@ -66,7 +72,7 @@ def scan_images(
     problems: list[InputError] = []
     # raised before the progress ends, which would say that all is done
     with Progress("index", len(listing.records)) as progress:
-        for result in _results(listing, workers):
+        for result in _results(listing, workers, reading):
             if isinstance(result, Scan):
                 if result.drawn is not None and not problems:
                     keep(result.drawn)
@@ -79,10 +85,10 @@ def scan_images(
     return scans
 
 
-def _results(listing: Listing, workers: int) -> Iterator[Scan | InputError]:
+def _results(listing: Listing, workers: int, reading: Reading) -> Iterator[Scan | InputError]:
     def scan(record: ImageRecord) -> Scan | InputError:
         try:
-            return _scan(listing, record)
+            return _scan(listing, record, reading)
         except InputError as error:
             return error
 
@@ -100,12 +106,11 @@ def _raise_first(problems: Sequence[InputError]) -> None:
         raise InputError(f"{problems[0]}{more}")
 
 
-def _scan(listing: Listing, record: ImageRecord) -> Scan:
+def _scan(listing: Listing, record: ImageRecord, reading: Reading) -> Scan:
     num_classes = len(listing.class_names) - 1
     path = listing.root / record.image
     content, stamp = _read(path)
-    with opened(path, content) as image:
-        size = decoded_size(image)
+    size = decoded_size(path, content, reading)
     if listing.masks is not None and record.image_id in listing.masks:
         mask = listing.masks.draw(record.image_id, size)
         digests = bytes_digest(content), bytes_digest(mask.tobytes())
@@ -115,7 +120,7 @@ def _scan(listing: Listing, record: ImageRecord) -> Scan:
         return Scan(size, bytes_digest(content), stamps=(*stamp, 0, 0))
     mask_path = listing.root / record.mask
     mask_content, mask_stamp = _read(mask_path)
-    mask = read_mask(mask_path, mask_content)
+    mask = read_mask(mask_path, mask_content, most=reading.max_pixels)
     if mask.shape != size:
         raise InputError(
             f"{mask_path}: the mask has {_pixels(mask.shape)}, but its image {path.name} has {_pixels(size)}; "

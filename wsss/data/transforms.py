@@ -48,14 +48,14 @@ class JointAugmentation:
 
         Args:
             generator: Source of all randomness.
-            image: (H, W, 3) uint8; its size counts as scale 1.
+            image: (H, W, C) uint8; its size counts as scale 1. Colours change in the first three bands alone.
             labels: (H', W') uint8 of the same scene in any resolution; resized by nearest pixel, padded with 255
                 (or 0, as the settings say).
             saliency: (H', W') uint8, a map of probabilities 0..255; resized bilinearly and cut at 0.5.
             cams: (P, H', W') uint8, maps of scores 0..255; resized bilinearly, padded with 0.
 
         Returns:
-            `images` (3, S, S), `inside` (S, S) bool, False on padding, and, as given, `labels` (S, S), `saliency`
+            `images` (C, S, S), `inside` (S, S) bool, False on padding, and, as given, `labels` (S, S), `saliency`
             (S, S) in {0, 1, 255}, padded like the labels, and `cams` (P, S, S); all uint8 but `inside`. S is the crop
             size, snapped to the grid of sizes that networks see.
         """
@@ -82,7 +82,7 @@ class JointAugmentation:
             canvas[:, window[0][1], window[1][1]] = part
             return canvas
 
-        part, canvas = take(image, InterpolationMode(self._settings.interpolation), PAD_COLOR)
+        part, canvas = take(image, InterpolationMode(self._settings.interpolation), pad_color(image.shape[2]))
         example = {"images": place(self._jitter(part, generator), canvas)}
         padding = IGNORE_INDEX if self._settings.padding == "ignored" else 0
         example["inside"] = torch.zeros(side, side, dtype=torch.bool)
@@ -106,6 +106,9 @@ class JointAugmentation:
 
     def _jitter(self, image: Tensor, generator: np.random.Generator) -> Tensor:
         """Change brightness, contrast, saturation and hue in random order, as torchvision's ColorJitter."""
+        if image.shape[0] > len(PAD_COLOR):
+            colours, others = image[: len(PAD_COLOR)], image[len(PAD_COLOR) :]
+            return torch.cat([self._jitter(colours, generator), others])
         from torchvision.transforms.v2 import functional
 
         changes = (
@@ -124,8 +127,13 @@ class JointAugmentation:
         return image
 
 
+def pad_color(channels: int) -> tuple[int, ...]:
+    """Return the colour of padding for images of so many channels; further bands take the mean of the three."""
+    return (*PAD_COLOR, *[round(sum(PAD_COLOR) / len(PAD_COLOR))] * (channels - len(PAD_COLOR)))
+
+
 def image_tensor(image: np.ndarray) -> Tensor:
-    """Turn an image (H, W, 3) uint8 into a tensor (3, H, W) uint8."""
+    """Turn an image (H, W, C) uint8 into a tensor (C, H, W) uint8."""
     return _writable(image).permute(2, 0, 1)
 
 

@@ -67,7 +67,11 @@ def describe(
         parts["crf"] = bool(settings.get("crf"))
     parts["rule_255"] = _rule_255(kind) if masked else None
     words = [split, f"{images} images" if masked in (0, images) else f"{masked} of {images} images (with true masks)"]
-    words += [_how(kind, attributes, settings), _inference(parts), parts["rule_255"] or NO_MASKS]
+    words += [
+        _how(kind, attributes, settings),
+        _inference(parts, as_mapping(source.get("tiles"))),
+        parts["rule_255"] or NO_MASKS,
+    ]
     return {"protocol": "; ".join(word for word in words if word), **parts}
 
 
@@ -120,14 +124,16 @@ def label_rule(stage: str, settings: Mapping[str, Any], *, saliency: bool = Fals
     return str(imported(how)(settings)) if how else ""
 
 
-def _inference(parts: Mapping[str, Any]) -> str:
+def _inference(parts: Mapping[str, Any], tiles: Mapping[str, Any]) -> str:
     if parts["scales"] is None:
         return ""
     scales = ", ".join(f"{scale:g}" for scale in parts["scales"])
     name = "scale" if len(parts["scales"]) == 1 else "scales"
     flip = "flip" if parts["flip"] else "no flip"
     largest = "; maximum over them" if parts.get("combine") == "max" else ""
-    return f"{name} {scales}; {flip}{largest}; {'CRF' if parts['crf'] else 'no CRF'}"
+    crf = "CRF" if parts["crf"] else "no CRF"
+    parted = f"; tiles of {tiles['side']} px" if "side" in tiles else ""
+    return f"{name} {scales}; {flip}{largest}; {crf}{parted}"
 
 
 def as_mapping(value: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from wsss.context import RunContext
+from wsss.data.bands import Reading
 from wsss.data.demo import draw_scene
 from wsss.errors import InputError
 from wsss.files import write_bytes
@@ -89,6 +90,11 @@ def export_model(model: Path, *, form: str, output: Path) -> Exported:
     _require(form)
     check_target(output, Inputs([model]), is_export, foreign="was not written by `wsss export_model`")
     weights, info = load_weights(model)
+    if Reading.of(info.attributes).asks:
+        raise InputError(
+            f"{model}: was trained on bands or values that `data.bands` or `data.range` chooses, which exports cannot "
+            "say yet; use the checkpoint"
+        )
     network = restore_model(model, network_class(info.kind), weights, info)
     logger.info("%s: exporting the network `%s` as %s", model, info.kind, form)
     content, run = _MAKERS[form](network, info)

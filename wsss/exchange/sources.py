@@ -12,7 +12,7 @@ from PIL import Image
 
 from wsss.data import Dataset
 from wsss.data.artifacts import IndexedArtifact
-from wsss.data.images import opened, read_image
+from wsss.data.images import opened
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture
 from wsss.outputs import OutputFolder
@@ -86,11 +86,17 @@ def write_photograph(folder: OutputFolder, path: Path, dataset: Dataset, image_i
     A JPEG that is stored upright is linked or copied; any other photograph is encoded anew.
     """
     source = Path(os.path.realpath(dataset.image_path(image_id)))
-    with opened(source) as image:
-        plain = source.suffix.lower() in JPEG and image.mode == "RGB" and image.getexif().get(0x0112, 1) == 1
+    plain = not dataset.reading.asks and source.suffix.lower() in JPEG and _is_upright_rgb(source, dataset)
     if plain and link:
         folder.link(path, source)
     elif plain:
         folder.write_bytes(path, source.read_bytes())
     else:
-        folder.write_picture(path, Image.fromarray(read_image(source)), "JPEG", quality=95, subsampling=0)
+        folder.write_picture(
+            path, Image.fromarray(np.ascontiguousarray(dataset.image(image_id))), "JPEG", quality=95, subsampling=0
+        )
+
+
+def _is_upright_rgb(source: Path, dataset: Dataset) -> bool:
+    with opened(source, most=dataset.reading.max_pixels) as image:
+        return image.mode == "RGB" and bool(image.getexif().get(0x0112, 1) == 1)

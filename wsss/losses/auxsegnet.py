@@ -32,6 +32,7 @@ def auxsegnet_losses(
     ignore_index: int = IGNORE_INDEX,
     grid: FeatureGrid = PIXELS,
     whole: WholeBatch = ALONE,
+    weights: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Compute every loss whose prediction is given, not weighted (AuxSegNet, section 3.4, equations 6 to 8).
 
@@ -43,6 +44,7 @@ def auxsegnet_losses(
         ignore_index: Marks pixels that count for nothing.
         grid: Where predictions of another size than the labels lie.
         whole: The batch that the means are over, where these are a part of it.
+        weights: (C + 1,) float32, factors on the classes, background first; None is 1 for all.
 
     Returns:
         Scalars by the names of `LOSSES`, in their order.
@@ -53,9 +55,11 @@ def auxsegnet_losses(
             continue
         if name == "classification":
             assert targets is not None
-            losses[name] = multi_label_soft_margin(predictions[output], targets)
+            losses[name] = multi_label_soft_margin(
+                predictions[output], targets, None if weights is None else weights[1:]
+            )
         elif name.endswith("segmentation"):
-            losses[name] = segmentation_cross_entropy(predictions[output], labels, ignore_index, grid, whole)
+            losses[name] = segmentation_cross_entropy(predictions[output], labels, ignore_index, grid, whole, weights)
         else:
             assert saliency is not None
             losses[name] = saliency_cross_entropy(predictions[output], saliency, ignore_index, grid, whole)

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from wsss.grid import PIXELS, FeatureGrid
 from wsss.label_values import IGNORE_INDEX
+from wsss.losses.segmentation import counted
 from wsss.losses.whole_batch import ALONE, WholeBatch
 from wsss.ops.upsampling import onto_labels
 
@@ -18,6 +19,7 @@ def balanced_cross_entropy(
     ignore_index: int = IGNORE_INDEX,
     grid: FeatureGrid = PIXELS,
     whole: WholeBatch = ALONE,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Add the mean cross entropies of background and of object pixels (RRM, Zhang et al., AAAI 2020).
 
@@ -29,6 +31,7 @@ def balanced_cross_entropy(
         ignore_index: Marks pixels that count for nothing.
         grid: Where logits of another size lie.
         whole: The batch that both means are over, where these are a part of it.
+        weights: (K,) float32, factors on the pixels of each class, in sums and counts; None is 1 for all.
 
     Returns:
         A scalar, float32.
@@ -42,7 +45,8 @@ def balanced_cross_entropy(
         )
     logits = onto_labels(logits, labels, grid)
     labels = labels.long()
-    costs = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
+    costs = functional.cross_entropy(logits, labels, weights, ignore_index=ignore_index, reduction="none")
     groups = torch.stack([labels == 0, (labels > 0) & (labels != ignore_index)])
-    sums, counts = (costs * groups).sum((1, 2, 3)), groups.sum((1, 2, 3))
+    counts = (counted(labels, ignore_index, weights) * groups).sum((1, 2, 3))
+    sums = (costs * groups).sum((1, 2, 3))
     return (sums / whole.divisor(counts)).sum()

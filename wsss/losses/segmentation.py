@@ -17,6 +17,7 @@ def segmentation_cross_entropy(
     ignore_index: int = IGNORE_INDEX,
     grid: FeatureGrid = PIXELS,
     whole: WholeBatch = ALONE,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Average the cross entropy over labelled pixels; zero, with zero gradients, where there is none.
 
@@ -26,6 +27,7 @@ def segmentation_cross_entropy(
         ignore_index: Marks pixels that count for nothing.
         grid: Where logits of another size lie.
         whole: The batch that the mean is over, where these are a part of it.
+        weights: (K,) float32, factors on the pixels of each class, in sum and count; None is 1 for all.
 
     Returns:
         A scalar, float32.
@@ -39,6 +41,21 @@ def segmentation_cross_entropy(
         )
     logits = onto_labels(logits, labels, grid)
     labels = labels.long()
-    total = functional.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="sum")
+    total = functional.cross_entropy(logits, labels, weights, ignore_index=ignore_index, reduction="sum")
     # a mean over no pixel is not a number, and one such batch would end the training
-    return total / whole.divisor((labels != ignore_index).sum())
+    return total / whole.divisor(counted(labels, ignore_index, weights).sum())
+
+
+def counted(labels: Tensor, ignore_index: int, weights: Tensor | None) -> Tensor:
+    """Return what each pixel counts for in a mean.
+
+    Args:
+        labels: (N, H, W), integers in 0..K-1 or `ignore_index`.
+        ignore_index: Marks pixels that count for nothing.
+        weights: (K,) float32; None is 1 for all.
+
+    Returns:
+        (N, H, W) bool, or float32 with weights.
+    """
+    labelled = labels != ignore_index
+    return labelled if weights is None else weights[labels.where(labelled, 0)] * labelled

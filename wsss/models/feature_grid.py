@@ -14,7 +14,7 @@ SIDE = 4 * GRID
 """Side of the image that is sent through, in pixels: few, yet enough for any network."""
 
 
-def find_feature_grid(parts: Sequence[nn.Module]) -> FeatureGrid:
+def find_feature_grid(parts: Sequence[nn.Module], bands: int = 3) -> FeatureGrid:
     """Follow one image through the parts of a network, and find stride and place of its features.
 
     A layer with stride s, kernel k, dilation d and p pixels of padding before the first puts its output i on its input
@@ -24,6 +24,7 @@ def find_feature_grid(parts: Sequence[nn.Module]) -> FeatureGrid:
 
     Args:
         parts: One after the other.
+        bands: Of the images that the first takes.
 
     Raises:
         ValueError: If the sizes of the maps do not follow from the layers, or strides differ by direction.
@@ -44,7 +45,7 @@ def find_feature_grid(parts: Sequence[nn.Module]) -> FeatureGrid:
     training = [(module, module.training) for part in parts for module in part.modules()]
     hooks = [m.register_forward_hook(note) for m, _ in training if hasattr(m, "kernel_size") and hasattr(m, "stride")]
     try:
-        features = torch.zeros(1, 3, SIDE, SIDE)
+        features = torch.zeros(1, bands, SIDE, SIDE)
         with torch.no_grad():
             for part in parts:
                 features = part.eval()(features)

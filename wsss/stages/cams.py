@@ -14,16 +14,18 @@ from torch import Tensor
 from wsss.config import Cams
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
+from wsss.data.windows import parted
 from wsss.models.classifier import Classifier
 from wsss.ops.cams import multi_scale_cams
 from wsss.pipeline.inputs import makers_of
 from wsss.progress import Progress
 from wsss.stages.artifact import ImageArtifact, provenance
-from wsss.stages.cam_batches import CamBatch, cam_size, present_cams
+from wsss.stages.cam_batches import CamBatch, StoredCams, cam_size, present_cams
 from wsss.stages.forward import Forward
 from wsss.stages.inference import image_batches, map_beside_network, resolve_device
 from wsss.stages.outputs import checks_output
 from wsss.stages.parts import in_parts, own_images
+from wsss.stages.tiled_cams import tiled_cams
 from wsss.training.checkpoint import load_model
 
 
@@ -50,12 +52,14 @@ def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context
     network = model.on(device)
     with ImageArtifact(output, stage="cams", attributes=attributes) as artifact, torch.inference_mode():
         pending = artifact.pending(ids)
-        maps = _maps(network, settings, dataset, pending, context, device)
+        whole, large = parted(settings.tiles, pending, dataset.network_size)
+        maps = _maps(network, settings, dataset, whole, context, device)
         with Progress("cams", len(ids), done=len(ids) - len(pending)) as progress:
             done = map_beside_network(
                 present_cams, maps, context, what="cams", in_flight=context.workers + 1, holds_the_lock=False
             )
-            for image_id, planes, classes in chain.from_iterable(done):
+            tiled = _tiled(network, settings, dataset, large, context, device)
+            for image_id, planes, classes in chain(chain.from_iterable(done), tiled):
                 artifact.write(image_id, {"cams": planes}, classes=classes)
                 progress.advance()
 
@@ -67,6 +71,17 @@ def _maps(
     for batch_ids, images in image_batches(dataset, ids, context, device):
         maps = multi_scale_cams(compute, images, settings.scales, settings.flip, cam_size(images), network.grid)
         yield CamBatch(batch_ids, maps, [np.flatnonzero(dataset.image_labels(image_id)) for image_id in batch_ids])
+
+
+def _tiled(
+    network: Classifier, settings: Cams, dataset: Dataset, ids: list[str], context: RunContext, device: torch.device
+) -> Iterator[StoredCams]:
+    """Make the CAMs of images one after the other, each in tiles."""
+    forward = Forward(device, context)
+    for image_id in ids:
+        classes, size = np.flatnonzero(dataset.image_labels(image_id)), dataset.network_size(image_id)
+        planes = tiled_cams(network, dataset.photograph(image_id), size, classes, settings, forward, device)
+        yield image_id, planes, classes.astype(np.uint8) + 1
 
 
 def _cams(model: Classifier, images: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ import numpy as np
 
 from wsss.config import Crf, Protocol
 from wsss.context import RunContext
+from wsss.data.bands import PLAIN
+from wsss.data.windows import Photograph
 from wsss.errors import InputError
 from wsss.inputs import check_regular
 from wsss.stages.photographs import as_network_sees, strongest
@@ -33,12 +35,14 @@ class ExportedPredictor:
 
     Attributes:
         class_names: Background first.
+        reading: Plain grey and RGB: no other networks are exported.
 
     Raises:
         InputError: If onnxruntime is not installed, or the file is missing, damaged or another network.
     """
 
     def __init__(self, model: Path, context: RunContext = RunContext()) -> None:
+        self.reading = PLAIN
         self._model, self._session = model, open_session(model, context)
         described = self._session.get_modelmeta().custom_metadata_map
         if described.get(FORMAT) != FORMAT_VERSION:
@@ -68,6 +72,12 @@ class ExportedPredictor:
         """See `wsss.stages.predictors.Predictor`."""
         for name, image in photographs:
             yield name, strongest(self.probabilities(image, protocol, max_side), image.shape[:2])
+
+    def tiled_labels(self, photograph: Photograph, protocol: Protocol, max_side: int) -> np.ndarray:
+        """See `wsss.stages.predictors.Predictor`."""
+        raise InputError(
+            f"{self._model}: an exported network sees photographs whole; leave out --tile, or pass the checkpoint"
+        )
 
     def _run(self, pixels: np.ndarray) -> np.ndarray:
         """Compute probabilities (K, h, w) of pixels (h, w, 3) uint8 of a size on the grid."""

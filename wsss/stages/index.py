@@ -10,6 +10,7 @@ import numpy as np
 from wsss.checksums import DIGEST_BYTES
 from wsss.config import AnyData
 from wsss.context import RunContext
+from wsss.data.bands import Reading
 from wsss.data.scan import Scan, scan_images
 from wsss.data.sources import Listing, input_files, list_images
 from wsss.label_values import IGNORE_INDEX
@@ -33,6 +34,7 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         InputError: For anything wrong with the data, in one line; also if something else than an index lies there.
     """
     listing = list_images(settings, workers=context.workers)
+    reading = Reading(settings.bands, settings.range, settings.max_pixels)
     attributes = {
         **provenance("index", settings, input_files(settings), context),
         "root": str(listing.root),
@@ -42,10 +44,11 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         "label_source": listing.label_source,
         "data_name": listing.name,
         "category_ids": list(listing.category_ids),
+        **reading.attributes(),
     }
     records = listing.records
     with ArtifactWriter(output, stage="index", attributes=attributes) as artifact:
-        scans = scan_images(listing, workers=context.workers, keep=artifact.write_packed)
+        scans = scan_images(listing, workers=context.workers, keep=artifact.write_packed, reading=reading)
         artifact.write_table("ids", [record.image_id for record in records])
         artifact.write_table("paths", [record.image for record in records])
         artifact.write_table("mask_paths", [record.mask for record in records])
@@ -54,7 +57,8 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         artifact.write_table("labels", _multi_hot(listing, scans))
         # the fingerprint leaves attributes out, so those that other stages depend on stand here too
         called = [f"category {category}" for category in listing.category_ids]
-        artifact.write_table("identity", [f"max_side {settings.max_side}", *listing.class_names, *called])
+        read = [f"{name} {value}" for name, value in reading.attributes().items() if name != "max_pixels"]
+        artifact.write_table("identity", [f"max_side {settings.max_side}", *read, *listing.class_names, *called])
         artifact.write_table("content", _bytes([scan.digest for scan in scans]))
         artifact.write_table("mask_content", _bytes([scan.mask_digest for scan in scans]))
         # a copy of the data set is the same data set, so times are no part of the fingerprint

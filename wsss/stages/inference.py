@@ -88,7 +88,7 @@ class _Batches(TorchDataset[tuple[list[str], Tensor]]):
 def image_batches(
     dataset: Dataset, ids: Sequence[str], context: RunContext, device: torch.device
 ) -> Iterator[tuple[list[str], Tensor]]:
-    """Yield batches of ids and images (N, 3, H, W) float32 in [0, 1] on the device; workers load ahead of many."""
+    """Yield batches of ids and images (N, C, H, W) float32 in [0, 1] on the device; workers load ahead of many."""
     # half, because a mirrored image may go with each
     batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
     workers = min(context.workers, len(batches), len(ids) // IMAGES_PER_WORKER)
@@ -106,8 +106,8 @@ def image_batches(
 
 
 def pixels_of(images: Tensor) -> Tensor:
-    """Turn images (N, 3, H, W) in [0, 1] back into pixels (N, H, W, 3) uint8."""
-    return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    """Turn images (N, C, H, W) in [0, 1] back into pixels (N, H, W, 3) uint8, of more bands the first three."""
+    return (images[:, :3] * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def image_label_tensor(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:

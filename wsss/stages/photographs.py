@@ -43,9 +43,14 @@ def named_photographs(photos: Iterable[Path]) -> dict[str, Path]:
     return named
 
 
+def seen_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """Return the height and width in which networks see a photograph: on their grid, at most about `max_side` long."""
+    return snapped_size(bounded_size(size, max_side))
+
+
 def as_network_sees(image: np.ndarray, max_side: int) -> np.ndarray:
-    """Resize a photograph (H, W, 3) uint8 to the grid of sizes that networks see, at most about `max_side` long."""
-    return resize_image(image, snapped_size(bounded_size(image.shape[:2], max_side)))
+    """Resize a photograph (H, W, C) uint8 to the grid of sizes that networks see, at most about `max_side` long."""
+    return resize_image(image, seen_size((image.shape[0], image.shape[1]), max_side))
 
 
 def strongest(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:

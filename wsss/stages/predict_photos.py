@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +14,17 @@ from PIL import Image
 
 from wsss.config import Protocol
 from wsss.context import RunContext
-from wsss.data.images import read_image
+from wsss.data.bands import MAX_PIXELS, Reading
+from wsss.data.images import LARGEST, image_size, read_image
+from wsss.data.windows import STRIP, Photograph, parted
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture, voc_palette
 from wsss.outputs import OutputFolder
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
 from wsss.protected import Inputs
-from wsss.stages.photographs import MAX_SIDE, named_photographs
-from wsss.stages.predictors import open_predictor
+from wsss.stages.photographs import MAX_SIDE, named_photographs, seen_size
+from wsss.stages.predictors import Predictor, open_predictor
 
 LEAST_BYTES = 512
 """What a mask with its palette, or an overlay with its tables, takes at the very least."""
@@ -33,7 +38,7 @@ def predict_photos(
     *,
     output: Path,
     protocol: Protocol | None = None,
-    max_side: int = MAX_SIDE,
+    max_side: int | None = None,
     context: RunContext = RunContext(),
 ) -> list[Path]:
     """Write `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
@@ -47,6 +52,7 @@ def predict_photos(
         output: Folder for the results; `masks/classes.txt` names the values.
         protocol: Scales, flip, CRF; None predicts once at the original scale.
         max_side: Longest side that the network sees, but for snapping to its grid. Results have the original size.
+            None: 1024, or any with tiles, which bound what it sees at a time.
 
     Returns:
         The masks, in the order of the photographs.
@@ -65,10 +71,14 @@ def predict_photos(
     predictor = open_predictor(model, context)
     written: list[Path] = []
     unreadable: list[InputError] = []
-    readable = _readable(named, unreadable)
+    max_side = max_side or (MAX_SIDE if protocol.tiles is None else LARGEST)
+    reading = replace(predictor.reading, max_pixels=MAX_PIXELS if protocol.tiles is None else LARGEST)
+    whole, large = _parted(named, reading, protocol, max_side)
+    labels_of_whole = predictor.labels(_readable(whole, unreadable, reading), protocol, max_side)
+    labels_of_large = _tiled(predictor, large, unreadable, reading, protocol, max_side)
     with Progress("predict photographs", len(named)) as progress:
-        for name, labels in predictor.labels(readable, protocol, max_side):
-            written.append(_write(folder, results[name], named[name], labels))
+        for name, labels in chain(labels_of_whole, labels_of_large):
+            written.append(_write(folder, results[name], named[name], labels, reading))
             progress.advance()
         if written:
             folder.write_text(classes, "\n".join(predictor.class_names) + "\n")
@@ -86,18 +96,58 @@ def _raise_about(unreadable: Sequence[InputError], output: Path, written: int) -
         raise InputError(f"{unreadable[0]}{more}; {others}")
 
 
-def _readable(named: dict[str, Path], unreadable: list[InputError]) -> Iterator[tuple[str, np.ndarray]]:
+def _readable(
+    named: dict[str, Path], unreadable: list[InputError], reading: Reading
+) -> Iterator[tuple[str, np.ndarray]]:
     """Yield photographs by name, read one ahead of the network; errors go to `unreadable`."""
-    for name, image in map_in_threads(_read, named.items(), workers=1, in_flight=2):
+    for name, image in map_in_threads(partial(_read, reading), named.items(), workers=1, in_flight=2):
         if isinstance(image, InputError):
             unreadable.append(image)
         else:
             yield name, image
 
 
-def _read(item: tuple[str, Path]) -> tuple[str, np.ndarray | InputError]:
+def _parted(
+    named: dict[str, Path], reading: Reading, protocol: Protocol, max_side: int
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Divide photographs into those that are seen whole and those that are seen in tiles, by what their files say."""
+    if protocol.tiles is None:
+        return named, {}
+
+    def size_of(name: str) -> tuple[int, int]:
+        try:
+            return seen_size(image_size(named[name], reading), max_side)
+        except InputError:
+            return 0, 0  # whoever reads it says why it cannot
+
+    whole, large = parted(protocol.tiles, list(named), size_of)
+    return {name: named[name] for name in whole}, {name: named[name] for name in large}
+
+
+def _tiled(
+    predictor: Predictor,
+    named: dict[str, Path],
+    unreadable: list[InputError],
+    reading: Reading,
+    protocol: Protocol,
+    max_side: int,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Segment large photographs one after the other, in tiles; what cannot be read goes to `unreadable`."""
+    for name, path in named.items():
+        try:
+            photograph = Photograph(path, reading)
+        except InputError as error:
+            unreadable.append(error)
+            continue
+        labels = predictor.tiled_labels(photograph, protocol, max_side)
+        # two large photographs would be in memory while the next is read, and for the overlay
+        del photograph
+        yield name, labels
+
+
+def _read(reading: Reading, item: tuple[str, Path]) -> tuple[str, np.ndarray | InputError]:
     try:
-        return item[0], read_image(item[1])
+        return item[0], read_image(item[1], reading=reading)
     except InputError as error:
         return item[0], error
 
@@ -107,18 +157,22 @@ def _results(output: Path, name: str) -> tuple[Path, Path]:
     return output / "masks" / f"{name}.png", output / "overlays" / f"{name}.jpg"
 
 
-def _write(folder: OutputFolder, paths: tuple[Path, Path], photo: Path, labels: np.ndarray) -> Path:
+def _write(folder: OutputFolder, paths: tuple[Path, Path], photo: Path, labels: np.ndarray, reading: Reading) -> Path:
     mask, overlay = paths
     _save(folder, indexed_picture(labels), mask)
-    _save(folder, Image.fromarray(_overlay(read_image(photo), labels)), overlay)
+    _save(folder, _overlay(Photograph(photo, reading).colours, labels), overlay)
     return mask
 
 
-def _overlay(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Tint the classes of a photograph and dim its background a little: (H, W, 3) uint8."""
-    tinted = (image.astype(np.uint16) * 2 + voc_palette()[labels].astype(np.uint16) * 3) // 5
-    dimmed = image.astype(np.uint16) * 4 // 5
-    return np.where((labels != 0)[..., None], tinted, dimmed).astype(np.uint8)
+def _overlay(picture: Image.Image, labels: np.ndarray) -> Image.Image:
+    """Tint the classes of a photograph and dim its background a little, in place, a strip at a time."""
+    for start in range(0, picture.height, STRIP):
+        part = labels[start : start + STRIP]
+        pixels = np.asarray(picture.crop((0, start, picture.width, start + len(part)))).astype(np.uint16)
+        tinted = (pixels * 2 + voc_palette()[part].astype(np.uint16) * 3) // 5
+        blended = np.where((part != 0)[..., None], tinted, pixels * 4 // 5).astype(np.uint8)
+        picture.paste(Image.fromarray(blended), (0, start))
+    return picture
 
 
 def _save(folder: OutputFolder, picture: Image.Image, path: Path) -> None:

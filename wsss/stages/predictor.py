@@ -15,8 +15,8 @@ from wsss.training.checkpoint import Checkpoint, load_weights, restore_model
 
 def load_segmentation_network(
     path: Path, device: torch.device, class_names: Sequence[str] | None = None
-) -> tuple[SegmentationNetwork, tuple[str, ...]]:
-    """Load the segmentation network of a checkpoint, ready on the device, and its class names.
+) -> tuple[SegmentationNetwork, Checkpoint]:
+    """Load the segmentation network of a checkpoint, ready on the device, and the file's description of it.
 
     Args:
         path: The checkpoint.
@@ -28,7 +28,7 @@ def load_segmentation_network(
     """
     weights, info = load_weights(path, class_names=class_names)
     network = restore_model(path, _segmentation_class(path, info), weights, info)
-    return network.on(device), info.class_names
+    return network.on(device), info
 
 
 def _segmentation_class(path: Path, info: Checkpoint) -> type[SegmentationNetwork]:

@@ -10,6 +10,8 @@ import numpy as np
 
 from wsss.config import Protocol
 from wsss.context import RunContext
+from wsss.data.bands import Reading
+from wsss.data.windows import Photograph
 
 EXPORTED = ".onnx"
 """Suffix of exported networks."""
@@ -20,15 +22,17 @@ class Predictor(Interface):
 
     Attributes:
         class_names: Background first.
+        reading: How photographs are read, as in its training.
     """
 
     class_names: tuple[str, ...]
+    reading: Reading
 
     def probabilities(self, image: np.ndarray, protocol: Protocol, max_side: int) -> np.ndarray:
         """Compute class probabilities of a photograph at the size that the network saw.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: (H, W, C) uint8: RGB, or as many bands as `reading` has.
             protocol: Scales, flip, CRF.
             max_side: Longest side that the network sees, but for snapping to its grid.
 
@@ -43,6 +47,13 @@ class Predictor(Interface):
         self, photographs: Iterable[tuple[str, np.ndarray]], protocol: Protocol, max_side: int
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the name and the labels (H, W) uint8 of each photograph, at its own size."""
+
+    def tiled_labels(self, photograph: Photograph, protocol: Protocol, max_side: int) -> np.ndarray:
+        """Return the labels (H, W) uint8 of a photograph that is seen in the protocol's tiles, at its own size.
+
+        Raises:
+            InputError: If the network cannot do that.
+        """
 
 
 def open_predictor(model: Path, context: RunContext = RunContext()) -> Predictor:

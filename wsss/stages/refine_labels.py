@@ -85,7 +85,7 @@ class _Item:
 def _batches(source: ArtifactLabels, dataset: Dataset, ids: Sequence[str], size: int) -> Iterator[list[_Item]]:
     for start in range(0, len(ids), size):
         members = ids[start : start + size]
-        yield [_Item(image_id, source[image_id], dataset.bounded_image(image_id)) for image_id in members]
+        yield [_Item(image_id, source[image_id], dataset.bounded_colours(image_id)) for image_id in members]
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def _write(
 
 
 def _from_superpixels(settings: Saliency, dataset: Dataset, image_id: str) -> np.ndarray:
-    image = dataset.bounded_image(image_id)
+    image = dataset.bounded_colours(image_id)
     values = superpixel_saliency(image, segments=settings.segments, compactness=settings.compactness)
     return resize_map(np.round(255 * values).astype(np.uint8), dataset.size(image_id))
 
@@ -97,7 +97,7 @@ def _from_superpixels(settings: Saliency, dataset: Dataset, image_id: str) -> np
 def _from_network(network: SaliencyNetwork, dataset: Dataset, ids: Sequence[str]) -> Iterator[np.ndarray]:
     """Yield maps in the order of the ids; photographs are read and results passed on while the network works."""
     count = network.side_by_side
-    images = map_in_threads(dataset.bounded_image, ids, workers=READERS, in_flight=count + READ_AHEAD)
+    images = map_in_threads(dataset.bounded_colours, ids, workers=READERS, in_flight=count + READ_AHEAD)
     results = map_in_threads(network, images, workers=count, in_flight=count + READ_AHEAD)
     for image_id, values in zip(ids, results, strict=True):
         yield resize_map(values, dataset.size(image_id))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wsss.data.bands import MAX_PIXELS
 from wsss.data.images import read_map
 from wsss.errors import InputError
 
@@ -66,7 +67,7 @@ class SaliencyFolder:
         Raises:
             InputError: If the map cannot be read or has another size than its image.
         """
-        saliency = read_map(self.path(image_id))
+        saliency = read_map(self.path(image_id), most=max(MAX_PIXELS, size[0] * size[1]))
         if saliency.shape != size:
             (height, width), (rows, columns) = size, saliency.shape
             raise InputError(

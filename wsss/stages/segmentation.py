@@ -16,12 +16,15 @@ from torch.nn import functional
 from wsss.config import Crf, Protocol
 from wsss.context import RunContext
 from wsss.data import Dataset
+from wsss.data.images import resize_labels
+from wsss.data.windows import parted
 from wsss.models.network import SegmentationNetwork
 from wsss.ops.crf import dense_crf
 from wsss.ops.mean_field import as_tensor
 from wsss.ops.probabilities import labels_at_size, multi_scale_probabilities
 from wsss.stages.forward import Forward
 from wsss.stages.inference import image_batches, image_label_tensor, map_beside_network, pixels_of
+from wsss.stages.tiled_labels import tiled_labels
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,36 @@ def segmented(
         device: Where to work.
         named_classes: Whether only background and the classes that an image's labels name can be found in it.
     """
-    return finish(_scores(network, dataset, ids, protocol, context, device, named_classes), protocol.crf, context)
+    whole, large = parted(protocol.tiles, ids, dataset.network_size)
+    scores = _scores(network, dataset, whole, protocol, context, device, named_classes)
+    return chain(
+        finish(scores, protocol.crf, context),
+        _tiled(network, dataset, large, protocol, context, device, named_classes),
+    )
+
+
+def _tiled(
+    network: SegmentationNetwork,
+    dataset: Dataset,
+    ids: Sequence[str],
+    protocol: Protocol,
+    context: RunContext,
+    device: torch.device,
+    named_classes: bool,
+) -> Iterator[Labels]:
+    """Segment images one after the other, each in tiles."""
+    forward = Forward(device, context)
+    for image_id in ids:
+        allowed = _allowed_classes(dataset, [image_id], device) if named_classes else None
+
+        def probabilities(images: Tensor, allowed: Tensor | None = allowed) -> Tensor:
+            found = network_probabilities(network, images, protocol, forward)
+            return found if allowed is None else _among(found, allowed)
+
+        labels = tiled_labels(
+            probabilities, dataset.photograph(image_id), dataset.network_size(image_id), protocol, device
+        )
+        yield image_id, resize_labels(labels, dataset.size(image_id))
 
 
 def _scores(
@@ -93,8 +125,7 @@ def _scores(
     for batch_ids, images in image_batches(dataset, ids, context, device):
         probabilities = network_probabilities(network, images, protocol, forward)
         if named_classes:
-            probabilities *= _allowed_classes(dataset, batch_ids, device)
-            probabilities /= probabilities.sum(1, keepdim=True).clamp(min=1e-8)
+            probabilities = _among(probabilities, _allowed_classes(dataset, batch_ids, device))
         sizes = [dataset.size(image_id) for image_id in batch_ids]
         yield Scores(batch_ids, probabilities, pixels_of(images) if protocol.crf else None, sizes)
 
@@ -144,6 +175,12 @@ class _Finish:
                 scores = dense_crf(scores, list(item.images), self.crf, self.crf.backend)
             labels = [labels_at_size(as_tensor(s), size) for s, size in zip(scores, item.sizes, strict=True)]
             return [(image_id, found.cpu().numpy()) for image_id, found in zip(item.ids, labels, strict=True)]
+
+
+def _among(probabilities: Tensor, allowed: Tensor) -> Tensor:
+    """Leave probabilities (N, K, h, w) to the allowed classes (N, K, 1, 1) alone; changes them."""
+    probabilities *= allowed
+    return probabilities.div_(probabilities.sum(1, keepdim=True).clamp(min=1e-8))
 
 
 def _allowed_classes(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""Settle what `auto` leaves open in a training: epochs and crop size follow the training images."""
+"""Settle what a training leaves open: epochs, crop size and bands follow the training images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wsss.config import Training
 from wsss.data import Dataset
 from wsss.data.images import bounded_size
 from wsss.data.loaders import steps_per_epoch
+from wsss.errors import InputError
 from wsss.grid import snapped
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def settled(settings: AnyTraining, dataset: Dataset, image_ids: Sequence[str], *
     Raises:
         InputError: If the numbers do not fit the other settings.
     """
+    settings = _with_bands(settings, dataset, stage)
     if not image_ids or "auto" not in (settings.epochs, settings.augmentation.crop_size):
         return settings
     values = settings.model_dump(mode="json")
@@ -71,6 +73,21 @@ def crop_size_of(settings: Training, side: float) -> int:
         return settings.augmentation.crop_size
     least, most = CROP_SIZES
     return min(max(snapped(settings.augmentation.crop_share * side), least), most)
+
+
+def _with_bands(settings: AnyTraining, dataset: Dataset, stage: str) -> AnyTraining:
+    """Widen the backbone to the bands of the photographs; three leave the settings as they are."""
+    channels, given = dataset.reading.channels, settings.backbone.bands
+    if given is not None and given != channels:
+        raise InputError(
+            f"{stage}.backbone.bands is {given}, but {dataset.path} has photographs of {channels} bands; leave it out"
+        )
+    if channels == 3:
+        return settings
+    values = settings.model_dump(mode="json")
+    values["backbone"]["bands"] = channels
+    result: AnyTraining = type(settings).parse(values)
+    return result
 
 
 def _median_side(dataset: Dataset, image_ids: Sequence[str]) -> float:

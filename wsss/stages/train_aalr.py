@@ -17,6 +17,7 @@ from wsss.models.pretrained import weights_file
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.cam_batches import ArtifactCams
+from wsss.stages.class_balance import class_weights
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
@@ -71,6 +72,7 @@ def train_aalr(
             settings,
             class_names=dataset.class_names,
             steps_per_epoch=steps_per_epoch(len(ids), settings.batch_size),
+            class_weights=class_weights(settings, dataset, ids, stage=STAGE),
         )
         data = TrainingImages(
             dataset,

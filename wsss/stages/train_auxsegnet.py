@@ -11,6 +11,7 @@ from wsss.data.loaders import TrainingImages
 from wsss.models.auxsegnet import AuxSegNet
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
+from wsss.stages.class_balance import class_weights
 from wsss.stages.labels import ArtifactLabels
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
@@ -52,6 +53,7 @@ def train_auxsegnet(
     settings = settled(settings, dataset, dataset.ids("train"), stage=STAGE)
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)
     source = ArtifactLabels(Path(labels), dataset)
+    of_classes = class_weights(settings, dataset, source.ids, stage=STAGE)
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
         network = network_from_checkpoint(
@@ -72,6 +74,7 @@ def train_auxsegnet(
                 released_rate_groups=settings.released_rate_groups,
                 label_losses=LabelLosses(settings.adaptive_affinity, settings.label_reassign, dataset.class_names),
                 embedding=settings.label_reassign.embedding,
+                class_weights=of_classes,
             ),
             TrainingImages(
                 dataset,

@@ -11,6 +11,7 @@ from wsss.data.loaders import TrainingImages
 from wsss.models.classifier import Classifier
 from wsss.models.pretrained import weights_file
 from wsss.stages.artifact import provenance, stamp
+from wsss.stages.class_balance import class_weights
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
 from wsss.stages.training import train_to_checkpoint
@@ -43,11 +44,12 @@ def train_classifier(
         STAGE, settings, {"index": Path(index), "weights": weights_file(settings.backbone)}, context
     )
     model_settings = {"backbone": settings.backbone.model_dump(mode="json"), "dropout": settings.dropout}
+    weights = class_weights(settings, dataset, dataset.ids("train"), stage=STAGE)
     with StageState(output, stamp(STAGE, attributes)) as state:
         network = build_model(Classifier, model_settings, dataset.num_classes, seed=context.seed)
         train_to_checkpoint(
             state,
-            ClassifierModule(network, settings.optimizer),
+            ClassifierModule(network, settings.optimizer, weights),
             TrainingImages(dataset, dataset.ids("train"), settings.augmentation, seed=context.seed),
             dataset,
             stage=STAGE,

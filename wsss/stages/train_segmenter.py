@@ -14,6 +14,7 @@ from wsss.errors import InputError
 from wsss.models.pretrained import weights_file
 from wsss.models.segmenter import Segmenter
 from wsss.stages.artifact import provenance, stamp
+from wsss.stages.class_balance import class_weights
 from wsss.stages.labels import ArtifactLabels, Labels
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
@@ -55,13 +56,14 @@ def train_segmenter(
         STAGE, settings, {"index": Path(index), "labels": labels, "weights": weights_file(settings.backbone)}, context
     )
     model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
+    weights = class_weights(settings, dataset, source.ids, stage=STAGE)
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
         _check_batch(settings, len(source.ids))
         network = build_model(Segmenter, model_settings, dataset.num_classes, seed=context.seed)
         train_to_checkpoint(
             state,
-            SegmenterModule(network, settings.optimizer),
+            SegmenterModule(network, settings.optimizer, weights),
             TrainingImages(dataset, source.ids, settings.augmentation, seed=context.seed, labels=source),
             dataset,
             stage=STAGE,

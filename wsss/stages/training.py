@@ -15,6 +15,7 @@ from wsss.data.loaders import TrainingImages
 from wsss.disk import require_space
 from wsss.errors import InputError
 from wsss.models.network import NetworkType
+from wsss.stages.class_balance import image_probabilities
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model, load_weights
 from wsss.training.loggers import KeptLogs
@@ -69,6 +70,7 @@ def train_to_checkpoint(
         settings=settings,
         context=context,
         folder=state.folder,
+        probabilities=image_probabilities(settings, dataset, data.image_ids),
     )
     logs.keep(state.folder)
     write_outputs(
@@ -78,7 +80,7 @@ def train_to_checkpoint(
         stage=stage,
         model_settings=model_settings,
         class_names=dataset.class_names,
-        attributes=attributes,
+        attributes={**attributes, **dataset.reading.attributes()},
     )
     state.finish()
 

@@ -40,10 +40,19 @@ class AALRModule(TrainingModule[AALR]):
         settings: Of the training.
         class_names: Background first.
         steps_per_epoch: Steps in an epoch.
+        class_weights: As in `TrainingModule`.
     """
 
-    def __init__(self, network: AALR, settings: TrainAalr, *, class_names: Sequence[str], steps_per_epoch: int) -> None:
-        super().__init__(network, settings.optimizer)
+    def __init__(
+        self,
+        network: AALR,
+        settings: TrainAalr,
+        *,
+        class_names: Sequence[str],
+        steps_per_epoch: int,
+        class_weights: Tensor | None = None,
+    ) -> None:
+        super().__init__(network, settings.optimizer, class_weights)
         self.settings = settings
         self.warmup_steps = settings.warmup * steps_per_epoch
         # steps of classification alone, and branches whose loss has no weight
@@ -134,7 +143,7 @@ class AALRModule(TrainingModule[AALR]):
     def _classification(self, batch: Batch) -> dict[str, Tensor]:
         logits = self._ask(batch, ("class_logits",)).class_logits
         assert logits is not None
-        loss = multi_label_soft_margin(logits, batch["targets"])
+        loss = multi_label_soft_margin(logits, batch["targets"], self.object_weights)
         weighted = self.settings.loss_weights.classification * loss
         return {"loss": weighted, "classification": loss.detach()}
 
@@ -172,7 +181,7 @@ class AALRModule(TrainingModule[AALR]):
         assert logits is not None
         losses.statistics.add_coverage(masks.labels, batch["inside"])
         if made.class_logits is not None:
-            parts["classification"] = multi_label_soft_margin(made.class_logits, batch["targets"])
+            parts["classification"] = multi_label_soft_margin(made.class_logits, batch["targets"], self.object_weights)
             weights["classification"] = settings.loss_weights.classification
         if losses.reassigns:
             found = self._reassigned(made, batch, masks.labels)
@@ -182,7 +191,7 @@ class AALRModule(TrainingModule[AALR]):
             balanced = settings.cross_entropy == "balanced"
             cross_entropy = balanced_cross_entropy if balanced else segmentation_cross_entropy
             parts["segmentation"] = cross_entropy(
-                logits, for_cross_entropy, grid=self.network.grid, whole=whole_batch()
+                logits, for_cross_entropy, grid=self.network.grid, whole=whole_batch(), weights=self.class_weights
             )
             weights["segmentation"] = settings.loss_weights.segmentation
         if losses.attracts:
@@ -211,7 +220,7 @@ class AALRModule(TrainingModule[AALR]):
         settings = self.settings.dense_energy
         size = [max(1, round(length * settings.scale)) for length in batch["images"].shape[2:]]
         larger = upsample(logits, (size[0], size[1]), self.network.grid)
-        images = functional.interpolate(batch["images"].float(), size, mode="bilinear", antialias=True)
+        images = functional.interpolate(batch["images"][:, :3].float(), size, mode="bilinear", antialias=True)
         inside = nearest(batch["inside"], (size[0], size[1]))
         return dense_energy_loss(
             larger.softmax(1),

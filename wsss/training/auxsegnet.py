@@ -30,6 +30,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         released_rate_groups: Whether the fusion layers learn as slowly as the pretrained ones.
         label_losses: The other two; None leaves them out.
         embedding: Key of `EMBEDDINGS`.
+        class_weights: As in `TrainingModule`.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         released_rate_groups: bool = False,
         label_losses: LabelLosses | None = None,
         embedding: str = "segmentation",
+        class_weights: Tensor | None = None,
     ) -> None:
-        super().__init__(network, optimizer)
+        super().__init__(network, optimizer, class_weights)
         factors = weights.model_dump()
         self.weights = {
             name: factors[name] for name, output in LOSSES.items() if factors[name] > 0 and output in network.available
@@ -70,6 +72,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
             saliency=batch.get("saliency"),
             grid=self.network.grid,
             whole=whole_batch(),
+            weights=self.class_weights,
         )
         parts, weights = parts | further, self.weights | weights
         total = torch.stack([factor * parts[name] for name, factor in weights.items()]).sum()

@@ -25,7 +25,7 @@ class ClassifierModule(TrainingModule[Classifier]):
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the loss of `images` (N, 3, H, W) uint8, `inside` (N, H, W) bool, and `targets` (N, C) in {0, 1}."""
         logits = self.network(to_input(batch["images"]), inside=batch["inside"]).logits
-        return {"loss": multi_label_soft_margin(logits, batch["targets"])}
+        return {"loss": multi_label_soft_margin(logits, batch["targets"], self.object_weights)}
 
 
 class ClassifierValidation(Validation):

@@ -37,7 +37,7 @@ class MaskMaker:
         return online_pseudo_labels(
             cams,
             batch["targets"],
-            batch["images"],
+            batch["images"][:, :3],
             self._settings,
             batch["inside"],
             self._grid,

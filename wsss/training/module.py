@@ -26,8 +26,10 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
     Args:
         network: To be trained.
         optimizer: Its settings.
+        class_weights: (C + 1,) float32, factors on the classes in the losses, background first; None is 1 for all.
 
     Attributes:
+        class_weights: On the device of the training.
         step: The step that is being done, counted from 0 over all parts of a training.
         steps: Steps in all.
         part: The part of the step, counted from 0, where gradients of several are accumulated.
@@ -38,8 +40,11 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
     leaves_parameters_unused = False
     phase = ""
 
-    def __init__(self, network: NetworkType, optimizer: Optimizer) -> None:
+    class_weights: Tensor | None
+
+    def __init__(self, network: NetworkType, optimizer: Optimizer, class_weights: Tensor | None = None) -> None:
         super().__init__()
+        self.register_buffer("class_weights", class_weights, persistent=False)
         self.step, self.steps, self.part = 0, 1, 0
         self.network: NetworkType
         # convolutions are fastest in this layout, on processors and on GPUs
@@ -57,6 +62,11 @@ class TrainingModule(LightningModule, ABC, Generic[NetworkType]):
             state, self._resumed = self._resumed, {}
             self.take_over(state, next(self.network.parameters()).device)
         return self.losses(batch)
+
+    @property
+    def object_weights(self) -> Tensor | None:
+        """Factors on the classes without background, (C,); None is 1 for all."""
+        return None if self.class_weights is None else self.class_weights[1:]
 
     def begin_step(self, step: int, steps: int) -> None:
         """Set the step that comes next."""

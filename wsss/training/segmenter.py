@@ -18,5 +18,7 @@ class SegmenterModule(TrainingModule[Segmenter]):
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the loss of `images` (N, 3, H, W) and `labels` (N, H, W), both uint8, and `inside` (N, H, W) bool."""
         logits = self.network(to_input(batch["images"]), inside=batch["inside"])
-        loss = segmentation_cross_entropy(logits, batch["labels"], grid=self.network.grid, whole=whole_batch())
+        loss = segmentation_cross_entropy(
+            logits, batch["labels"], grid=self.network.grid, whole=whole_batch(), weights=self.class_weights
+        )
         return {"loss": loss}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
@@ -56,6 +57,7 @@ def run_training(
     settings: Training,
     context: RunContext,
     folder: Path,
+    probabilities: np.ndarray | None = None,
 ) -> TrainingResult:
     """Train the module's network in place, going on from the state in the folder where there is one.
 
@@ -67,6 +69,7 @@ def run_training(
         settings: Of the training.
         context: Seed and machine.
         folder: For states and logs; the caller deletes it when the outputs are written.
+        probabilities: How probable each image is at a draw; None takes each once per epoch.
 
     Raises:
         InputError: If the device, or an image, is not there or the loss is no number.
@@ -97,7 +100,16 @@ def run_training(
             settings, accelerator, devices, folder, session, loggers=loggers, unused_parameters=unused
         )
         if record.step < session.steps:
-            _fit(trainer, module, data, session, context, pin_memory=accelerator == "gpu")
+            sampler = StepSampler(
+                len(data),
+                settings.batch_size,
+                session.steps,
+                seed=context.seed,
+                start=record.step,
+                parts=settings.accumulate,
+                probabilities=probabilities,
+            )
+            _fit(trainer, module, data, sampler, session, context, pin_memory=accelerator == "gpu")
             if words := module.describe_timings(session.record.timings):
                 logger.info("%s: %s", description, words)
         device = _device(accelerator, devices)
@@ -130,21 +142,13 @@ def _fit(
     trainer: Trainer,
     module: TrainingModule,
     data: TrainingImages,
+    sampler: StepSampler,
     session: Session,
     context: RunContext,
     *,
     pin_memory: bool,
 ) -> None:
     """Run the steps that are left; turn errors of loader and training processes back into ours."""
-    batch_size = session.settings.batch_size
-    sampler = StepSampler(
-        len(data),
-        batch_size,
-        session.steps,
-        seed=context.seed,
-        start=session.record.step,
-        parts=session.settings.accumulate,
-    )
     loader = make_loader(data, sampler, workers=context.workers, pin_memory=pin_memory)
     try:
         trainer.fit(module, train_dataloaders=loader)

@@ -201,10 +201,10 @@ def _about_images(runs: dict[str, Run]) -> APIRouter:
 
     @router.get("/{run}/photograph")
     def photograph(image: str, run: Run = found) -> Response:
-        picture = read_image(run.dataset().image_path(image), max_side=LARGEST)
-        return Response(
-            encode(Image.fromarray(picture)), media_type="image/jpeg", headers={"cache-control": "no-cache"}
-        )
+        dataset = run.dataset()
+        pixels = read_image(dataset.image_path(image), max_side=LARGEST, reading=dataset.reading)
+        picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+        return Response(encode(picture), media_type="image/jpeg", headers={"cache-control": "no-cache"})
 
     @router.get("/{run}/map")
     def values(layer: str, image: str, v: str = "", run: Run = found) -> Response:

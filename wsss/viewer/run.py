@@ -208,7 +208,9 @@ class Run:
     def _draw(self, key: str, image_id: str, side: int, palette: str) -> bytes:
         dataset = self.dataset()
         path = dataset.image_path(image_id)
-        photograph = self._photographs.get((path, version_of(path), side), lambda: read_image(path, max_side=side))
+        photograph = self._photographs.get(
+            (path, version_of(path), side), lambda: read_image(path, max_side=side, reading=dataset.reading)[..., :3]
+        )
         if key == PHOTOGRAPH:
             return thumbnail(photograph, None, PHOTOGRAPH, [], palette)
         array, kind, classes = self.array(key, image_id)
