@@ -174,7 +174,7 @@ class Training(Settings):
     precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = "auto"
     """Numbers in which networks compute. The mixed ones save time and memory. `auto`: bf16 on a GPU that has it and on
     a CPU with AMX, else 32 bits."""
-    class_weights: Literal["none", "auto"] | dict[str, ClassWeight] = "none"
+    class_weights: Literal["none", "auto"] | Annotated[dict[str, ClassWeight], Field(min_length=1)] = "none"
     """Weights of classes in cross entropy and multi-label loss. A mapping from names, `background` among them, to
     weights; classes that it does not name have 1. `auto`: the median number of training images of a class, divided by
     the number of this class, from 0.1 to 10; 1 for background. Median frequencies (Eigen and Fergus 2015) count pixels;

@@ -40,7 +40,8 @@ def export_yolo(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Ph
     root, names = output.folder, maps[0].dataset.class_names[1:]
     # without `path`, YOLO looks beside the file; it wants both splits
     table = {part.split: f"images/{part.split}" for part in maps}
-    table = {"train": table.get("train", table.get("val")), "val": table.get("val", table.get("train"))}
+    any_split = next(iter(table.values()))
+    table = {split: table.get(split, any_split) for split in ("train", "val")}
     texts = {root / "data.yaml": yaml.safe_dump({**table, "names": dict(enumerate(names))}, sort_keys=False)}
 
     def lines(labels: np.ndarray) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +103,7 @@ def _snapped(length: int) -> int:
     assert isinstance(cells, int | torch.SymInt)
     torch._check(cells >= 1)
     torch._check(cells <= MOST_CELLS)
-    return GRID * cells  # type: ignore[return-value]
+    return GRID * cells
 
 
 def _taken(maps: Tensor, dimension: int, taps: Taps) -> Tensor:
@@ -157,7 +158,7 @@ def _traceable(network: Network) -> Network:
     """
     network = copy.deepcopy(network)
     for module in network.modules():
-        settings = getattr(module, "settings", None)
+        settings: Any = getattr(module, "settings", None)
         if hasattr(settings, "dense_positions"):
             module.settings = settings.model_copy(update={"dense_positions": (MOST_CELLS * GRID) ** 2})
         for name, child in list(module.named_children()):

@@ -38,7 +38,7 @@ def multi_scale_probabilities(
         (N, K, H, W) float32, summing to 1 over K.
     """
     size = images.shape[-2:]
-    join = {"mean": torch.add, "max": torch.maximum}[combine]
+    join: Callable[[Tensor, Tensor], Tensor] = torch.maximum if combine == "max" else torch.add
     total: Tensor | None = None
     for scaled in scaled_images(images, scales):
         logits = compute(torch.cat([scaled, scaled.flip(-1)]) if flip else scaled)

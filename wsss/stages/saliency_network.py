@@ -101,7 +101,7 @@ def onnx_runtime() -> ModuleType:
     _report_nothing()
     import onnxruntime
 
-    return onnxruntime  # type: ignore[no-any-return]
+    return onnxruntime
 
 
 def _report_nothing() -> None:
