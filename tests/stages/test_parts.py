@@ -24,6 +24,7 @@ from wsss.pipeline.paths import part_path
 from wsss.pipeline.stages import STAGES
 from wsss.stages import parts
 from wsss.stages.artifact import ImageArtifact
+from wsss.stages.inference import resolve_device
 from wsss.stages.parts import own_images
 from wsss.stages.saliency import saliency
 from wsss.stages.seed_labels import seed_labels
@@ -270,3 +271,14 @@ def test_it_is_checked_against_the_index_as_a_file_is(joined: Joined, inputs: In
     reader = IndexedArtifact(joined.path, "seed_labels", dataset).require("segmentation", dataset.ids("train"))
     for image_id in dataset.ids("train"):
         assert reader.read("segmentation", image_id).shape == dataset.size(image_id)
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"), [("auto", "cuda:1"), ("cuda", "cuda:1"), ("cuda:0", "cuda:0"), ("cpu", "cpu")]
+)
+def test_parts_take_the_gpus_of_a_machine_in_turn(device: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    for part in (2, 6):
+        assert str(resolve_device(RunContext(device=device, part=part, parts=8))) == expected
+    assert str(resolve_device(RunContext(device=device))) == expected.replace(":1", "")

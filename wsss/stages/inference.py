@@ -30,15 +30,21 @@ _Result = TypeVar("_Result")
 def resolve_device(context: RunContext) -> torch.device:
     """Return the device to compute on; also set up memory and threads for it.
 
+    Of several GPUs that no number chooses among, parts of an artifact take one each, in turn.
+
     Raises:
         InputError: If a GPU is asked for and there is none.
     """
     keep_freed_memory()
     if context.threads > 0:
         torch.set_num_threads(context.threads)
-    if context.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(context.device)
+    kind = context.device
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    count = torch.cuda.device_count() if kind == "cuda" and context.part else 0
+    if count > 1:
+        return torch.device("cuda", (context.part - 1) % count)
+    device = torch.device(kind)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(
             f"runtime.device is `{context.device}`, but {torch.cuda.device_count()} GPUs are there; use `auto`"

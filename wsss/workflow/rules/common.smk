@@ -405,8 +405,9 @@ def minutes(stage, seconds):
         images = pictures() * (
             passes(PLAN.settings(job)) if STAGES[stage].network else 1
         )
-        if wildcards.get("part"):
-            images /= SHARDS
+        if SHARDS > 1 and STAGES[stage].in_parts:
+            # a job that joins parts looks at none
+            images = images / SHARDS if wildcards.get("part") else 0
         slow = 10 if PLAN.config.runtime.device == "cpu" else 1
         return attempt * (START_MINUTES + math.ceil(images * seconds * slow / 60))
 
