@@ -85,10 +85,10 @@ def export_model(model: Path, *, form: str, output: Path) -> Exported:
         InputError: If the checkpoint cannot be read, a package is missing, the file must not be written, or the export
             computes something else.
     """
-    if output.suffix != f".{form}":
-        raise InputError(f"{output}: an export as {form} ends in .{form}; choose another name")
     _require(form)
     check_target(output, Inputs([model]), is_export, foreign="was not written by `wsss export_model`")
+    if output.suffix != f".{form}":
+        raise InputError(f"{output}: an export as {form} ends in .{form}; choose another name")
     weights, info = load_weights(model)
     if Reading.of(info.attributes).asks:
         raise InputError(
