@@ -27,6 +27,7 @@ SETTINGS = {"head_channels": 128, "atrous_rates": [6, 12, 18], "dropout": 0.0}
 
 def main() -> None:
     """Make the photograph and the network, and predict."""
+    Image.MAX_IMAGE_PIXELS = None
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=20000)
     parser.add_argument("--tile", type=int, default=1024)

@@ -16,6 +16,7 @@ from wsss.config import Protocol
 from wsss.data.images import read_mask
 from wsss.errors import InputError
 from wsss.stages.exported import ExportedPredictor
+from wsss.stages.predict_photos import predict_photos
 
 pytest.importorskip("onnxruntime")
 SINGLE = Protocol()
@@ -65,3 +66,10 @@ def test_what_it_cannot_do_is_said(model: Path, tmp_path: Path):
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(InputError, match=r"text\.onnx: no ONNX network that can be run"):
         ExportedPredictor(tmp_path / "text.onnx")
+
+
+def test_tiles_need_the_checkpoint(model: Path, tmp_path: Path):
+    Image.new("RGB", (320, 160)).save(tmp_path / "large.png")
+    protocol = Protocol.parse({"tiles": {"side": 128}})
+    with pytest.raises(InputError, match=r"an exported network sees photographs whole; leave out --tile"):
+        predict_photos(model, [tmp_path / "large.png"], output=tmp_path / "out", protocol=protocol)

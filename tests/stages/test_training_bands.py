@@ -9,10 +9,12 @@ import pytest
 import tifffile
 
 from tests.helpers import present, save_mask, shapes, write_csv
+from wsss.api import load
 from wsss.config import Cams, FolderData, Protocol, Saliency, TrainClassifier, TrainSegmenter
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.errors import InputError
+from wsss.exchange.networks import export_model
 from wsss.models import Classifier, Segmenter
 from wsss.stages.cams import cams
 from wsss.stages.index import index
@@ -81,6 +83,9 @@ def test_all_stages_see_four_bands(tmp_path: Path) -> None:
     # the checkpoint alone says how photographs are read
     (mask,) = predict_photos(segmenter, [root / "0.tif"], output=tmp_path / "out", context=CPU)
     assert mask.is_file()
+    assert load(segmenter, device="cpu").predict(root / "0.tif").mask.shape == dataset.size("0")
+    with pytest.raises(InputError, match=r"which exports cannot say yet; use the checkpoint"):
+        export_model(segmenter, form="safetensors", output=tmp_path / "model.safetensors")
 
 
 def test_a_network_of_other_bands_is_one_line(tmp_path: Path) -> None:
