@@ -169,3 +169,10 @@ def test_presets_ask_for_their_data_and_nothing_else(project: Project, name: str
     preset = f"wsss/workflow/presets/{name}.yaml"
     line = project.error_line("-n", f"--configfile={preset}")
     assert re.fullmatch(rf"error: {re.escape(preset)}: .*: no such folder; correct `data\.root`", line)
+
+
+def test_jobs_can_be_grouped(plain: Project):
+    """On a cluster, short jobs go to a node together: resources that are texts would differ between them."""
+    options = ("--groups", "cams=short", "seed_labels=short", "--group-components", "short=1", "--cores", "2")
+    plain.snakemake("--configfile", "config.yaml", *options, "--", "all_seed_labels")
+    assert list((plain.folder / "results").rglob("labels.h5"))

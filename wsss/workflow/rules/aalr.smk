@@ -18,18 +18,18 @@ rule train_aalr:
         gpu=gpus(training=True),
         mem_mb=memory(8000),
         runtime=minutes("train_aalr", 0.2),
-        code=digest_of("train_aalr"),
-        machine=MACHINE,
     params:
+        digest=digest_of("train_aalr"),
+        machine=machine_of,
         settings=settings_of("train_aalr"),
         code=code_of("train_aalr"),
         identity=identity_of("train_aalr"),
         classifier=option("classifier"),
         cams=option("cams"),
     shell:
-        "wsss train_aalr --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss train_aalr --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} {params.classifier} {params.cams} --output {output.model:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Label the training images with this network, to train a segmenter on and to judge.
@@ -51,13 +51,13 @@ rule aalr_labels:
         gpu=unless_joined(gpus(), 0),
         mem_mb=memory(4000),
         runtime=minutes("aalr_labels", 0.2),
-        code=digest_of("aalr_labels"),
-        machine=machine_of,
     params:
+        digest=digest_of("aalr_labels"),
+        machine=machine_of,
         settings=settings_of("aalr_labels"),
         code=code_of("aalr_labels"),
         identity=identity_of("aalr_labels"),
     shell:
-        "wsss aalr_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss aalr_labels --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --model {input.model:q} --output {output.labels:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"

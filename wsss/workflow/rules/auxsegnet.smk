@@ -17,17 +17,17 @@ rule seed_labels:
     resources:
         mem_mb=memory(2000),
         runtime=minutes("seed_labels", 0.5),
-        code=digest_of("seed_labels"),
-        machine=machine_of,
     params:
+        digest=digest_of("seed_labels"),
+        machine=machine_of,
         settings=settings_of("seed_labels"),
         code=code_of("seed_labels"),
         identity=identity_of("seed_labels"),
         saliency=option("saliency"),
     shell:
-        "wsss seed_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss seed_labels --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --cams {input.cams:q} {params.saliency} --output {output.labels:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Train the multi-task network of one round, from the weights of the round before; round 0 takes the classifier's.
@@ -51,16 +51,16 @@ rule train_auxsegnet:
         gpu=gpus(training=True),
         mem_mb=memory(8000),
         runtime=minutes("train_auxsegnet", 0.2),
-        code=digest_of("train_auxsegnet"),
-        machine=MACHINE,
     params:
+        digest=digest_of("train_auxsegnet"),
+        machine=machine_of,
         settings=settings_of("train_auxsegnet"),
         code=code_of("train_auxsegnet"),
         identity=identity_of("train_auxsegnet"),
     shell:
-        "wsss train_auxsegnet --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss train_auxsegnet --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --labels {input.labels:q} --weights {input.weights:q} --output {output.model:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Make the labels of a round with the network of the round before. The labels of round 0 are the seeds.
@@ -86,13 +86,13 @@ rule update_labels:
         gpu=unless_joined(gpus(), 0),
         mem_mb=memory(4000),
         runtime=minutes("update_labels", 0.2),
-        code=digest_of("update_labels"),
-        machine=machine_of,
     params:
+        digest=digest_of("update_labels"),
+        machine=machine_of,
         settings=settings_of("update_labels"),
         code=code_of("update_labels"),
         identity=identity_of("update_labels"),
     shell:
-        "wsss update_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss update_labels --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --model {input.model:q} --saliency {input.saliency:q} --output {output.labels:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -16,16 +16,16 @@ rule train_classifier:
         gpu=gpus(training=True),
         mem_mb=memory(8000),
         runtime=minutes("train_classifier", 0.1),
-        code=digest_of("train_classifier"),
-        machine=MACHINE,
     params:
+        digest=digest_of("train_classifier"),
+        machine=machine_of,
         settings=settings_of("train_classifier"),
         code=code_of("train_classifier"),
         identity=identity_of("train_classifier"),
     shell:
-        "wsss train_classifier --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss train_classifier --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --output {output.model:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Make class activation maps of the training images.
@@ -47,13 +47,13 @@ rule cams:
         gpu=unless_joined(gpus(), 0),
         mem_mb=memory(4000),
         runtime=minutes("cams", 0.2),
-        code=digest_of("cams"),
-        machine=machine_of,
     params:
+        digest=digest_of("cams"),
+        machine=machine_of,
         settings=settings_of("cams"),
         code=code_of("cams"),
         identity=identity_of("cams"),
     shell:
-        "wsss cams --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss cams --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --classifier {input.classifier:q} --output {output.cams:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"

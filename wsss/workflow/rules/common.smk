@@ -204,20 +204,23 @@ DIGESTS = code_digests(
 
 
 def digest_of(stage):
-    """Resources function: digest the code that a job uses. As a resource, it never runs a job again."""
+    """Params function: digest the code that a job uses. As it asks for threads, it never runs a job again."""
 
-    def digest(wildcards):
+    def digest(wildcards, threads):
         return DIGESTS[modules_of(artifact_of(stage, wildcards))]
 
     return digest
 
 
 def code_of(stage):
-    """Params function: return the same digest as a parameter, so that a stage runs again when its code has changed.
+    """Params function: return the same digest, so that a stage runs again when its code has changed.
 
     If `rerun_on_code_change` is false, return the digest that the artifact was made with, so that nothing changes.
     """
-    digest = digest_of(stage)
+
+    def digest(wildcards):
+        return DIGESTS[modules_of(artifact_of(stage, wildcards))]
+
     if PLAN.config.rerun_on_code_change:
         return digest
 
@@ -298,7 +301,7 @@ def named_options(name):
 
 
 def machine():
-    """Return the machine's options of a command. They are a resource, so a change does not run a stage again."""
+    """Return the machine's options of a command."""
     runtime = PLAN.config.runtime
     return (
         f"--device {runtime.device} --workers {runtime.workers} --batch-size {runtime.batch_size}"
@@ -429,8 +432,11 @@ def passes(training):
     return max(training.auto_epochs, steps)
 
 
-def machine_of(wildcards):
-    """Resources function: return these options, and which part a job makes, or of how many it joins an artifact."""
+def machine_of(wildcards, threads):
+    """Params function: return these options, and which part a job makes, or of how many it joins an artifact.
+
+    As it asks for threads, Snakemake takes it for derived, and a change does not run a stage again.
+    """
     number = wildcards.get("part")
     shards = number.replace("-of-", "/") if number else SHARDS
     return MACHINE if shards == 1 else f"{MACHINE} --shards {shards}"

@@ -14,17 +14,17 @@ rule index:
     resources:
         mem_mb=memory(2000),
         runtime=minutes("index", 1),
-        code=digest_of("index"),
-        machine=MACHINE,
     params:
+        digest=digest_of("index"),
+        machine=machine_of,
         settings=settings_of("index"),
         code=code_of("index"),
         identity=identity_of("index"),
         folders=fingerprint_of("index"),
     shell:
-        "wsss index --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss index --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --output {output.index:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Make one class-agnostic saliency map per training image.
@@ -46,14 +46,14 @@ rule saliency:
     resources:
         mem_mb=memory(4000),
         runtime=minutes("saliency", 1),
-        code=digest_of("saliency"),
-        machine=machine_of,
     params:
+        digest=digest_of("saliency"),
+        machine=machine_of,
         settings=settings_of("saliency"),
         code=code_of("saliency"),
         identity=identity_of("saliency"),
         folders=fingerprint_of("saliency"),
     shell:
-        "wsss saliency --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss saliency --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --output {output.saliency:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"

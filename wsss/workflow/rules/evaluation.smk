@@ -19,17 +19,17 @@ rule predict:
         gpu=unless_joined(gpus(), 0),
         mem_mb=memory(4000),
         runtime=minutes("predict", 0.2),
-        code=digest_of("predict"),
-        machine=machine_of,
     params:
+        digest=digest_of("predict"),
+        machine=machine_of,
         settings=settings_of("predict"),
         code=code_of("predict"),
         identity=identity_of("predict"),
     shell:
-        "wsss predict {input.model:q} --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss predict {input.model:q} --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --split {wildcards.split} --protocol-name {wildcards.protocol}"
         " --output {output.predictions:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Score everything that a branch (variant and seed) uses, its own or shared.
@@ -52,9 +52,9 @@ rule evaluate:
     resources:
         mem_mb=memory(2000),
         runtime=minutes("evaluate", 0.5),
-        code=digest_of("evaluate"),
-        machine=MACHINE,
     params:
+        digest=digest_of("evaluate"),
+        machine=machine_of,
         settings=settings_of("evaluate"),
         code=code_of("evaluate"),
         identity=identity_of("evaluate"),
@@ -63,10 +63,10 @@ rule evaluate:
         labels=named_options("labels"),
         predictions=named_options("predictions"),
     shell:
-        "wsss evaluate --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss evaluate --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} {params.saliency} {params.cams} {params.labels} {params.predictions}"
         " --output {output.metrics:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Write the report, a page and its pictures, over all branches.
@@ -139,15 +139,15 @@ rule report:
     resources:
         mem_mb=memory(4000),
         runtime=minutes("report", 0.1),
-        code=digest_of("report"),
-        machine=MACHINE,
     params:
+        digest=digest_of("report"),
+        machine=machine_of,
         settings=settings_of("report"),
         code=code_of("report"),
         identity=identity_of("report"),
         saliency=option("saliency"),
         evaluations=repeated("evaluation", "evaluations"),
     shell:
-        "wsss report --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss report --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} {params.saliency} {params.evaluations} --output {output.page:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"

@@ -17,17 +17,17 @@ rule train_segmenter:
         gpu=gpus(training=True),
         mem_mb=memory(8000),
         runtime=minutes("train_segmenter", 0.1),
-        code=digest_of("train_segmenter"),
-        machine=MACHINE,
     params:
+        digest=digest_of("train_segmenter"),
+        machine=machine_of,
         settings=settings_of("train_segmenter"),
         code=code_of("train_segmenter"),
         identity=identity_of("train_segmenter"),
         labels=option("labels"),
     shell:
-        "wsss train_segmenter --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss train_segmenter --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} {params.labels} --output {output.model:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Predict that network's own training images, as labels for the next network.
@@ -50,17 +50,17 @@ rule segmenter_labels:
         gpu=unless_joined(gpus(), 0),
         mem_mb=memory(4000),
         runtime=minutes("segmenter_labels", 0.2),
-        code=digest_of("segmenter_labels"),
-        machine=machine_of,
     params:
+        digest=digest_of("segmenter_labels"),
+        machine=machine_of,
         settings=settings_of("segmenter_labels"),
         code=code_of("segmenter_labels"),
         identity=identity_of("segmenter_labels"),
         saliency=option("saliency"),
     shell:
-        "wsss segmenter_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss segmenter_labels --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --segmenter {input.segmenter:q} {params.saliency} --output {output.labels:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
 # Any label set, refined by the colours of the photographs.
@@ -82,13 +82,13 @@ rule refine_labels:
         gpu=unless_joined(gpus(), 0),
         mem_mb=memory(4000),
         runtime=minutes("refine_labels", 0.2),
-        code=digest_of("refine_labels"),
-        machine=machine_of,
     params:
+        digest=digest_of("refine_labels"),
+        machine=machine_of,
         settings=settings_of("refine_labels"),
         code=code_of("refine_labels"),
         identity=identity_of("refine_labels"),
     shell:
-        "wsss refine_labels --settings {params.settings:q} --code {resources.code} {params.identity}"
+        "wsss refine_labels --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --labels {input.labels:q} --output {output.labels:q}"
-        " {resources.machine} --threads {threads} --log {log:q} --parent $PPID"
+        " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
