@@ -46,7 +46,8 @@ GresTypes=gpu
 {nodes}
 PartitionName=all Nodes={names} Default=YES MaxTime=INFINITE State=UP
 """
-NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 RealMemory=100000 Gres=gpu:1"
+# one processor, so that two jobs at a time are on both
+NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=1 RealMemory=100000 Gres=gpu:1"
 
 
 class Cluster:

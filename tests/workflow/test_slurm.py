@@ -78,11 +78,12 @@ def test_a_cancelled_job_is_submitted_again_and_goes_on(finished: tuple[Project,
     )
 
 
-def test_parts_ran_on_both_nodes(finished: tuple[Project, str], cluster: Cluster):
+def test_jobs_ran_on_both_nodes_and_got_what_they_asked_for(finished: tuple[Project, str], cluster: Cluster):
     jobs = cluster.ask("scontrol", "show", "job", "--oneliner").splitlines()
+    assert {re.search(r" NodeList=(\S+)", job)[1] for job in jobs} == set(NODES)  # type: ignore[index]
     parts = [job for job in jobs if "Comment=rule_cams_part" in job]
-    assert {re.search(r" NodeList=(\S+)", job)[1] for job in parts} == set(NODES)  # type: ignore[index]
-    assert all("gres/gpu=1" in job for job in parts)
+    assert len(parts) == 2
+    assert all(re.search(r"gres[:/]gpu[:=]1", job) for job in parts)
     (training,) = [job for job in jobs if f"JobId={job_of('train_auxsegnet', finished[1])} " in job]
     assert "mem=8000M" in training
 
