@@ -41,6 +41,9 @@ def parse(command: Command) -> None:
 
 
 def parse_snakemake(words: list[str]) -> None:
+    # options of the plugin for SLURM are known where it is installed; each has one value
+    plugin = [place for place, word in enumerate(words) if word.startswith("--slurm-")]
+    words = [word for place, word in enumerate(words) if place not in plugin and place - 1 not in plugin]
     parsed = get_argument_parser().parse_args(words)
     for target in parsed.targets:
         assert target in TARGETS or "/" in target, f"there is no target {target}"
