@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from tests.helpers import present, save_mask, shapes, write_csv
-from wsss.api import load
+from wsss.api.model import load
 from wsss.config import Cams, FolderData, Protocol, Saliency, TrainClassifier, TrainSegmenter
 from wsss.context import RunContext
 from wsss.data import load_dataset
