@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import wsss
@@ -37,6 +38,13 @@ def test_a_folder_gives_the_masks_that_wsss_predict_writes(
     for name, prediction in predictions.items():
         assert prediction.name == name
         assert np.array_equal(prediction.mask, read_mask(tmp_path / f"out/masks/{name}.png"))
+
+
+def test_whoever_looks_at_predictions_one_by_one_can_train_meanwhile(model: wsss.Model, photos: Path):
+    predictions = iter(model.predict(photos))
+    next(predictions)
+    assert not torch.is_inference_mode_enabled()
+    assert torch.is_grad_enabled()
 
 
 def test_probabilities_have_the_photographs_size_and_the_mask_is_their_strongest(model: wsss.Model, photos: Path):

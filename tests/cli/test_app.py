@@ -60,7 +60,7 @@ def test_scales_that_are_none_are_refused_by_the_name_of_the_option(scales: str)
 def test_photographs_are_predicted_by_the_protocol_of_the_options(tmp_path: Path):
     before = """
 import sys, types
-def predict_photos(model, photos, *, output, protocol, context):
+def predict_photos(model, photos, *, output, protocol, max_side, context):
     print(model, photos, output, protocol.canonical_json())
 module = types.ModuleType("wsss.stages.predict_photos")
 module.predict_photos = predict_photos

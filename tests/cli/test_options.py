@@ -31,15 +31,15 @@ def test_a_stage_gets_its_settings_inputs_and_context(tmp_path: Path):
     machine += ("--loggers", "csv,wandb")
     for settings in ('{"scales": [2.0]}', str(section)):
         said = wsss(*CAMS, "--settings", settings, *options, *machine, before=SAYING).stdout
-        assert '{"flip":true,"scales":[2.0]}' in said
+        assert '{"flip":true,"scales":[2.0],"tiles":null}' in said
         assert "run='r', variant='v', seed=3, code='c', device='cpu', workers=1, threads=2, batch_size=4" in said
-        assert "devices=2, checkpoint_minutes=0.5, loggers=('csv', 'wandb')" in said
+        assert "devices=2, checkpoint_minutes=0.5, part=0, parts=1, loggers=('csv', 'wandb')" in said
         assert "'classifier': PosixPath('m.ckpt')" in said
 
 
 def test_a_call_makes_a_part_or_joins_them():
-    assert "part=2, parts=3)" in wsss(*CAMS, "--output", "o.h5", "--shards", "2/3", before=SAYING).stdout
-    assert "part=0, parts=3)" in wsss(*CAMS, "--output", "o.h5", "--shards", "3", before=SAYING).stdout
+    assert "part=2, parts=3" in wsss(*CAMS, "--output", "o.h5", "--shards", "2/3", before=SAYING).stdout
+    assert "part=0, parts=3" in wsss(*CAMS, "--output", "o.h5", "--shards", "3", before=SAYING).stdout
 
 
 @pytest.mark.parametrize("shards", ["0", "0/3", "3/0", "1/2/3", "a", "-1", "", "2 / 3", "99999"])

@@ -87,7 +87,13 @@ def test_settings_are_narrowed_to_the_artifact():
     assert one.settings(network) == two.settings(network)
     assert json.loads(one.settings(network).canonical_json())["label_sets"] == ["seeds"]
     asked = two.settings(Artifact("predict", model="segmenter_seeds", split="val", protocol="flip"))
-    assert json.loads(asked.canonical_json()) == {"scales": [1.0], "flip": True, "crf": None}
+    assert json.loads(asked.canonical_json()) == {
+        "scales": [1.0],
+        "flip": True,
+        "combine": "mean",
+        "tiles": None,
+        "crf": None,
+    }
 
 
 def test_wildcards_know_every_name():

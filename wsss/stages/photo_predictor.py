@@ -49,9 +49,9 @@ class PhotoPredictor:
         self, photographs: Iterable[tuple[str, np.ndarray]], protocol: Protocol, max_side: int
     ) -> Iterator[tuple[str, np.ndarray]]:
         """See `wsss.stages.predictors.Predictor`; what follows the network goes on beside it."""
-        with torch.inference_mode():
-            scores = (self._scores(name, image, protocol, max_side) for name, image in photographs)
-            yield from finish(scores, protocol.crf, self._context)
+        # no block around the yields: whoever looks at a result would be in inference mode too
+        scores = (self._scores(name, image, protocol, max_side) for name, image in photographs)
+        yield from finish(scores, protocol.crf, self._context)
 
     def tiled_labels(self, photograph: Photograph, protocol: Protocol, max_side: int) -> np.ndarray:
         """See `wsss.stages.predictors.Predictor`."""
@@ -66,6 +66,7 @@ class PhotoPredictor:
         photograph.close()
         return resize_labels(labels, photograph.size)
 
+    @torch.inference_mode()
     def _scores(self, name: str, image: np.ndarray, protocol: Protocol, max_side: int) -> Scores:
         """Compute what `finish` makes labels of, for one photograph (H, W, C) uint8: sizes differ."""
         pixels = torch.from_numpy(as_network_sees(image, max_side)).to(self._device)

@@ -20,7 +20,7 @@ rule train_aalr:
         runtime=minutes("train_aalr", 0.2),
     params:
         digest=digest_of("train_aalr"),
-        machine=machine_of,
+        machine=machine_alone,
         settings=settings_of("train_aalr"),
         code=code_of("train_aalr"),
         identity=identity_of("train_aalr"),

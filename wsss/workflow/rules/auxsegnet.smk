@@ -53,7 +53,7 @@ rule train_auxsegnet:
         runtime=minutes("train_auxsegnet", 0.2),
     params:
         digest=digest_of("train_auxsegnet"),
-        machine=machine_of,
+        machine=machine_alone,
         settings=settings_of("train_auxsegnet"),
         code=code_of("train_auxsegnet"),
         identity=identity_of("train_auxsegnet"),

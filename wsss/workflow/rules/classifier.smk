@@ -18,7 +18,7 @@ rule train_classifier:
         runtime=minutes("train_classifier", 0.1),
     params:
         digest=digest_of("train_classifier"),
-        machine=machine_of,
+        machine=machine_alone,
         settings=settings_of("train_classifier"),
         code=code_of("train_classifier"),
         identity=identity_of("train_classifier"),

@@ -432,11 +432,16 @@ def passes(training):
     return max(training.auto_epochs, steps)
 
 
-def machine_of(wildcards, threads):
-    """Params function: return these options, and which part a job makes, or of how many it joins an artifact.
+def machine_alone(wildcards, threads):
+    """Params function: return these options for a job that makes its output in one.
 
     As it asks for threads, Snakemake takes it for derived, and a change does not run a stage again.
     """
+    return MACHINE
+
+
+def machine_of(wildcards, threads):
+    """Params function: return these options, and which part a job makes, or of how many it joins an artifact."""
     number = wildcards.get("part")
     shards = number.replace("-of-", "/") if number else SHARDS
     return MACHINE if shards == 1 else f"{MACHINE} --shards {shards}"

@@ -16,7 +16,7 @@ rule index:
         runtime=minutes("index", 1),
     params:
         digest=digest_of("index"),
-        machine=machine_of,
+        machine=machine_alone,
         settings=settings_of("index"),
         code=code_of("index"),
         identity=identity_of("index"),

@@ -54,7 +54,7 @@ rule evaluate:
         runtime=minutes("evaluate", 0.5),
     params:
         digest=digest_of("evaluate"),
-        machine=machine_of,
+        machine=machine_alone,
         settings=settings_of("evaluate"),
         code=code_of("evaluate"),
         identity=identity_of("evaluate"),
@@ -141,7 +141,7 @@ rule report:
         runtime=minutes("report", 0.1),
     params:
         digest=digest_of("report"),
-        machine=machine_of,
+        machine=machine_alone,
         settings=settings_of("report"),
         code=code_of("report"),
         identity=identity_of("report"),

@@ -19,7 +19,7 @@ rule train_segmenter:
         runtime=minutes("train_segmenter", 0.1),
     params:
         digest=digest_of("train_segmenter"),
-        machine=machine_of,
+        machine=machine_alone,
         settings=settings_of("train_segmenter"),
         code=code_of("train_segmenter"),
         identity=identity_of("train_segmenter"),
