@@ -67,6 +67,8 @@ def chain(checkout: Path, folder: Path, options: argparse.Namespace) -> Iterator
         "train_aalr": f"{index} --classifier classifier/model.ckpt --output aalr/model.ckpt",
         "aalr_labels": f"{index} --model aalr/model.ckpt --output aalr_labels.h5",
     }
+    if sections["train_aalr"].get("mask_source") == "cams":
+        calls["train_aalr"] += " --cams cams.h5"
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     machine = f"--device cpu --workers {options.workers} --threads {options.threads} --batch-size 16"
     for stage, arguments in calls.items():

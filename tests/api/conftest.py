@@ -1,4 +1,4 @@
-"""A run that `wsss.train` made of tiny photographs, and untrained networks; made once, no test changes them."""
+"""A run that `wsss.train` made of tiny photographs; made once, no test changes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import yaml
 
 import wsss
 from tests.helpers import make_folder
-from tests.stages.networks import Networks
 from tests.workflow.tiny import TINY, make_maps
 
 DEMO: dict[str, Any] = {
@@ -18,11 +17,6 @@ DEMO: dict[str, Any] = {
     "methods": [],
     "predict": {"protocols": {"single": {}}},
 }
-
-
-@pytest.fixture(scope="session")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Networks:
-    return Networks(tmp_path_factory.mktemp("networks"))
 
 
 @pytest.fixture(scope="session")

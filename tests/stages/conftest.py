@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Networks:
-    from tests.stages.networks import Networks
-
-    return Networks(tmp_path_factory.mktemp("networks"))
-
-
-@pytest.fixture(scope="session")
 def made_cams(networks: Networks) -> Path:
     from wsss.stages.cams import cams
 

@@ -11,11 +11,6 @@ from wsss.training.checkpoint import load_weights, payload_of
 from wsss.training.safetensors_file import description_in, safetensors_bytes
 
 
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Networks:
-    return Networks(tmp_path_factory.mktemp("networks"))
-
-
 def test_a_checkpoint_is_the_same_as_safetensors(networks: Networks, tmp_path: Path):
     weights, info = load_weights(networks.segmenter)
     path = tmp_path / "model.safetensors"

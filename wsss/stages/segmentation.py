@@ -81,53 +81,45 @@ def segmented(
         named_classes: Whether only background and the classes that an image's labels name can be found in it.
     """
     whole, large = parted(protocol.tiles, ids, dataset.network_size)
-    scores = _scores(network, dataset, whole, protocol, context, device, named_classes)
+    segmenter = _Segmenter(network, dataset, protocol, Forward(device, context), device, named_classes)
     return chain(
-        finish(scores, protocol.crf, context),
-        _tiled(network, dataset, large, protocol, context, device, named_classes),
+        finish(segmenter.scores(image_batches(dataset, whole, context, device)), protocol.crf, context),
+        segmenter.labels_in_tiles(large),
     )
 
 
-def _tiled(
-    network: SegmentationNetwork,
-    dataset: Dataset,
-    ids: Sequence[str],
-    protocol: Protocol,
-    context: RunContext,
-    device: torch.device,
-    named_classes: bool,
-) -> Iterator[Labels]:
-    """Segment images one after the other, each in tiles."""
-    forward = Forward(device, context)
-    for image_id in ids:
-        allowed = _allowed_classes(dataset, [image_id], device) if named_classes else None
+@dataclass(frozen=True)
+class _Segmenter:
+    """A network on the images of a data set; the arguments of `segmented`."""
 
-        def probabilities(images: Tensor, allowed: Tensor | None = allowed) -> Tensor:
-            found = network_probabilities(network, images, protocol, forward)
-            return found if allowed is None else _among(found, allowed)
+    network: SegmentationNetwork
+    dataset: Dataset
+    protocol: Protocol
+    forward: Forward
+    device: torch.device
+    named_classes: bool
 
-        labels = tiled_labels(
-            probabilities, dataset.photograph(image_id), dataset.network_size(image_id), protocol, device
-        )
-        yield image_id, resize_labels(labels, dataset.size(image_id))
+    def scores(self, batches: Iterable[tuple[Sequence[str], Tensor]]) -> Iterator[Scores]:
+        """Yield the scores of images that are seen whole, in batches of names and images (N, 3, h, w)."""
+        for ids, images in batches:
+            found = self._probabilities(images, self._allowed(ids))
+            sizes = [self.dataset.size(image_id) for image_id in ids]
+            yield Scores(ids, found, pixels_of(images) if self.protocol.crf else None, sizes)
 
+    def labels_in_tiles(self, ids: Iterable[str]) -> Iterator[Labels]:
+        """Yield the labels of images one after the other, each seen in tiles."""
+        for image_id in ids:
+            probabilities = partial(self._probabilities, allowed=self._allowed([image_id]))
+            size, photograph = self.dataset.network_size(image_id), self.dataset.photograph(image_id)
+            labels = tiled_labels(probabilities, photograph, size, self.protocol, self.device)
+            yield image_id, resize_labels(labels, self.dataset.size(image_id))
 
-def _scores(
-    network: SegmentationNetwork,
-    dataset: Dataset,
-    ids: Sequence[str],
-    protocol: Protocol,
-    context: RunContext,
-    device: torch.device,
-    named_classes: bool,
-) -> Iterator[Scores]:
-    forward = Forward(device, context)
-    for batch_ids, images in image_batches(dataset, ids, context, device):
-        probabilities = network_probabilities(network, images, protocol, forward)
-        if named_classes:
-            probabilities = _among(probabilities, _allowed_classes(dataset, batch_ids, device))
-        sizes = [dataset.size(image_id) for image_id in batch_ids]
-        yield Scores(batch_ids, probabilities, pixels_of(images) if protocol.crf else None, sizes)
+    def _probabilities(self, images: Tensor, allowed: Tensor | None) -> Tensor:
+        found = network_probabilities(self.network, images, self.protocol, self.forward)
+        return found if allowed is None else _among(found, allowed)
+
+    def _allowed(self, ids: Sequence[str]) -> Tensor | None:
+        return _allowed_classes(self.dataset, ids, self.device) if self.named_classes else None
 
 
 def network_probabilities(network: SegmentationNetwork, images: Tensor, protocol: Protocol, forward: Forward) -> Tensor:
