@@ -40,8 +40,9 @@ def test_a_reader_that_has_enough_ends_the_command_quietly(tmp_path: Path):
     done = shell(f"{WSSS} schema | head -c 1", tmp_path)
     assert (done.stdout, done.stderr) == ("{", "")
     assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0: all was in the pipe before its reader went
-    done = shell(f"{WSSS} settings --markdown | true", tmp_path)
-    assert (done.stderr, done.returncode in (0, 128 + signal.SIGPIPE)) == ("", True)
+    for command in ("settings --markdown", "train_aalr --help", "--help", "--version"):
+        done = shell(f"{WSSS} {command} | true", tmp_path)
+        assert (done.stderr, done.returncode in (0, 128 + signal.SIGPIPE)) == ("", True), command
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
@@ -50,6 +51,8 @@ def test_a_full_disk_behind_the_output_is_one_line(tmp_path: Path):
     assert done.returncode == 1
     assert done.stderr == "error: standard output: the disk is full; free some space, or write to another disk\n"
     assert shell(f"{WSSS} check none.yaml 2> /dev/full", tmp_path).returncode == 1
+    help_page = shell(f"{WSSS} index --help > /dev/full", tmp_path)
+    assert (help_page.returncode, help_page.stderr) == (1, done.stderr)
 
 
 def test_letters_that_the_terminal_lacks_are_escaped(tmp_path: Path):

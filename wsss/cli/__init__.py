@@ -10,8 +10,11 @@ def main() -> None:
     prepare_streams()
     stop_quietly_at_start()
     from wsss.cli.app import app
+    from wsss.cli.guard import output_told
 
-    app(prog_name="wsss")
+    # commands are guarded each by itself; help pages and errors of options are written outside of them
+    with output_told():
+        app(prog_name="wsss")
 
 
 __all__ = ["main"]

@@ -70,6 +70,23 @@ def guarded(
         raise typer.Exit(_explain(error, log, debug=debug, place=place)) from None
 
 
+@contextmanager
+def output_told() -> Iterator[None]:
+    """Show one line where standard output takes nothing more, and none where its reader has gone.
+
+    Raises:
+        SystemExit: With 1, or 141 where nobody reads the output any more.
+    """
+    try:
+        yield
+    except OutputFailed as error:
+        if isinstance(error.error, BrokenPipeError):
+            raise SystemExit(NO_READER) from None
+        # logging is not set up here
+        _show(f"error: {in_words(error.error, Path(STDOUT)) or error}")
+        raise SystemExit(FAILED) from None
+
+
 class _Stop:
     """Turn the first signal into an exception; later ones, but a person's Ctrl-C, find the program on its way out.
 
@@ -106,8 +123,12 @@ def _report(message: str, *, debug: bool, word: str = "error") -> int:
     line = " ".join(f"{word}: {message}".removeprefix(": ").split())
     logger.error("%s", line, exc_info=True, extra={"log_only": not debug})
     if not debug:
-        # a terminal that is gone, or a full disk behind stderr: the exit code and the log still tell
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+        _show(line)
     return FAILED
+
+
+def _show(line: str) -> None:
+    # a terminal that is gone, or a full disk behind stderr: the exit code and the log still tell
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
