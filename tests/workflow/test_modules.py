@@ -16,7 +16,7 @@ import yaml
 from tests.hearing import HEAR, started
 from tests.helpers import make_folder
 from tests.waiting import lives, wait_until
-from tests.workflow.conftest import DATA, Project, copy_project
+from tests.workflow.conftest import DATA, PROJECT, Project, copy_project
 from tests.workflow.stopping import wait_for_stage
 from tests.workflow.tiny import TINY, make_maps
 
@@ -154,10 +154,11 @@ def origin(made_up: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     bare = tmp_path_factory.mktemp("host") / "wsss.git"
+    shutil.copytree(PROJECT / "config", made_up / "config")
     who = ["-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "core.excludesFile="]
     for command in (
         ["init", "--quiet"],
-        ["add", "Snakefile", "config.yaml", "workflow", "wsss"],
+        ["add", "Snakefile", "config", "config.yaml", "profiles", "workflow", "wsss"],
         [*who, "commit", "--quiet", "--message", "one"],
         ["tag", "v1"],
         ["clone", "--quiet", "--bare", ".", str(bare)],
