@@ -80,7 +80,7 @@ def test_the_target_of_a_module_is_the_whole_pipeline(user: User, snakefile: str
 
 
 def test_a_module_runs_in_a_folder_with_spaces_and_is_then_done(user: User):
-    user.take(user.package / "wsss/workflow/Snakefile")
+    user.take("SNAKEFILE", "from wsss.workflow import SNAKEFILE\n" + MODULE)
     user.snakemake("--cores", "2")
     assert (user.folder / "results/mine/report.html").is_file()
     assert "Nothing to be done" in user.snakemake("-n").stdout
@@ -127,14 +127,25 @@ def test_results_of_a_module_may_lie_elsewhere_and_a_prefix_is_refused_in_one_li
     assert user.error_line("-n").startswith("error: `prefix` of a module would move")
 
 
+def test_the_config_of_a_module_may_be_a_part_of_another(user: User):
+    whole = {"masks": yaml.safe_load((user.folder / "mine.yaml").read_text()), "threshold": 3}
+    (user.folder / "mine.yaml").write_text(yaml.safe_dump(whole))
+    own = "\nrule all:\n    default_target: True\n    input: rules.wsss_all_cams.input\n"
+    user.take(user.package / "workflow/Snakefile", MODULE.replace("config: config", 'config: config["masks"]') + own)
+    assert user.would_write() == {"index.h5", "classifier/model.ckpt", "cams.h5"}
+
+
 def test_a_wrong_setting_in_the_config_of_a_module_is_one_line(user: User):
     user.take(user.package / "wsss/workflow/Snakefile", MODULE.replace("config: config", 'config: {{"dato": 1}}'))
     assert user.error_line("-n").startswith("error: mine.yaml: `dato` is not a setting")
 
 
-@pytest.mark.parametrize("own", ["", "onstart:\n    print('mine too')\n"])
-def test_a_module_stops_its_stage_when_snakemake_is_stopped(user: User, own: str):
-    user.take(user.package / "wsss/workflow/Snakefile", own + MODULE)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", ""), ("onstart:\n    print('mine too')\n", ""), ("", "onstart:\n    wsss.onstart()\n")],
+)
+def test_a_module_stops_its_stage_when_snakemake_is_stopped(user: User, before: str, after: str):
+    user.take(user.package / "wsss/workflow/Snakefile", before + MODULE + after)
     command = started(user.command("wsss_all_cams", "--cores", "2"), HEAR)
     with user.popen(command, WSSS_TEST_SLEEP_cams="1000") as snakemake:
         stage = wait_for_stage(user, snakemake.pid, "cams", run="mine")
