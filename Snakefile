@@ -12,5 +12,7 @@ if not workflow.config_settings.configfiles:
 include: "wsss/workflow/Snakefile"
 
 
-# an included file cannot name the target of a bare `snakemake`
-workflow.default_target = "all"
+# an included file cannot name the target of a bare `snakemake`; in a module, `all` has another name, or is left out
+workflow.default_target = (
+    workflow.modifier.avail_rulename("all") or workflow.default_target
+)

@@ -8,12 +8,12 @@ import signal
 import subprocess
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.hearing import HEAR, NOHUP, started
 from tests.waiting import PATIENCE_SECONDS, lives, wait_until
 from tests.workflow.conftest import DATA, Project, copy_project
+from tests.workflow.stopping import wait_for_stage
 from wsss.config import Cams, FolderData, TrainClassifier, TrainSegmenter, load_config
 
 
@@ -115,7 +115,7 @@ def test_what_a_stage_says_is_wrong_is_one_line(tmp_path: Path):
 def test_a_stage_ends_with_a_killed_snakemake_and_the_same_command_goes_on(project: Project):
     option = project.config(data=DATA)
     with project.start("labels", option, WSSS_TEST_SLEEP_cams="1000") as snakemake:
-        stage = _wait_for_stage(project, snakemake.pid, "cams")
+        stage = wait_for_stage(project, snakemake.pid, "cams")
         snakemake.send_signal(signal.SIGKILL)
         # the stage itself would go on for longer
         wait_until(lambda: not lives(stage))
@@ -134,7 +134,7 @@ def test_a_snakemake_that_is_stopped_stops_its_stage_and_unlocks(project: Projec
     option = project.config(data=DATA)
     snakemake = _start(project, "labels", option, WSSS_TEST_SLEEP_cams="1000")
     with snakemake:
-        stage = _wait_for_stage(project, snakemake.pid, "cams")
+        stage = wait_for_stage(project, snakemake.pid, "cams")
         # to Snakemake alone, as `kill` does; the stage itself would go on for longer
         snakemake.send_signal(number)
         wait_until(lambda: not lives(stage))
@@ -148,7 +148,7 @@ def test_a_snakemake_that_is_stopped_stops_its_stage_and_unlocks(project: Projec
 def test_a_run_under_nohup_outlives_its_terminal(project: Project):
     option = project.config(data=DATA)
     with _start(project, "all_cams", option, first=NOHUP, WSSS_TEST_SLEEP_cams="5") as snakemake:
-        stage = _wait_for_stage(project, snakemake.pid, "cams")
+        stage = wait_for_stage(project, snakemake.pid, "cams")
         for process in (snakemake, stage):
             process.send_signal(signal.SIGHUP)
         snakemake.wait(timeout=PATIENCE_SECONDS)
@@ -159,24 +159,3 @@ def test_a_run_under_nohup_outlives_its_terminal(project: Project):
 def _start(project: Project, *arguments: str, first: str = HEAR, **environment: str) -> subprocess.Popen[bytes]:
     """Starts Snakemake after a line of Python, which sets signals."""
     return project.popen(started(project.command(*arguments), first), **environment)
-
-
-def _wait_for_stage(project: Project, parent: int, stage: str) -> psutil.Process:
-    """Wait until a stage has set up all that guards it, which it says in its log."""
-    log = project.folder / f"results/my/logs/{stage}.log"
-    wait_until(lambda: log.is_file() and "making up" in log.read_text())
-    found = _watching_stage(parent, stage)
-    assert found is not None
-    return found
-
-
-def _watching_stage(parent: int, stage: str) -> psutil.Process | None:
-    """The process of the stage."""
-    for process in psutil.Process(parent).children(recursive=True):
-        try:
-            words = process.cmdline()
-            if stage in words and "python" in words[0]:
-                return process
-        except psutil.NoSuchProcess:
-            continue
-    return None

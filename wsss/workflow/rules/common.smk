@@ -8,7 +8,6 @@ from pathlib import Path
 from snakemake.persistence import PersistenceBase
 
 from wsss.cli.check import check_networks_apart
-from wsss.cli.parent import pass_on_signals
 from wsss.errors import InputError
 from wsss.pipeline.artifact import Artifact, typed
 from wsss.pipeline.paths import part_path, parts_folder
@@ -39,7 +38,8 @@ def read_plan(values, files):
         sys.exit(f"error: {error}")
 
 
-PLAN = read_plan(config, workflow.config_settings.configfiles)
+# those of the command line come before those that a Snakefile names
+PLAN = read_plan(config, workflow.config_settings.configfiles or workflow.configfiles)
 SHARDS = PLAN.config.runtime.shards
 PART = r"\d+-of-\d+"
 """What the wildcard `part` of the rules in parts.smk may be."""
@@ -181,8 +181,3 @@ def where_to_look():
 wildcard_constraints:
     **PLAN.wildcards(),
     part=PART,
-
-
-# asked to stop, Snakemake waits for its jobs without telling them
-onstart:
-    pass_on_signals()
