@@ -77,6 +77,8 @@ def test_times_memory_and_disk_are_seen(folder: Path):
     assert [(part.unit, part.total, len(part.seconds)) for part in found.parts] == [("images", 3, 3)]
     assert found.disk == 1500
     assert found.memory >= found.parts[0].memory > 1_000_000
+    # the process of the test has imported little, and the sample's nothing more
+    assert MB < found.inherited <= found.memory
 
 
 def test_processes_that_it_starts_are_seen(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -106,7 +108,7 @@ def test_an_error_is_one_line(folder: Path):
 def test_what_an_import_takes_is_seen():
     found = starting("json")
     assert 0 < found.processor <= found.seconds
-    assert found.memory > MB
+    assert found.memory > found.own > MB
 
 
 def test_what_takes_too_long_is_ended(folder: Path):

@@ -89,7 +89,7 @@ def number_of_tiles(tiles: Tiles, size: tuple[int, ...]) -> int:
 
 def test_few_images_and_steps_are_enough_where_networks_are_slow():
     least = LEVELS[-1]
-    assert (least.images([16, 8], "cpu", 8), least.steps("cpu"), least.workers(8)) == (2, 2, 1)
+    assert (least.images([16, 8], "cpu", 8), least.steps("cpu"), least.workers(8)) == (3, 2, 1)
     assert LEVELS[0].images([16, 8], "cpu", 8) == 32
     assert least.workers(0) == 0
 

@@ -95,6 +95,13 @@ def test_processes_beside_the_main_one_are_as_many_as_in_the_run():
     assert estimate([replace(sampled, workers=0)], Start(), 8).memory == 1000 + 60
 
 
+def test_a_process_of_the_run_has_what_its_stage_imports():
+    # 300 of 1000 bytes are what the sample's process inherited; one of the run imports 200
+    sampled = trial("cams", Cams(), FULL, 1.0, memory=1000, inherited=300)
+    assert estimate([sampled], Start(memory=200)).memory == 900
+    assert estimate([sampled], Start()).memory == 1000
+
+
 def test_what_could_not_be_measured_says_why():
     found = estimate([trial("cams", Cams(), FULL, 0.0, error="it needs x")], start=Start(1.0))
     assert (found.seconds, found.how) == (None, "it needs x")

@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from multiprocessing.connection import Connection
@@ -57,6 +57,7 @@ class Measured:
         parts: What it did item by item.
         memory: Most bytes of memory that its process had.
         beside: Most bytes of memory that processes which it started had, and it had not.
+        inherited: Bytes of memory that its process had of what was imported before, and of files.
         gpu_memory: Most bytes of a GPU's memory; 0 without one.
         disk: Bytes that it wrote and left.
         error: Why it did not come to its end, in one line; empty if it did.
@@ -67,6 +68,7 @@ class Measured:
     parts: list[Part] = field(default_factory=list)
     memory: int = 0
     beside: int = 0
+    inherited: int = 0
     gpu_memory: int = 0
     disk: int = 0
     error: str = ""
@@ -136,6 +138,7 @@ def _watch(pid: int, ours: Connection, limit: float) -> Measured:
     found: Measured = ours.recv()
     # what the process had between two looks, only the kernel knows
     found.memory, found.beside = max(found.memory, watched.main), watched.beside
+    found.inherited += watched.files
     watched.add(time.monotonic(), found.processor)
     for part in found.parts:
         ends = [part.began, *(part.began + seconds for seconds in accumulate(part.seconds))]
@@ -151,16 +154,18 @@ class Start:
     Attributes:
         seconds: Of the clock.
         processor: Of the processor.
-        memory: Bytes of memory, without what it shares with all who use the same libraries.
+        memory: Bytes of memory.
+        own: Bytes of them that are of no file, such as a library that other processes use too.
     """
 
     seconds: float = 0.0
     processor: float = 0.0
     memory: int = 0
+    own: int = 0
 
 
 def prepare(modules: Sequence[str]) -> Start:
-    """Let a process import modules, of which all others will be copies, and say what that takes, but memory."""
+    """Let a process import modules, of which all others will be copies, and say what that takes."""
     multiprocessing.set_forkserver_preload(list(modules))
     start = time.monotonic()
     process = multiprocessing.get_context("forkserver").Process(target=_nothing)
@@ -169,7 +174,7 @@ def prepare(modules: Sequence[str]) -> Start:
     seconds = time.monotonic() - start
     try:
         server = next(child for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline()))
-        return Start(seconds, processor_seconds(server))
+        return Start(seconds, processor_seconds(server), *_memory_after(rollup(server.pid)))
     except (psutil.Error, StopIteration):
         return Start(seconds)
 
@@ -182,7 +187,11 @@ def starting(module: str) -> Start:
         assert process.stdout is not None
         said, seconds, found = process.stdout.readline(), time.monotonic() - start, rollup(process.pid)
         process.communicate()
-    return Start(seconds, float(said or 0.0), 0 if found is None else found["Anonymous"])
+    return Start(seconds, float(said or 0.0), *_memory_after(found))
+
+
+def _memory_after(found: Mapping[str, int] | None) -> tuple[int, int]:
+    return (0, 0) if found is None else (found["Rss"], found["Anonymous"])
 
 
 def _nothing() -> None:
@@ -201,7 +210,8 @@ def _work(call: Callable[[], None], connection: Connection, log: Path) -> None:
         os.dup2(handle.fileno(), sys.stderr.fileno())
     # loaders of a stage start their processes so; a process of a fork server would start them by another
     multiprocessing.set_start_method("fork", force=True)
-    recorder, found = _Recorder(), Measured()
+    recorder, found, before = _Recorder(), Measured(), rollup(os.getpid())
+    found.inherited = 0 if before is None else before["Anonymous"]
     LISTENERS.append(recorder)
     start = time.monotonic()
     try:

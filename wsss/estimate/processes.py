@@ -22,10 +22,12 @@ class Memory:
     Attributes:
         main: What the process has, libraries and shared pages included.
         beside: What the others have that it has not.
+        files: What the process has of files, its libraries above all.
     """
 
     main: int
     beside: int
+    files: int = 0
 
 
 @dataclass
@@ -35,12 +37,14 @@ class Watched:
     Attributes:
         main: Most bytes of the process.
         beside: Most bytes of the others beside it.
+        files: Most bytes that the process had of files.
         times: When it was looked at, by `time.monotonic`.
         processor: Seconds of the processor that it and the others had taken by then.
     """
 
     main: int = 0
     beside: int = 0
+    files: int = 0
     times: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
 
@@ -53,6 +57,7 @@ class Watched:
         except psutil.Error:
             return LEAST_WAIT
         self.main, self.beside = max(self.main, memory.main), max(self.beside, memory.beside)
+        self.files = max(self.files, memory.files)
         self.add(start, seconds)
         return min(max(LEAST_WAIT, PATIENCE * (time.monotonic() - start)), LONGEST_WAIT)
 
@@ -84,7 +89,12 @@ def memory_of(process: psutil.Process) -> Memory:
     together = sum(found["Pss_Anon"] for found in (main, *shares))
     together += 0 if parent is None else max(0, parent["Pss_Anon"] - parent["Private_Dirty"])
     passed_on = sum(found["Pss_Shmem"] for found in shares)
-    return Memory(main["Rss"], max(0, together - main["Anonymous"]) + passed_on)
+    return Memory(main["Rss"], max(0, together - main["Anonymous"]) + passed_on, files_of(main))
+
+
+def files_of(found: Mapping[str, int]) -> int:
+    """Return the bytes of files in the sums over a process's memory; what it passes on to others counts as none."""
+    return max(0, found["Rss"] - found["Anonymous"] - found["Pss_Shmem"])
 
 
 def rollup(pid: int) -> Mapping[str, int] | None:

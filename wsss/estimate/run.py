@@ -75,7 +75,7 @@ def estimate_run(plan: Plan, counts: Counts, context: RunContext, *, device: str
     end = start + limit
     jobs, _ = jobs_of(plan)
     light, heavy = starting("wsss.stages.index"), prepare(_modules(plan, jobs))
-    loader = starting(LOADER).memory if any(_loaders(plan, job, counts, context) for job in jobs) else 0
+    loader = starting(LOADER).own if any(_loaders(plan, job, counts, context) for job in jobs) else 0
     trials, tried = {job.artifact: list[Trial]() for job in jobs}, list[Level]()
     folder = Path(tempfile.mkdtemp(prefix="wsss-estimate-"))
     try:

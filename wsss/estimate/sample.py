@@ -24,7 +24,7 @@ DRAWN = 6
 STEPS = {"cpu": 3, "cuda": 24}
 """Steps of a training, and of each of its phases."""
 FEW = 2
-"""Steps and images, where the machine is slow: the first shows how work begins, the second how it goes on."""
+"""Steps, and images to validate on, where the machine is slow: the second shows how work goes on once it has begun."""
 TINY_RATE = 1e-12
 """Learning rate of sample trainings: networks of random weights must not run away."""
 LEAST, GPU_BATCHES = 8, 4
@@ -72,7 +72,8 @@ class Level:
             workers: Processes or threads beside the main one; twice as many images may be under way at a time.
         """
         if self.few:
-            return FEW
+            # one more than for validation
+            return FEW + 1
         least = max(LEAST, 4 * workers)
         if self.batch:
             return max(least, self.batch)
@@ -140,7 +141,7 @@ def make_sample(root: Path, counts: Counts, train: int) -> Sample:
     """
     for name in (PHOTOGRAPHS, MASKS, MAPS):
         (root / name).mkdir(parents=True)
-    val = max(1, train // 2) if counts.val else 0
+    val = max(FEW, train // 2) if counts.val else 0
     reading = counts.reading
     classes = tuple(f"class {number + 1}" for number in range(counts.classes))
     given = counts.dataset is not None

@@ -182,12 +182,20 @@ def estimate(trials: Sequence[Trial], start: Start, beside: int = 0) -> Estimate
         job.count,
         start.seconds + most.alone + sum(_work(less, most, _seconds)),
         start.processor + most.processor_alone + sum(_work(less, most, _processor)),
-        round(max(memory, most.measured.memory) + processes * most.measured.beside),
+        round(_as_in_run(max(memory, most.measured.memory), most, start) + processes * most.measured.beside),
         most.measured.gpu_memory,
         disk,
         _state(job.training, disk),
         "measured" if exact else f"scaled x{factor:.3g}" + (" from two samples" if less is not None else ""),
     )
+
+
+def _as_in_run(memory: float, trial: Trial, start: Start) -> float:
+    """Return the memory of a process of the run: it has what the stage imports, in place of what a sample's inherits.
+
+    A copy of a process that has everything imported has its pages, but of files only those that it uses itself.
+    """
+    return memory - trial.measured.inherited + start.memory if start.memory and trial.measured.inherited else memory
 
 
 def _work(less: Trial | None, most: Trial, cost: Callable[[Items], float]) -> Iterator[float]:
