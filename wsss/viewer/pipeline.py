@@ -147,8 +147,9 @@ class Pipeline:
             done += round(images * sum(1 / _count(part) for part in parts if part.is_file()))
             progress = min(done / images, 1.0) if done and images else None
             work = work_on([path, *parts], self._working(), self._logs(stage, name, [path, *parts]))
-            about = {"command": command, "progress": progress, "host": work.host, "sign": work.sign}
-            return StageItem(name, words, work.state, **about)
+            return StageItem(
+                name, words, work.state, command=command, progress=progress, host=work.host, sign=work.sign
+            )
         if status is None:
             return StageItem(name, words, "missing", command=command)
         return StageItem(
