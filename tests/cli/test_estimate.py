@@ -16,9 +16,9 @@ from wsss.estimate.run import RunEstimate
 from wsss.estimate.scaling import Estimate
 
 ROWS = [
-    Estimate("cams", 2, 3600.0, 2 * 10**9, 0, 3 * 10**6, 0, "measured"),
-    Estimate("train_classifier", 1, 86400.0 * 3, 10**9, 0, 400 * 10**6, 10**9, "scaled x4"),
-    Estimate("saliency", 1, None, 0, 0, 0, 0, "not measured: it is missing"),
+    Estimate("cams", 2, 3600.0, 1800.0, 2 * 10**9, 0, 3 * 10**6, 0, "measured"),
+    Estimate("train_classifier", 1, 86400.0 * 3, 86400.0, 10**9, 0, 400 * 10**6, 10**9, "scaled x4"),
+    Estimate("saliency", 1, None, None, 0, 0, 0, 0, "not measured: it is missing"),
 ]
 
 
@@ -35,9 +35,11 @@ def test_the_table_says_what_each_job_takes_and_the_sum(config: str):
     assert result.exit_code == 0, result.output
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
     assert "10582 training and 1449 validation images of 375 x 500 px, 20 classes (as said)" in lines
-    assert "cams 2 1 h 00 min 2 h 00 min 2.0 GB 6.0 MB measured" in lines
-    assert "saliency 1 - - - - not measured: it is missing" in lines
-    assert "one after the other 4 3.1 days 2.0 GB 0.4 GB" in lines
+    assert "cams 2 1 h 00 min 2 h 00 min 1 h 00 min 2.0 GB 6.0 MB measured" in lines
+    assert "saliency 1 - - - - - not measured: it is missing" in lines
+    assert "one after the other 4 3.1 days 25 h 00 min 2.0 GB 0.4 GB" in lines
+    assert any("1 of 3 kinds of jobs are scaled" in line for line in lines)
+    assert any("for 34% of their time. Alone, they take between 12 h 30 min and 25 h 00 min" in line for line in lines)
     assert any("state takes up to 1.0 GB more" in line for line in lines)
     assert any("The sum lacks 1 jobs" in line for line in lines)
 
@@ -55,6 +57,7 @@ def test_json_says_the_same(config: str):
     }
     assert [row["name"] for row in found["jobs"]] == ["cams", "train_classifier", "saliency"]
     assert found["total"]["seconds"] == 2 * 3600 + 3 * 86400
+    assert found["total"]["processor"] == 2 * 1800 + 86400
     assert found["total"]["not_measured"] == ["saliency"]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
-from tests.helpers import make_voc
-from wsss.config import CocoData, DemoData, VocData
+from tests.helpers import make_folder, make_voc
+from wsss.config import CocoData, DemoData, FolderData, VocData
 from wsss.errors import InputError
 from wsss.estimate.counts import Counts, Said, count
 from wsss.stages.index import index
@@ -42,6 +44,16 @@ def test_the_source_is_counted_and_the_index_where_there_is_one(tmp_path: Path):
 def test_data_that_is_not_there_must_be_said():
     with pytest.raises(InputError, match=r"nowhere: .*; or say how many images there will be: --images N --val N"):
         count(VocData(root="nowhere"), NOWHERE, Said())
+
+
+def test_photographs_of_many_bands_are_counted_as_others(tmp_path: Path):
+    names = ["a.tif", "b.tif"]
+    make_folder(tmp_path / "photos", train=1, val=1, names=names, masks=False)
+    for name in names:
+        path = tmp_path / "photos" / name
+        tifffile.imwrite(path, np.zeros((40, 60, 5), np.uint8), photometric="minisblack", planarconfig="contig")
+    found = count(FolderData(root=str(tmp_path / "photos"), bands=(1, 2, 3, 4, 5)), NOWHERE, Said())
+    assert (found.sizes, found.reading.channels) == ([(40, 60), (40, 60)], 5)
 
 
 def test_pixels_are_those_that_networks_see():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from functools import partial
@@ -10,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from wsss.errors import InputError
-from wsss.estimate.measure import TIME_IS_UP, Measured, measure
+from wsss.estimate.measure import TIME_IS_UP, Measured, measure, starting
+from wsss.estimate.processes import Watched
 from wsss.progress import Progress
+
+MB = 1 << 20
 
 
 def work(folder: Path) -> None:
@@ -21,6 +25,24 @@ def work(folder: Path) -> None:
     (folder / "made.h5").write_bytes(bytes(1000))
     (folder / "more").mkdir()
     (folder / "more/made.h5").write_bytes(bytes(500))
+
+
+def work_in_two(looked: Path) -> None:
+    """Compute for a second in a fork that has 60 MB of its own, beside 40 MB that it shares."""
+    shared = bytearray(os.urandom(MB)) * 40
+    process = multiprocessing.Process(target=compute, args=(looked,))
+    with Progress("work", 1) as progress:
+        process.start()
+        process.join()
+        progress.advance()
+    assert shared
+
+
+def compute(looked: Path) -> None:
+    own = bytearray(os.urandom(MB)) * 60
+    while not looked.exists() or time.process_time() < 1:
+        pass
+    assert own
 
 
 def refuse() -> None:
@@ -55,12 +77,38 @@ def test_times_memory_and_disk_are_seen(folder: Path):
     assert [(part.unit, part.total, len(part.seconds)) for part in found.parts] == [("images", 3, 3)]
     assert found.disk == 1500
     assert found.memory >= found.parts[0].memory > 1_000_000
+    # the process of the test has imported little, and the sample's nothing more
+    assert MB < found.inherited <= found.memory
+
+
+def test_processes_that_it_starts_are_seen(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    look, looked = Watched.look, folder.parent / "looked"
+
+    def look_and_tell(watched: Watched, pid: int) -> float:
+        wait = look(watched, pid)
+        if watched.beside > 60 * MB:
+            looked.touch()
+        return wait
+
+    monkeypatch.setattr(Watched, "look", look_and_tell)
+    found = measured(partial(work_in_two, looked), folder)
+    assert found.error == ""
+    assert found.memory > 40 * MB
+    assert 60 * MB < found.beside < 90 * MB
+    assert found.processor >= 1
+    assert found.parts[0].processor[0] == pytest.approx(found.processor, abs=0.5)
 
 
 def test_an_error_is_one_line(folder: Path):
     assert measured(refuse, folder).error == "the image is missing"
     assert measured(break_down, folder).error == "ValueError: a defect of two lines"
     assert "ended with 9" in measured(die, folder).error
+
+
+def test_what_an_import_takes_is_seen():
+    found = starting("json")
+    assert 0 < found.processor <= found.seconds
+    assert found.memory > found.own > MB
 
 
 def test_what_takes_too_long_is_ended(folder: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from wsss.context import RunContext
 from wsss.estimate import run as estimating
 from wsss.estimate.counts import Counts
 from wsss.estimate.jobs import jobs_of
+from wsss.estimate.measure import TIME_IS_UP, Measured
 from wsss.estimate.run import estimate_run
-from wsss.estimate.sample import Level
+from wsss.estimate.sample import LEVELS, Level, Sample
+from wsss.estimate.scaling import Trial
 from wsss.plan import Plan
 
 COUNTS = Counts(40, 8, 3, [(48, 64)], 1024, "")
@@ -64,6 +67,32 @@ def test_each_kind_of_job_is_measured_and_nothing_is_left(place: Path):
     assert rows["train_classifier"].working_disk == 3 * rows["train_classifier"].disk
     assert not list((place / "here").iterdir())
     assert not list((place / "temporary").glob("wsss-*"))
+
+
+def test_on_a_slow_machine_trainings_are_tried_once_more_on_larger_crops(place: Path, monkeypatch: pytest.MonkeyPatch):
+    least = LEVELS[-1]
+    monkeypatch.setattr(estimating, "first_level", lambda *_: least)
+    own = {**TRAINING, "augmentation": {"crop_size": 128}}
+    rows = estimate({**SECTIONS, "train_classifier": own, "train_segmenter": {**own, "label_sets": ["seeds"]}})
+    assert rows["train_classifier"].how == "scaled x2 from two samples"
+    assert rows["cams"].how.startswith("scaled x") and "two" not in rows["cams"].how
+    assert not list((place / "temporary").glob("wsss-*"))
+
+
+def test_where_the_time_is_up_the_least_is_tried(monkeypatch: pytest.MonkeyPatch):
+    job, context = jobs_of(Plan(load_config({"run": "x", "data": {"name": "demo"}})))[0][0], RunContext()
+    late = Trial(job, Measured(error=TIME_IS_UP), COUNTS, Sample(Path(), 8, 4, [(48, 64)], (), True), LEVELS[0], "cpu")
+    assert estimating._next_level([late], [LEVELS[0]], context, 10.0) == LEVELS[-1]
+    assert estimating._next_level([late], [LEVELS[0]], context, 0.0) is None
+    assert estimating._next_level([late], [LEVELS[-1]], context, 10.0) is None
+
+
+def test_the_time_is_kept_and_what_came_to_no_end_is_said(place: Path):
+    plan = Plan(load_config({"run": "x", "data": {"name": "demo", "root": "nowhere"}, **SECTIONS}))
+    context = RunContext(device="cpu", workers=0, threads=1)
+    work = estimating._workplace(jobs_of(plan)[0], plan, COUNTS, context, LEVELS[-1], "cpu", place / "work")
+    found = list(estimating._try_all(jobs_of(plan)[0], work, time.monotonic() - 1))
+    assert {trial.measured.error for trial in found} == {TIME_IS_UP}
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def test_cams_hold_the_present_classes_with_their_maximum_at_one(networks: Netwo
 def test_cams_do_not_depend_on_batches_and_workers(
     networks: Networks, made_cams: Path, tmp_path: Path, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsss.stages.inference.IMAGES_PER_WORKER", 1)
+    monkeypatch.setattr("wsss.data.steps.IMAGES_PER_WORKER", 1)
     other = tmp_path / "cams.h5"
     settings = Cams(scales=(1.0, 1.5))
     cams(settings, index=networks.index, classifier=networks.classifier, output=other, context=RunContext(**changes))

@@ -22,8 +22,9 @@ import time, psutil, torch
 from pathlib import Path
 from wsss.context import RunContext
 from wsss.data import load_dataset
+from wsss.data import steps
 from wsss.stages import inference
-inference.IMAGES_PER_WORKER = 1
+steps.IMAGES_PER_WORKER = 1
 if __name__ == "__main__":
     dataset = load_dataset(Path({str(tmp_path / "index.h5")!r}))
     context = RunContext(workers=2, batch_size=1)

@@ -15,7 +15,8 @@ from torch import Tensor
 from tests.training.tiny import NoiseImages
 from wsss.config.aalr import TrainAalr
 from wsss.context import RunContext
-from wsss.data.loaders import Draw, LabelSource, TrainingImages, steps_per_epoch
+from wsss.data.loaders import Draw, LabelSource, TrainingImages
+from wsss.data.steps import steps_per_epoch
 from wsss.grid import FeatureGrid
 from wsss.models import AALR
 from wsss.ops.online_masks import OnlinePseudoLabels

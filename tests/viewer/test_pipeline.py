@@ -109,6 +109,22 @@ def test_a_process_that_writes_an_output_runs_and_its_state_alone_has_stopped(tm
     assert strip(run, config)["cams"]["state"] == "stopped"
 
 
+def test_work_of_another_node_is_shown_with_its_last_sign_of_life(tmp_path):
+    run = make_index(tmp_path, train=64)
+    config = write_config(tmp_path)
+    state, log = run / ".cams.h5.state", run / "logs/cams.log"
+    state.mkdir()
+    log.parent.mkdir()
+    (state / "lock").write_text("4711 on node7")
+    (state / "shard-000000.h5").write_bytes(b"")
+    log.write_text("cams: 32 of 64 images")
+    os.utime(log, (4e9, 4e9))
+    stage = strip(run, config)["cams"]
+    item = stage["items"][0]
+    assert (stage["state"], item["state"], item["host"], item["sign"]) == ("begun", "begun", "node7", 4e9)
+    assert item["progress"] == 0.5
+
+
 def test_parts_that_are_there_or_begun_count_as_progress(tmp_path):
     run = make_index(tmp_path, train=64)
     config = write_config(tmp_path)

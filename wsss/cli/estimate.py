@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,10 @@ from wsss.plan import Plan
 from wsss.progress import format_seconds
 
 GB, MB = 1e9, 1e6
+WIDTH = 120
+"""Columns of the table where it goes into a file."""
+BUSY = 0.7
+"""Share of its time that a job computes where nothing else does."""
 
 
 def print_estimate(configs: Sequence[Path], said: Said, *, cores: int, limit: float, as_json: bool) -> None:
@@ -91,6 +95,7 @@ def _total(found: RunEstimate) -> dict[str, Any]:
     rows = found.rows
     return {
         "seconds": sum(row.count * (row.seconds or 0.0) for row in rows),
+        "processor": sum(row.count * (row.processor or 0.0) for row in rows),
         "memory": max((row.memory for row in rows), default=0),
         "gpu_memory": max((row.gpu_memory for row in rows), default=0),
         "disk": sum(row.count * row.disk for row in rows),
@@ -101,6 +106,8 @@ def _total(found: RunEstimate) -> dict[str, Any]:
 
 def _print(found: RunEstimate, counts: Counts, context: RunContext, device: str) -> None:
     console = Console(highlight=False)
+    if not console.is_terminal and console.width < WIDTH:
+        console.width = WIDTH
     height, width = counts.size
     where = f"{context.threads} threads of {_processor()}" + (", and a GPU" if device == "cuda" else ", no GPU")
     console.print(
@@ -111,28 +118,53 @@ def _print(found: RunEstimate, counts: Counts, context: RunContext, device: str)
     )
     console.print(f"{where}; measured in {found.measured_seconds:.0f} s", markup=False, soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("job", overflow="fold")
-    for name in ("jobs", "each", "all", "memory", *(["GPU memory"] if device == "cuda" else []), "disk"):
+    table.add_column("job", overflow="fold", min_width=12)
+    middle = ("memory", "GPU memory") if device == "cuda" else ("processor", "memory")
+    for name in ("jobs", "each", "all", *middle, "disk"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("how")
     for row in found.rows:
         if row.seconds is None:
             table.add_row(row.name, str(row.count), *["-"] * (len(table.columns) - 3), row.how)
             continue
-        gpu = [_size(row.gpu_memory)] if device == "cuda" else []
-        numbers = (long_time(row.seconds), long_time(row.count * row.seconds), _size(row.memory))
-        table.add_row(row.name, str(row.count), *numbers, *gpu, _size(row.count * row.disk), row.how)
+        times = (long_time(row.seconds), long_time(row.count * row.seconds))
+        middle = _middle(asdict(row) | {"processor": row.count * (row.processor or 0.0)}, device)
+        table.add_row(row.name, str(row.count), *times, *middle, _size(row.count * row.disk), row.how)
     table.add_section()
     total = _total(found)
-    gpu = [_size(total["gpu_memory"])] if device == "cuda" else []
-    numbers = ("", long_time(total["seconds"]), _size(total["memory"]))
-    jobs = str(sum(row.count for row in found.rows))
-    table.add_row("one after the other", jobs, *numbers, *gpu, _size(total["disk"]), "")
+    jobs, times = str(sum(row.count for row in found.rows)), ("", long_time(total["seconds"]))
+    table.add_row("one after the other", jobs, *times, *_middle(total, device), _size(total["disk"]), "")
     console.print(table)
+    for line in _remarks(found, total, context, device):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _middle(numbers: Mapping[str, Any], device: str) -> tuple[str, str]:
+    """Return what stands between times and disk: what is scarce on a GPU, and on a processor."""
+    if device == "cuda":
+        return _size(numbers["memory"]), _size(numbers["gpu_memory"])
+    return long_time(numbers["processor"]), _size(numbers["memory"])
+
+
+def _remarks(found: RunEstimate, total: Mapping[str, Any], context: RunContext, device: str) -> Iterator[str]:
+    """Yield what must be known of the numbers."""
+    scaled = [row for row in found.rows if row.how.startswith("scaled")]
+    if scaled:
+        yield (
+            f"{len(scaled)} of {len(found.rows)} kinds of jobs are scaled: they were tried on fewer pixels at a time "
+            "than the run has. A large factor from one sample tells a time that is several times too long; give more "
+            "--seconds."
+        )
+    if device == "cpu" and total["processor"] < BUSY * total["seconds"]:
+        yield (
+            "This machine is busy: the jobs had its processor for "
+            f"{total['processor'] / total['seconds']:.0%} of their time. Alone, they take between "
+            f"{long_time(total['processor'] / context.threads)} and {long_time(total['processor'])}."
+        )
     if total["working_disk"]:
-        console.print(f"While a network is trained, its state takes up to {_size(total['working_disk'])} more.")
+        yield f"While a network is trained, its state takes up to {_size(total['working_disk'])} more."
     if total["not_measured"]:
-        console.print(f"The sum lacks {len(total['not_measured'])} jobs: give more time (--seconds 600).")
+        yield f"The sum lacks {len(total['not_measured'])} jobs: give more time (--seconds 600)."
 
 
 def long_time(seconds: float) -> str:

@@ -79,13 +79,14 @@ def check(
         list[Path], typer.Argument(metavar="CONFIG...", help="Files, or presets; later ones override earlier.")
     ],
 ) -> None:
-    """Check a config, and say where it is wrong.
+    """Check a config, and say where it is wrong, and what each training takes for `auto`.
 
     Also finds errors in YAML that Snakemake refuses without naming file or line.
     """
     set_up_logging(None)
     with guarded():
         from wsss.cli.check import check_networks
+        from wsss.cli.choices import training_lines
         from wsss.config.files import read_configs
         from wsss.plan import checked_plan, choices
         from wsss.workflow import config_path
@@ -93,7 +94,7 @@ def check(
         configs = [config_path(config) for config in configs]
         plan = checked_plan(read_configs(configs), configs[-1])
         check_networks(plan, configs[-1])
-        for line in choices(plan):
+        for line in (*choices(plan), *training_lines(plan)):
             typer.echo(line)
         typer.echo(f"{configs[-1]}: nothing is wrong; its results will be in {plan.root}")
 

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from wsss.config import Augmentation
+from wsss.data.steps import steps_per_epoch
 from wsss.data.transforms import JointAugmentation, image_tensor, resize_labels
 from wsss.errors import InputError
 from wsss.parallel import end_with_parent
@@ -131,11 +132,6 @@ def _generator(purpose: int, *numbers: int) -> np.random.Generator:
     The purpose comes first: numpy pads with zeros, so (seed, epoch) alone would equal (seed, epoch, 0).
     """
     return np.random.default_rng([purpose, *numbers])
-
-
-def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Count the full batches in an epoch; return 1 where there are fewer images than a batch."""
-    return max(1, images // batch_size)
 
 
 class TrainingImages(TorchDataset[dict[str, Tensor]]):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
-
-from PIL import Image
 
 from wsss.config import AnyData
 from wsss.config.data import DemoData
 from wsss.data import Dataset, load_dataset
-from wsss.data.images import bounded_size
+from wsss.data.bands import PLAIN, Reading
+from wsss.data.images import bounded_size, image_size
 from wsss.data.sources import Listing, list_images
 from wsss.errors import InputError
 from wsss.grid import snapped_size
@@ -59,6 +58,7 @@ class Counts:
         max_side: Longest side that networks see.
         origin: Where the counts come from, for people.
         dataset: The index, where there is one.
+        reading: Bands of the photographs, range of their values, and most pixels.
     """
 
     train: int
@@ -68,6 +68,7 @@ class Counts:
     max_side: int
     origin: str
     dataset: Dataset | None = None
+    reading: Reading = PLAIN
 
     @property
     def median_side(self) -> float:
@@ -104,11 +105,14 @@ def count(data: AnyData, index: Path, said: Said) -> Counts:
     Raises:
         InputError: If nothing is said and the data is not there, or is wrong.
     """
+    if index.is_file() and said.train is None:
+        return _of_index(load_dataset(index), index)
+    reading = Reading(data.bands, data.range, data.max_pixels)
     if said.train is not None:
-        return _said(data, said)
-    if isinstance(data, DemoData) and not index.is_file():
-        return _demo(data)
-    return _of_index(load_dataset(index), index) if index.is_file() else _of_source(data, said)
+        found = _said(data, said)
+    else:
+        found = _demo(data) if isinstance(data, DemoData) else _of_source(data, said, reading)
+    return replace(found, reading=reading)
 
 
 def _said(data: AnyData, said: Said) -> Counts:
@@ -129,28 +133,21 @@ def _of_index(dataset: Dataset, index: Path) -> Counts:
     numbers = {split: len(dataset.ids(split)) for split in dataset.splits}
     sizes = [dataset.size(image_id) for split in dataset.splits for image_id in dataset.ids(split)]
     train, val = numbers.get("train", 0), numbers.get("val", 0)
-    return Counts(train, val, dataset.num_classes, sizes, dataset.max_side, str(index), dataset)
+    return Counts(train, val, dataset.num_classes, sizes, dataset.max_side, str(index), dataset, dataset.reading)
 
 
-def _of_source(data: AnyData, said: Said) -> Counts:
+def _of_source(data: AnyData, said: Said, reading: Reading) -> Counts:
     try:
         listing = list_images(data)
     except InputError as error:
         raise InputError(f"{error}; or say how many images there will be: --images N --val N") from None
     train = sum(record.split == "train" for record in listing.records)
-    sizes = [said.size] if said.size else _sizes(listing)
+    sizes = [said.size] if said.size else _sizes(listing, reading)
     val, classes = len(listing.records) - train, len(listing.class_names) - 1
     return Counts(train, val, classes, sizes, data.max_side, f"files in {listing.root}")
 
 
-def _sizes(listing: Listing) -> list[tuple[int, int]]:
+def _sizes(listing: Listing, reading: Reading) -> list[tuple[int, int]]:
     """Return the height and width of some photographs."""
     every = max(1, len(listing.records) // LOOKED_AT)
-    found = []
-    for record in listing.records[::every]:
-        try:
-            with Image.open(listing.root / record.image) as image:
-                found.append((image.height, image.width))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{listing.root / record.image}: cannot be read ({error}); replace or remove it") from None
-    return found
+    return [image_size(listing.root / record.image, reading) for record in listing.records[::every]]

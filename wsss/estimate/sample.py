@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from wsss.config import FolderData, Settings, Training
-from wsss.data.loaders import steps_per_epoch
+from wsss.config import FolderData, Settings, Tiles, Training
+from wsss.data.bands import Reading
+from wsss.data.images import image_size
+from wsss.data.steps import steps_per_epoch
 from wsss.estimate.counts import Counts
 from wsss.files import write_csv
 from wsss.grid import snapped
@@ -21,10 +23,14 @@ DRAWN = 6
 """Photographs that are drawn where there are none; others have the same content."""
 STEPS = {"cpu": 3, "cuda": 24}
 """Steps of a training, and of each of its phases."""
+FEW = 2
+"""Steps, and images to validate on, where the machine is slow: the second shows how work goes on once it has begun."""
 TINY_RATE = 1e-12
 """Learning rate of sample trainings: networks of random weights must not run away."""
 LEAST, GPU_BATCHES = 8, 4
 """Training images of a sample, at least: the first few tell how long work takes to begin. On a GPU, also batches."""
+LEAST_TILE = 64
+"""Side of the smallest tile of a sample, in pixels."""
 PHOTOGRAPHS, MASKS, MAPS = "photographs", "masks", "maps"
 
 
@@ -33,12 +39,29 @@ class Level:
     """How much of the real work the sample does.
 
     Attributes:
-        share: Of the sides of crops and of images as networks see them.
+        share: Of the sides of images as networks see them.
         batch: Most images of a training step, and of a batch at inference; 0: the config's own.
+        crop: Share of the sides of crops; None: `share`.
+        few: Whether it is as few images and steps as tell anything, for networks that are slow here.
     """
 
     share: float
     batch: int
+    crop: float | None = None
+    few: bool = False
+
+    @property
+    def crop_share(self) -> float:
+        """Share of the sides of crops."""
+        return self.share if self.crop is None else self.crop
+
+    def workers(self, workers: int) -> int:
+        """Return the processes beside the main one, of those that the machine has cores for."""
+        return min(workers, 1) if self.few else workers
+
+    def steps(self, device: str) -> int:
+        """Return the steps of a training, and of each of its phases."""
+        return FEW if self.few else STEPS[device]
 
     def images(self, batches: Sequence[int], device: str, workers: int) -> int:
         """Return the number of training images.
@@ -48,14 +71,23 @@ class Level:
             device: `cpu` or `cuda`. On a GPU, only several batches show its speed.
             workers: Processes or threads beside the main one; twice as many images may be under way at a time.
         """
+        if self.few:
+            # one more than for validation
+            return FEW + 1
         least = max(LEAST, 4 * workers)
         if self.batch:
             return max(least, self.batch)
         return max(least, *batches, GPU_BATCHES * batches[-1] if device == "cuda" else 0)
 
 
-LEVELS = (Level(1.0, 0), Level(1.0, 4), *(Level(share, 2) for share in (1.0, 0.75, 0.5, 0.35, 0.2)))
-"""From all of the work to little of it."""
+LEVELS = (
+    *(Level(1.0, 0), Level(1.0, 4), *(Level(share, 2) for share in (1.0, 0.75, 0.5))),
+    *(Level(share, 2, crop, few=True) for share, crop in ((0.5, 0.5), (0.35, 0.5), (0.2, 0.35))),
+)
+"""From all of the work to as little of it as tells anything: a step is most of what a run takes, so its crops are less
+small than images."""
+LARGER_CROPS = (1.0, 0.7, 0.5)
+"""Shares of the sides of crops for a second trial of a training alone, on the images of the first."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +119,16 @@ class Sample:
         """Return the settings of its index."""
         masks = str(self.root / MASKS) if self.masks else None
         root, side = str(self.root / PHOTOGRAPHS), self.max_side(counts, level)
-        return FolderData(root=root, masks=masks, classes=self.classes, max_side=side)
+        reading = counts.reading
+        return FolderData(
+            root=root,
+            masks=masks,
+            classes=self.classes,
+            max_side=side,
+            bands=reading.bands,
+            range=reading.range,
+            max_pixels=reading.max_pixels,
+        )
 
 
 def make_sample(root: Path, counts: Counts, train: int) -> Sample:
@@ -100,7 +141,8 @@ def make_sample(root: Path, counts: Counts, train: int) -> Sample:
     """
     for name in (PHOTOGRAPHS, MASKS, MAPS):
         (root / name).mkdir(parents=True)
-    val = max(1, train // 2) if counts.val else 0
+    val = max(FEW, train // 2) if counts.val else 0
+    reading = counts.reading
     classes = tuple(f"class {number + 1}" for number in range(counts.classes))
     given = counts.dataset is not None
     pairs = _from_index(root, counts, train, val) if given else _drawn(root, counts, train + val)
@@ -114,11 +156,12 @@ def make_sample(root: Path, counts: Counts, train: int) -> Sample:
             masked = True
             Image.fromarray(mask).save(root / MASKS / f"{number}.png")
         salient = np.zeros((16, 16), np.uint8) if mask is None else np.where((mask > 0) & (mask < 255), 255, 0)
-        Image.fromarray(salient.astype(np.uint8)).resize(_image_size(photograph)).save(root / MAPS / f"{number}.png")
+        shown = Image.fromarray(salient.astype(np.uint8)).resize(image_size(photograph, reading)[::-1])
+        shown.save(root / MAPS / f"{number}.png")
         names = ";".join(classes[value - 1] for value in present)
         rows.append({"image": name, "label": names, "split": split})
     write_csv(root / PHOTOGRAPHS / "labels.csv", rows)
-    sizes = [_image_size(photograph)[::-1] for photograph, _, _ in pairs]
+    sizes = [image_size(photograph, reading) for photograph, _, _ in pairs]
     return Sample(root, train, val, sizes, classes, masked)
 
 
@@ -145,17 +188,29 @@ def _drawn(root: Path, counts: Counts, wanted: int) -> list[_Pair]:
     drawn = list[_Pair]()
     for number in range(min(DRAWN, wanted)):
         scene = draw_scene(0, "train", number, max(height, width))
-        path = root / f"drawn{number}.jpg"
-        Image.fromarray(scene.image).resize((width, height)).save(path, quality=95)
+        image = Image.fromarray(scene.image).resize((width, height))
+        path = root / f"drawn{number}{'.tif' if counts.reading.asks else '.jpg'}"
+        if counts.reading.asks:
+            _write_bands(path, np.asarray(image), counts.reading)
+        else:
+            image.save(path, quality=95)
         mask = np.asarray(Image.fromarray(scene.mask).resize((width, height), Image.Resampling.NEAREST))
         mask = np.where(mask > 0, (mask - 1) % counts.classes + 1, 0).astype(np.uint8)
         drawn.append((path, np.unique(mask[mask > 0]).tolist(), mask))
     return [drawn[number % len(drawn)] for number in range(wanted)]
 
 
-def _image_size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.size
+def _write_bands(path: Path, colours: np.ndarray, reading: Reading) -> None:
+    """Write a drawn photograph (H, W, 3) with the bands and the range of values that the data's settings name."""
+    import tifffile
+
+    count = max(3, *(reading.bands or (3,)))
+    values = np.dstack([colours[..., band % 3] for band in range(count)])
+    if reading.range is not None:
+        lowest, highest = reading.range
+        values = (lowest + values * ((highest - lowest) / 255)).astype(np.float32)
+    others = ["unspecified"] * (count - 3)
+    tifffile.imwrite(path, values, photometric="rgb", planarconfig="contig", extrasamples=others)
 
 
 def sample_settings(settings: Settings, sample: Sample, counts: Counts, level: Level, device: str) -> Settings:
@@ -169,8 +224,10 @@ def sample_settings(settings: Settings, sample: Sample, counts: Counts, level: L
         device: `cpu` or `cuda`.
     """
     if isinstance(settings, Training):
-        return _sample_training(settings, sample, counts, level, STEPS[device])
+        return _sample_training(settings, sample, counts, level, level.steps(device))
     changed: dict[str, Any] = {}
+    if (tiles := getattr(settings, "tiles", None)) is not None:
+        changed["tiles"] = _sample_tiles(tiles, level)
     if getattr(settings, "source", "") == "folder":
         changed["folder"] = str(sample.root / MAPS)
     # untrained networks find nothing in particular, and nothing is learned of empty labels
@@ -180,8 +237,14 @@ def sample_settings(settings: Settings, sample: Sample, counts: Counts, level: L
     return settings.model_copy(update=changed)
 
 
+def _sample_tiles(tiles: Tiles, level: Level) -> Tiles:
+    """Return tiles that are as much smaller as the images are, so that an image has as many of them as in the run."""
+    overlap = None if tiles.overlap is None else round(tiles.overlap * level.share)
+    return tiles.model_copy(update={"side": max(LEAST_TILE, round(tiles.side * level.share)), "overlap": overlap})
+
+
 def _sample_training(settings: Training, sample: Sample, counts: Counts, level: Level, steps: int) -> Training:
-    crop = max(32, snapped(crop_size_of(settings, counts.median_side) * level.share))
+    crop = max(32, snapped(crop_size_of(settings, counts.median_side) * level.crop_share))
     batch = min(settings.batch_size, level.batch or settings.batch_size)
     rates = [name for name in ("learning_rate", "warmup_learning_rate") if hasattr(settings.optimizer, name)]
     changed: dict[str, Any] = {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from wsss.config import Training
-from wsss.data.loaders import steps_per_epoch
+from wsss.data.steps import steps_per_epoch
 from wsss.estimate.counts import Counts, mean_pixels
 from wsss.estimate.jobs import Job
-from wsss.estimate.measure import Measured, Part
+from wsss.estimate.measure import Measured, Part, Start
 from wsss.estimate.sample import Level, Sample, first_phase, sample_settings
 from wsss.stages.settled import crop_size_of, epochs_of
 
@@ -23,16 +23,18 @@ class Estimate:
         name: Of the first of them.
         count: How many there are.
         seconds: Of one; None where it could not be measured.
-        memory: Most bytes of memory of one.
+        processor: Seconds of the processor of one, in all its processes; None where it could not be measured.
+        memory: Most bytes of memory of one, with the processes that it starts.
         gpu_memory: Most bytes of a GPU's memory; 0 without one.
         disk: Bytes that one leaves.
         working_disk: Bytes beside it while it is made.
-        how: `measured`, `scaled xN` (pixels at a time), or why it could not be measured.
+        how: `measured`, `scaled xN` (pixels at a time) with the number of samples, or why it could not be measured.
     """
 
     name: str
     count: int
     seconds: float | None
+    processor: float | None
     memory: int
     gpu_memory: int
     disk: int
@@ -46,6 +48,7 @@ class Items:
 
     Attributes:
         seconds: Of one on the sample.
+        processor: Seconds of the processor of one on the sample.
         seen: How many there were.
         pixels: How many of its pixels are worked on at a time.
         count: How many there are in the whole data set.
@@ -53,6 +56,7 @@ class Items:
     """
 
     seconds: float
+    processor: float
     seen: int
     pixels: float
     count: float
@@ -70,6 +74,7 @@ class Trial:
         sample: What it worked on.
         level: How much of the work was done.
         device: `cpu` or `cuda`.
+        workers: Processes beside the main one that the sample was worked on with.
     """
 
     job: Job
@@ -78,6 +83,7 @@ class Trial:
     sample: Sample
     level: Level
     device: str
+    workers: int = 0
 
     @property
     def items(self) -> list[Items]:
@@ -88,6 +94,11 @@ class Trial:
     def alone(self) -> float:
         """Seconds beside the items, also those in which work begins."""
         return max(0.0, self.measured.seconds - sum(items.seconds * items.seen for items in self.items))
+
+    @property
+    def processor_alone(self) -> float:
+        """Seconds of the processor beside the items."""
+        return max(0.0, self.measured.processor - sum(items.processor * items.seen for items in self.items))
 
     @property
     def pixels(self) -> float:
@@ -115,7 +126,8 @@ class Trial:
             yield from self._steps(self.job.training, part)
             return
         times = self._times(part.total) if part.unit == "images" else self.counts.val / max(self.sample.val, 1)
-        yield Items(_steady(part.seconds), part.total, self.image_pixels, part.total * times, self.counts.pixels)
+        each = _steady(part.seconds), _steady(part.processor)
+        yield Items(*each, part.total, self.image_pixels, part.total * times, self.counts.pixels)
 
     def _steps(self, settings: Training, part: Part) -> Iterator[Items]:
         """Yield the steps of a training's phases."""
@@ -127,9 +139,10 @@ class Trial:
         first = min(first_phase(settings, self.counts.train) * in_epoch, every)
         pixels = own.augmentation.side**2 * min(own.batch_size, self.sample.train)
         all_pixels = crop_size_of(settings, self.counts.median_side) ** 2 * min(settings.batch_size, self.counts.train)
-        for seconds, count in ((part.seconds[:seen], first), (part.seconds[seen:], every - first)):
-            if seconds:
-                yield Items(_steady(seconds), len(seconds), pixels, count, all_pixels)
+        for phase, count in ((slice(seen), first), (slice(seen, None), every - first)):
+            if seconds := part.seconds[phase]:
+                each = _steady(seconds), _steady(part.processor[phase])
+                yield Items(*each, len(seconds), pixels, count, all_pixels)
 
     def _times(self, total: int) -> float:
         """Return how many times as many images there are of those that the sample has so many of."""
@@ -141,7 +154,7 @@ class Trial:
         return (counts.train + counts.val) / (sample.train + sample.val)
 
 
-def estimate(trials: Sequence[Trial], start: float) -> Estimate:
+def estimate(trials: Sequence[Trial], start: Start, beside: int = 0) -> Estimate:
     """Estimate a job from its trials.
 
     What an item takes is a constant and a part that grows with its pixels, where two trials tell them apart; else
@@ -149,34 +162,56 @@ def estimate(trials: Sequence[Trial], start: float) -> Estimate:
 
     Args:
         trials: Of one job, at least one; the one with the most work last.
-        start: Seconds in which a process starts and imports.
+        start: What it takes until the stage begins.
+        beside: Processes that the job starts in the run; memory of those of the sample is scaled to them.
     """
     done = [trial for trial in trials if not trial.measured.error]
     job = trials[-1].job
     if not done:
-        return Estimate(job.name, job.count, None, 0, 0, 0, 0, trials[-1].measured.error)
+        return Estimate(job.name, job.count, None, None, 0, 0, 0, 0, trials[-1].measured.error)
     less, most = done[-2] if len(done) > 1 else None, done[-1]
-    work = 0.0
-    for number, items in enumerate(most.items):
-        before = less.items[number] if less is not None and number < len(less.items) else None
-        known = None if before is None else (before.pixels, before.seconds)
-        work += items.count * _line(known, (items.pixels, items.seconds), items.all_pixels)
     factor = most.all_pixels / most.pixels
     base = _base_memory(most)
     known = None if less is None else (less.pixels, max(0.0, less.measured.memory - base))
     memory = base + _line(known, (most.pixels, max(0.0, most.measured.memory - base)), most.all_pixels)
+    processes = max(beside / most.workers, 1.0) if most.workers else 1.0
     disk = round(most.measured.disk * most.image_factor)
     exact = 0.9 < factor < 1.1 or not most.items
     return Estimate(
         job.name,
         job.count,
-        start + most.alone + work,
-        round(max(memory, most.measured.memory)),
+        start.seconds + most.alone + sum(_work(less, most, _seconds)),
+        start.processor + most.processor_alone + sum(_work(less, most, _processor)),
+        round(_as_in_run(max(memory, most.measured.memory), most, start) + processes * most.measured.beside),
         most.measured.gpu_memory,
         disk,
         _state(job.training, disk),
-        "measured" if exact else f"scaled x{factor:.3g}",
+        "measured" if exact else f"scaled x{factor:.3g}" + (" from two samples" if less is not None else ""),
     )
+
+
+def _as_in_run(memory: float, trial: Trial, start: Start) -> float:
+    """Return the memory of a process of the run: it has what the stage imports, in place of what a sample's inherits.
+
+    A copy of a process that has everything imported has its pages, but of files only those that it uses itself.
+    """
+    return memory - trial.measured.inherited + start.memory if start.memory and trial.measured.inherited else memory
+
+
+def _work(less: Trial | None, most: Trial, cost: Callable[[Items], float]) -> Iterator[float]:
+    """Yield what all items of each kind cost in the run."""
+    for number, items in enumerate(most.items):
+        before = less.items[number] if less is not None and number < len(less.items) else None
+        known = None if before is None else (before.pixels, cost(before))
+        yield items.count * _line(known, (items.pixels, cost(items)), items.all_pixels)
+
+
+def _seconds(items: Items) -> float:
+    return items.seconds
+
+
+def _processor(items: Items) -> float:
+    return items.processor
 
 
 def _line(before: tuple[float, float] | None, known: tuple[float, float], where: float) -> float:

@@ -14,7 +14,7 @@ from wsss.errors import InputError
 from wsss.estimate.counts import Counts, mean_pixels
 from wsss.estimate.jobs import Job
 from wsss.estimate.measure import measure
-from wsss.estimate.sample import LEVELS, STEPS, Level, first_phase
+from wsss.estimate.sample import LEVELS, Level, first_phase
 from wsss.files import read_json, write_json
 from wsss.plan import Plan
 from wsss.stages.settled import crop_size_of
@@ -23,10 +23,11 @@ SIDES = (64, 96)
 """Of the images of the first look, in pixels; the first warms up."""
 STEP_PASSES = 3
 """A training step costs about as much as so many forward passes."""
+BUILDS = 2
+"""A job builds a network, and reads or writes its weights, in about so many times the seconds of building it."""
 
-
-Speed = Mapping[str, float]
-"""Seconds per pixel of a forward pass of each backbone, by its name and stride."""
+Speed = Mapping[str, tuple[float, float]]
+"""Seconds in which each backbone is built, and per pixel of a forward pass, by its name and stride."""
 
 
 def look(plan: Plan, jobs: Sequence[Job], folder: Path, context: RunContext, limit: float) -> Speed:
@@ -40,7 +41,7 @@ def look(plan: Plan, jobs: Sequence[Job], folder: Path, context: RunContext, lim
     measured = measure(partial(_time, backbones, context, found), folder, folder / "log.txt", limit)
     if measured.error:
         raise InputError(f"the speed of the networks cannot be measured: {measured.error}")
-    return dict(read_json(found))
+    return {name: (build, forward) for name, (build, forward) in read_json(found).items()}
 
 
 def _time(backbones: Mapping[str, BackboneSettings], context: RunContext, output: Path) -> None:
@@ -50,15 +51,17 @@ def _time(backbones: Mapping[str, BackboneSettings], context: RunContext, output
     from wsss.stages.inference import resolve_device
 
     device = resolve_device(context)
-    forward = dict[str, float]()
+    found = dict[str, tuple[float, float]]()
     with torch.inference_mode():
         for name, settings in backbones.items():
+            begin = time.monotonic()
             network = Backbone(settings.model_copy(update={"weights": "none"})).to(device).eval()
+            build = time.monotonic() - begin
             for side in SIDES:
                 start = time.monotonic()
                 float(network(torch.rand(1, 3, side, side, device=device)).sum())
-                forward[name] = (time.monotonic() - start) / side**2
-    write_json(output, forward)
+                found[name] = build, (time.monotonic() - start) / side**2
+    write_json(output, found)
 
 
 def first_level(
@@ -67,7 +70,7 @@ def first_level(
     """Return the level with the most work on which networks take no longer, by a guess; the least if none does."""
     batches = [*(job.training.batch_size for job in jobs if job.training is not None), context.batch_size]
     for level in LEVELS:
-        images = level.images(batches, device, context.workers)
+        images = level.images(batches, device, level.workers(context.workers))
         side = max(max(size) for size in counts.sizes)
         pixels = mean_pixels(counts.sizes, max(32, round(min(side, counts.max_side) * level.share)))
         if sum(_seconds(plan, job, counts, speed, level, images * pixels, device) for job in jobs) <= limit:
@@ -82,13 +85,14 @@ def _seconds(
     backbone = backbone_of(plan, job)
     if backbone is None:
         return 0.0
+    build, forward = speed[_key(backbone)]
     pixels = image_pixels * _passes(job.settings)
     if job.training is not None:
         batch = min(job.training.batch_size, level.batch or job.training.batch_size)
-        steps = STEPS[device] * (2 if first_phase(job.training, counts.train) else 1)
-        crop = crop_size_of(job.training, counts.median_side) * level.share
+        steps = level.steps(device) * (2 if first_phase(job.training, counts.train) else 1)
+        crop = crop_size_of(job.training, counts.median_side) * level.crop_share
         pixels = STEP_PASSES * steps * batch * crop**2 + image_pixels
-    return pixels * speed[_key(backbone)]
+    return BUILDS * build + pixels * forward
 
 
 def backbone_of(plan: Plan, job: Job) -> BackboneSettings | None:

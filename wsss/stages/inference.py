@@ -15,13 +15,11 @@ from torch.utils.data import Dataset as TorchDataset
 from wsss.context import RunContext
 from wsss.data import Dataset
 from wsss.data.loaders import start_worker
+from wsss.data.steps import loading_processes
 from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
 from wsss.parallel import map_in_processes, map_in_threads
 from wsss.stages.forward import PIXELS_PER_FORWARD
-
-IMAGES_PER_WORKER = 500
-"""Images that the main process loads in the seconds that a process takes to start."""
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -97,7 +95,7 @@ def image_batches(
     """Yield batches of ids and images (N, C, H, W) float32 in [0, 1] on the device; workers load ahead of many."""
     # half, because a mirrored image may go with each
     batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
-    workers = min(context.workers, len(batches), len(ids) // IMAGES_PER_WORKER)
+    workers = loading_processes(len(ids), len(batches), context.workers)
     loader = DataLoader(
         _Batches(dataset, batches),
         batch_size=None,

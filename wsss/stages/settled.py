@@ -10,7 +10,7 @@ from typing import TypeVar
 from wsss.config import Training
 from wsss.data import Dataset
 from wsss.data.images import bounded_size
-from wsss.data.loaders import steps_per_epoch
+from wsss.data.steps import steps_per_epoch
 from wsss.errors import InputError
 from wsss.grid import snapped
 
@@ -43,7 +43,7 @@ def settled(settings: AnyTraining, dataset: Dataset, image_ids: Sequence[str], *
     if settings.epochs == "auto":
         values["epochs"] = epochs_of(settings, len(image_ids))
     if settings.augmentation.crop_size == "auto":
-        values["augmentation"]["crop_size"] = crop_size_of(settings, _median_side(dataset, image_ids))
+        values["augmentation"]["crop_size"] = crop_size_of(settings, median_side(dataset, image_ids))
     logger.info(
         "%s: %d epochs, crops of %d pixels (%d images)",
         stage,
@@ -90,7 +90,7 @@ def _with_bands(settings: AnyTraining, dataset: Dataset, stage: str) -> AnyTrain
     return result
 
 
-def _median_side(dataset: Dataset, image_ids: Sequence[str]) -> float:
+def median_side(dataset: Dataset, image_ids: Sequence[str]) -> float:
     """Return the median of the root of height times width, within `data.max_side`."""
     sizes = [bounded_size(dataset.size(image_id), dataset.max_side) for image_id in image_ids]
     return median((height * width) ** 0.5 for height, width in sizes)

@@ -10,7 +10,8 @@ import numpy as np
 from wsss.config.aalr import TrainAalr
 from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
-from wsss.data.loaders import LabelSource, TrainingImages, steps_per_epoch
+from wsss.data.loaders import LabelSource, TrainingImages
+from wsss.data.steps import steps_per_epoch
 from wsss.errors import InputError
 from wsss.models.aalr import AALR
 from wsss.models.pretrained import weights_file

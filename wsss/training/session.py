@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from wsss.config import Training
-from wsss.data.loaders import steps_per_epoch
+from wsss.data.steps import steps_per_epoch
 from wsss.errors import InputError, Interrupted
 from wsss.models.network import Network
 from wsss.progress import Progress

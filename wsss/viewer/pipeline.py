@@ -1,4 +1,4 @@
-"""The stages of a run: done, running, stopped or missing, and the commands that build the missing artifacts."""
+"""The stages of a run: done, running, begun, stopped or missing, and the commands that build missing artifacts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
 from wsss.config import load_config
 from wsss.errors import InputError
 from wsss.pipeline.artifact import Artifact
@@ -21,9 +19,10 @@ from wsss.plan import Plan
 from wsss.stages.artifact import SHARD_IMAGES
 from wsss.viewer.run import Run
 from wsss.viewer.shelf import version_of
+from wsss.viewer.signs import log_of, outputs_being_written, state_of, work_on
 from wsss.workflow import PRESETS
 
-State = Literal["done", "running", "stopped", "missing"]
+State = Literal["done", "running", "begun", "stopped", "missing"]
 LOOK_AGAIN = 2.0
 """Look at the processes again after so many seconds."""
 
@@ -35,13 +34,16 @@ class StageItem:
     Attributes:
         path: Below the folder of the run.
         name: Its name among the others of its stage; empty if it is the only one.
-        state: `stopped`: there is a resumable state, but no process on this machine works on it.
+        state: `stopped`: there is a resumable state of this machine, and no process works on it. `begun`: another
+            machine works on it, or has stopped, which cannot be seen from here.
         seconds: How long its stage took; None if that is not recorded.
         size: Bytes.
         changed: Time of the file, seconds since 1970.
         command: The command that builds it.
         progress: Share of images that are done, while its stage runs.
         problem: Why it cannot be read.
+        host: The other machines that began it, where their names are known.
+        sign: Time of the last sign of life of the work on it, seconds since 1970.
     """
 
     path: str
@@ -53,6 +55,8 @@ class StageItem:
     command: str = ""
     progress: float | None = None
     problem: str = ""
+    host: str = ""
+    sign: float | None = None
 
 
 class Pipeline:
@@ -130,8 +134,7 @@ class Pipeline:
         path = self._run.root / name
         command = self._command(plan, name)
         parts = parts_beside(path)
-        states = [made.parent / f".{made.name}.state" for made in (path, *parts)]
-        states = [state for state in states if state.is_dir()]
+        states = [state for made in (path, *parts) if (state := state_of(made)).is_dir()]
         running = not self._working().isdisjoint(made.resolve() for made in (path, *parts))
         benchmark = self._benchmark(stage, name)
         problem = problems.get(name, "")
@@ -143,7 +146,10 @@ class Pipeline:
             done = sum(len(list(state.glob("shard-*.h5"))) for state in states) * SHARD_IMAGES
             done += round(images * sum(1 / _count(part) for part in parts if part.is_file()))
             progress = min(done / images, 1.0) if done and images else None
-            return StageItem(name, words, "running" if running else "stopped", command=command, progress=progress)
+            work = work_on([path, *parts], self._working(), self._logs(stage, name, [path, *parts]))
+            return StageItem(
+                name, words, work.state, command=command, progress=progress, host=work.host, sign=work.sign
+            )
         if status is None:
             return StageItem(name, words, "missing", command=command)
         return StageItem(
@@ -160,16 +166,26 @@ class Pipeline:
 
     def _benchmark(self, stage: str, name: str) -> float | None:
         """Read how many seconds the job took that wrote a file."""
-        artifact = artifact_at(name)
-        if artifact is None:
+        record = self._record("benchmarks", stage, name)
+        if record is None:
             return None
-        record = record_of(stage, plain=not artifact.variant).format(**asdict(artifact))
-        path = self._run.root / "benchmarks" / f"{record}.tsv"
+        path = record.with_name(f"{record.name}.tsv")
         try:
             with path.open(encoding="utf-8", newline="") as handle:
                 return float(list(csv.DictReader(handle, delimiter="\t"))[-1]["s"])
         except (OSError, ValueError, KeyError, IndexError):
             return None
+
+    def _logs(self, stage: str, name: str, made: list[Path]) -> list[Path]:
+        record = self._record("logs", stage, name)
+        return [] if record is None else [log_of(path, record) for path in made]
+
+    def _record(self, kind: str, stage: str, name: str) -> Path | None:
+        """Return the path of the log or benchmark of the job that makes a file, without its suffix."""
+        artifact = artifact_at(name)
+        if artifact is None:
+            return None
+        return self._run.root / kind / record_of(stage, plain=not artifact.variant).format(**asdict(artifact))
 
     def _images(self) -> int:
         try:
@@ -181,7 +197,7 @@ class Pipeline:
         """Find the outputs that processes on this machine are writing, by their option `--output`."""
         looked, found = self._processes
         if time.monotonic() - looked > LOOK_AGAIN:
-            found = set(_outputs())
+            found = set(outputs_being_written())
             self._processes = (time.monotonic(), found)
         return found
 
@@ -189,16 +205,6 @@ class Pipeline:
 def _count(part: Path) -> int:
     """Return of how many parts the artifact is made, as the name of a part says."""
     return max(int(part.stem.rpartition("-")[2]), 1)
-
-
-def _outputs() -> Iterator[Path]:
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if "--output" in command[:-1] and any(Path(word).name == "wsss" for word in command[:4]):
-            try:
-                yield (Path(process.cwd()) / command[command.index("--output") + 1]).resolve()
-            except (psutil.Error, OSError):
-                continue
 
 
 def find_config(root: Path) -> Path | None:
@@ -228,9 +234,9 @@ def _name(artifact: Artifact) -> str:
 
 
 def _state(items: list[StageItem]) -> State:
-    """Return the state of a stage: that of its least finished item, but running if any item runs."""
+    """Return the state of a stage: that of its least finished item, but running or begun if any item is."""
     states = {item.state for item in items}
-    for state in ("running", "stopped", "missing"):
+    for state in ("running", "begun", "stopped", "missing"):
         if state in states:
             return state
     return "done"

@@ -75,7 +75,7 @@ async function look() {
     if (document.hidden) continue;
     try {
       const strip = await get("stages");
-      const now = JSON.stringify([run(), strip.stages.map((stage) => stage.items.map((item) => [item.path, item.state, item.changed, item.progress]))]);
+      const now = JSON.stringify([run(), strip.stages.map((stage) => stage.items.map((item) => [item.path, item.state, item.changed, item.progress, item.sign]))]);
       if (before && before !== now && run() === name) shown?.refresh?.(strip);
       before = now;
     } catch { /* the server has ended; it may come back */ }

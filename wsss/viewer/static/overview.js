@@ -3,7 +3,8 @@
 import { address, bytes, choice, copy, css, colors, duration, get, h, href, kept, percent, run, start, when } from "./dom.js";
 import { bars, lines, matrix } from "./charts.js";
 
-const STATES = { done: "done", running: "running", stopped: "stopped", missing: "missing" };
+const STATES = { done: "done", running: "running", begun: "begun", stopped: "stopped", missing: "missing" };
+const UNSEEN = "Whether it still runs cannot be seen from here.";
 
 export async function overviewPage({ remember }) {
   const keys = start.runs.map((item) => item.key);
@@ -40,7 +41,8 @@ function stageStrip(strip) {
     const busy = stage.items.find((item) => item.progress !== null);
     const bad = stage.items.some((item) => item.problem);
     const count = stage.items.length > 1 ? `${done.length} of ${stage.items.length}` : "";
-    const word = bad ? "damaged" : STATES[stage.state];
+    const away = stage.items.find((item) => item.state === stage.state && item.host);
+    const word = bad ? "damaged" : away ? `${STATES[stage.state]} on ${away.host}` : STATES[stage.state];
     // the mark beside the count tells whether the items are done or wait
     const state = count && (word === "done" || word === "missing") ? count : [word, count].filter(Boolean).join(", ");
     const button = h("button.step", { type: "button", "data-state": bad ? "bad" : stage.state, "data-stage": stage.stage, "aria-expanded": "false", title: [word, count].filter(Boolean).join(", ") },
@@ -68,9 +70,16 @@ function stageStrip(strip) {
 function stageDetail(stage) {
   return h("table.plain", {}, h("tbody", {}, stage.items.map((item) => h("tr", {},
     h("td", {}, h("span.tag", { "data-state": item.problem ? "bad" : item.state }, item.problem ? "damaged" : STATES[item.state])),
-    h("td", {}, item.name || item.path, item.name && item.name !== item.path ? h("div.quiet.small", {}, item.path) : null, item.problem ? h("div.bad.small", {}, item.problem) : null),
+    h("td", {}, item.name || item.path, item.name && item.name !== item.path ? h("div.quiet.small", {}, item.path) : null, life(item), item.problem ? h("div.bad.small", {}, item.problem) : null),
     h("td.number", {}, duration(item.seconds)), h("td.number", {}, bytes(item.size)), h("td.quiet", {}, item.changed ? when(item.changed) : ""),
     h("td", {}, item.command ? command(item.command) : "")))));
+}
+
+function life(item) {
+  if (item.state !== "begun" && !item.host) return null;
+  const where = item.host ? `On ${item.host}` : "Its machine is not recorded";
+  const sign = item.sign ? `, last sign of life ${when(item.sign)}` : "";
+  return h("div.quiet.small", {}, `${where}${sign}. ${item.state === "begun" ? UNSEEN : ""}`.trim());
 }
 
 function command(text) {
