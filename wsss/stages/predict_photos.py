@@ -14,8 +14,8 @@ from PIL import Image
 
 from wsss.config import Protocol
 from wsss.context import RunContext
-from wsss.data.bands import MAX_PIXELS, Reading
 from wsss.data.images import LARGEST, image_size, read_image
+from wsss.data.reading import MAX_PIXELS, Reading
 from wsss.data.windows import STRIP, Photograph, parted
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture, voc_palette
