@@ -11,13 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from wsss.data.reading import PLAIN, RGB, Reading
 from wsss.errors import InputError
+
+Found = TypeVar("Found")
 
 ORIENTATION = 0x0112
 """Tag of EXIF and TIFF that says how a photograph lies in its file."""
@@ -85,28 +87,38 @@ class _NeedsCodec(Exception):
 
 def tiff_size(path: str | Path) -> tuple[int, int] | None:
     """Return the (H, W) of a TIFF, upright, as its file says it; None for other files."""
-    import tifffile
+    return of_tiff_page(path, _upright_size)
 
+
+def of_tiff_page(path: str | Path, tell: Callable[[Any], Found]) -> Found | None:
+    """Return what a function tells of a TIFF's first page, as tifffile has it; None for other and for damaged files."""
     with Path(path).open("rb") as handle:
         if not handle.read(4).startswith(_TIFF):
             return None
         handle.seek(0)
         try:
-            page: Any = tifffile.TiffFile(handle).pages[0]
-            turned = page.tags.get(ORIENTATION)
+            return tell(_tiff_file(handle).pages[0])
         except (ValueError, IndexError, KeyError, TypeError, AttributeError):
             return None
-        size = (int(page.imagelength), int(page.imagewidth))
-        return size if turned is None or int(turned.value) not in (5, 6, 7, 8) else size[::-1]
 
 
-def _of_tiff(handle: Any, reading: Reading, path: str | Path) -> Values | None:
+def _tiff_file(handle: Any) -> Any:
     import tifffile
 
     # what it says of damaged tags would stand beside the one line; damage that matters is an error
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    return tifffile.TiffFile(handle)
+
+
+def _upright_size(page: Any) -> tuple[int, int]:
+    turned = page.tags.get(ORIENTATION)
+    size = (int(page.imagelength), int(page.imagewidth))
+    return size if turned is None or int(turned.value) not in (5, 6, 7, 8) else size[::-1]
+
+
+def _of_tiff(handle: Any, reading: Reading, path: str | Path) -> Values | None:
     try:
-        file = tifffile.TiffFile(handle)
+        file = _tiff_file(handle)
         page: Any = file.pages[0]
         series: Any = file.series[0]
         extras = tuple(int(value) for value in page.extrasamples)
