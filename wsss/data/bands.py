@@ -34,8 +34,14 @@ def read_bands(path: str | Path, reading: Reading = PLAIN, content: bytes | None
     return None if found is None else _channels(found, reading, path)
 
 
-def _channels(values: Values, reading: Reading, path: str | Path) -> np.ndarray:
-    """Choose the bands and turn their values into bytes, (H, W, C) uint8."""
+def chosen_bands(values: Values, reading: Reading, path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Choose the bands that become channels: (H, W, C) of any numbers, and where they are opaque, (H, W) bool.
+
+    Where all is opaque, None stands for it.
+
+    Raises:
+        InputError: If the settings name a band that is not there, or must say which bands are meant.
+    """
     count = values.array.shape[2]
     if reading.bands is not None:
         if max(reading.bands) > count:
@@ -43,10 +49,9 @@ def _channels(values: Values, reading: Reading, path: str | Path) -> np.ndarray:
                 f"{path}: has {count} band{'s' * (count > 1)}, but data.bands names band {max(reading.bands)}; correct "
                 "data.bands, or leave this photograph out"
             )
-        chosen = values.array[..., [band - 1 for band in reading.bands]]
-        return _of_three(as_bytes(chosen, reading, path))
+        return values.array[..., [band - 1 for band in reading.bands]], None
     if not values.others and count in (_GREY, RGB):
-        return _of_three(as_bytes(values.array, reading, path))
+        return values.array, None
     if not values.alpha or count - 1 not in (_GREY, RGB):
         raise InputError(
             f"{path}: has {count} bands; say by data.bands which of them networks see, counted from 1: three of them, "
@@ -61,8 +66,14 @@ def _channels(values: Values, reading: Reading, path: str | Path) -> np.ndarray:
             f"{'is 0 everywhere' if not alpha.any() else 'its values are neither 0 nor full alone'}; set data.bands to "
             f"{list(range(1, count))} to leave it out, or to {list(range(1, count + 1))} where networks are to see it"
         )
-    result = _of_three(as_bytes(colours, reading, path))
-    return result if opaque.all() else np.where(opaque[..., None], result, np.uint8(255))
+    return colours, None if opaque.all() else opaque
+
+
+def _channels(values: Values, reading: Reading, path: str | Path) -> np.ndarray:
+    """Choose the bands and turn their values into bytes, (H, W, C) uint8."""
+    chosen, opaque = chosen_bands(values, reading, path)
+    result = _of_three(as_bytes(chosen, reading, path))
+    return result if opaque is None else np.where(opaque[..., None], result, np.uint8(255))
 
 
 def _of_three(values: np.ndarray) -> np.ndarray:
