@@ -75,6 +75,36 @@ def test_ground_control_points_and_rpcs_are_kept(tmp_path: Path) -> None:
             assert mask.rpcs.lat_off == 2.0
 
 
+def test_damaged_headers_end_without_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rasterio")
+    whole, random = tagged_tiff(tmp_path / "whole.tif", PIXELS).read_bytes(), np.random.default_rng(0)
+    outcomes = set()
+    for _ in range(150):
+        content = bytearray(whole)
+        for place in random.integers(0, 400, 3):
+            content[place] = random.integers(0, 256)
+        (tmp_path / "a.tif").write_bytes(content)
+        found = georeferences({"a": tmp_path / "a.tif"})
+        outcomes.add(bool(found))
+        if found:
+            geotiff(LABELS, found["a"], voc_palette())
+    assert outcomes == {True, False}
+    assert capfd.readouterr().err == "", "whoever reads the photograph says what is wrong with it"
+
+
+def test_points_without_a_reference_system_are_kept(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    from rasterio.control import GroundControlPoint
+
+    place = Georeference(None, points=(GroundControlPoint(0, 0, 5, 6), GroundControlPoint(9, 9, 7, 8)))
+    path = tmp_path / "mask.tif"
+    path.write_bytes(geotiff(LABELS, place, voc_palette()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path) as mask:
+            assert [(point.x, point.y) for point in mask.gcps[0]] == [(5, 6), (7, 8)]
+
+
 def test_what_has_no_georeference_or_is_no_tiff_has_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     tifffile.imwrite(tmp_path / "plain.tif", PIXELS)
     Image.fromarray(PIXELS).save(tmp_path / "photo.jpg")

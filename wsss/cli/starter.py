@@ -156,8 +156,8 @@ def _further(settings: AnyData, look: Look) -> Sequence[str]:
     longest = max(map(max, look.sizes), default=0)
     if longest > LARGE * settings.max_side:
         lines += [
-            f"# Networks see photographs at {settings.max_side} px; the largest here have {longest}. For small objects, train on",
-            "# crops of full size and predict in tiles, which takes more time:",
+            f"# Networks see photographs at {settings.max_side} px; the largest have {longest}. For small objects,",
+            "# train on crops of full size and predict in tiles, which takes more time:",
             f"# set max_side: {min(longest, MOST)} in data above, and",
             "# cams: {tiles: {side: 1024}}",
             "# predict: {protocols: {single: {tiles: {side: 1024}}}}",

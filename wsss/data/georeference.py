@@ -124,6 +124,7 @@ def geotiff(labels: np.ndarray, place: Georeference, palette: np.ndarray) -> byt
     Returns:
         The file; besides it, a row of blocks at a time is in memory.
     """
+    from rasterio.crs import CRS
     from rasterio.io import MemoryFile
     from rasterio.windows import Window
 
@@ -135,7 +136,7 @@ def geotiff(labels: np.ndarray, place: Georeference, palette: np.ndarray) -> byt
         with memory.open(driver="GTiff", **shape, **layout, **where) as file:
             file.write_colormap(1, {value: (*colour, 255) for value, colour in enumerate(palette.tolist())})
             if place.points:
-                file.gcps = (list(place.points), place.crs)
+                file.gcps = (list(place.points), place.crs or CRS())
             if place.rpcs is not None:
                 file.rpcs = place.rpcs
             for start in range(0, height, _BLOCK):
