@@ -102,7 +102,7 @@ $(STAMPS)/test: $(STAMPS)/run
 	@touch $@
 
 # What some settings need and nothing else does: all at once, else one by one, and what cannot be installed is said.
-EXTRAS := saliency,logs,view,export,onnx,hub
+EXTRAS := saliency,logs,view,export,geo,onnx,hub
 $(STAMPS)/extras: $(STAMPS)/run
 	@echo "installing extras ($(EXTRAS))"
 	@$(INSTALL) --editable '.[$(EXTRAS)]' || { \
@@ -114,6 +114,8 @@ $(STAMPS)/extras: $(STAMPS)/run
 	        || echo "note: going on without the web page (wsss view)"; \
 	    $(INSTALL) --editable '.[export]' \
 	        || echo "note: going on without COCO JSON (wsss export --format coco)"; \
+	    $(INSTALL) --editable '.[geo]' \
+	        || echo "note: going on without GeoTIFFs (masks on the map)"; \
 	    echo "note: to try again what failed: rm $@"; \
 	}
 	@touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -78,6 +79,7 @@ COMMANDS = {name: of_stage(name) for name in STAGES if name not in OWN_OPTIONS} 
     **{
         f"export {form}": Command(("export", GIVEN["labels"], "--index", INDEX, "--truth", "val", "--format", form))
         for form in FORMS
+        if form != "geotiff" or importlib.util.find_spec("rasterio")
     },
     "export copies": Command(("export", GIVEN["labels"], "--index", INDEX, "--photographs", "copy")),
     "export_model": Command(

@@ -42,6 +42,8 @@ print([name for name in ("torch", "lightning", "numpy", "h5py", "skimage") if na
         ["predict", "m.ckpt"],
         ["predict", "m.ckpt", "photo.jpg", "--index", "i.h5"],
         ["predict", "m.ckpt", "photo.jpg", "--scales", "1,x"],
+        ["predict", "m.ckpt", "photo.jpg", "--masks", "jpg"],
+        ["predict", "m.ckpt", "--index", "i.h5", "--masks", "png"],
         ["evaluate", "--index", "i.h5", "--output", "o.json", "--labels", "seeds.h5"],
         ["unknown"],
     ],
@@ -60,15 +62,25 @@ def test_scales_that_are_none_are_refused_by_the_name_of_the_option(scales: str)
 def test_photographs_are_predicted_by_the_protocol_of_the_options(tmp_path: Path):
     before = """
 import sys, types
-def predict_photos(model, photos, *, output, protocol, max_side, context):
-    print(model, photos, output, protocol.canonical_json())
+def predict_photos(model, photos, *, output, protocol, max_side, georeference, context):
+    print(model, photos, output, georeference, protocol.canonical_json())
 module = types.ModuleType("wsss.stages.predict_photos")
 module.predict_photos = predict_photos
 sys.modules["wsss.stages.predict_photos"] = module
 """
-    options = ("--scales", "0.5,1", "--flip", "--settings", '{"crf": {"iterations": 3}}', "--output", "out")
+    options = (
+        "--scales",
+        "0.5,1",
+        "--flip",
+        "--settings",
+        '{"crf": {"iterations": 3}}',
+        "--output",
+        "out",
+        "--masks",
+        "png",
+    )
     said = wsss("predict", "m.ckpt", "a.jpg", "folder", *options, before=before).stdout
-    assert said.startswith("m.ckpt [PosixPath('a.jpg'), PosixPath('folder')] out ")
+    assert said.startswith("m.ckpt [PosixPath('a.jpg'), PosixPath('folder')] out False ")
     protocol = json.loads(said[said.index("{") : said.rindex("}") + 1])
     assert (protocol["scales"], protocol["flip"], protocol["crf"]["iterations"]) == ([0.5, 1.0], True, 3)
 

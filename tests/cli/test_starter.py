@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 
 from tests.cli.commands_with_outputs import call
+from tests.data.band_pictures import tiff
 from tests.helpers import make_folder
 from wsss.config import FolderData
 from wsss.config.files import read_configs
 from wsss.data.sources import list_images
 from wsss.plan import checked_plan
+from wsss.stages.index import index
 
 
 def photographs(root: Path, labels: str) -> Path:
@@ -73,6 +75,41 @@ def test_odd_photographs(tmp_path: Path) -> None:
     assert f"# - {root / '1.jpg'}: " in text
     assert "1 of mode RGBA: see how they look in `wsss view`" in text
     assert "px: objects differ as much in size" in text
+
+
+def test_photographs_of_many_bands_and_bits_get_the_settings_that_they_need(tmp_path: Path) -> None:
+    root = photographs(tmp_path / "photos", table(*["cat", "dog"] * 6).replace(".jpg", ".tif"))
+    pixels = np.random.default_rng(0).integers(0, 4096, (40, 60, 5)).astype(np.uint16)
+    for path in root.glob("*.jpg"):
+        tiff(path.with_suffix(".tif"), pixels, planarconfig="contig")
+        path.unlink()
+    output = tmp_path / "a.yaml"
+    assert call("init", root, "--output", output).exit_code == 0
+    text = output.read_text()
+    assert "(about 60 x 40 px)" in text
+    assert "# - photographs of 5 bands: data.bands below takes the first three" in text
+    assert "# - pixels are uint16, " in text
+    plan = checked_plan(read_configs([output]), output)
+    assert (plan.config.data.bands, plan.config.data.range) == ((1, 2, 3), (0.0, 4095.0))
+    # the index, which decodes all, takes them
+    index(plan.config.data, output=tmp_path / "index.h5")
+    assert "tiles" not in text
+
+
+def test_large_photographs_have_tiles_as_a_comment(tmp_path: Path) -> None:
+    root = photographs(tmp_path / "photos", table(*["cat", "dog"] * 6))
+    Image.new("RGB", (2500, 100)).save(root / "0.jpg")
+    output = tmp_path / "a.yaml"
+    assert call("init", root, "--output", output).exit_code == 0
+    text = output.read_text()
+    assert "# set max_side: 2500 in data above, and" in text
+    comments = [line[2:] for line in text.splitlines() if line.startswith(("# cams: ", "# predict: "))]
+    assert len(comments) == 2
+    body = text.replace("data:\n", "data:\n  max_side: 2500\n") + "\n".join(comments) + "\n"
+    output.write_text(body)
+    config = checked_plan(read_configs([output]), output).config
+    assert (config.cams.tiles.side, config.predict.protocols["single"].tiles.side) == (1024, 1024)
+    assert config.data.max_side == 2500
 
 
 def test_a_file_that_is_there_stays(tmp_path: Path) -> None:

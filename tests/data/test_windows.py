@@ -7,8 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from wsss.data.bands import Reading
 from wsss.data.images import image_size, read_image, resize_image
+from wsss.data.reading import Reading
 from wsss.data.windows import Photograph
 from wsss.errors import InputError
 

@@ -212,9 +212,31 @@ def test_fiftyone_finds_a_mask_of_every_photograph(run, dataset, tmp_path):
         )
         assert data.keys() == labels.keys() == set(dataset.ids(split))
         for image_id, path in labels.items():
-            assert np.array_equal(np.asarray(Image.open(path)), expected(dataset, image_id))
+            with Image.open(path) as mask:
+                # of an indexed one, FiftyOne would read the colours
+                assert mask.mode == "L"
+                assert np.array_equal(np.asarray(mask), expected(dataset, image_id))
     targets = json.loads((tmp_path / "mask_targets.json").read_text())
     assert targets == {**{str(i): name for i, name in enumerate(dataset.class_names)}, "255": "ignored"}
+
+
+def test_fiftyone_reads_masks_and_names_of_classes(run, dataset, tmp_path):
+    fiftyone = pytest.importorskip("fiftyone")
+    export_maps([run / SEEDS], index=run / "index.h5", output=tmp_path, form="fiftyone", truth="val")
+    targets = {int(value): name for value, name in json.loads((tmp_path / "mask_targets.json").read_text()).items()}
+    kind = fiftyone.types.ImageSegmentationDirectory
+    for split, expected in (("train", seeds), ("val", truth)):
+        read = fiftyone.Dataset.from_dir(dataset_dir=str(tmp_path / split), dataset_type=kind)
+        read.default_mask_targets = targets
+        try:
+            assert {Path(sample.filepath).stem for sample in read} == set(dataset.ids(split))
+            for sample in read:
+                mask = sample.ground_truth.get_mask()
+                assert np.array_equal(mask, expected(dataset, Path(sample.filepath).stem))
+                assert {targets[value] for value in np.unique(mask).tolist()} <= {*dataset.class_names, "ignored"}
+            assert read.default_mask_targets[1] == dataset.class_names[1]
+        finally:
+            read.delete()
 
 
 def test_cvat_knows_the_class_of_every_colour(run, dataset, tmp_path):

@@ -60,6 +60,21 @@ def test_blending_is_the_weighted_sum_over_all_tiles(size: tuple[int, int]) -> N
     assert torch.allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("width", [320, 20000 // GRID * GRID])
+def test_blending_holds_one_row_of_overlaps(width: int) -> None:
+    side, overlap, classes = 128, 32, 3
+    blending, most = Blending(width), 0
+    for rows in spans(320, side, overlap):
+        for columns in spans(width, side, overlap):
+            blending.add(rows, columns, torch.rand(classes, rows.stop - rows.start, columns.stop - columns.start))
+            # whole storages: a view would keep the tile that it is a part of
+            held = {
+                value.untyped_storage().data_ptr(): value for value in vars(blending).values() if torch.is_tensor(value)
+            }
+            most = max(most, sum(value.untyped_storage().nbytes() for value in held.values()))
+    assert most == 4 * classes * (overlap * width + side * overlap)
+
+
 def test_tiles_that_agree_are_the_whole() -> None:
     whole, blending = torch.rand(2, 320, 320), Blending(320)
     for rows in spans(320, 128, 32):

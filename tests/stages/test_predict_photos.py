@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.geotiffs import tagged_tiff
 from tests.stages.networks import Networks
+from wsss.config import Protocol, Tiles
+from wsss.data.images import read_mask
 from wsss.errors import InputError
 from wsss.stages.predict_photos import predict_photos
+
+TILED = Protocol(tiles=Tiles(side=128, overlap=32))
 
 
 def test_photographs_get_masks_and_overlays(networks: Networks, tmp_path: Path) -> None:
@@ -104,3 +109,35 @@ def test_predictions_are_made_again_and_replace_nothing_else(networks: Networks,
     with pytest.raises(InputError, match="would be taken for one of the inputs in"):
         predict_photos(networks.segmenter, [photos], output=photos / "predictions")
     assert [path.name for path in photos.iterdir()] == ["a.jpg"]
+
+
+def test_masks_of_geotiffs_lie_where_they_do(networks: Networks, tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 420, 3), np.uint8)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    tagged_tiff(photos / "field.tif", pixels)
+    tagged_tiff(photos / "small.tif", pixels[:60, :90])
+    Image.fromarray(pixels).save(photos / "plain.png")
+    made = {}
+    for name, ask in {"png": {"georeference": False}, "whole": {}, "tiles": {"protocol": TILED}}.items():
+        for _ in range(2):
+            written = predict_photos(networks.segmenter, [photos], output=tmp_path / name, **ask)  # type: ignore[arg-type]
+        made[name] = {path.name: read_mask(path) for path in written}
+    assert sorted(made["png"]) == ["field.png", "plain.png", "small.png"]
+    for name in ("whole", "tiles"):
+        assert sorted(made[name]) == ["field.tif", "plain.png", "small.tif"]
+        assert (tmp_path / name / "overlays/field.jpg").is_file()
+        for stem in ("field", "small"):
+            with (
+                rasterio.open(photos / f"{stem}.tif") as photo,
+                rasterio.open(tmp_path / name / f"masks/{stem}.tif") as mask,
+            ):
+                assert (mask.crs, mask.transform, mask.shape) == (photo.crs, photo.transform, photo.shape)
+                assert mask.crs.to_epsg() == 32632
+    assert np.array_equal(made["whole"]["field.tif"], made["png"]["field.png"])
+    assert np.array_equal(made["tiles"]["small.tif"], made["png"]["small.png"])
+    # the masks lie among the photographs of the next call, and are none
+    (tmp_path / "whole").rename(photos / "whole")
+    again = predict_photos(networks.segmenter, [photos], output=tmp_path / "again")
+    assert sorted(path.name for path in again) == ["field.tif", "plain.png", "small.tif"]

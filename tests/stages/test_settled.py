@@ -10,7 +10,7 @@ import pytest
 from wsss.config import TrainClassifier, Training, TrainSegmenter
 from wsss.config.aalr import TrainAalr
 from wsss.config.rounds import TrainAuxsegnet
-from wsss.data.bands import PLAIN, Reading
+from wsss.data.reading import PLAIN, Reading
 from wsss.errors import InputError
 from wsss.stages.settled import settled
 

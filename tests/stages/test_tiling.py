@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,6 +158,28 @@ def test_cams_of_tiles_are_those_of_the_whole_where_the_network_sees_a_cell(tmp_
         # between features, the borders of a tile lack those beyond
         assert np.abs(tiled - whole).mean() < 0.02
         assert np.corrcoef(tiled.ravel(), whole.ravel())[0, 1] > 0.99
+
+
+def test_pixels_of_one_photograph_are_held_at_a_time(
+    networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a", "b"):
+        Image.effect_noise((420, 300), 50).convert("RGB").save(folder / f"{name}.png")
+    pictures: list[weakref.ref[Image.Image]] = []
+    rows: list[int] = []
+
+    class Counted(Photograph):
+        def __init__(self, *given: object) -> None:
+            super().__init__(*given)  # type: ignore[arg-type]
+            pictures.append(weakref.ref(self.colours))
+            # what is held of others while this one is read
+            rows.append(sum(found.height for picture in pictures if (found := picture()) is not None))
+
+    monkeypatch.setattr("wsss.stages.predict_photos.Photograph", Counted)
+    predict_photos(networks.segmenter, [folder], output=tmp_path / "out", protocol=Protocol(tiles=Tiles(**SMALL)))
+    assert rows == [300] * 4, "each is read for the network and for its overlay"
 
 
 def test_photographs_at_their_own_size(networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,8 +63,13 @@ def predict(
     max_side: Annotated[
         int, typer.Option(min=0, help="Of photographs: longest side that is seen; 0: 1024, with tiles their own.")
     ] = 0,
+    masks: Annotated[
+        str, typer.Option(metavar="auto|png", help="Of photographs: auto makes masks of GeoTIFFs GeoTIFFs.")
+    ] = "auto",
 ) -> None:
     """Segment photographs into PNG masks and overlays, or predict a whole split of a data set."""
+    if masks not in ("auto", "png"):
+        raise typer.BadParameter(f"--masks takes auto or png, got {masks!r}")
     protocol = _protocol(call.settings, scales, flip=flip, crf=crf, tile=tile)
     if (index is None) == (not photos):
         raise typer.BadParameter("give photographs, or --index FILE for a split of a data set")
@@ -72,6 +77,8 @@ def predict(
         raise typer.BadParameter("--shards is for a split of a data set: give --index FILE")
     if index is not None and max_side:
         raise typer.BadParameter("--max-side is for photographs; of a data set, data.max_side says it")
+    if index is not None and masks != "auto":
+        raise typer.BadParameter("--masks is for photographs; a data set's predictions are one artifact")
     if index is not None:
         settings = StageCall(call.stage, protocol, call.context)
         settings.run(index=index, model=model, split=split, protocol_name=protocol_name, output=output)
@@ -79,7 +86,13 @@ def predict(
     from wsss.stages.predict_photos import predict_photos
 
     predict_photos(
-        model, photos or [], output=output, protocol=protocol, max_side=max_side or None, context=call.context
+        model,
+        photos or [],
+        output=output,
+        protocol=protocol,
+        max_side=max_side or None,
+        georeference=masks == "auto",
+        context=call.context,
     )
     typer.echo(f"masks and overlays are in {output}")
 

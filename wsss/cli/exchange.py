@@ -11,7 +11,7 @@ from wsss.cli.guard import guarded
 from wsss.cli.logs import set_up_logging
 from wsss.cli.options import Index
 
-FORMS = ("voc", "coco", "mmseg", "fiftyone", "cvat", "label_studio", "datasets", "yolo")
+FORMS = ("voc", "coco", "mmseg", "fiftyone", "cvat", "label_studio", "datasets", "yolo", "geotiff")
 """Forms of `export`; a test compares them with what `wsss.exchange` writes, which takes long to import."""
 
 
@@ -47,12 +47,14 @@ def export(
         typer.Option(
             "--format",
             metavar="|".join(FORMS),
-            help="VOC PNGs, COCO JSON, MMSegmentation, FiftyOne, CVAT, Label Studio, Hugging Face datasets, YOLO.",
+            help="VOC PNGs, COCO JSON, MMSegmentation, FiftyOne, CVAT, Label Studio, Hugging Face datasets, YOLO, "
+            "GeoTIFFs.",
         ),
     ] = "voc",
     truth: Annotated[str, typer.Option(metavar="SPLIT", help="Add the true masks of this split, to validate on.")] = "",
     photographs: Annotated[
-        str, typer.Option(metavar="link|copy|none", help="Link, copy or skip the photographs; coco has none.")
+        str,
+        typer.Option(metavar="link|copy|none", help="Link, copy or skip the photographs; coco and geotiff have none."),
     ] = "link",
 ) -> None:
     """Export labels and predictions for other programs: to train on them, to look at them, to correct them."""

@@ -13,10 +13,9 @@ from typing import Any
 import yaml
 
 from wsss.config.data import AnyData, FolderData
-from wsss.data.images import opened
+from wsss.data.looks import Look, look_at
 from wsss.data.sources import Listing, list_images
 from wsss.data.sources.recognize import recognize
-from wsss.errors import InputError
 from wsss.files import write_text
 from wsss.outputs import check_target
 from wsss.pipeline.artifact import SPLITS
@@ -26,7 +25,11 @@ from wsss.protected import Inputs
 FEW = 10
 """Training images of a class below which its CAMs are worth little. Inferred."""
 LOOKED_AT = 300
-"""Photographs whose files are opened, evenly spread."""
+"""Photographs that are looked at, evenly spread."""
+LARGE = 2
+"""Times the size that networks see from which on tiles are mentioned. Inferred."""
+MOST = 32768
+"""Largest `data.max_side`."""
 HELD_OUT = 0.2
 
 
@@ -46,7 +49,10 @@ def write_starter(folder: Path, output: Path) -> None:
     if held_out:
         settings = settings.model_copy(update={"val_from_train": HELD_OUT})
         listing = list_images(settings)
-    text = starter(settings, listing, output, held_out=held_out)
+    step = -(-len(listing.records) // LOOKED_AT)
+    look = look_at([listing.root / record.image for record in listing.records[::step]])
+    settings = settings.model_copy(update=look.settings)
+    text = starter(settings, listing, output, look, held_out=held_out)
     check_target(output, Inputs(), lambda path: _says(path, text), foreign="says something else than would be written")
     write_text(output, text)
 
@@ -59,20 +65,20 @@ def _says(path: Path, text: str) -> bool:
         return False
 
 
-def starter(settings: AnyData, listing: Listing, output: Path, *, held_out: bool = False) -> str:
+def starter(settings: AnyData, listing: Listing, output: Path, look: Look, *, held_out: bool = False) -> str:
     """Return the text of the config.
 
     Args:
         settings: Of the data.
         listing: Its images.
         output: Name of the file, for the commands in it.
+        look: What some of its photographs hold.
         held_out: Whether `val` is taken from the training images.
     """
     images = Counter(record.split for record in listing.records)
-    size, odd = _look_at_photographs(listing)
     classes = len(listing.class_names) - 1
     lines = [
-        f"# {len(listing.records)} photographs of {classes} classes ({size}), "
+        f"# {len(listing.records)} photographs of {classes} classes ({_sizes(look)}), "
         f"{images['train']} to train on, {images['val']} to validate by.",
         f"# Image-level labels: {listing.label_source}.",
         "#",
@@ -81,13 +87,13 @@ def starter(settings: AnyData, listing: Listing, output: Path, *, held_out: bool
         "#",
         *_class_table(listing),
     ]
-    if odd := [*_odd_labels(listing, held_out=held_out), *odd]:
+    if odd := [*_odd_labels(listing, held_out=held_out), *look.odd, *_odd_sizes(look)]:
         lines += ["#", "# Look at these:", *(f"# - {text}" for text in odd)]
     chosen = settings.model_dump(mode="json", exclude_defaults=True)
     data: dict[str, Any] = {"name": settings.name, **chosen}
     body = yaml.safe_dump({"run": _run_name(output), "data": data}, sort_keys=False, allow_unicode=True, width=110)
     comments = (line.replace("\n", " ") for line in lines)
-    return "\n".join([*comments, body.rstrip(), *_further(settings)]) + "\n"
+    return "\n".join([*comments, body.rstrip(), *_further(settings, look)]) + "\n"
 
 
 def _class_table(listing: Listing) -> Iterator[str]:
@@ -123,31 +129,21 @@ def _odd_labels(listing: Listing, *, held_out: bool) -> Iterator[str]:
         yield "there are no masks, so results are shown and not measured; a few dozen for val suffice"
 
 
-def _look_at_photographs(listing: Listing) -> tuple[str, list[str]]:
-    """Open some photographs, decode none; return their sizes in words, and what is odd."""
-    step = -(-len(listing.records) // LOOKED_AT)
-    sizes, modes, odd = [], Counter[str](), []
-    for record in listing.records[::step]:
-        try:
-            with opened(listing.root / record.image) as image:
-                sizes.append(image.size)
-                modes[image.mode] += 1
-        except InputError as error:
-            odd.append(str(error))
-    if others := [f"{count} of mode {mode}" for mode, count in modes.items() if mode not in ("RGB", "L", "P")]:
-        odd.append(
-            f"of {sum(modes.values())} photographs looked at, {', '.join(others)}: see how they look in `wsss view`"
-        )
-    if not sizes:
-        return "none could be opened", odd
-    sides = sorted(max(size) for size in sizes)
-    if sides[-1] > 4 * sides[0]:
-        odd.append(f"long sides from {sides[0]} to {sides[-1]} px: objects differ as much in size")
-    width, height = (round(median(lengths)) for lengths in zip(*sizes, strict=True))
-    return f"about {width} x {height} px", odd
+def _sizes(look: Look) -> str:
+    """Say how large the photographs are."""
+    if not look.sizes:
+        return "none could be opened"
+    height, width = (round(median(lengths)) for lengths in zip(*look.sizes, strict=True))
+    return f"about {width} x {height} px"
 
 
-def _further(settings: AnyData) -> Sequence[str]:
+def _odd_sizes(look: Look) -> Iterator[str]:
+    sides = sorted(map(max, look.sizes))
+    if sides and sides[-1] > 4 * sides[0]:
+        yield f"long sides from {sides[0]} to {sides[-1]} px: objects differ as much in size"
+
+
+def _further(settings: AnyData, look: Look) -> Sequence[str]:
     """Return settings that are worth a thought, as comments."""
     lines = [
         "",
@@ -157,6 +153,15 @@ def _further(settings: AnyData) -> Sequence[str]:
         *(f"# - {method.name}: {method.summary}" for method in METHODS.values()),
         f"# methods: [{next(iter(METHODS))}]",
     ]
+    longest = max(map(max, look.sizes), default=0)
+    if longest > LARGE * settings.max_side:
+        lines += [
+            f"# Networks see photographs at {settings.max_side} px; the largest have {longest}. For small objects,",
+            "# train on crops of full size and predict in tiles, which takes more time:",
+            f"# set max_side: {min(longest, MOST)} in data above, and",
+            "# cams: {tiles: {side: 1024}}",
+            "# predict: {protocols: {single: {tiles: {side: 1024}}}}",
+        ]
     if isinstance(settings, FolderData) and settings.masks is None:
         lines += ["# Masks (indexed PNGs, named like the photographs) go into data.masks"]
     return lines

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from wsss.checksums import bytes_digest
-from wsss.data.bands import Reading
 from wsss.data.images import bounded_size, read_image, read_mask, resize_image
 from wsss.data.index_file import DRAWN, read_index
+from wsss.data.reading import Reading
 from wsss.data.sources.records import did_you_mean
 from wsss.data.windows import Photograph
 from wsss.errors import InputError

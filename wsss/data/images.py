@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from wsss.data.bands import MAX_PIXELS, PLAIN, Reading, orientation_of, read_bands, tiff_size
+from wsss.data.band_files import orientation_of, tiff_size
+from wsss.data.bands import read_bands
+from wsss.data.reading import MAX_PIXELS, PLAIN, Reading
 from wsss.errors import InputError
 from wsss.inputs import check_regular
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from wsss.checksums import DIGEST_BYTES, bytes_digest
 from wsss.chunks import PackedArray, pack
-from wsss.data.bands import PLAIN, Reading
 from wsss.data.images import decoded_size, read_mask, unreadable
 from wsss.data.index_file import DRAWN
+from wsss.data.reading import PLAIN, Reading
 from wsss.data.sources import ImageRecord, Listing
 from wsss.errors import InputError
 from wsss.inputs import check_regular

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from wsss.config import Tiles
-from wsss.data.bands import PLAIN, Reading
 from wsss.data.images import read_pictures
+from wsss.data.reading import PLAIN, Reading
 from wsss.grid import snapped
 
 STRIP = 512

@@ -9,6 +9,7 @@ from wsss.data import load_dataset
 from wsss.data.inputs import dataset_inputs
 from wsss.errors import InputError
 from wsss.exchange.coco import export_coco
+from wsss.exchange.geotiff import export_geotiff, say_what_is_lost
 from wsss.exchange.layouts import export_cvat, export_datasets, export_fiftyone, export_mmseg, export_voc
 from wsss.exchange.outlines import export_label_studio, export_yolo
 from wsss.exchange.sources import artifact_maps, true_maps
@@ -23,8 +24,9 @@ WRITERS: dict[str, Callable[..., int]] = {
     "datasets": export_datasets,
     "yolo": export_yolo,
 }
-"""The forms whose folder may hold the photographs; `coco` has none."""
-FORMS = (*WRITERS, "coco")
+"""The forms whose folder may hold the photographs."""
+WITHOUT_PHOTOGRAPHS: dict[str, Callable[..., int]] = {"coco": export_coco, "geotiff": export_geotiff}
+FORMS = (*WRITERS, *WITHOUT_PHOTOGRAPHS)
 
 
 def export_maps(
@@ -38,7 +40,8 @@ def export_maps(
         output: Folder.
         form: One of `FORMS`.
         truth: A split whose true masks are written too; empty for none.
-        photographs: `link`, `copy` or `none`; COCO names photographs by their path below the root of the data.
+        photographs: `link`, `copy` or `none`; COCO names photographs by their path below the root of the data, and
+            beside GeoTIFFs there are none.
 
     Returns:
         How many label maps were written.
@@ -55,6 +58,8 @@ def export_maps(
     if twice is not None:
         raise InputError(f"{output}: split {twice} is given twice; export one label map per image, each to a folder")
     folder = OutputFolder(output, dataset_inputs(dataset, artifacts))
-    if form == "coco":
-        return export_coco(maps, folder)
+    if form != "geotiff":
+        say_what_is_lost(maps)
+    if form in WITHOUT_PHOTOGRAPHS:
+        return WITHOUT_PHOTOGRAPHS[form](maps, folder)
     return WRITERS[form](maps, folder, photographs)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from wsss.errors import InputError
-from wsss.exchange.sources import LabelMaps, write_indexed, write_photograph
+from wsss.exchange.sources import LabelMaps, write_labels, write_photograph
 from wsss.ops.palette import voc_palette
 from wsss.outputs import OutputFolder
 from wsss.progress import Progress
@@ -26,11 +26,13 @@ class _Places:
     Attributes:
         maps: Folder of the label maps.
         photographs: Folder of the photographs.
+        grey: Whether label maps are grey pictures, without a palette.
     """
 
     part: LabelMaps
     maps: Path
     photographs: Path
+    grey: bool = False
 
     def label_maps(self) -> Iterator[Path]:
         """Yield the file of every label map."""
@@ -44,7 +46,7 @@ class _Places:
         """Write them."""
         with Progress(f"export {self.part.split}", len(self.part.ids)) as progress:
             for image_id, labels in self.part:
-                write_indexed(output, self.maps / f"{image_id}.png", labels)
+                write_labels(output, self.maps / f"{image_id}.png", labels, grey=self.grey)
                 if photographs != "none":
                     path = self.photographs / f"{image_id}.jpg"
                     write_photograph(output, path, self.part.dataset, image_id, link=photographs == "link")
@@ -91,6 +93,8 @@ def export_mmseg(maps: Sequence[LabelMaps], output: OutputFolder, photographs: P
 def export_fiftyone(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Photographs = "link") -> int:
     """Write `SPLIT/data`, `SPLIT/labels` and `mask_targets.json`, for FiftyOne's `ImageSegmentationDirectory`.
 
+    Its reader takes the colours of an indexed picture for the values, so label maps are grey.
+
     Returns:
         How many label maps were written.
 
@@ -98,7 +102,7 @@ def export_fiftyone(maps: Sequence[LabelMaps], output: OutputFolder, photographs
         InputError: If a file must not be written, before any is.
     """
     root, names = output.folder, maps[0].dataset.class_names
-    places = [_Places(part, root / part.split / "labels", root / part.split / "data") for part in maps]
+    places = [_Places(part, root / part.split / "labels", root / part.split / "data", grey=True) for part in maps]
     targets = {**dict(enumerate(names)), maps[0].dataset.ignore_index: "ignored"}
     _write(places, {root / "mask_targets.json": json.dumps(targets, indent=1) + "\n"}, output, photographs)
     return sum(len(part.ids) for part in maps)

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from wsss.context import RunContext
-from wsss.data.bands import Reading
 from wsss.data.demo import draw_scene
+from wsss.data.reading import Reading
 from wsss.errors import InputError
 from wsss.files import write_bytes
 from wsss.models.kinds import network_class

@@ -75,9 +75,9 @@ def true_maps(split: str, dataset: Dataset) -> LabelMaps:
     return LabelMaps(dataset, split, ids)
 
 
-def write_indexed(folder: OutputFolder, path: Path, labels: np.ndarray) -> None:
-    """Write a label map (H, W) uint8 as an indexed PNG with VOC's palette; the values are the classes."""
-    folder.write_picture(path, indexed_picture(labels), "PNG")
+def write_labels(folder: OutputFolder, path: Path, labels: np.ndarray, *, grey: bool = False) -> None:
+    """Write a label map (H, W) uint8 as a PNG, indexed with VOC's palette or grey; the values are the classes."""
+    folder.write_picture(path, Image.fromarray(labels) if grey else indexed_picture(labels), "PNG")
 
 
 def write_photograph(folder: OutputFolder, path: Path, dataset: Dataset, image_id: str, *, link: bool) -> None:

@@ -82,6 +82,9 @@ def spans(length: int, side: int, overlap: int) -> list[Span]:
 class Blending:
     """Blends tiles that come row by row, and holds of them only what later tiles change.
 
+    That is one row of overlaps, as wide as the whole, which the next row of tiles is written over as it is read, and
+    the right edge of one tile.
+
     Args:
         width: Of the whole, in points.
     """
@@ -90,7 +93,6 @@ class Blending:
         self._width = width
         self._right: Tensor | None = None
         self._below: Tensor | None = None
-        self._next: Tensor | None = None
 
     def add(self, rows: Span, columns: Span, values: Tensor) -> Tensor:
         """Add a tile; return the part of the whole that is finished by it.
@@ -104,19 +106,19 @@ class Blending:
             (K, rows.own, columns.own), which begins where the tile does.
         """
         weighted = values.mul_(rows.weights(values.device)[:, None]).mul_(columns.weights(values.device))
-        finished = weighted[:, : rows.own, : columns.own].clone()
+        own = weighted[:, :, : columns.own]
         if columns.before:
             assert self._right is not None
-            finished[:, :, : columns.before] += self._right[:, : rows.own]
+            own[:, :, : columns.before] += self._right
+        # a copy: what is kept of a tile must not keep the whole of it
+        self._right = weighted[:, :, columns.own :].clone()
+        finished = own[:, : rows.own].clone()
+        across = slice(columns.start, columns.start + columns.own)
         if rows.before:
             assert self._below is not None
-            finished[:, : rows.before] += self._below[:, :, columns.start : columns.start + columns.own]
-        self._right = weighted[:, :, columns.own :].clone()
+            finished[:, : rows.before] += self._below[:, :, across]
         if rows.after:
-            if columns.start == 0:
-                self._next = values.new_zeros(values.shape[0], rows.after, self._width)
-            assert self._next is not None
-            self._next[:, :, columns.start : columns.stop] += weighted[:, rows.own :]
-        if not columns.after:
-            self._below, self._next = self._next, None
+            if self._below is None:
+                self._below = values.new_empty(values.shape[0], rows.after, self._width)
+            self._below[:, :, across] = own[:, rows.own :]
         return finished

@@ -12,7 +12,7 @@ import numpy as np
 
 from wsss.config import Crf, Protocol
 from wsss.context import RunContext
-from wsss.data.bands import PLAIN
+from wsss.data.reading import PLAIN
 from wsss.data.windows import Photograph
 from wsss.errors import InputError
 from wsss.inputs import check_regular

@@ -10,7 +10,7 @@ import numpy as np
 from wsss.checksums import DIGEST_BYTES
 from wsss.config import AnyData
 from wsss.context import RunContext
-from wsss.data.bands import Reading
+from wsss.data.reading import Reading
 from wsss.data.scan import Scan, scan_images
 from wsss.data.sources import Listing, input_files, list_images
 from wsss.label_values import IGNORE_INDEX

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from wsss.config import Protocol
 from wsss.context import RunContext
-from wsss.data.bands import Reading
 from wsss.data.images import resize_labels
+from wsss.data.reading import Reading
 from wsss.data.windows import Photograph
 from wsss.ops.crf import dense_crf
 from wsss.ops.mean_field import as_tensor

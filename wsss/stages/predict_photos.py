@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -14,8 +14,9 @@ from PIL import Image
 
 from wsss.config import Protocol
 from wsss.context import RunContext
-from wsss.data.bands import MAX_PIXELS, Reading
+from wsss.data.georeference import Georeference, georeferences, geotiff
 from wsss.data.images import LARGEST, image_size, read_image
+from wsss.data.reading import MAX_PIXELS, Reading
 from wsss.data.windows import STRIP, Photograph, parted
 from wsss.errors import InputError
 from wsss.ops.palette import indexed_picture, voc_palette
@@ -39,9 +40,12 @@ def predict_photos(
     output: Path,
     protocol: Protocol | None = None,
     max_side: int | None = None,
+    georeference: bool = True,
     context: RunContext = RunContext(),
 ) -> list[Path]:
     """Write `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
+
+    The mask of a GeoTIFF is `masks/NAME.tif`, a GeoTIFF of the same place, where rasterio is installed.
 
     If a photograph cannot be read, the others still get their masks. The first such is named at the end.
 
@@ -53,6 +57,7 @@ def predict_photos(
         protocol: Scales, flip, CRF; None predicts once at the original scale.
         max_side: Longest side that the network sees, but for snapping to its grid. Results have the original size.
             None: 1024, or any with tiles, which bound what it sees at a time.
+        georeference: Whether masks of GeoTIFFs are GeoTIFFs; else they are PNGs as all others.
 
     Returns:
         The masks, in the order of the photographs.
@@ -65,7 +70,8 @@ def predict_photos(
     protocol = protocol or Protocol()
     named = named_photographs(photos)
     folder = OutputFolder(output, Inputs([model, *named.values()], [path for path in photos if path.is_dir()]))
-    classes, results = output / "masks" / "classes.txt", {name: _results(output, name) for name in named}
+    placed = georeferences(named) if georeference else {}
+    classes, results = output / "masks" / "classes.txt", {name: _results(output, name, placed) for name in named}
     places = (output / "masks", output / "overlays")
     folder.check([classes, *(path for pair in results.values() for path in pair)], alone=places, least=LEAST_BYTES)
     predictor = open_predictor(model, context)
@@ -78,7 +84,10 @@ def predict_photos(
     labels_of_large = _tiled(predictor, large, unreadable, reading, protocol, max_side)
     with Progress("predict photographs", len(named)) as progress:
         for name, labels in chain(labels_of_whole, labels_of_large):
-            written.append(_write(folder, results[name], named[name], labels, reading))
+            mask, overlay = results[name]
+            _write_mask(folder, mask, labels, placed.get(name))
+            _save(folder, _overlay(Photograph(named[name], reading).colours, labels), overlay)
+            written.append(mask)
             progress.advance()
         if written:
             folder.write_text(classes, "\n".join(predictor.class_names) + "\n")
@@ -152,16 +161,16 @@ def _read(reading: Reading, item: tuple[str, Path]) -> tuple[str, np.ndarray | I
         return item[0], error
 
 
-def _results(output: Path, name: str) -> tuple[Path, Path]:
+def _results(output: Path, name: str, placed: Container[str]) -> tuple[Path, Path]:
     """Return the paths of the mask and of the overlay of a photograph."""
-    return output / "masks" / f"{name}.png", output / "overlays" / f"{name}.jpg"
+    return output / "masks" / f"{name}{'.tif' if name in placed else '.png'}", output / "overlays" / f"{name}.jpg"
 
 
-def _write(folder: OutputFolder, paths: tuple[Path, Path], photo: Path, labels: np.ndarray, reading: Reading) -> Path:
-    mask, overlay = paths
-    _save(folder, indexed_picture(labels), mask)
-    _save(folder, _overlay(Photograph(photo, reading).colours, labels), overlay)
-    return mask
+def _write_mask(folder: OutputFolder, path: Path, labels: np.ndarray, place: Georeference | None) -> None:
+    if place is None:
+        _save(folder, indexed_picture(labels), path)
+    else:
+        folder.write_bytes(path, geotiff(labels, place, voc_palette()))
 
 
 def _overlay(picture: Image.Image, labels: np.ndarray) -> Image.Image:

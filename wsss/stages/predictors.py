@@ -10,7 +10,7 @@ import numpy as np
 
 from wsss.config import Protocol
 from wsss.context import RunContext
-from wsss.data.bands import Reading
+from wsss.data.reading import Reading
 from wsss.data.windows import Photograph
 
 EXPORTED = ".onnx"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss.data.bands import MAX_PIXELS
 from wsss.data.images import read_map
+from wsss.data.reading import MAX_PIXELS
 from wsss.errors import InputError
 
 SUFFIX = ".png"
