@@ -224,7 +224,7 @@ class ArtifactReader:
             return values if texts is None else texts
 
     def table_form(self, name: str) -> tuple[tuple[int, ...], str]:
-        """Return the shape of a table and the kind of its values, as numpy calls it (`S`: text), without reading them."""
+        """Return the shape of a table and the kind of its values, as numpy calls it (`S`: text); read nothing."""
         with self._guarded_table(name) as dataset:
             text = h5py.check_string_dtype(dataset.dtype) is not None
             return dataset.shape, "S" if text else dataset.dtype.kind
