@@ -13,7 +13,7 @@ def test_checksums_come_back_in_the_order_of_names() -> None:
     written = SumList()
     for name, sums in SUMS.items():
         written.add(name, sums)
-    table = SumTable.unpacked(written.table())
+    table = SumTable.unpacked(written.taken())
     assert table.names.list() == sorted(SUMS)
     assert {name: table[name] for name in SUMS} == SUMS
     with pytest.raises(KeyError):
@@ -21,14 +21,14 @@ def test_checksums_come_back_in_the_order_of_names() -> None:
     joined = SumList()
     joined.add("cams/0", Sums(7, 8, False))
     joined.add_all(table)
-    both = SumTable.unpacked(joined.table())
+    both = SumTable.unpacked(joined.taken())
     assert both.names.list() == sorted({"cams/0", *SUMS})
     assert both["cams/0"] == Sums(7, 8, False)
     assert {name: both[name] for name in SUMS} == SUMS
 
 
 def test_an_artifact_without_arrays_has_an_empty_table() -> None:
-    table = SumTable.unpacked(SumList().table())
+    table = SumTable.unpacked(SumList().taken())
     assert len(table.names) == 0
     assert table.names.folders() == []
     with pytest.raises(KeyError):

@@ -38,7 +38,11 @@ class SumTable:
         """
         if table.dtype.names is None:
             return cls._of_json(table)
-        return cls(Texts(table["name"]), table[[name for name, _ in _FIELDS]])
+        values = np.empty(len(table), dtype=_FIELDS)
+        # a view would keep the names twice
+        for name, _ in _FIELDS:
+            values[name] = table[name]
+        return cls(Texts(table["name"]), values)
 
     @classmethod
     def _of_json(cls, table: np.ndarray) -> SumTable:
@@ -74,14 +78,15 @@ class SumList:
         for own, name in ((self._content, "content"), (self._attributes, "attributes"), (self._packed, "packed")):
             own.frombytes(np.ascontiguousarray(table.values[name]).tobytes())
 
-    def table(self) -> np.ndarray:
-        """Return the table (N,) as it lies in the file."""
+    def taken(self) -> np.ndarray:
+        """Return the table (N,) as it lies in the file. The list is empty then, for both together take much memory."""
         names = np.array(self._names, dtype=np.bytes_)
-        order = np.argsort(names, kind="stable")
+        self._names = []
         # HDF5 has no text of length 0
         text = h5py.string_dtype("utf-8", max(names.dtype.itemsize, 1))
         found = np.empty(len(names), dtype=[("name", text), *_FIELDS])
+        order = np.argsort(names, kind="stable")
         found["name"] = names[order]
         for values, name in ((self._content, "content"), (self._attributes, "attributes"), (self._packed, "packed")):
-            found[name] = np.array(values)[order]
+            found[name] = np.frombuffer(values, dtype=found.dtype[name])[order] if len(values) else 0
         return found

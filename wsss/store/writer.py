@@ -203,7 +203,7 @@ class ArtifactWriter:
             self.set_attribute(PARTS, self._parts)
         self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
         self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
-        sums = self._sums.table()
+        sums = self._sums.taken()
         filters = GZIP if sums.size >= SMALLEST_CHUNK else {}
         self._file.create_dataset(CHECKSUMS, data=sums, track_times=False, **filters)
         set_attribute(self._file, CHECKSUM, root_sum(sums, self._attributes))
