@@ -93,7 +93,7 @@ def write_cut(artifact: ArtifactWriter, number: int, array: np.ndarray) -> None:
     artifact._file.create_dataset(name, data=array, track_times=False, **options)
     artifact._digest += digest(name, array, array.shape, str(array.dtype))
     content = content_sum(name, array.shape, str(array.dtype), array_bytes(array))
-    artifact._sums[name] = Sums(content, attributes_sum(name, {}), packed=False)
+    artifact._sums.add(name, Sums(content, attributes_sum(name, {}), packed=False))
 
 
 def read_all(path: Path) -> None:

@@ -43,7 +43,7 @@ STAGES = (
     *("train_segmenter", "predict"),
 )
 SUMS = (
-    *(checksums.content_sum, checksums.attributes_sum, checksums.pack_sums, checksums.unpack_sums),
+    *(checksums.content_sum, checksums.attributes_sum),
     *(checksums.seal_zip, checksums.zip_is_damaged, checksums.seal_json, checksums.json_is_damaged),
     *(checksums.file_digest, layout.root_sum, layout.checked_sums),
 )

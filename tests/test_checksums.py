@@ -13,16 +13,13 @@ import pytest
 
 from tests.damage import flips, read_artifact, survivors
 from wsss.checksums import (
-    Sums,
     array_bytes,
     attributes_sum,
     content_sum,
     json_is_damaged,
-    pack_sums,
     seal_json,
     seal_zip,
     table_bytes,
-    unpack_sums,
     zip_is_damaged,
 )
 from wsss.files import read_json, write_json
@@ -117,8 +114,3 @@ def test_sums_tell_name_type_shape_values_and_attributes_apart() -> None:
     assert attributes_sum("a", given) == attributes_sum("a", as_read | {"classes": np.array([1, 2])})
     assert attributes_sum("a", given) != attributes_sum("a", given | {"classes": [1, 3]})
     assert table_bytes(["a"]) == b'["a"]'
-
-
-def test_the_table_of_sums_comes_back() -> None:
-    sums = {"cams/a b": Sums(2**32 - 1, 0, True), "tables/x": Sums(1, 2, False)}
-    assert unpack_sums(pack_sums(sums)) == sums

@@ -75,17 +75,6 @@ def table_bytes(values: np.ndarray | list[str]) -> bytes:
     return json.dumps(values).encode() if isinstance(values, list) else np.ascontiguousarray(values).tobytes()
 
 
-def pack_sums(sums: Mapping[str, Sums]) -> np.ndarray:
-    """Return the checksums of all arrays as one (N,) uint8."""
-    rows = {name: [item.content, item.attributes, int(item.packed)] for name, item in sums.items()}
-    return np.frombuffer(json.dumps(rows, separators=(",", ":")).encode(), np.uint8)
-
-
-def unpack_sums(packed: np.ndarray) -> dict[str, Sums]:
-    """Undo `pack_sums`."""
-    return {name: Sums(row[0], row[1], bool(row[2])) for name, row in json.loads(packed.tobytes()).items()}
-
-
 def bytes_digest(content: bytes) -> bytes:
     """Return the BLAKE2b digest of the bytes of a file, `DIGEST_BYTES` long."""
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()

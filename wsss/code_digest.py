@@ -14,6 +14,7 @@ import secrets
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ class _Source:
         self._known = known or {}
         self._by_name: dict[str, _Module] = {}
         self._paths: dict[str, Path | None] = {}
+        self._resolved: dict[Pair, list[str]] = {}
 
     def closure(self, *start: str) -> list[str]:
         """List some modules and all modules that they lead to."""
@@ -119,7 +121,9 @@ class _Source:
             module = self.module(name)
             pairs = [*module.imports, *((target, key) for key, targets in module.tables for target in targets)]
             for target, attribute in pairs:
-                waiting += self.resolve(target, attribute)
+                if (target, attribute) not in self._resolved:
+                    self._resolved[target, attribute] = self.resolve(target, attribute)
+                waiting += self._resolved[target, attribute]
         return sorted(found)
 
     def resolve(self, module: str, name: str, seen: frozenset[Pair] = frozenset()) -> list[str]:
@@ -163,6 +167,7 @@ class _Source:
         return self._by_name[name]
 
 
+@cache
 def _left_out(module: str) -> bool:
     # the package's own `__init__` holds its version, which changes with every release
     return module == PACKAGE or any(module == name or module.startswith(f"{name}.") for name in LEFT_OUT)

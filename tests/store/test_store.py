@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from tests.damage import read_artifact
+from tests.store.versions import as_version_2
 from wsss.errors import InputError
 from wsss.store import ArtifactReader, ArtifactWriter
 
@@ -198,6 +201,48 @@ def test_reader_travels_to_other_processes(tmp_path: Path) -> None:
     assert reader.ids("cams") == ["a"]
     copy = pickle.loads(pickle.dumps(reader))
     assert copy["cams"]["a"].max() == 7
+
+
+def test_a_file_of_version_2_has_its_checksums_as_json_and_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    write(path, {"b/c": 2, "a": 1})
+    with ArtifactWriter(tmp_path / "index.h5", stage="index") as artifact:
+        artifact.write_table("ids", ["ü", "a"])
+    expected = [read_artifact(file) for file in (path, tmp_path / "index.h5")]
+    for file, content in zip((path, tmp_path / "index.h5"), expected, strict=True):
+        as_version_2(file)
+        assert read_artifact(file) == content | {"attributes": content["attributes"] | {"format_version": 2}}
+    write(tmp_path / "whole.h5", {"d": 3})
+    with ArtifactWriter(tmp_path / "whole.h5", stage="cams") as whole:
+        whole.link_from(path)
+    assert ArtifactReader(tmp_path / "whole.h5")["cams"]["b/c"].max() == 2
+    with h5py.File(path, "a") as file:
+        file["tables/checksums"][5] ^= 1
+    with pytest.raises(InputError, match="its header is damaged"):
+        ArtifactReader(path).kinds()
+
+
+def test_opening_reads_one_table_and_makes_no_object_for_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    get = h5py.Dataset.__getitem__
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda self, key: read.append(self.name) or get(self, key))
+    blocks = []
+    for count in (10, 10, 700):
+        path = tmp_path / f"{len(blocks)}.h5"
+        write(path, {f"folder/{number:04d}": 1 for number in range(count)})
+        read.clear()
+        reader, before = ArtifactReader(path, "cams"), sys.getallocatedblocks()
+        assert reader.has("cams", "folder/0007")
+        assert reader.kinds() == ["cams"]
+        assert len(reader["cams"]) == len(reader.id_texts("cams")) == count
+        blocks.append(sys.getallocatedblocks() - before)
+        assert read == ["/tables/checksums"]
+        reader.read("cams", "folder/0007")
+        assert read == ["/tables/checksums"]
+        assert reader.ids("cams")[-1] == f"folder/{count - 1:04d}"
+    assert blocks[2] < blocks[1] + 100
 
 
 def test_a_file_of_before_has_no_checksums_and_is_read(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from wsss.pipeline.stages import STAGES
 MEASURE = """
 import cProfile, json, pstats, sys
 from snakemake.cli import main
+scanned = []
+sys.addaudithook(lambda event, values: scanned.append(str(values[0])) if event == "os.scandir" else None)
 profile = cProfile.Profile()
 profile.enable()
 try:
@@ -26,7 +28,7 @@ except SystemExit:
     pass
 profile.disable()
 heavy = [name for name in ("torch", "torchvision", "lightning", "numpy", "h5py", "PIL") if name in sys.modules]
-print(json.dumps({"calls": pstats.Stats(profile).total_calls, "heavy": heavy}))
+print(json.dumps({"calls": pstats.Stats(profile).total_calls, "heavy": heavy, "scanned": scanned}))
 """
 
 
@@ -46,6 +48,24 @@ def test_a_dry_run_adds_little_work_and_loads_no_network(plain: Project, tmp_pat
     # calls of functions, which every machine counts alike: it makes 2.2 times as many, a third of a second more, and
     # 4.7 times as many where every source is parsed again for the digests of the code
     assert ours["calls"] < 3.5 * nothing["calls"]
+
+
+def test_a_dry_run_looks_at_the_images_once_and_does_little_for_each(project: Project):
+    branches = {f"threshold{n}": {"seed_labels": {"saliency_threshold": n / 10}} for n in range(1, 6)}
+    option = project.config(data=DATA, variants=branches, seeds=[0, 1, 2], saliency={"source": "superpixels"})
+    # the first run fills caches
+    before = [measure(project.folder, project.environment(), option) for _ in range(2)][1]
+    for number in range(600):
+        (project.folder / f"photos/sub/more {number}.jpg").touch()
+    after = measure(project.folder, project.environment(), option)
+    # data.root, and data.masks, which lies within
+    masks = ["photos/masks", "photos/masks/sub"]
+    assert sorted(path for path in after["scanned"] if path.startswith("photos")) == [
+        "photos",
+        *sorted([*masks, *masks]),
+        "photos/sub",
+    ]
+    assert after["calls"] - before["calls"] < 12 * 600
 
 
 def test_the_linter_has_nothing_to_say(project: Project):

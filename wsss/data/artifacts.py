@@ -5,7 +5,7 @@ A stage opens its inputs as `IndexedArtifact`. What an array may hold is said in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from wsss.data.contents import CAMS, SALIENCY, problem_of
 from wsss.data.dataset import Dataset
 from wsss.errors import InputError
 from wsss.pipeline.names import LABEL_STAGES
-from wsss.store import ArtifactReader, rebuild_hint
+from wsss.store import ArtifactReader, Texts, rebuild_hint
 
 
 class IndexedArtifact(ArtifactReader):
@@ -68,14 +68,14 @@ class IndexedArtifact(ArtifactReader):
         if kind not in self.kinds():
             held = ", ".join(self.kinds()) or "no arrays"
             raise InputError(f"{self.path}: holds no {kind}, only {held}; pass the file of another stage")
-        held_ids = self.ids(kind)
-        missing = _missing(image_ids, set(held_ids))
+        held, wanted = self.id_texts(kind), Texts.of(image_ids)
+        missing = wanted.list(~held.has(wanted))
         if missing:
             raise InputError(
                 f"{self.path}: {len(missing)} of {len(image_ids)} images have no {kind}, the first is `{missing[0]}`; "
                 f"{rebuild_hint(self.path)}"
             )
-        foreign = [image_id for image_id in held_ids if image_id not in self._dataset_of_index]
+        foreign = [image_id for image_id in held.list(~wanted.has(held)) if image_id not in self._dataset_of_index]
         if foreign:
             raise InputError(
                 f"{self.path}: holds image `{foreign[0]}` ({len(foreign)} such in all), which "
@@ -164,10 +164,6 @@ def check_array(
     )
     if problem:
         raise InputError(f"{path}: {kind} of `{image_id}` {problem}; {rebuild_hint(path)}")
-
-
-def _missing(wanted: Iterable[str], held: Collection[str]) -> list[str]:
-    return [image_id for image_id in wanted if image_id not in held]
 
 
 def _difference(theirs: Sequence[Any], ours: Sequence[str]) -> str:

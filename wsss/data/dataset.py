@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from wsss.checksums import bytes_digest
 from wsss.data.images import bounded_size, read_image, read_mask, resize_image
-from wsss.data.index_file import DRAWN, read_index
+from wsss.data.index_file import DRAWN, IndexFile
 from wsss.data.reading import Reading
 from wsss.data.sources.records import did_you_mean
 from wsss.data.windows import Photograph
 from wsss.errors import InputError
 from wsss.grid import snapped_size
 from wsss.label_values import has_unknown
-from wsss.pipeline.artifact import SPLITS
-from wsss.store import ArtifactReader
 
 
 def load_dataset(index_path: str | Path) -> Dataset:
@@ -51,16 +50,10 @@ class Dataset:
 
     def __init__(self, index_path: str | Path) -> None:
         self.path = Path(index_path)
-        found = read_index(self.path)
-        ids, attributes = found.ids, found.attributes
-        self._paths = dict(zip(ids, found.paths, strict=True))
-        self._mask_paths = dict(zip(ids, found.mask_paths, strict=True))
-        self._sizes = dict(zip(ids, map(tuple, found.sizes.tolist()), strict=True))
-        self._labels, self._stamps, self._mask_stamps = found.labels, found.stamps, found.mask_stamps
-        self._drawn, self._reader = found.drawn, ArtifactReader(self.path, stage="index")
-        self._rows = {image_id: row for row, image_id in enumerate(ids)}
-        members = {name: [i for i, own in zip(ids, found.split, strict=True) if own == name] for name in SPLITS}
-        self._members = {name: found for name, found in members.items() if found}
+        self._index = IndexFile(self.path)
+        attributes = self._index.attributes
+        self._members = {name: rows for name, rows in self._index.members.items() if rows.size}
+        self._ids: dict[str, list[str]] = {}
         self.root = Path(attributes["root"])
         self.class_names: tuple[str, ...] = tuple(attributes["class_names"])
         category_ids = attributes.get("category_ids") or range(1, len(self.class_names))
@@ -73,7 +66,7 @@ class Dataset:
         self.fingerprint = str(attributes["fingerprint"])
 
     def __contains__(self, image_id: object) -> bool:
-        return image_id in self._rows
+        return isinstance(image_id, str) and self._index.ids.row(image_id) is not None
 
     @property
     def num_classes(self) -> int:
@@ -91,22 +84,21 @@ class Dataset:
         Raises:
             InputError: If there is no such split.
         """
-        if split not in self._members:
-            raise InputError(f"{self.path}: has no split `{split}`, only {', '.join(self._members)}; correct the name")
-        return list(self._members[split])
+        if split not in self._ids:
+            self._ids[split] = self._index.ids.list(self._members_of(split))
+        return list(self._ids[split])
 
     def labels(self, split: str) -> np.ndarray:
         """Return the labels of a split, (N, C) uint8 multi-hot, ordered as `ids`; column c is class c + 1."""
-        return self._labels[[self._rows[image_id] for image_id in self.ids(split)]]
+        return self._index.labels[self._members_of(split)]
 
     def image_labels(self, image_id: str) -> np.ndarray:
         """Return the labels of one image, (C,) uint8 multi-hot."""
-        return self._labels[self._row(image_id)].copy()
+        return self._index.labels[self._row(image_id)].copy()
 
     def size(self, image_id: str) -> tuple[int, int]:
         """Return the height and width (H, W) of the photograph."""
-        self._row(image_id)
-        height, width = self._sizes[image_id]
+        height, width = self._index.sizes[self._row(image_id)].tolist()
         return height, width
 
     def image(self, image_id: str) -> np.ndarray:
@@ -129,7 +121,7 @@ class Dataset:
         """Read the photograph in its own proportions, (h, w, C) uint8, scaled down to `max_side`."""
         if max(self.size(image_id)) <= self.max_side:
             return self._whole_image(image_id)
-        self._stamps.check(self._row(image_id), self.image_path(image_id))
+        self._index.stamps.check(self._row(image_id), self.image_path(image_id))
         return read_image(self.image_path(image_id), max_side=self.max_side, reading=self.reading)
 
     def photograph(self, image_id: str) -> Photograph:
@@ -138,7 +130,7 @@ class Dataset:
         Raises:
             InputError: Where `image` does.
         """
-        self._stamps.check(self._row(image_id), self.image_path(image_id))
+        self._index.stamps.check(self._row(image_id), self.image_path(image_id))
         found = Photograph(self.image_path(image_id), self.reading)
         self._check_size(found.size, image_id, self.image_path(image_id))
         return found
@@ -153,12 +145,10 @@ class Dataset:
         Raises:
             InputError: If the file is missing or damaged, or has changed since the index was written.
         """
-        if image_id in self._drawn:
-            return self._drawn_mask(image_id)
         path = self.mask_path(image_id)
         if path is None:
-            return None
-        self._mask_stamps.check(self._row(image_id), path)
+            return self._drawn_mask(image_id)
+        self._index.mask_stamps.check(self._row(image_id), path)
         mask = read_mask(path, most=self.reading.max_pixels)
         self._check_size(mask.shape, image_id, path)
         if has_unknown(mask, self.num_classes):
@@ -167,43 +157,60 @@ class Dataset:
 
     def has_mask(self, image_id: str) -> bool:
         """Return whether the image has a mask."""
-        return image_id in self._drawn or self.mask_path(image_id) is not None
+        return len(self._index.with_masks(np.array([self._row(image_id)]))) > 0
 
     def has_masks(self, split: str) -> bool:
         """Return whether any image of the split has a mask."""
-        return any(map(self.has_mask, self.ids(split)))
+        return len(self._index.with_masks(self._members_of(split))) > 0
+
+    def masked_ids(self, split: str) -> list[str]:
+        """Return the ids of those images of a split that have a mask, in the order of its list."""
+        return self._index.ids.list(self._index.with_masks(self._members_of(split)))
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of the photograph."""
-        self._row(image_id)
-        return self.root / self._paths[image_id]
+        return self.root / self._index.paths[self._row(image_id)]
 
     def mask_path(self, image_id: str) -> Path | None:
         """Return the path of the mask's file; None where there is none, also where the index holds the mask itself."""
-        self._row(image_id)
-        return self.root / self._mask_paths[image_id] if self._mask_paths[image_id] else None
+        path = self._index.mask_paths[self._row(image_id)]
+        return self.root / path if path else None
 
     def _whole_image(self, image_id: str) -> np.ndarray:
-        self._stamps.check(self._row(image_id), self.image_path(image_id))
+        self._index.stamps.check(self._row(image_id), self.image_path(image_id))
         image = read_image(self.image_path(image_id), reading=self.reading)
         self._check_size(image.shape[:2], image_id, self.image_path(image_id))
         return image
 
-    def _drawn_mask(self, image_id: str) -> np.ndarray:
-        mask = self._reader.read(DRAWN, image_id)
+    def _drawn_mask(self, image_id: str) -> np.ndarray | None:
+        digest = self._index.drawn(self._row(image_id))
+        if digest is None:
+            return None
+        mask = self._index.same_file().read(DRAWN, image_id)
         self._check_size(mask.shape, image_id, self.path)
-        if bytes_digest(mask.tobytes()) != self._drawn[image_id]:
+        if bytes_digest(mask.tobytes()) != digest:
             raise InputError(f"{self.path}: was built again while this ran; run the same command again")
         return mask
 
+    def _members_of(self, split: str) -> np.ndarray:
+        """Return the rows of a split."""
+        if split not in self._members:
+            raise InputError(f"{self.path}: has no split `{split}`, only {', '.join(self._members)}; correct the name")
+        return self._members[split]
+
     def _row(self, image_id: str) -> int:
-        if image_id not in self._rows:
-            meant = did_you_mean(image_id, self._rows)
+        row = self._index.ids.row(image_id)
+        if row is None:
+            meant = did_you_mean(image_id, self._index.ids.list())
             raise InputError(f"{self.path}: has no image `{image_id}`{meant or '; build the index again'}")
-        return self._rows[image_id]
+        return row
+
+    def __getstate__(self) -> dict[str, Any]:
+        # loader workers are told which images to read
+        return {**self.__dict__, "_ids": {}}
 
     def _check_size(self, size: tuple[int, ...], image_id: str, path: Path) -> None:
-        if size != self._sizes[image_id]:
+        if size != self.size(image_id):
             raise InputError(
                 f"{path}: has another size than when {self.path} was written; build the index again with "
                 f"`snakemake {self.path}`"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,99 +13,142 @@ from wsss.checksums import DIGEST_BYTES
 from wsss.data.stamps import FileStamps
 from wsss.errors import InputError
 from wsss.pipeline.artifact import SPLITS
-from wsss.store import TABLES, ArtifactReader, rebuild_hint
+from wsss.store import TABLES, ArtifactReader, Texts, rebuild_hint
 
 ATTRIBUTES = ("root", "class_names", "ignore_index", "max_side", "label_source", "data_name", "fingerprint")
 """Root attributes that an index has beside those of every artifact."""
 DRAWN = "masks"
 """Kind of the masks that an index holds itself."""
+TEXTS = ("ids", "paths", "mask_paths", "split")
+_READING = threading.Lock()
+"""Tables are read when they are asked for first, which several threads may do at once."""
 
 
-@dataclass(frozen=True)
 class IndexFile:
-    """What an index holds, one row per image.
+    """What an index holds, one row per image. Can be pickled to loader workers.
+
+    Where files lie and what they were is read only when it is asked for: stages that see no photograph need none of it.
+    The form of all tables is checked at once.
+
+    Args:
+        path: The file.
 
     Attributes:
         attributes: Of the file.
         ids: Names of the images.
-        paths: Photographs, below the root or absolute.
-        mask_paths: Masks likewise, empty where there is none, or where the index holds it.
-        split: `train` or `val`.
+        members: Rows of each split.
         sizes: (N, 2) int32, H and W.
         labels: (N, C) uint8 multi-hot.
-        stamps: What the photographs were.
-        mask_stamps: What the masks were.
-        drawn: Digests of the pixels of the masks that the index holds itself, by id.
-    """
-
-    attributes: dict[str, Any]
-    ids: list[str]
-    paths: list[str]
-    mask_paths: list[str]
-    split: list[str]
-    sizes: np.ndarray
-    labels: np.ndarray
-    stamps: FileStamps
-    mask_stamps: FileStamps
-    drawn: dict[str, bytes]
-
-
-def read_index(path: Path) -> IndexFile:
-    """Read and check the file of an index.
 
     Raises:
-        InputError: If it is missing, damaged or no index, or its tables do not fit each other.
+        InputError: If it is missing, damaged or no index, its tables do not fit each other, or it has been built again
+            since it was opened; also where a table is read later.
     """
-    with ArtifactReader(path, stage="index") as reader:
-        attributes = reader.attributes
-        texts = {name: reader.table(name).tolist() for name in ("ids", "paths", "mask_paths", "split")}
-        arrays = {name: reader.table(name) for name in ("sizes", "labels", "content", "mask_content")}
-        # an index of an earlier version knows no times
-        noted = reader.table("stamps") if reader.has(TABLES, "stamps") else None
-    problem = _problem(attributes, texts, arrays, noted)
-    if problem:
-        raise InputError(f"{path}: {problem}; {rebuild_hint(path)}")
-    photographs, masks = (None, None) if noted is None else (noted[:, :2], noted[:, 2:])
-    return IndexFile(
-        attributes=attributes,
-        **texts,
-        sizes=arrays["sizes"],
-        labels=arrays["labels"],
-        stamps=FileStamps(path, photographs, arrays["content"]),
-        mask_stamps=FileStamps(path, masks, arrays["mask_content"]),
-        drawn=_drawn(texts, arrays["mask_content"]),
-    )
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader = ArtifactReader(path, stage="index")
+        with self._reader as reader:
+            self.attributes = reader.attributes
+            # an index of an earlier version knows no times
+            self._knows_times = reader.has(TABLES, "stamps")
+            problem = _problem_of_form(self.attributes, reader, stamps=self._knows_times)
+            if not problem:
+                self.ids, split = _texts(reader, "ids"), _texts(reader, "split").values
+                self.members = {name: np.flatnonzero(split == name.encode()) for name in SPLITS}
+                self.sizes, self.labels = _numbers(reader, "sizes"), _numbers(reader, "labels")
+                problem = self._problem()
+        if problem:
+            raise InputError(f"{path}: {problem}; {rebuild_hint(path)}")
+
+    @cached_property
+    def paths(self) -> Texts:
+        """Photographs, below the root or absolute."""
+        with _READING:
+            return _texts(self.same_file(), "paths")
+
+    @cached_property
+    def mask_paths(self) -> Texts:
+        """Masks likewise, empty where there is none, or where the index holds it."""
+        with _READING:
+            return _texts(self.same_file(), "mask_paths")
+
+    @cached_property
+    def stamps(self) -> FileStamps:
+        """What the photographs were."""
+        return self._stamps("content", 0)
+
+    @cached_property
+    def mask_stamps(self) -> FileStamps:
+        """What the masks were."""
+        return self._stamps("mask_content", 2)
+
+    def drawn(self, row: int) -> bytes | None:
+        """Return the digest of the pixels of a mask that the index holds itself; None if it holds none."""
+        digest = self.mask_stamps.digest(row)
+        return digest if any(digest) and not self.mask_paths.values[row] else None
+
+    def with_masks(self, rows: np.ndarray) -> np.ndarray:
+        """Return those of some rows that have a mask, in a file or here."""
+        has: np.ndarray = (self.mask_paths.values[rows] != b"") | self.mask_stamps.are_known(rows)
+        return rows[has]
+
+    def same_file(self) -> ArtifactReader:
+        """Return a reader of the file as it was when it was opened.
+
+        Raises:
+            InputError: If another index lies there by now.
+        """
+        if self._reader.attributes.get("fingerprint") != self.attributes["fingerprint"]:
+            self._reader.close()
+            raise InputError(f"{self.path}: was built again while this ran; run the same command again")
+        return self._reader
+
+    def _stamps(self, content: str, first: int) -> FileStamps:
+        with _READING:
+            reader = self.same_file()
+            noted = _numbers(reader, "stamps")[:, first : first + 2].copy() if self._knows_times else None
+            return FileStamps(self.path, noted, _numbers(reader, content))
+
+    def _problem(self) -> str:
+        """Say what is wrong with the values that are read at once; empty for nothing."""
+        if not self.ids.are_unique:
+            return "it has an image twice"
+        if sum(map(len, self.members.values())) < len(self.ids):
+            return f"it has splits other than {' and '.join(SPLITS)}"
+        if len(self.ids) and (self.sizes.min() < 1 or self.labels.min() < 0 or self.labels.max() > 1):
+            return "its sizes or its labels are out of range"
+        return ""
 
 
-def _drawn(texts: dict[str, list[Any]], content: np.ndarray) -> dict[str, bytes]:
-    """Return the digests of masks that have no file."""
-    ids, paths = texts["ids"], texts["mask_paths"]
-    return {ids[row]: content[row].tobytes() for row in np.flatnonzero(content.any(axis=1)) if not paths[row]}
+def _texts(reader: ArtifactReader, name: str) -> Texts:
+    found = reader.raw_table(name)
+    assert isinstance(found, Texts)
+    return found
 
 
-def _problem(
-    attributes: dict[str, Any], texts: dict[str, list[Any]], arrays: dict[str, np.ndarray], noted: np.ndarray | None
-) -> str:
-    """Say what is wrong with an index; empty for nothing."""
+def _numbers(reader: ArtifactReader, name: str) -> np.ndarray:
+    found = reader.raw_table(name)
+    assert isinstance(found, np.ndarray)
+    return found
+
+
+def _problem_of_form(attributes: dict[str, Any], reader: ArtifactReader, *, stamps: bool) -> str:
+    """Say what is wrong with the attributes and the form of the tables of an index; empty for nothing."""
     lacking = [name for name in ATTRIBUTES if name not in attributes]
     if lacking:
         return f"has no attribute {lacking[0]}"
     names = attributes["class_names"]
     if not isinstance(names, list) or len(names) < 2:
         return f"its classes are {names!r}, expected background and one class at least"
-    count = len(texts["ids"])
-    shapes = {"sizes": (2,), "labels": (len(names) - 1,), "content": (DIGEST_BYTES,), "mask_content": (DIGEST_BYTES,)}
-    for name, values in texts.items():
-        if len(values) != count or not all(isinstance(value, str) for value in values):
+    forms = {name: reader.table_form(name) for name in TEXTS}
+    count = forms["ids"][0][0] if forms["ids"][0] else 0
+    for name, (shape, kind) in forms.items():
+        if shape != (count,) or kind != "S":
             return f"its table {name} does not hold a text for each of {count} images"
-    for name, array in (*arrays.items(), *(() if noted is None else (("stamps", noted),))):
-        expected = (count, *shapes.get(name, (4,)))
-        if array.shape != expected or array.dtype.kind not in "iu":
-            return f"its table {name} is {array.dtype} of the shape {array.shape}, expected integers of {expected}"
-    if len(set(texts["ids"])) < count:
-        return "it has an image twice"
-    if set(texts["split"]) - {*SPLITS}:
-        return f"it has splits other than {' and '.join(SPLITS)}"
-    if count and (arrays["sizes"].min() < 1 or arrays["labels"].min() < 0 or arrays["labels"].max() > 1):
-        return "its sizes or its labels are out of range"
+    widths = {"sizes": 2, "labels": len(names) - 1, "content": DIGEST_BYTES, "mask_content": DIGEST_BYTES}
+    for name, width in {**widths, **({"stamps": 4} if stamps else {})}.items():
+        shape, kind = reader.table_form(name)
+        if shape != (count, width) or kind not in "iu":
+            return f"its table {name} is of kind {kind} and shape {shape}, expected integers of {(count, width)}"
     return ""

@@ -36,6 +36,15 @@ class FileStamps:
         self._index, self._stamps, self._digests = index, stamps, digests
         self._same: dict[int, tuple[int, int]] = {}
 
+    def digest(self, row: int) -> bytes:
+        """Return the digest of one file."""
+        return self._digests[row].tobytes()
+
+    def are_known(self, rows: np.ndarray) -> np.ndarray:
+        """Return which of some files were there, (M,) bool."""
+        known: np.ndarray = self._digests[rows].any(axis=1)
+        return known
+
     def check(self, row: int, path: Path) -> None:
         """Check one file; a missing one is left to whoever reads it.
 
@@ -57,6 +66,6 @@ class FileStamps:
 
     def _has_content(self, row: int, path: Path) -> bool:
         try:
-            return bytes_digest(path.read_bytes()) == self._digests[row].tobytes()
+            return bytes_digest(path.read_bytes()) == self.digest(row)
         except OSError:
             return True  # whoever reads it says why it cannot

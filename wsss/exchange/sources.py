@@ -69,7 +69,7 @@ def true_maps(split: str, dataset: Dataset) -> LabelMaps:
     Raises:
         InputError: If no image of the split has a mask.
     """
-    ids = tuple(filter(dataset.has_mask, dataset.ids(split)))
+    ids = tuple(dataset.masked_ids(split))
     if not ids:
         raise InputError(f"{dataset.path}: no image of split {split} has a true mask; leave it out")
     return LabelMaps(dataset, split, ids)

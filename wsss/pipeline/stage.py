@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal
 
@@ -100,7 +101,7 @@ class Stage:
     in_parts: bool = False
     code: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def wildcards(self) -> tuple[str, ...]:
         """Names of the wildcards in its path, without those of the branch."""
         return tuple(name for name in re.findall(r"{(\w+)}", self.path) if name != "branch")

@@ -5,20 +5,20 @@ from __future__ import annotations
 from wsss.plan.checking import checked_plan
 from wsss.plan.plan import Plan
 from wsss.plan.sources import (
+    FolderContents,
     choices,
-    count_pictures,
-    folder_fingerprint,
+    folder_contents,
     missing_source,
     source_files,
     source_folders,
 )
 
 __all__ = [
+    "FolderContents",
     "Plan",
     "checked_plan",
     "choices",
-    "count_pictures",
-    "folder_fingerprint",
+    "folder_contents",
     "missing_source",
     "source_files",
     "source_folders",

@@ -51,6 +51,7 @@ class Plan:
         self.variants = tuple(config.variants) or (("",) if self.plain else (UNNAMED_VARIANT,))
         self._configs = {name: config.for_variant(name if config.variants else "") for name in self.variants}
         self._lineages: dict[Artifact, str] = {}
+        self._owners: dict[Artifact, Artifact] = {}
         self._check_names()
         # all seeds of a variant have the same artifacts, so they are kept once, with seed 0
         self._members = {name: dict.fromkeys(self._needed(name)) for name in self.variants}
@@ -125,6 +126,12 @@ class Plan:
 
     def owner(self, artifact: Artifact) -> Artifact:
         """Return the artifact of the earliest variant that has the same one."""
+        # every job of Snakemake asks for its inputs several times
+        if artifact not in self._owners:
+            self._owners[artifact] = self._find_owner(artifact)
+        return self._owners[artifact]
+
+    def _find_owner(self, artifact: Artifact) -> Artifact:
         stage = STAGES[artifact.stage]
         if stage.per != "settings":
             return artifact

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from wsss.config import Saliency, Settings, Training
@@ -66,30 +67,33 @@ def choices(plan: Plan) -> list[str]:
     return [line for line in lines if line]
 
 
-def folder_fingerprint(folder: Path) -> str:
-    """Digest the names, sizes and times of the images below a folder: cheap, and changed by a replaced image.
+@dataclass(frozen=True)
+class FolderContents:
+    """What lies in a folder of images, as one look finds it.
+
+    Attributes:
+        fingerprint: Digest of names, sizes and times: cheap, and changed by a replaced image.
+        pictures: Number of images.
+    """
+
+    fingerprint: str
+    pictures: int
+
+
+def folder_contents(folder: Path) -> FolderContents:
+    """Look at the images below a folder.
 
     Raises:
         InputError: If a folder cannot be read.
     """
-    digest = hashlib.blake2b(digest_size=16)
     try:
-        for line in sorted(_entries(str(folder), "", {os.path.realpath(folder)})):
-            digest.update(line.encode(errors="surrogateescape"))
+        lines = sorted(_entries(str(folder), "", {os.path.realpath(folder)}))
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); make it readable, or move it") from None
-    return digest.hexdigest()
-
-
-def count_pictures(folder: Path) -> int:
-    """Count the images below a folder, as `folder_fingerprint` finds them.
-
-    Raises:
-        OSError: If a folder cannot be read.
-    """
-    return sum(
-        not line.partition("\0")[0].endswith(".xml") for line in _entries(str(folder), "", {os.path.realpath(folder)})
-    )
+    content = "".join(lines).encode(errors="surrogateescape")
+    # a name ends before a zero byte
+    annotations = content.count(b".xml\0")
+    return FolderContents(hashlib.blake2b(content, digest_size=16).hexdigest(), len(lines) - annotations)
 
 
 def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
@@ -104,5 +108,9 @@ def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
                     seen.add(real)
                     yield from _entries(entry.path, f"{below}{entry.name}/", seen)
             elif entry.name.lower().endswith(WATCHED):
-                status = entry.stat(follow_symlinks=Path(entry.path).exists())
+                try:
+                    status = entry.stat()
+                except OSError:
+                    # a link that leads nowhere is looked at itself
+                    status = entry.stat(follow_symlinks=False)
                 yield f"{below}{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\n"

@@ -103,7 +103,7 @@ class ImageArtifact:
         self._buffer: list[Future[PackedArray]] = []
         self._buffered: set[str] = set()
         self._tables: dict[str, Any] = {}
-        self._left = 0
+        self._left = self._next = 0
         self.done: set[str] = set()
 
     def pending(self, image_ids: Sequence[str]) -> list[str]:
@@ -140,9 +140,8 @@ class ImageArtifact:
         if not self._buffered:
             return
         packed = [future.result() for future in self._buffer]
-        # a damaged shard in between may have been removed
-        number = max((int(path.stem.removeprefix("shard-")) + 1 for path in self._shards()), default=0)
-        path = self._state.folder / f"shard-{number:06d}.h5"
+        path = self._state.folder / f"shard-{self._next:06d}.h5"
+        self._next += 1
         with ArtifactWriter(path, stage=self._stage) as shard:
             for array in packed:
                 shard.write_packed(array)
@@ -164,6 +163,8 @@ class ImageArtifact:
     def __enter__(self) -> ImageArtifact:
         self._state.__enter__()
         for path in self._shards():
+            # a damaged shard in between may be removed
+            self._next = int(path.stem.removeprefix("shard-")) + 1
             try:
                 with ArtifactReader(path) as shard:
                     self.done |= set(shard.table("done").tolist())

@@ -247,11 +247,11 @@ def _header(settings: Evaluate, inputs: Mapping[str, Any], output: Path, context
 def _data(dataset: Dataset) -> dict[str, Any]:
     splits = {}
     for split in dataset.splits:
-        ids, image_labels = dataset.ids(split), dataset.labels(split)
+        image_labels = dataset.labels(split)
         splits[split] = {
-            "images": len(ids),
-            "masks": sum(map(dataset.has_mask, ids)),
-            "classes_per_image": float(image_labels.sum(axis=1).mean()) if len(ids) else None,
+            "images": len(image_labels),
+            "masks": len(dataset.masked_ids(split)),
+            "classes_per_image": float(image_labels.sum(axis=1).mean()) if len(image_labels) else None,
             "class_images": image_labels.sum(axis=0, dtype=np.int64),
         }
     return {

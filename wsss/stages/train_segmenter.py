@@ -89,7 +89,7 @@ class _TrueMasks(Labels):
 
     def __init__(self, dataset: Dataset) -> None:
         super().__init__(dataset, str(dataset.root), "check that the masks are indexed by class")
-        self.ids = list(filter(dataset.has_mask, dataset.ids("train")))
+        self.ids = dataset.masked_ids("train")
 
     def check(self) -> None:
         if not self.ids:

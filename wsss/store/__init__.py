@@ -7,7 +7,9 @@ array is one chunk, for it is always read whole; chunks that HDF5 chooses cut a 
 
 Whatever is read is what was written, or an error: the table `checksums` lists every array with its checksums, and the
 root attribute `checksum` is that of this table and of all other root attributes. Lists of images come from the table,
-not from HDF5's groups. Files of format version 1 have no checksums and are read without.
+not from HDF5's groups; it is one array in the order of names (`wsss.store.sums`), so that an artifact of any size opens
+without an object for each image. Files of earlier format versions are read too: version 2 has the same as JSON, which
+takes longer, version 1 has no checksums.
 
 An artifact of parts holds, in place of arrays, links to those in the files of its parts, and their checksums
 (`wsss.store.parts`). Its root attribute `parts` names them.
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from wsss.store.layout import TABLES, rebuild_hint
 from wsss.store.reader import ArtifactReader
+from wsss.store.texts import Texts
 from wsss.store.writer import ArtifactWriter
 
-__all__ = ["TABLES", "ArtifactReader", "ArtifactWriter", "rebuild_hint"]
+__all__ = ["TABLES", "ArtifactReader", "ArtifactWriter", "Texts", "rebuild_hint"]

@@ -10,12 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from wsss.checksums import Sums, attributes_sum, content_sum, unpack_sums
+from wsss.checksums import array_bytes, attributes_sum, content_sum
 from wsss.chunks import COMPRESSION_LEVEL, SMALLEST_CHUNK, PackedArray
+from wsss.store.sums import SumTable
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+READ_TOO = (1, 2)
+"""Format versions of before: 1 has no checksums, 2 has them as JSON, which opens slowly where images are many."""
 WITHOUT_CHECKSUMS = 1
-"""The format version of before, which is read too."""
 HDF5 = "v110"
 """The oldest version of HDF5 that reads what is written, 1.10. Its layout has checksums of all that says where and how
 long things are, but text of any length. What has none, HDF5 believes, and may crash or hang on damage."""
@@ -79,6 +81,11 @@ def text_table(values: list[str]) -> np.ndarray:
     return np.array(texts, dtype=_text_type(texts))
 
 
+def kind_of(table: np.ndarray) -> str:
+    """Return the type of a table for its checksum, without what h5py notes beside the type of texts."""
+    return table.dtype.str if table.dtype.kind == "S" else str(table.dtype)
+
+
 def _text_type(texts: list[bytes]) -> np.dtype:
     # HDF5 has no text of length 0
     return h5py.string_dtype("utf-8", max((len(text) for text in texts), default=0) or 1)
@@ -86,10 +93,12 @@ def _text_type(texts: list[bytes]) -> np.dtype:
 
 def root_sum(sums: np.ndarray, attributes: Mapping[str, Any]) -> str:
     """Return the checksum of the table of checksums and of the root attributes."""
-    return f"{content_sum(CHECKSUMS, sums.shape, str(sums.dtype), sums.data):08x}{attributes_sum('', attributes):08x}"
+    kind = str(sums.dtype) if sums.dtype.names is None else sums.dtype.str
+    content = content_sum(CHECKSUMS, sums.shape, kind, array_bytes(sums))
+    return f"{content:08x}{attributes_sum('', attributes):08x}"
 
 
-def checked_sums(file: h5py.File, attributes: dict[str, Any]) -> dict[str, Sums]:
+def checked_sums(file: h5py.File, attributes: dict[str, Any]) -> SumTable:
     """Read the table of checksums of a file with these root attributes.
 
     Raises:
@@ -98,7 +107,7 @@ def checked_sums(file: h5py.File, attributes: dict[str, Any]) -> dict[str, Sums]
     sums = file[CHECKSUMS][()]
     if attributes.pop(CHECKSUM, "") != root_sum(sums, attributes):
         raise OSError("its attributes or checksums are not those that were written")
-    return dict(sorted(unpack_sums(sums).items()))
+    return SumTable.unpacked(sums)
 
 
 def decoded(value: Any) -> Any:

@@ -8,19 +8,20 @@ from pathlib import Path
 
 import h5py
 
-from wsss.checksums import Sums
 from wsss.errors import InputError
 from wsss.store.layout import (
     FORMAT_VERSION,
+    READ_TOO,
     WITHOUT_CHECKSUMS,
     attributes_of,
     bound_metadata,
     checked_sums,
     rebuild_hint,
 )
+from wsss.store.sums import SumTable
 
 
-def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File, dict[str, Sums] | None]:
+def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File, SumTable | None]:
     """Open the file of an artifact for reading.
 
     Args:
@@ -47,7 +48,7 @@ def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File
             version, stage = attributes.get("format_version"), attributes.get("stage")
         if version is None or stage is None:
             raise InputError(f"{path}: an HDF5 file, but no artifact of wsss; {rebuild_hint(path)}")
-        if version not in (FORMAT_VERSION, WITHOUT_CHECKSUMS):
+        if version not in (FORMAT_VERSION, *READ_TOO):
             raise InputError(
                 f"{path}: has format version {version}, this package reads {FORMAT_VERSION}; {rebuild_hint(path)}"
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ import numpy as np
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, table_bytes
 from wsss.chunks import PackedArray, unpack
 from wsss.errors import InputError
-from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, attributes_of, decoded, is_array, rebuild_hint
+from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, attributes_of, decoded, is_array, kind_of, rebuild_hint
 from wsss.store.opening import guarded, open_artifact
 from wsss.store.parts import Parts, named_parts
+from wsss.store.sums import SumTable
+from wsss.store.texts import Texts
 
 
 class Kind(Mapping[str, np.ndarray]):
@@ -32,7 +35,7 @@ class Kind(Mapping[str, np.ndarray]):
         return iter(self._reader.ids(self._kind))
 
     def __len__(self) -> int:
-        return len(self._reader.ids(self._kind))
+        return len(self._reader.id_texts(self._kind))
 
     def __contains__(self, image_id: object) -> bool:
         return self._reader.has(self._kind, str(image_id))
@@ -63,9 +66,8 @@ class ArtifactReader:
         self._file: h5py.File | None = None
         self._parts: Parts | None = None
         self._process = 0
-        self._ids: dict[str, list[str]] = {}
-        self._sums: dict[str, Sums] | None = None
-        self._listed: dict[str, None] | None = None
+        self._sums: SumTable | None = None
+        self._listed: Texts | None = None
 
     @property
     def file(self) -> h5py.File:
@@ -90,34 +92,35 @@ class ArtifactReader:
 
     def kinds(self) -> list[str]:
         """List the kinds of arrays that the artifact has per image."""
-        return list(
-            dict.fromkeys(name.partition("/")[0] for name in self._names() if not name.startswith(f"{TABLES}/"))
-        )
+        return [kind for kind in self._names().folders() if kind != TABLES]
 
     def ids(self, kind: str) -> list[str]:
         """List the image ids that have an array of this kind, sorted."""
-        if kind not in self._ids:
-            if kind not in self.kinds():
-                raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
-            self._ids[kind] = sorted(name[len(kind) + 1 :] for name in self._names() if name.startswith(f"{kind}/"))
-        return self._ids[kind]
+        return self.id_texts(kind).list()
+
+    def id_texts(self, kind: str) -> Texts:
+        """Return the same ids, without an object for each."""
+        found = self._names().within(kind)
+        if not len(found):
+            raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
+        return found
 
     def has(self, kind: str, image_id: str) -> bool:
         """Return whether the image has an array of this kind."""
-        return f"{kind}/{image_id}" in self._names()
+        return self._names().row(f"{kind}/{image_id}") is not None
 
-    def _names(self) -> Collection[str]:
+    def _names(self) -> Texts:
         """Return the names of all arrays in order."""
         file = self.file
         assert self._parts is not None
         self._parts.check()
         if self._sums is not None:
-            return self._sums
+            return self._sums.names
         if self._listed is None:
-            found: dict[str, None] = {}
+            found: list[str] = []
             with guarded(self.path, "its list of arrays is"):
-                file.visititems(lambda name, item: found.update({name: None} if is_array(item) else {}))
-            self._listed = dict.fromkeys(sorted(found))
+                file.visititems(lambda name, item: found.append(name) if is_array(item) else None)
+                self._listed = Texts.of(sorted(found))
         return self._listed
 
     def covers(self, split: str) -> bool:
@@ -166,12 +169,13 @@ class ArtifactReader:
                 content = chunk if chunk is not None else array_bytes(array)
                 if content_sum(name, dataset.shape, str(dataset.dtype), content) != sums.content:
                     raise OSError("its values are not those that were written")
-            return PackedArray(name, dataset.shape, dataset.dtype, 0, chunk, array, self._attributes_of(dataset, name))
+            attributes = self._attributes_of(dataset, name, sums)
+            return PackedArray(name, dataset.shape, dataset.dtype, 0, chunk, array, attributes)
 
-    def sums(self) -> Mapping[str, Sums]:
-        """Return the checksums of all arrays by name, in order; none for a file of a version without."""
+    def sums(self) -> SumTable | None:
+        """Return the checksums of all arrays; None for a file of a version without."""
         _ = self.file
-        return self._sums or {}
+        return self._sums
 
     def image_attributes(self, kind: str, image_id: str) -> dict[str, Any]:
         """Return the attributes of one image's array.
@@ -181,11 +185,12 @@ class ArtifactReader:
         """
         name = f"{kind}/{image_id}"
         with guarded(partial(self._place, f"{kind}/{image_id}"), f"{kind} of `{image_id}` is"):
-            return self._attributes_of(self._dataset(name), name)
+            dataset = self._dataset(name)
+            return self._attributes_of(dataset, name, self._sums[name] if self._sums is not None else None)
 
-    def _attributes_of(self, dataset: h5py.Dataset, name: str) -> dict[str, Any]:
+    def _attributes_of(self, dataset: h5py.Dataset, name: str, sums: Sums | None) -> dict[str, Any]:
         attributes = attributes_of(dataset)
-        if self._sums is not None and attributes_sum(name, attributes) != self._sums[name].attributes:
+        if sums is not None and attributes_sum(name, attributes) != sums.attributes:
             raise OSError("its attributes are not those that were written")
         return attributes
 
@@ -203,24 +208,46 @@ class ArtifactReader:
 
     def table(self, name: str) -> np.ndarray:
         """Read a table; strings come as an array of `str` objects."""
+        found = self.raw_table(name)
+        return found if isinstance(found, np.ndarray) else np.array(found.list(), dtype=object)
+
+    def raw_table(self, name: str) -> np.ndarray | Texts:
+        """Read a table; strings come without an object for each."""
+        with self._guarded_table(name) as dataset:
+            values: np.ndarray = dataset[()]
+            texts = None
+            if h5py.check_string_dtype(dataset.dtype) is not None:
+                # texts of any length, as earlier versions wrote them, come as objects
+                texts = Texts(np.array(values.tolist(), np.bytes_) if values.dtype == object else values)
+            if self._sums is not None:
+                self._check_table(self._sums, f"{TABLES}/{name}", values, texts)
+            return values if texts is None else texts
+
+    def table_form(self, name: str) -> tuple[tuple[int, ...], str]:
+        """Return the shape of a table and the kind of its values, as numpy calls it (`S`: text); read nothing."""
+        with self._guarded_table(name) as dataset:
+            text = h5py.check_string_dtype(dataset.dtype) is not None
+            return dataset.shape, "S" if text else dataset.dtype.kind
+
+    @contextmanager
+    def _guarded_table(self, name: str) -> Iterator[h5py.Dataset]:
         if not self.has(TABLES, name):
             raise InputError(f"{self.path}: holds no table {name}; {rebuild_hint(self.path)}")
         with guarded(self.path, f"its table {name} is"):
-            name = f"{TABLES}/{name}"
-            dataset = self._dataset(name)
-            text = h5py.check_string_dtype(dataset.dtype) is not None
-            values: np.ndarray = dataset.asstr()[()] if text else dataset[()]
-            if self._sums is not None:
-                content = table_bytes(values.tolist() if text else values)
-                kind = "" if text else str(dataset.dtype)
-                if content_sum(name, dataset.shape, kind, content) != self._sums[name].content:
-                    raise OSError("its values are not those that were written")
-            return values
+            yield self._dataset(f"{TABLES}/{name}")
+
+    @staticmethod
+    def _check_table(sums: SumTable, name: str, values: np.ndarray, texts: Texts | None) -> None:
+        kind, content = kind_of(values), array_bytes(values) if values.dtype != object else b""
+        if texts is not None and sums.text_as_json:
+            kind, content = "", table_bytes(texts.list())
+        if content_sum(name, values.shape, kind, content) != sums[name].content:
+            raise OSError("its values are not those that were written")
 
     def tables(self) -> list[str]:
         """List the tables; those of checksums and notes are left out."""
         left_out = {f"{TABLES}/{note}" for note in self.attributes.get("notes", [])} | {CHECKSUMS}
-        names = [name.removeprefix(f"{TABLES}/") for name in self._names() if name.startswith(f"{TABLES}/")]
+        names = self._names().within(TABLES).list()
         return [name for name in names if f"{TABLES}/{name}" not in left_out]
 
     def __getitem__(self, kind: str) -> Kind:

@@ -13,9 +13,10 @@ import h5py
 import numpy as np
 
 from wsss import __version__
-from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, pack_sums, table_bytes
+from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, table_bytes
 from wsss.chunks import SMALLEST_CHUNK, PackedArray, digest, pack
 from wsss.disk import HdfFile, writing
+from wsss.errors import InputError
 from wsss.signals import held
 from wsss.store.layout import (
     CHECKSUM,
@@ -27,11 +28,14 @@ from wsss.store.layout import (
     TABLES,
     bound_metadata,
     filters_of,
+    kind_of,
+    rebuild_hint,
     root_sum,
     set_attribute,
     text_table,
 )
 from wsss.store.reader import ArtifactReader
+from wsss.store.sums import SumList
 from wsss.temporary import temporary_name
 
 
@@ -53,7 +57,7 @@ class ArtifactWriter:
         self._temporary = temporary_name(self.path)
         self._digest = self._table_digest = 0
         self._notes: list[str] = []
-        self._sums: dict[str, Sums] = {}
+        self._sums = SumList()
         self._parts: dict[str, str] = {}
         self._attributes: dict[str, Any] = {}
         header = {"format_version": FORMAT_VERSION, "stage": stage, "package_version": __version__}
@@ -93,28 +97,29 @@ class ArtifactWriter:
         Raises:
             ValueError: If the image already has an array of this kind.
         """
-        if packed.name in self._sums:
-            raise ValueError(f"{self.path}: {packed.name} is written twice")
-        dataset = self._file.create_dataset(
-            packed.name,
-            shape=packed.shape,
-            dtype=packed.dtype,
-            data=packed.array,
-            track_times=False,
-            **filters_of(packed),
-        )
+        dataset = self._made(packed)
         if packed.chunk is not None:
             dataset.id.write_direct_chunk((0,) * len(packed.shape), packed.chunk)
         for key, value in packed.attributes.items():
             set_attribute(dataset, key, value)
         content = packed.chunk if packed.chunk is not None else array_bytes(packed.array)
-        self._sums[packed.name] = Sums(
+        sums = Sums(
             content_sum(packed.name, packed.shape, str(packed.dtype), content),
             attributes_sum(packed.name, packed.attributes),
             packed.chunk is not None,
         )
+        self._sums.add(packed.name, sums)
         self._digest += packed.digest
         self._raise_failure()
+
+    def _made(self, packed: PackedArray) -> h5py.Dataset:
+        about: dict[str, Any] = {"shape": packed.shape, "dtype": packed.dtype, "data": packed.array}
+        try:
+            return self._file.create_dataset(packed.name, track_times=False, **about, **filters_of(packed))
+        except ValueError:
+            if packed.name in self._file:
+                raise ValueError(f"{self.path}: {packed.name} is written twice") from None
+            raise
 
     def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
         """Store an array, or a list of strings, that describes all images at once."""
@@ -131,9 +136,8 @@ class ArtifactWriter:
         data = text_table(values) if isinstance(values, list) else values
         filters = GZIP if np.size(data) >= SMALLEST_CHUNK else {}
         self._file.create_dataset(name, data=data, track_times=False, **filters)
-        kind = "" if isinstance(values, list) else str(values.dtype)
-        content = content_sum(name, np.shape(data), kind, table_bytes(values))
-        self._sums[name] = Sums(content, attributes_sum(name, {}), False)
+        content = content_sum(name, np.shape(data), kind_of(data), array_bytes(data))
+        self._sums.add(name, Sums(content, attributes_sum(name, {}), False))
         self._raise_failure()
 
     def copy_from(self, path: Path) -> None:
@@ -162,11 +166,14 @@ class ArtifactWriter:
         name = path.relative_to(self.path.parent).as_posix()
         with ArtifactReader(path) as part:
             sums, attributes = part.sums(), part.attributes
-        if not self._sums.keys().isdisjoint(sums):
-            raise ValueError(f"{path}: holds images of another part")
-        for array in sums:
-            self._file[array] = h5py.ExternalLink(name, array)
-        self._sums.update(sums)
+        if sums is None:
+            raise InputError(f"{path}: has no checksums, as files of an earlier version; {rebuild_hint(path)}")
+        for array in sums.names.list():
+            try:
+                self._file[array] = h5py.ExternalLink(name, array)
+            except (OSError, RuntimeError, ValueError):
+                raise ValueError(f"{path}: holds images of another part") from None
+        self._sums.add_all(sums)
         self._digest += int(attributes["images_fingerprint"], 16)
         self._parts[name] = str(attributes["fingerprint"])
         self._raise_failure()
@@ -196,7 +203,7 @@ class ArtifactWriter:
             self.set_attribute(PARTS, self._parts)
         self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
         self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
-        sums = pack_sums(self._sums)
+        sums = self._sums.taken()
         filters = GZIP if sums.size >= SMALLEST_CHUNK else {}
         self._file.create_dataset(CHECKSUMS, data=sums, track_times=False, **filters)
         set_attribute(self._file, CHECKSUM, root_sum(sums, self._attributes))

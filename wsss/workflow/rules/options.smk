@@ -12,7 +12,7 @@ from wsss.code_digest import code_digests
 from wsss.errors import InputError
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.code import all_modules, modules_of
-from wsss.plan import folder_fingerprint, source_folders
+from wsss.plan import folder_contents, source_folders
 
 
 def settings_of(stage):
@@ -70,19 +70,24 @@ def identity_of(stage):
 
 
 @cache
+def contents_of(folder):
+    """Return what lies in a folder; it is looked at once, however many rules ask."""
+    try:
+        return folder_contents(folder)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
 def fingerprint_of(stage):
     """Digest the folders of photographs, masks or maps that a stage reads, so that a replaced file is noticed."""
     if not workflow.is_main_process:
         # a job on a node: who submitted it has looked, and keeps the record
         return ""
     folders = source_folders(stage, PLAN.settings(Artifact(stage)))
-    try:
-        return " ".join(
-            f"{setting}:{folder_fingerprint(folder)}"
-            for setting, folder in folders.items()
-        )
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    return " ".join(
+        f"{setting}:{contents_of(folder).fingerprint}"
+        for setting, folder in folders.items()
+    )
 
 
 def option(name):

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.names import stages_making
-from wsss.plan import count_pictures, source_folders
+from wsss.plan import source_folders
 
 
 def machine():
@@ -134,7 +134,7 @@ def minutes(stage, seconds):
 def pictures():
     """Return the number of photographs and masks of the data set, which limits that of its images."""
     folders = source_folders("index", PLAN.settings(Artifact("index")))
-    return sum(count_pictures(folder) for folder in folders.values())
+    return sum(contents_of(folder).pictures for folder in folders.values())
 
 
 def passes(training):

@@ -1,0 +1,32 @@
+"""Artifacts as earlier versions of the package wrote them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from wsss.checksums import content_sum, table_bytes
+from wsss.store import ArtifactReader
+from wsss.store.layout import CHECKSUM, CHECKSUMS, attributes_of, root_sum, set_attribute
+
+
+def as_version_2(path: Path) -> None:
+    """Gives a file the checksums of format version 2: JSON, those of texts over their JSON too."""
+    with ArtifactReader(path) as reader:
+        sums = reader.sums()
+        assert sums is not None
+        rows: dict[str, Any] = {name: sums[name] for name in sums.names.list()}
+        texts = {name: reader.table(name) for name in reader.tables() if reader.table(name).dtype == object}
+    rows = {name: [item.content, item.attributes, int(item.packed)] for name, item in rows.items()}
+    for name, table in texts.items():
+        rows[f"tables/{name}"][0] = content_sum(f"tables/{name}", table.shape, "", table_bytes(table.tolist()))
+    packed = np.frombuffer(json.dumps(rows, separators=(",", ":")).encode(), np.uint8)
+    with h5py.File(path, "a") as file:
+        del file[CHECKSUMS], file.attrs[CHECKSUM]
+        file[CHECKSUMS] = packed
+        file.attrs["format_version"] = 2
+        set_attribute(file, CHECKSUM, root_sum(packed, attributes_of(file)))
