@@ -18,7 +18,7 @@ from rich.table import Table
 
 from wsss.data.contents import LABEL_KINDS, problem_of
 from wsss.errors import InputError
-from wsss.label_values import IGNORE_INDEX
+from wsss.label_values import IGNORE_INDEX, has_background
 from wsss.ops.palette import indexed_picture
 from wsss.outputs import OutputFolder
 from wsss.pipeline.names import LABEL_STAGES
@@ -162,7 +162,8 @@ def _read(reader: ArtifactReader, kind: str, image_id: str) -> tuple[np.ndarray,
     array, attributes = reader.read_with_attributes(kind, image_id)
     names, refined = reader.attributes.get("class_names"), reader.attributes.get("stage") in LABEL_STAGES
     classes = len(names) - 1 if names else IGNORE_INDEX - 1
-    problem = problem_of(kind, array, attributes, num_classes=classes, refined=refined)
+    background = not names or has_background(names)
+    problem = problem_of(kind, array, attributes, num_classes=classes, background=background, refined=refined)
     if problem:
         raise InputError(f"{reader.path}: {kind} of `{image_id}` {problem}; {rebuild_hint(reader.path)}")
     return array, attributes
