@@ -21,7 +21,7 @@ def has_unknown(labels: np.ndarray, num_classes: int) -> bool:
 
 def has_background(class_names: Sequence[str]) -> bool:
     """Tell whether a pixel can be background, by the names of the classes, background first."""
-    return class_names[BACKGROUND] != NO_BACKGROUND
+    return tuple(class_names[:1]) != (NO_BACKGROUND,)
 
 
 def class_values(class_names: Sequence[str]) -> range:

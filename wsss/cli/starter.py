@@ -156,6 +156,7 @@ def _further(settings: AnyData) -> Sequence[str]:
         "# Without a method, a network learns from the first pseudo labels. Methods mend these first, for more time:",
         *(f"# - {method.name}: {method.summary}" for method in METHODS.values()),
         f"# methods: [{next(iter(METHODS))}]",
+        "# Where every pixel is of a class and none is background (land cover, tissue): `background: false` in data",
     ]
     if isinstance(settings, FolderData) and settings.masks is None:
         lines += ["# Masks (indexed PNGs, named like the photographs) go into data.masks"]

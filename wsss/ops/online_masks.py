@@ -253,8 +253,8 @@ def _extents(inside: Tensor) -> Tensor:
 def _refined(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> tuple[Tensor, Tensor]:
     """Refine the scores to probabilities (N, 1 + K, h, w), once beside each of the two backgrounds, large first."""
     if settings.refinement == "crf":
-        versions = torch.stack([torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:]], 1)
-        refined = _by_crf(versions, crops, settings, backgrounds=1)
+        stacked = torch.stack([torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:]], 1)
+        refined = _by_crf(stacked, crops, settings, backgrounds=1)
         return refined[:, 0], refined[:, 1]
     scores = _smoothed(scores, crops, settings)
     versions = (torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:])
