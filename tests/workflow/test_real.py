@@ -121,11 +121,10 @@ def test_a_stopped_snakemake_lets_a_training_save_its_state(finished: tuple[Proj
 def test_data_without_background_are_background_nowhere(tmp_path: Path):
     project = copy_project(tmp_path / "project", made_up=False)
     make_land(project.folder / "land")
-    # saliency that would be refused shows that nothing asks for it
     settings = {key: BOTH[key] for key in ("runtime", "train_classifier", "cams", "train_aalr", "predict", "report")}
     settings |= {"methods": ["aalr"], "train_segmenter": TINY["train_segmenter"], "aalr_labels": {"save_masks": True}}
     data = {"name": "folder", "root": "land", "masks": "masks", "background": False}
-    project.snakemake(project.config(data=data, saliency={"source": "folder", "folder": "gone"}, **settings))
+    project.snakemake(project.config(data=data, **settings))
     results = project.folder / "results/my"
     maps = {
         *(("auxsegnet/round0/labels.h5", "segmentation"), ("aalr/labels.h5", "segmentation")),
@@ -145,6 +144,6 @@ def test_data_without_background_are_background_nowhere(tmp_path: Path):
         assert "background_iou" not in record["metrics"]
         assert record["classes"]["iou"][0] is None
     assert "background" not in (results / "evaluation/per_class.csv").read_text()
-    out = project.folder / "out"
-    project.wsss("export", "results/my/aalr/labels.h5", "--index", "results/my/index.h5", "--output", str(out))
-    assert all(np.asarray(Image.open(path)).all() for path in out.rglob("*.png"))
+    page = (results / "report.html").read_text()
+    assert "background IoU" not in page
+    assert "no background" not in page
