@@ -126,7 +126,8 @@ def write_labels(
     run: Run, name: str, maps: dict[str, np.ndarray], *, updated: bool = False, saliency: int | None = None
 ) -> None:
     """Label maps; `saliency` adds saliency labels that have this level on objects and 0 elsewhere."""
-    settings = UpdateLabels() if updated else SeedLabels().for_maps("folder", 1.0)
+    seeds = SeedLabels().for_maps("folder", 1.0) if run.dataset.background else SeedLabels(rule="classes")
+    settings = UpdateLabels() if updated else seeds
     with artifact(run, name, "update_labels" if updated else "seed_labels", settings, split="train") as writer:
         for image_id, labels in maps.items():
             writer.write("segmentation", image_id, labels)

@@ -98,7 +98,7 @@ def test_another_artifact_in_place_of_labels_is_refused(run: Run, tmp_path: Path
 @pytest.mark.parametrize("refinement", ["crf", "pamr"])
 def test_labels_of_data_without_background_get_none(tmp_path: Path, refinement: str):
     run = make_run(tmp_path, background=False)
-    path = refined(run, tmp_path / "refined.h5", refinement=refinement, ignored="free", sure=0.0)
+    path = refined(run, tmp_path / "refined.h5", refinement=refinement, sure=0.0)
     with ArtifactReader(path, "refine_labels") as reader:
         for image_id in run.dataset.ids("train"):
             labels, named = (

@@ -280,7 +280,10 @@ def test_the_index_shows_its_masks(root: Path) -> None:
 def test_without_background_what_no_outline_covers_is_ignored(tmp_path: Path) -> None:
     root = make_coco(tmp_path / "coco")
     for name, background in (("with", True), ("without", False)):
-        index(CocoData(**coco_settings(root, background=background)), output=tmp_path / f"{name}.h5")
+        index(
+            CocoData(**coco_settings(root, background=background, without_classes=False)),
+            output=tmp_path / f"{name}.h5",
+        )
     before, after = load_dataset(tmp_path / "with.h5"), load_dataset(tmp_path / "without.h5")
     for image_id in before.ids("train"):
         mask, found = before.mask(image_id), after.mask(image_id)
