@@ -130,6 +130,7 @@ class SeedLabels(Settings):
     """Fusion of CAMs and saliency into the first pseudo labels."""
 
     without_background: ClassVar[Mapping[str, Any]] = {"rule": "classes"}
+    """What they are where `data.background` is false."""
 
     cam_threshold: Threshold = 0.2
     """CAM above which a pixel belongs to its strongest class. AuxSegNet's released code: 0.2."""
@@ -207,6 +208,7 @@ class SegmenterLabels(Settings):
     """Labels that a segmentation network predicts for the training images, to train the next one on."""
 
     without_background: ClassVar[Mapping[str, Any]] = {"saliency_threshold": None}
+    """What they are where `data.background` is false."""
 
     saliency_threshold: float | None = Field(default=0.3, ge=0, le=1)
     """Saliency above which a pixel is salient. Foreground that is not salient, and background that is, becomes 255.
