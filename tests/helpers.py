@@ -82,6 +82,41 @@ def make_folder(
     return root
 
 
+def make_land(
+    root: str | Path, *, train: int = 8, val: int = 4, size: tuple[int, int] = (48, 64), masks: bool = True
+) -> Path:
+    """A folder like `make_folder`'s whose images have no background: one or two classes cover all of each.
+
+    Read it with `FolderData(root=str(root), masks="masks", background=False)`.
+    """
+    root = Path(root)
+    rows = []
+    for number in range(train + val):
+        image, mask = land(number, size=size)
+        (root / "masks").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(root / f"land {number}.png")
+        if masks:
+            save_mask(root / "masks" / f"land {number}.png", mask)
+        rows.append((f"land {number}.png", ";".join(present(mask)), "train" if number < train else "val"))
+    write_csv(root / "labels.csv", rows)
+    return root
+
+
+def land(number: int, *, size: tuple[int, int] = (48, 64)) -> tuple[np.ndarray, np.ndarray]:
+    """One image (H, W, 3) uint8 and its mask (H, W) uint8 without 0: a class on the left, on odd numbers another one
+    on the right, and 255 between them."""
+    random = np.random.default_rng([7, number])
+    height, width = (int(side + random.integers(-8, 9)) for side in size)
+    mask = np.full((height, width), number % 3 + 1, np.uint8)
+    if number % 2:
+        border = int(width * random.uniform(0.3, 0.7))
+        mask[:, border:] = (number + 1) % 3 + 1
+        mask[:, border] = 255
+    colours = np.asarray([*COLOURS, *[(128, 128, 128)] * 252])
+    image = colours[mask] + random.normal(0, 12, (height, width, 3))
+    return image.clip(0, 255).astype(np.uint8), mask
+
+
 def shapes(number: int, *, size: tuple[int, int] = (48, 64), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """One image with one or two objects: (H, W, 3) uint8 and its mask (H, W) uint8, 255 on the objects' borders."""
     random = np.random.default_rng([seed, number])

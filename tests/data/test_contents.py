@@ -89,3 +89,13 @@ def test_cams_are_as_large_as_the_photograph_or_what_networks_see_at_most():
 
 def test_other_kinds_hold_what_they_like():
     assert problem("scores", np.zeros(3, complex)) == ""
+
+
+def test_label_maps_of_data_without_background_hold_no_0():
+    labels = np.full(LARGE, 2, np.uint8)
+    assert problem("segmentation", labels, background=False) == ""
+    labels[3, 4] = 0
+    said = "holds the value 0, but the data set has no background (data.background is false)"
+    assert problem("segmentation", labels, background=False) == problem("reassigned", labels, background=False) == said
+    # saliency knows no classes
+    assert problem("saliency", labels, background=False) == ""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers import make_folder, make_voc, save_mask
+from tests.helpers import CLASSES, make_folder, make_land, make_voc, save_mask
 from tests.stages.indexed import refused, run
 from wsss.config import FolderData
 from wsss.data import load_dataset
@@ -128,3 +128,42 @@ def test_what_is_no_file_is_named_and_never_waited_for(tmp_path: Path, kind: str
         "folder": "is a folder, not an image file",
     }
     assert refused_photos(root, masks="masks").startswith(f"{mask}: {words[kind]}")
+
+
+def test_data_without_background(tmp_path: Path) -> None:
+    root = make_land(tmp_path / "land", train=3, val=2)
+    settings = FolderData(root=str(root), masks="masks", background=False)
+    index(settings, output=tmp_path / "index.h5")
+    dataset = load_dataset(tmp_path / "index.h5")
+    assert not dataset.background
+    assert dataset.class_names == ("no background", *CLASSES)
+    assert dataset.num_classes == 3
+    index(settings.model_copy(update={"background": True}), output=tmp_path / "with.h5")
+    assert load_dataset(tmp_path / "with.h5").background
+    assert load_dataset(tmp_path / "with.h5").fingerprint != dataset.fingerprint
+
+
+def test_a_mask_with_background_where_there_is_none(tmp_path: Path) -> None:
+    root = make_land(tmp_path / "land", train=3, val=2)
+    mask = np.array(Image.open(root / "masks/land 4.png"))
+    mask[0, 0] = 0
+    save_mask(root / "masks/land 4.png", mask)
+    listing = list_images(FolderData(root=str(root), masks="masks", background=False))
+    with pytest.raises(InputError) as caught:
+        scan_images(listing)
+    assert str(caught.value) == (
+        f"{root}/masks/land 4.png: the mask holds the value 0, but `data.background` is false, so that every pixel is "
+        "of a class; write the classes as 1 to 3 and pixels of unknown class as 255"
+    )
+
+
+def test_an_image_of_no_class_where_every_pixel_is_of_one(tmp_path: Path) -> None:
+    root = make_land(tmp_path / "land", train=3, val=2, masks=False)
+    table = (root / "labels.csv").read_text().replace("land 0.png,aeroplane", "land 0.png,")
+    (root / "labels.csv").write_text(table)
+    settings = FolderData(root=str(root), background=False)
+    with pytest.raises(InputError, match=r"land 0.png: is to train on and shows no class, but `data.background`"):
+        scan_images(list_images(settings))
+    # those to validate on may have labels in their masks alone
+    (root / "labels.csv").write_text(table.replace("land 0.png,,train", "land 0.png,,val"))
+    assert len(scan_images(list_images(settings))) == 5

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.evaluation.judged import record
-from wsss.ops.metrics import confusion_matrix, label_scores
+from tests.evaluation.judged import evaluate_run, record, rows
+from tests.stages.evaluated import make_run
+from wsss.ops.metrics import class_scores, confusion_matrix, label_scores
 from wsss.store import ArtifactReader
 
 
@@ -50,3 +51,30 @@ def test_saliency_and_cams(metrics):
     assert cams["metrics"]["miou"] == max(point["miou"] for point in cams["sweep"])
     assert cams["metrics"]["miou"] > 0.8
     assert metrics["fusion_scan"]["best_miou"]["miou"] >= cams["metrics"]["miou"]
+
+
+def test_without_background_it_has_no_score(tmp_path):
+    run = make_run(tmp_path, background=False)
+    metrics = evaluate_run(run, saliency=None)
+    dataset, total = run.dataset, 0
+    with ArtifactReader(run.path("eroded")) as labels:
+        for image_id in dataset.ids("train"):
+            total = total + confusion_matrix(dataset.mask(image_id), labels.read("segmentation", image_id), 3)
+    expected = class_scores(total).iou[1:]
+    found = record(metrics, "labels", "eroded")
+    assert found["classes"]["iou"][0] is None
+    assert found["classes"]["iou"][1:] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert found["metrics"]["miou"] == pytest.approx(expected.mean(), abs=1e-6)
+    for item in metrics["evaluations"]:
+        assert not {"background_iou", "foreground_miou", "object_share"} & set(item["metrics"])
+    assert record(metrics, "labels", "perfect")["metrics"]["miou"] == 1
+    # weak CAMs are 255 and not background, so that no threshold is best
+    cams = record(metrics, "cams", "cams")
+    assert cams["metrics"]["threshold"] == 0
+    assert "background" not in cams["protocol"]
+    assert [point["coverage"] for point in cams["sweep"]] == sorted(
+        (point["coverage"] for point in cams["sweep"]), reverse=True
+    )
+    assert cams["sweep"][0]["miou"] > 0.8
+    assert not any("background" in text for text in metrics["definitions"].values())
+    assert {row["class"] for row in rows(run, "per_class.csv")} == {*dataset.class_names[1:]}

@@ -95,3 +95,13 @@ def test_what_an_artifact_warns_of_itself_stands_first(run):
     found = evaluate_run(run, "own", saliency=run.path("warned"), labels={}, predictions={})["warnings"]
     assert found[0] == "saliency by superpixels, for want of a network"
     assert "100% of the images have no foreground" in found[1]
+
+
+def test_what_is_said_of_data_without_background_speaks_of_none(tmp_path):
+    run = make_run(tmp_path, train=12, background=False)
+    assert evaluate_run(run, labels={"perfect": run.path("perfect")}, saliency=None)["warnings"] == []
+    blank = {i: np.full(run.dataset.size(i), 255, np.uint8) for i in run.dataset.ids("train")}
+    write_labels(run, "blank", blank)
+    texts = evaluate_run(run, labels={"blank": run.path("blank")}, saliency=None)["warnings"]
+    assert len(texts) == 4
+    assert not [text for text in texts if "background" in text or "aliency" in text]

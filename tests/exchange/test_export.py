@@ -12,6 +12,7 @@ import yaml
 from PIL import Image
 
 from tests.exchange.test_outlines import drawn, unpacked
+from tests.stages.evaluated import Run, make_run
 from tests.viewer.tiny import PREDICTED, ROUND1, SEEDS, make_results, seeds, shortened, truth
 from wsss.cli.exchange import FORMS as CHOICES
 from wsss.data import Dataset, load_dataset
@@ -348,3 +349,30 @@ def test_yolo_has_an_outline_of_every_object(run, dataset, tmp_path):
 
 def test_every_form_is_a_choice_of_the_command():
     assert set(FORMS) == set(CHOICES)
+
+
+@pytest.fixture(scope="module")
+def land(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on data without background."""
+    return make_run(tmp_path_factory.mktemp("land"), background=False)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_names_a_background_that_there_is_not(land: Run, tmp_path: Path, form: str):
+    if form == "coco":
+        pytest.importorskip("pycocotools")
+    export_maps([land.path("perfect")], index=land.path("index"), output=tmp_path, form=form, truth="val")
+    maps = [path for path in tmp_path.rglob("*.png") if not path.is_symlink() and "photo" not in str(path)]
+    assert all(np.asarray(Image.open(path)).all() for path in maps)
+    texts = {path.name: path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".txt", ".py", ".json")}
+    # line by line, classes.txt has the names of the values from 0 on
+    assert [name for name, text in texts.items() if "background" in text] == (["classes.txt"] if form == "voc" else [])
+
+
+def test_mmseg_counts_classes_from_0_where_there_is_no_background(land: Run, tmp_path: Path):
+    export_maps([land.path("perfect")], index=land.path("index"), output=tmp_path, form="mmseg")
+    text = (tmp_path / "dataset.py").read_text()
+    names, palette = land.dataset.class_names[1:], voc_palette()[1:4].tolist()
+    assert f"metainfo = dict(classes={names!r}, palette={palette!r})" in text
+    assert "num_classes = 3\n" in text
+    assert "reduce_zero_label=True" in text

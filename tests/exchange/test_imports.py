@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import save_mask
+from tests.stages.evaluated import make_run
 from tests.viewer.tiny import make_index, truth
 from wsss.config import Evaluate, SeedLabels
 from wsss.data import Dataset, load_dataset
@@ -158,3 +159,15 @@ def test_wrong_labels_are_one_line(run, dataset, tmp_path):
     with pytest.raises(InputError, match=f"1 of 6 images of split train have no file there, the first is {second}.png"):
         import_labels(folder, **ask)
     assert not (tmp_path / "labels.h5").exists()
+
+
+def test_labels_with_background_where_there_is_none(tmp_path):
+    run, folder = make_run(tmp_path, background=False), tmp_path / "labels"
+    folder.mkdir()
+    for image_id in run.dataset.ids("train"):
+        save_mask(folder / f"{image_id}.png", np.full(run.dataset.size(image_id), 2, np.uint8))
+    assert import_labels(folder, index=run.path("index"), output=tmp_path / "a.h5") == 5
+    save_mask(folder / f"{image_id}.png", np.zeros(run.dataset.size(image_id), np.uint8))
+    with pytest.raises(InputError, match="holds the value 0, but the index has no background"):
+        import_labels(folder, index=run.path("index"), output=tmp_path / "b.h5")
+    assert not (tmp_path / "b.h5").exists()

@@ -155,3 +155,16 @@ def test_settings_that_are_none() -> None:
         adaptive_affinity_loss(*arguments, offset=0)
     with pytest.raises(ValueError, match="edge_split `none` or `fg_bg`"):
         adaptive_affinity_loss(*arguments, edge_split="both")  # type: ignore[arg-type]
+
+
+def test_a_background_that_no_pixel_can_be_changes_nothing() -> None:
+    probabilities, labels, confidence = _random()
+    labels = torch.where(labels == 255, 255, labels.clamp(min=1))
+    # the probabilities of the classes alone, and a loss that counts no class as background
+    classes = probabilities[:, 1:] / probabilities[:, 1:].sum(1, keepdim=True)
+    without = torch.cat([torch.zeros_like(classes[:, :1]), classes], 1)
+    splits: tuple[EdgeSplit, ...] = ("none", "fg_bg")
+    found = [adaptive_affinity_loss(without, labels, confidence, 2, edge_split=split).item() for split in splits]
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+    assert found[0] == pytest.approx(_naive(without, labels, confidence, 2, 3.0, 2.0, "none"), rel=1e-5)
+    assert found[0] > 0

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from wsss.losses import balanced_cross_entropy
+from wsss.models.network import NEVER
 
 
 def test_two_means_are_added() -> None:
@@ -51,3 +52,10 @@ def test_weights_of_classes_by_hand() -> None:
     assert loss.item() == pytest.approx(costs[0] + (costs[1] + 3 * costs[2]) / 4)
     ones = balanced_cross_entropy(logits, labels, weights=torch.ones(3))
     assert ones.item() == pytest.approx(balanced_cross_entropy(logits, labels).item())
+
+
+def test_without_background_it_is_the_mean_over_the_classes() -> None:
+    logits, labels = torch.randn(1, 3, 2, 3), torch.tensor([[[1, 2, 1], [1, 2, 255]]])
+    logits[:, 0] = NEVER
+    expected = functional.cross_entropy(logits[:, 1:], torch.where(labels == 255, 255, labels - 1), ignore_index=255)
+    assert balanced_cross_entropy(logits, labels).item() == pytest.approx(expected.item(), rel=1e-6)

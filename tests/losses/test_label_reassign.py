@@ -195,3 +195,21 @@ def test_shapes_and_scopes_that_do_not_fit_are_named() -> None:
         label_reassign_loss(torch.zeros(2, 3, 4, 4), torch.zeros(1, 4, 4), torch.zeros(2, 5))
     with pytest.raises(ValueError, match="a scope out of batch, image, ema"):
         label_reassign_loss(torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4), torch.zeros(1, 5), scope="all")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_where_no_label_is_background_none_becomes_it(scope: Any) -> None:
+    labels, image_labels = _scene()
+    image_labels[:, 1] = 1
+    labels = torch.where(labels == 0, 2, labels)
+    noisy = labels.clone()
+    noisy[:, 2:8, 2] = 2
+    embeddings = _clusters(labels).requires_grad_()
+    result = label_reassign_loss(embeddings, noisy, image_labels, scope=scope)
+    assert (result.labels > 0).all()
+    assert (result.labels == labels).float().mean() > 0.99
+    assert result.changed[0] == result.labelled[0] == 0
+    result.loss.backward()
+    assert torch.isfinite(result.loss)
+    assert embeddings.grad is not None
+    assert torch.isfinite(embeddings.grad).all()

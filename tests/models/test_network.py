@@ -6,6 +6,7 @@ import torch
 from wsss import config
 from wsss.models import AALR, AuxSegNet, Classifier, Segmenter
 from wsss.models.network import Network, SegmentationNetwork
+from wsss.ops.upsampling import upsample
 
 BACKBONE = config.BackboneSettings(name="test_resnet", weights="none", output_stride=32, frozen_stages=1)
 
@@ -60,3 +61,23 @@ def test_a_network_of_other_classes_keeps_its_own_classifier() -> None:
     own = network.classifier.weight.clone()
     assert network.start_from(Classifier(BACKBONE, 3).state_dict()) == ["classifier.weight"]
     assert torch.equal(network.classifier.weight, own)
+
+
+@pytest.mark.parametrize("kind", [Segmenter, AALR])
+def test_without_background_no_pixel_can_be_it(kind: type[SegmentationNetwork]) -> None:
+    torch.manual_seed(0)
+    sizes = {"head_channels": 4} if kind is Segmenter else {"channels": 4, "dilation": 1}
+    network = kind(BACKBONE, 2, **sizes).eval()  # type: ignore[arg-type, call-arg]
+    images = torch.rand(2, 3, 64, 96)
+    before = network.segment(images)
+    network.background = False
+    logits = network.segment(images)
+    assert torch.equal(logits[:, 1:], before[:, 1:])
+    for given in (logits, logits.bfloat16(), logits.half()):
+        probabilities = upsample(given, (64, 96), network.grid).softmax(1)
+        assert not probabilities[:, 0].any()
+        assert torch.allclose(probabilities.sum(1), torch.ones(2, 64, 96))
+    logits.softmax(1)[:, 1].sum().backward()
+    last = network.head[-1] if isinstance(network, Segmenter) else network.segmentation
+    assert not last.weight.grad[0].any()
+    assert last.weight.grad[1:].any()

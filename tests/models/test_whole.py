@@ -81,3 +81,13 @@ def test_the_network_that_was_given_stays_as_it_was():
 def _whole(predictor: WholePredictor, image: np.ndarray) -> list[np.ndarray]:
     with torch.inference_mode():
         return [value[0].numpy() for value in predictor(torch.from_numpy(image[None]))]
+
+
+@pytest.mark.parametrize("network", [Segmenter, AALR])
+def test_without_background_an_export_gives_it_no_probability(network: type[SegmentationNetwork]):
+    built = network(BACKBONE, num_classes=3).eval()  # type: ignore[call-arg]
+    built.background = False
+    probabilities, labels = _whole(WholePredictor(built), photograph((64, 96)))
+    assert not probabilities[0].any()
+    assert np.allclose(probabilities.sum(0), 1, atol=1e-5)
+    assert labels.all()

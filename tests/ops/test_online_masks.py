@@ -256,3 +256,43 @@ def test_cams_divided_elsewhere_give_an_absent_class_no_pixel() -> None:
     # the crop's own maximum makes an object of the best place of any class
     assert (online_pseudo_labels(weak, image_labels, images, settings).labels > 0).any()
     assert (online_pseudo_labels(weak, image_labels, images, settings, normalize=False).labels == 0).all()
+
+
+@pytest.mark.parametrize("refinement", ["none", "pamr", "par", "crf"])
+@pytest.mark.parametrize("reliability", ["none", "both"])
+def test_without_background_masks_hold_classes_alone(refinement: str, reliability: str) -> None:
+    cams, image_labels, images = _scene()
+    cams[:, :, 0, 0] = 0
+    settings = _settings(refinement=refinement, reliability=reliability)
+    found = online_pseudo_labels(cams, image_labels, images, settings, background=False)
+    assert {*found.labels[0].unique().tolist()} == {1, 3, 255}
+    # the second image shows one class: nothing else can be there, however weak its CAM
+    assert {*found.labels[1].unique().tolist()} == {2, 255}
+    assert (found.labels[:, 0, 0] == 255).all()
+    assert ((found.confidence >= 0) & (found.confidence <= 1 + 1e-5)).all()
+    if reliability == "none":
+        assert (found.labels == 255).sum() == 2
+        assert torch.allclose(found.confidence[1][found.labels[1] < 255], torch.tensor(1.0))
+    else:
+        unsure = found.labels[0] == 255
+        assert unsure.any()
+        assert (found.confidence[0][~unsure] >= settings.refined_score).all()
+
+
+def test_without_background_masks_are_the_strongest_class() -> None:
+    cams, image_labels, images = _scene()
+    found = online_pseudo_labels(cams, image_labels, images, _settings(**PLAIN, reliability="none"), background=False)
+    shown = cams[0, [0, 2]] / cams[0, [0, 2]].amax((1, 2), keepdim=True)
+    assert torch.equal(found.labels[0].long(), torch.tensor([1, 3])[shown.argmax(0)])
+    assert torch.allclose(found.confidence[0], (shown / shown.sum(0)).amax(0), atol=1e-4)
+    assert torch.allclose(found.cam_confidence[0], shown.amax(0), atol=1e-4)
+
+
+def test_without_background_and_classes_nothing_is_labelled() -> None:
+    cams, image_labels, images = _scene()
+    image_labels[1] = 0
+    for refinement in ("none", "crf"):
+        settings = _settings(refinement=refinement, reliability="none")
+        found = online_pseudo_labels(cams, image_labels, images, settings, background=False)
+        assert (found.labels[1] == 255).all()
+        assert (found.labels[0] < 255).any()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss.ops import fuse_cams_with_saliency, labels_from_cams
-from wsss.ops.pseudo_labels import add_missed_classes, mask_by_saliency
+from wsss.ops.pseudo_labels import add_missed_classes, labels_of_classes, mask_by_saliency
 
 
 def one_row(*values: float) -> np.ndarray:
@@ -67,3 +67,11 @@ def test_only_a_class_without_a_pixel_gets_its_strong_cams() -> None:
     assert add_missed_classes(labels, score, label, [1, 2], 0.5).tolist() == [[1, 0, 2, 255]]
     assert add_missed_classes(labels, score, label, [1, 2], 0.8).tolist() == labels.tolist()
     assert add_missed_classes(labels, score, label, [1], 0.5).tolist() == labels.tolist()
+
+
+def test_labels_where_nothing_is_background_by_hand() -> None:
+    score = np.array([[0.0, 0.2, 0.21], [0.9, 0.5, 0.1]], np.float32)
+    label = np.array([[1, 1, 2], [3, 1, 2]], np.uint8)
+    found = labels_of_classes(score, label, 0.2)
+    assert found.dtype == np.uint8
+    assert found.tolist() == [[255, 255, 2], [3, 1, 255]]

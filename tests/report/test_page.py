@@ -9,7 +9,10 @@ import shutil
 import pytest
 
 from tests.report.tiny import Balanced, evaluated, write
+from tests.stages.evaluated import make_run
+from wsss.config import Evaluate
 from wsss.report.evaluations import by_variant, load_evaluation, spread
+from wsss.stages.evaluate import evaluate
 
 
 def test_the_page_is_whole_and_needs_nothing_beside_it(page):
@@ -89,3 +92,22 @@ def test_several_variants_and_seeds_are_compared(run, tmp_path):
     found = spread(by_variant(evaluations)["paper"], ("predictions", "segmenter_seeds", "val"), "miou")
     assert found is not None
     assert (found.mean, found.deviation) == pytest.approx((0.55, 0.0707), abs=1e-4)
+
+
+def test_the_page_of_data_without_background_does_not_name_it(tmp_path):
+    run = make_run(tmp_path, background=False)
+    evaluate(
+        Evaluate(),
+        index=run.path("index"),
+        cams=run.path("cams"),
+        labels={"seeds": run.path("perfect")},
+        predictions={"segmenter_seeds": run.path("segmenter_seeds")},
+        output=run.folder / "evaluation/metrics.json",
+    )
+    page = write(run)
+    text = re.sub(r"<style.*?</style>|<script.*?</script>|<[^>]+>", " ", page, flags=re.DOTALL)
+    assert "mIoU" in text
+    assert [name for name in run.dataset.class_names[1:] if name not in text] == []
+    # the settings of stages may have such names
+    said = re.sub(r'"[^"]*background[^"]*"|&quot;[^&]*background[^&]*&quot;', "", text)
+    assert re.findall(r".{40}background.{40}", said, flags=re.DOTALL) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.helpers import make_folder, make_voc
+from tests.helpers import make_folder, make_land, make_voc
 from wsss.config import Cams, Evaluate, FolderData, Protocol, SeedLabels, VocData
 from wsss.config.rounds import UpdateLabels
 from wsss.context import RunContext
@@ -31,10 +31,17 @@ class Run:
         return load_dataset(self.path("index"))
 
 
-def make_run(root: Path, *, masks: bool = True, train: int = 5, val: int = 3) -> Run:
-    """Index, saliency, CAMs, two label sets (`eroded`, `perfect`) and two predictions (`background`, `perfect`)."""
+def make_run(root: Path, *, masks: bool = True, train: int = 5, val: int = 3, background: bool = True) -> Run:
+    """Index, saliency, CAMs, two label sets (`eroded`, `perfect`) and two predictions (`background`, `perfect`).
+
+    Without background, the prediction `background` is the first class everywhere.
+    """
     run = Run(root / "results/tiny")
-    if masks:
+    settings: FolderData | VocData
+    if not background:
+        land = make_land(root / "land", train=train, val=val)
+        settings = FolderData(root=str(land), masks="masks", background=False)
+    elif masks:
         photos = make_voc(root / "voc", train=train, val=val)
         settings = VocData(root=str(photos), classes="classes.txt")
     else:
@@ -52,11 +59,11 @@ def make_run(root: Path, *, masks: bool = True, train: int = 5, val: int = 3) ->
             writer.write("cams", image_id, planes, classes=classes.astype(np.uint8))
     eroded = {i: np.where(np.arange(truths[i].shape[1]) % 2, 255, truths[i]).astype(np.uint8) for i in truths}
     perfect = perfect_maps(dataset)
-    background = {i: np.zeros_like(truth) for i, truth in truths.items()}
+    alike = {i: np.full_like(truth, 0 if background else 1) for i, truth in truths.items()}
     write_labels(run, "eroded", {i: eroded[i] for i in dataset.ids("train")})
     write_labels(run, "perfect", {i: perfect[i] for i in dataset.ids("train")})
     write_prediction(run, "segmenter_seeds", {i: perfect[i] for i in dataset.ids("val")})
-    write_prediction(run, "segmenter_masks", {i: background[i] for i in dataset.ids("val")})
+    write_prediction(run, "segmenter_masks", {i: alike[i] for i in dataset.ids("val")})
     return run
 
 
@@ -90,9 +97,11 @@ def make_rounds(root: Path) -> Run:
 
 
 def perfect_maps(dataset: Dataset) -> dict[str, np.ndarray]:
-    """The true masks of all images, with background where the truth is 255."""
+    """The true masks of all images, with background, or else the first class, where the truth is 255."""
     truths = {i: true_mask(dataset, i) for split in dataset.splits for i in dataset.ids(split)}
-    return {i: np.where(truth == 255, 0, truth).astype(np.uint8) for i, truth in truths.items()}
+    return {
+        i: np.where(truth == 255, 0 if dataset.background else 1, truth).astype(np.uint8) for i, truth in truths.items()
+    }
 
 
 def true_mask(dataset: Dataset, image_id: str) -> np.ndarray:
@@ -117,7 +126,8 @@ def write_labels(
     run: Run, name: str, maps: dict[str, np.ndarray], *, updated: bool = False, saliency: int | None = None
 ) -> None:
     """Label maps; `saliency` adds saliency labels that have this level on objects and 0 elsewhere."""
-    settings = UpdateLabels() if updated else SeedLabels().for_maps("folder", 1.0)
+    seeds = SeedLabels().for_maps("folder", 1.0) if run.dataset.background else SeedLabels(rule="classes")
+    settings = UpdateLabels() if updated else seeds
     with artifact(run, name, "update_labels" if updated else "seed_labels", settings, split="train") as writer:
         for image_id, labels in maps.items():
             writer.write("segmentation", image_id, labels)

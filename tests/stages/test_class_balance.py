@@ -122,3 +122,14 @@ def test_a_segmentation_network_is_trained_with_weights(index_path: Path, tmp_pa
         train_segmenter(TrainSegmenter.parse(values), index=index_path, labels=None, output=output, context=CPU)
         losses[name] = json.loads((tmp_path / name / "metrics.json").read_text())["final_loss"]
     assert len(set(losses.values())) == 3
+
+
+def test_weights_of_data_without_background_name_none(caplog: pytest.LogCaptureFixture) -> None:
+    images: Any = Images(("no background", *NAMES[1:]))
+    with caplog.at_level("INFO"):
+        found = class_weights(Training(class_weights={"emu": 3.0}), images, IDS, stage="train")
+    assert found is not None
+    assert found.tolist() == [1, 1, 1, 3, 1]
+    assert "background" not in caplog.text
+    with pytest.raises(InputError, match=r"names `background`, but .* the classes are cat, dog, emu, fox"):
+        class_weights(Training(class_weights={"background": 3.0}), images, IDS, stage="train")

@@ -93,3 +93,16 @@ def test_another_artifact_in_place_of_labels_is_refused(run: Run, tmp_path: Path
     with pytest.raises(InputError, match="was written by stage cams; pass the file of stage seed_labels"):
         refined(run, tmp_path / "labels.h5", labels="cams")
     assert not (tmp_path / "labels.h5").exists()
+
+
+@pytest.mark.parametrize("refinement", ["crf", "pamr"])
+def test_labels_of_data_without_background_get_none(tmp_path: Path, refinement: str):
+    run = make_run(tmp_path, background=False)
+    path = refined(run, tmp_path / "refined.h5", refinement=refinement, sure=0.0)
+    with ArtifactReader(path, "refine_labels") as reader:
+        for image_id in run.dataset.ids("train"):
+            labels, named = (
+                reader.read("segmentation", image_id),
+                np.flatnonzero(run.dataset.image_labels(image_id)) + 1,
+            )
+            assert {*np.unique(labels).tolist()} <= {*named.tolist()}

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.stages.evaluated import make_run
 from tests.stages.networks import Networks
 from wsss.config import SeedLabels
 from wsss.context import RunContext
+from wsss.data.artifacts import IndexedArtifact
 from wsss.errors import InputError
 from wsss.stages.seed_labels import seed_labels, strongest_cam
 from wsss.store import ArtifactReader, ArtifactWriter
@@ -86,3 +88,21 @@ def write_saliency(networks: Networks, path: Path, settings: str = "{}") -> Path
         for image_id in networks.dataset.ids("train"):
             writer.write("saliency", image_id, np.zeros(networks.dataset.size(image_id), np.uint8))
     return path
+
+
+def test_seeds_of_data_without_background(tmp_path: Path) -> None:
+    run = make_run(tmp_path, background=False)
+    inputs = {"index": run.path("index"), "cams": run.path("cams"), "saliency": None}
+    with pytest.raises(InputError, match=r"seed_labels.rule is `background_threshold`, but .* set it to `classes`"):
+        seed_labels(SeedLabels(rule="background_threshold"), **inputs, output=tmp_path / "a.h5")
+    seed_labels(SeedLabels(rule="classes"), **inputs, output=tmp_path / "a.h5")
+    reader = IndexedArtifact(tmp_path / "a.h5", "seed_labels", run.dataset)
+    assert reader.kinds() == ["segmentation"]
+    for image_id in run.dataset.ids("train"):
+        labels, named = reader.read("segmentation", image_id), np.flatnonzero(run.dataset.image_labels(image_id)) + 1
+        assert {*np.unique(labels).tolist()} - {255} == {*named.tolist()}
+        # one class alone is sure everywhere
+        assert len(named) > 1 or not (labels == 255).any()
+        truth = run.dataset.mask(image_id)
+        assert truth is not None
+        assert (labels == truth)[truth < 255].mean() > 0.9

@@ -23,6 +23,7 @@ class Images:
     max_side: int = 1024
     reading: Reading = PLAIN
     path: str = "index.h5"
+    background: bool = True
 
     def size(self, image_id: str) -> tuple[int, int]:
         return self.sizes[int(image_id)]
@@ -84,3 +85,10 @@ def test_the_backbone_is_as_wide_as_the_photographs():
         InputError, match=r"test\.backbone\.bands is 4, but index\.h5 has photographs of 5 bands; leave"
     ):
         settled(own, wide, ["0"], stage="test")  # type: ignore[arg-type]
+
+
+def test_padding_that_counts_as_background_where_there_is_none():
+    settings = TrainSegmenter.parse({"augmentation": {"padding": "background"}})
+    numbers(settings, [(375, 500)])
+    with pytest.raises(InputError, match=r"test.augmentation.padding is `background`, but data.background is false"):
+        numbers(settings, [(375, 500)], background=False)

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.stages.evaluated import make_run
 from tests.stages.rounds import BACKBONE, CPU, NETWORK, Rounds
 from wsss.config import SeedLabels
+from wsss.config.rounds import TrainAuxsegnet
 from wsss.errors import InputError
 from wsss.stages.seed_labels import seed_labels
+from wsss.stages.train_auxsegnet import train_auxsegnet
 from wsss.store import ArtifactReader
 from wsss.training.checkpoint import load_weights
 
@@ -80,3 +83,15 @@ def test_the_next_round_learns_from_the_updated_labels(rounds: Rounds, tmp_path:
     rounds.train(labels, rounds.model, tmp_path / "round1/model.ckpt")
     _, info = load_weights(tmp_path / "round1/model.ckpt", "train_auxsegnet")
     assert info.attributes["inputs"]["labels"] == ArtifactReader(labels).attributes["fingerprint"]
+
+
+def test_data_without_background_are_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path, background=False)
+    with pytest.raises(InputError, match=r"index.h5: data.background is false, but train_auxsegnet learns saliency"):
+        train_auxsegnet(
+            TrainAuxsegnet(),
+            index=run.path("index"),
+            labels=run.path("perfect"),
+            weights=tmp_path / "model.ckpt",
+            output=tmp_path / "out.ckpt",
+        )

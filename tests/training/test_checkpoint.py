@@ -186,3 +186,16 @@ def test_a_checkpoint_of_an_earlier_version_has_no_digest_and_is_read(tmp_path: 
     # any program that knows torch's files reads ours, and writes them without a digest
     torch.save(torch.load(path, weights_only=True), path)
     assert all(torch.equal(value, weights[name]) for name, value in load_weights(path)[0].items())
+
+
+def test_a_network_of_data_without_background_comes_back_without(tmp_path: Path) -> None:
+    names = ("no background", *CLASSES[1:])
+    model = build_model(Segmenter, SETTINGS[Segmenter], 2, background=False).eval()
+    save(tmp_path / "model.ckpt", Segmenter, model=model, class_names=names)
+    loaded, _ = load_model(tmp_path / "model.ckpt", Segmenter, class_names=names)
+    images = torch.rand(1, 3, 64, 32)
+    with torch.no_grad():
+        assert torch.equal(loaded(images), model(images))
+        assert (loaded(images).argmax(1) > 0).all()
+    with pytest.raises(InputError, match="its class 0 is `no background`, the index has `background`"):
+        load_model(tmp_path / "model.ckpt", Segmenter, class_names=CLASSES)

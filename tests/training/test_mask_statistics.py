@@ -9,6 +9,8 @@ import torch
 
 from tests.training.small_aalr import NAMES, batch, module, random_masks, train
 from tests.training.tiny import NoiseImages
+from wsss.losses import label_reassign_loss
+from wsss.training.mask_statistics import MaskStatistics
 
 
 def test_what_an_epoch_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +57,15 @@ def test_a_class_that_loses_much_is_named(caplog: pytest.LogCaptureFixture, monk
     assert lost
     assert f"of {lost[0]} (" in caplog.text
     assert made.epoch_row() == {}
+
+
+def test_without_background_it_has_no_column() -> None:
+    labels = torch.tensor([[[1, 1, 2, 255]]])
+    result = label_reassign_loss(torch.randn(1, 4, 1, 4), labels, torch.tensor([[1, 1]]), min_points=1)
+    rows = []
+    for first in ("background", "no background"):
+        statistics = MaskStatistics((first, "cat", "dog"), 0.3)
+        statistics.add_reassigned(result)
+        rows.append(statistics.row())
+    assert set(rows[1]) == {"reassigned", "reassigned cat", "reassigned dog"}
+    assert rows[0] == {**rows[1], "reassigned background": None}

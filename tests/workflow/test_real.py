@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers import make_land
 from tests.waiting import lives, wait_until
 from tests.workflow.conftest import Project, copy_project
-from tests.workflow.tiny import TINY, make_maps
+from tests.workflow.tiny import BOTH, TINY, make_maps
 from wsss.stages.report import FIGURES
 from wsss.store import ArtifactReader
 
@@ -115,3 +116,34 @@ def test_a_stopped_snakemake_lets_a_training_save_its_state(finished: tuple[Proj
     assert "stopped by SIGTERM after step" in (project.folder / "results/my/logs/train_classifier.log").read_text()
     # Snakemake has ended in order: it leaves no lock
     assert not list((project.folder / ".snakemake").glob("locks/*"))
+
+
+def test_data_without_background_are_background_nowhere(tmp_path: Path):
+    project = copy_project(tmp_path / "project", made_up=False)
+    make_land(project.folder / "land")
+    settings = {key: BOTH[key] for key in ("runtime", "train_classifier", "cams", "train_aalr", "predict", "report")}
+    settings |= {"methods": ["aalr"], "train_segmenter": TINY["train_segmenter"], "aalr_labels": {"save_masks": True}}
+    data = {"name": "folder", "root": "land", "masks": "masks", "background": False}
+    project.snakemake(project.config(data=data, **settings))
+    results = project.folder / "results/my"
+    maps = {
+        *(("auxsegnet/round0/labels.h5", "segmentation"), ("aalr/labels.h5", "segmentation")),
+        *(("aalr/labels.h5", "masks"), ("aalr/labels.h5", "reassigned")),
+        *((f"predictions/val/{model}--single.h5", "segmentation") for model in ("aalr", "segmenter_seeds")),
+    }
+    for path, kind in maps:
+        with ArtifactReader(results / path) as artifact:
+            found = [artifact.read(kind, image_id) for image_id in artifact.ids(kind)]
+        assert found
+        assert all(labels.all() for labels in found), f"{kind} of {path} holds 0"
+        assert any((labels < 255).any() for labels in found)
+    assert not (results / "saliency.h5").exists()
+    content = json.loads((results / "evaluation/metrics.json").read_text())
+    assert {item["kind"] for item in content["evaluations"]} == {"cams", "labels", "predictions"}
+    for record in content["evaluations"]:
+        assert "background_iou" not in record["metrics"]
+        assert record["classes"]["iou"][0] is None
+    assert "background" not in (results / "evaluation/per_class.csv").read_text()
+    page = (results / "report.html").read_text()
+    assert "background IoU" not in page
+    assert "no background" not in page

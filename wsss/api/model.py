@@ -30,7 +30,8 @@ class Prediction:
 
     Attributes:
         name: The photograph's stem, or its path below the folder that was given; empty for one in memory.
-        class_names: Background first; `class_names[value]` names a value of the mask.
+        class_names: Background first; `class_names[value]` names a value of the mask. Without background, the first is
+            `no background`, whose value no pixel has, and whose probability is 0.
         size: Height and width of the photograph.
     """
 
@@ -84,7 +85,7 @@ class Model:
     """A trained network that segments photographs; `wsss.load` makes it.
 
     Attributes:
-        class_names: Background first.
+        class_names: Background first, or `no background`.
     """
 
     def __init__(self, predictor: Predictor, source: Path) -> None:

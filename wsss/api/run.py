@@ -13,6 +13,7 @@ from wsss.api.model import Model, load
 from wsss.data import Dataset, load_dataset
 from wsss.data.artifacts import IndexedArtifact
 from wsss.errors import InputError
+from wsss.label_values import class_values
 from wsss.pipeline.paths import IMPORTED, files_of
 from wsss.pipeline.stages import STAGES
 from wsss.report.evaluations import Evaluation, load_evaluation
@@ -130,8 +131,9 @@ class Run:
             for record in item.records:
                 about = {**_branch(item), **{key: record[key] for key in ("kind", "name", "split")}}
                 numbers = record.get("classes") or {}
-                for place, name in enumerate(names if numbers else ()):
-                    rows.append({**about, "class": name, **{key: values[place] for key, values in numbers.items()}})
+                for place in class_values(names if numbers else ()):
+                    of_class = {key: values[place] for key, values in numbers.items()}
+                    rows.append({**about, "class": names[place], **of_class})
         return rows
 
     @property

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from wsss.data.contents import LABEL_KINDS, problem_of
 from wsss.errors import InputError
-from wsss.label_values import IGNORE_INDEX
+from wsss.label_values import IGNORE_INDEX, has_background
 from wsss.ops.palette import indexed_picture
 from wsss.outputs import OutputFolder
 from wsss.pipeline.names import LABEL_STAGES
@@ -162,7 +162,8 @@ def _read(reader: ArtifactReader, kind: str, image_id: str) -> tuple[np.ndarray,
     array, attributes = reader.read_with_attributes(kind, image_id)
     names, refined = reader.attributes.get("class_names"), reader.attributes.get("stage") in LABEL_STAGES
     classes = len(names) - 1 if names else IGNORE_INDEX - 1
-    problem = problem_of(kind, array, attributes, num_classes=classes, refined=refined)
+    background = not names or has_background(names)
+    problem = problem_of(kind, array, attributes, num_classes=classes, background=background, refined=refined)
     if problem:
         raise InputError(f"{reader.path}: {kind} of `{image_id}` {problem}; {rebuild_hint(reader.path)}")
     return array, attributes
@@ -192,7 +193,8 @@ def _print_attributes(console: Console, path: Path, attributes: dict[str, Any]) 
         if value == "" or value == {}:
             continue
         if name == "class_names":
-            text = f"{len(value) - 1} and background: {', '.join(map(str, value[1:]))}"
+            beside = "and background" if has_background(value) else "without background"
+            text = f"{len(value) - 1} {beside}: {', '.join(map(str, value[1:]))}"
         elif isinstance(value, dict):
             text = "\n".join(f"{key}: {json.dumps(item)}" for key, item in value.items())
         else:
@@ -219,8 +221,9 @@ def _print_kind(console: Console, kind: str, counted: CountedKind, names: list[s
 
 def _print_labels(console: Console, counted: CountedKind, names: list[str]) -> None:
     console.print(
-        f"  coverage {100 * counted.coverage:.1f} % (not 255); {counted.background_only} images hold background only, "
-        f"{counted.ignored_only} are 255 everywhere"
+        f"  coverage {100 * counted.coverage:.1f} % (not 255); "
+        + (f"{counted.background_only} images hold background only, " if has_background(names) else "")
+        + f"{counted.ignored_only} images are 255 everywhere"
     )
     if counted.background_only + counted.ignored_only == counted.looked_at:
         console.print("  [yellow]no pixel of any class: look at the CAMs and at the thresholds that made this[/yellow]")

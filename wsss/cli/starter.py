@@ -152,6 +152,7 @@ def _further(settings: AnyData, look: Look) -> Sequence[str]:
         "# Without a method, a network learns from the first pseudo labels. Methods mend these first, for more time:",
         *(f"# - {method.name}: {method.summary}" for method in METHODS.values()),
         f"# methods: [{next(iter(METHODS))}]",
+        "# Where every pixel is of a class and none is background (land cover, tissue): `background: false` in data",
     ]
     longest = max(map(max, look.sizes), default=0)
     if longest > LARGE * settings.max_side:

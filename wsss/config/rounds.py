@@ -12,6 +12,7 @@ from wsss.config.base import Settings
 from wsss.config.label_losses import AdaptiveAffinity, LabelReassign
 from wsss.config.networks import SegmentationAugmentation, Training
 from wsss.config.stages import Crf, Threshold
+from wsss.pipeline.stages import METHODS
 
 
 class Rounds(Settings):
@@ -146,8 +147,18 @@ class UpdateLabels(Settings):
     """Keep the refined CAMs beside the labels."""
 
 
+NEEDS_BACKGROUND = (
+    "learns saliency, which is foreground against background, and the data have none: take the seeds alone "
+    f"(`methods: []`), or {' or '.join(m.title for n, m in METHODS.items() if n != 'auxsegnet')} "
+    f"(`methods: [{', '.join(n for n in METHODS if n != 'auxsegnet')}]`)"
+)
+"""Why, and what to use in place of it, where `data.background` is false."""
+
+
 def problem_of_rounds(config: Any) -> str:
     """Say what is wrong with a config that has rounds; empty for nothing."""
+    if not config.stage("index").background:
+        return f"methods: data.background is false, but auxsegnet {NEEDS_BACKGROUND}"
     if config.stage("auxsegnet").label_rounds and not config.stage("train_auxsegnet").network.classification:
         return (
             "labels are updated from CAMs, which a network without classification does not have: set "

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from wsss.config.backbones import inherit_backbones
+from wsss.config.background import problem_of_padding, without_background
 from wsss.config.base import MAX_NAME, MAX_SEED, Settings
 from wsss.config.files import deep_merge
 from wsss.config.label_sets import problem_of_label_set
@@ -109,7 +110,7 @@ class RunSettings(Settings):
             return handler(values)
         # settings made in Python are complete, so they inherit nothing
         given = {key: _plain(value) for key, value in values.items()}
-        config = handler(inherit_backbones(given, TRAININGS))
+        config = handler(inherit_backbones(without_background(given, SECTIONS), TRAININGS))
         config._given = {name: given[name] for name in ("backbone", *TRAININGS) if name in given}
         return config
 
@@ -143,6 +144,14 @@ class RunSettings(Settings):
                     raise ValueError(
                         f"variant `{name}` overrides `{section}`; a variant may override {', '.join(VARIED_SECTIONS)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _check_background(self) -> Self:
+        if not self.stage("index").background:
+            for name in TRAININGS:
+                if problem := problem_of_padding(name, getattr(self, name)):
+                    raise ValueError(problem)
         return self
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -129,6 +129,9 @@ Threshold = Annotated[float, Field(ge=0, le=1)]
 class SeedLabels(Settings):
     """Fusion of CAMs and saliency into the first pseudo labels."""
 
+    without_background: ClassVar[Mapping[str, Any]] = {"rule": "classes"}
+    """What they are where `data.background` is false."""
+
     cam_threshold: Threshold = 0.2
     """CAM above which a pixel belongs to its strongest class. AuxSegNet's released code: 0.2."""
     saliency_threshold: Threshold | Literal["auto"] = "auto"
@@ -139,9 +142,10 @@ class SeedLabels(Settings):
     """CAM up to which a pixel that is not salient is background. null: `cam_threshold`, the paper's rule. A higher
     limit teaches background close to objects, of which networks learn more (docs/results.md). `auto`: 0.6; null for
     CAMs alone. Inferred."""
-    rule: Literal["saliency", "background_threshold"] = "saliency"
+    rule: Literal["saliency", "background_threshold", "classes"] = "saliency"
     """`saliency`: the rule of AuxSegNet. `background_threshold`: CAMs alone, for whoever has no saliency; what lies
-    between `background_cam_threshold` and `cam_threshold` is then ignored."""
+    between `background_cam_threshold` and `cam_threshold` is then ignored. `classes`: CAMs alone, and nothing is
+    background: what lies up to `cam_threshold` is ignored; always taken where `data.background` is false. Inferred."""
     strong_cam_threshold: Threshold | None = 0.5
     """CAM above which a pixel belongs to its strongest class although it is not salient, where the class would else
     have no pixel in the image: saliency passes over furniture, and over what stands aside. null: never, the paper's
@@ -202,6 +206,9 @@ class TrainSegmenter(Training):
 
 class SegmenterLabels(Settings):
     """Labels that a segmentation network predicts for the training images, to train the next one on."""
+
+    without_background: ClassVar[Mapping[str, Any]] = {"saliency_threshold": None}
+    """What they are where `data.background` is false."""
 
     saliency_threshold: float | None = Field(default=0.3, ge=0, le=1)
     """Saliency above which a pixel is salient. Foreground that is not salient, and background that is, becomes 255.

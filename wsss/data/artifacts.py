@@ -158,6 +158,7 @@ def check_array(
         array,
         attributes,
         num_classes=dataset.num_classes,
+        background=dataset.background,
         sizes=(dataset.size(image_id), dataset.network_size(image_id)),
         named=np.flatnonzero(dataset.image_labels(image_id)) + 1 if kind == CAMS else None,
         refined=stage in LABEL_STAGES,

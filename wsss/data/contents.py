@@ -29,6 +29,7 @@ def problem_of(
     attributes: Mapping[str, Any],
     *,
     num_classes: int,
+    background: bool = True,
     sizes: tuple[tuple[int, int], tuple[int, int]] | None = None,
     named: Iterable[int] | None = None,
     refined: bool = False,
@@ -43,6 +44,7 @@ def problem_of(
         array: The array.
         attributes: Its attributes.
         num_classes: Classes without background.
+        background: Whether a pixel can be background; else no label map holds 0.
         sizes: (H, W) of the photograph, and of what networks see; None if they are not known.
         named: Label values that the image-level labels name, to which CAMs are bound; None if they are not known.
         refined: Whether CAMs have been through an affinity, whose rows need not add up to 1, so that they may pass 1.
@@ -57,7 +59,11 @@ def problem_of(
         return f"has the shape {array.shape}, expected (H, W)"
     if sizes is not None and array.shape != sizes[0]:
         return f"is {_size(array.shape)}, but the photograph is {_size(sizes[0])} (height x width)"
-    if kind == SALIENCY or not has_unknown(array, num_classes):
+    if kind == SALIENCY:
+        return ""
+    if not background and not array.all():
+        return "holds the value 0, but the data set has no background (data.background is false)"
+    if not has_unknown(array, num_classes):
         return ""
     wrong = array[(array > num_classes) & (array != IGNORE_INDEX)]
     return f"holds the value {wrong[0]}, but the classes end at {num_classes} (0 is background, 255 is ignored)"

@@ -15,7 +15,7 @@ from wsss.data.sources.records import did_you_mean
 from wsss.data.windows import Photograph
 from wsss.errors import InputError
 from wsss.grid import snapped_size
-from wsss.label_values import has_unknown
+from wsss.label_values import has_background, has_unknown
 
 
 def load_dataset(index_path: str | Path) -> Dataset:
@@ -36,7 +36,8 @@ class Dataset:
     Attributes:
         name: Name of the data set's source.
         root: Folder of the files.
-        class_names: Background first: `class_names[value]` names a mask's value.
+        class_names: Background first: `class_names[value]` names a mask's value. Without background, the first is
+            `no background`, and no mask holds its value.
         category_ids: What the source of the data calls the classes 1, 2, ...; the same numbers unless it says others.
         ignore_index: Value of pixels that count for nothing.
         max_side: Longest side that networks see, but for snapping to their grid.
@@ -67,6 +68,11 @@ class Dataset:
 
     def __contains__(self, image_id: object) -> bool:
         return isinstance(image_id, str) and self._index.ids.row(image_id) is not None
+
+    @property
+    def background(self) -> bool:
+        """Whether a pixel can be background; else every pixel belongs to a class, and no label map holds 0."""
+        return has_background(self.class_names)
 
     @property
     def num_classes(self) -> int:

@@ -18,7 +18,7 @@ from wsss.data.reading import PLAIN, Reading
 from wsss.data.sources import ImageRecord, Listing
 from wsss.errors import InputError
 from wsss.inputs import check_regular
-from wsss.label_values import IGNORE_INDEX
+from wsss.label_values import BACKGROUND, IGNORE_INDEX, has_background
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
 
@@ -65,8 +65,9 @@ def scan_images(
         workers: Threads beside the main one (decoders release the interpreter lock); 0 works in the main one.
 
     Raises:
-        InputError: For the first image, in that order, that is damaged or whose mask does not fit. All are looked at;
-            the message counts the others, and the log names them.
+        InputError: For the first image, in that order, that is damaged or whose mask does not fit; without background
+            also for one that is to train on and shows no class. All are looked at; the message counts the others, and
+            the log names them.
     """
     scans: list[Scan] = []
     problems: list[InputError] = []
@@ -88,7 +89,9 @@ def scan_images(
 def _results(listing: Listing, workers: int, reading: Reading) -> Iterator[Scan | InputError]:
     def scan(record: ImageRecord) -> Scan | InputError:
         try:
-            return _scan(listing, record, reading)
+            found = _scan(listing, record, reading)
+            _check_shows_class(listing, record, found)
+            return found
         except InputError as error:
             return error
 
@@ -113,6 +116,9 @@ def _scan(listing: Listing, record: ImageRecord, reading: Reading) -> Scan:
     size = decoded_size(path, content, reading)
     if listing.masks is not None and record.image_id in listing.masks:
         mask = listing.masks.draw(record.image_id, size)
+        if not has_background(listing.class_names):
+            # outlines leave open what lies between them
+            mask = np.where(mask == BACKGROUND, np.uint8(IGNORE_INDEX), mask)
         digests = bytes_digest(content), bytes_digest(mask.tobytes())
         packed = pack(DRAWN, record.image_id, mask)
         return Scan(size, *digests, _classes(mask, num_classes), (*stamp, 0, 0), packed)
@@ -132,6 +138,11 @@ def _scan(listing: Listing, record: ImageRecord, reading: Reading) -> Scan:
             f"{mask_path}: the mask holds the value {unknown[0]}, but the classes end at {num_classes} "
             f"(0 is background, {IGNORE_INDEX} is ignored); correct the mask or the classes"
         )
+    if not has_background(listing.class_names) and not mask.all():
+        raise InputError(
+            f"{mask_path}: the mask holds the value 0, but `data.background` is false, so that every pixel is of a "
+            f"class; write the classes as 1 to {num_classes} and pixels of unknown class as {IGNORE_INDEX}"
+        )
     digests = bytes_digest(content), bytes_digest(mask_content)
     return Scan(size, *digests, _classes(mask, num_classes), (*stamp, *mask_stamp))
 
@@ -140,6 +151,16 @@ def _classes(mask: np.ndarray, num_classes: int) -> tuple[int, ...]:
     """Return the numbers of the classes in a mask (H, W)."""
     values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     return tuple(int(value) for value in values if 0 < value <= num_classes)
+
+
+def _check_shows_class(listing: Listing, record: ImageRecord, scan: Scan) -> None:
+    """Refuse an image to train on whose pixels could be of no class at all."""
+    shown = scan.classes if record.labels is None else record.labels
+    if record.split == "train" and not shown and not has_background(listing.class_names):
+        raise InputError(
+            f"{listing.root / record.image}: is to train on and shows no class, but `data.background` is false, so "
+            "that every pixel is of a class; label it, or leave it out"
+        )
 
 
 def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 def fusion_of_seeds(settings: Mapping[str, Any]) -> str:
     """Describe the rule that fuses CAMs and saliency, or that takes CAMs alone."""
     cam, low = settings.get("cam_threshold"), settings.get("background_cam_threshold")
+    if settings.get("rule") == "classes":
+        return f"class where CAM > {cam}, 255 elsewhere"
     if settings.get("rule") == "background_threshold":
         rest = "elsewhere" if low is None else f"where CAM ≤ {low}, 255 between"
         return f"class where CAM > {cam}, background {rest}"

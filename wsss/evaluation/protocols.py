@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wsss.label_values import has_background
 from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
 
@@ -39,8 +40,18 @@ DEFINITIONS = {
     "unnamed": "Share of pixels labelled as an object whose class the image-level labels do not name.",
 }
 
+OF_BACKGROUND = ("background_iou", "foreground_miou", "object_share")
+"""Metrics that mean something beside a background only."""
 TRUTH_RULE = "truth 255 left out"
 NO_MASKS = "no true masks: only numbers that need none"
+
+
+def definitions(class_names: Sequence[str]) -> dict[str, str]:
+    """Return metric -> its definition, for classes with or without background."""
+    if has_background(class_names):
+        return DEFINITIONS
+    kept = {name: text for name, text in DEFINITIONS.items() if name not in OF_BACKGROUND}
+    return {name: text.replace(", background included", "") for name, text in kept.items()}
 
 
 def describe(
@@ -100,7 +111,8 @@ def _how(kind: str, attributes: Mapping[str, Any], settings: Mapping[str, Any]) 
         source = str(settings.get("source", ""))
         return f"source {source}" + (f" ({settings.get('model')})" if source == "rembg" else "")
     if kind == "cams":
-        return "background threshold swept on these masks"
+        names = attributes.get("class_names") or ()
+        return f"{'background ' if has_background(names) else ''}threshold swept on these masks"
     if kind in ("labels", "label_saliency"):
         return label_rule(str(attributes.get("stage", "")), settings, saliency=kind == "label_saliency")
     if kind == "predictions":

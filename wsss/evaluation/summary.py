@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from wsss.evaluation.protocols import as_mapping, describe
+from wsss.evaluation.protocols import OF_BACKGROUND, as_mapping, describe
 from wsss.evaluation.tally import CamTally, Key, SaliencyTally, SegmentationTally, Tally
+from wsss.label_values import has_background
 from wsss.ops.metrics import (
     ClassScores,
     class_scores,
@@ -44,12 +45,15 @@ def record(key: Key, tally: Tally, attributes: Mapping[str, Any], cams: Mapping[
         result |= {"model": attributes.get("model", ""), "protocol_name": attributes.get("protocol", "")}
     result |= {"images": tally.images, "images_with_masks": tally.masked}
     result |= describe(kind, split, tally.masked, tally.images, attributes, cams)
+    background = has_background(attributes.get("class_names") or ())
     if isinstance(tally, SegmentationTally):
         result |= _segmentation(kind, tally)
     elif isinstance(tally, SaliencyTally):
         result |= _saliency(tally)
     elif isinstance(tally, CamTally):
-        result |= _cams(tally)
+        result |= _cams(tally, background=background)
+    if not background:
+        result["metrics"] = {key: value for key, value in result["metrics"].items() if key not in OF_BACKGROUND}
     return result | {"settings": settings}
 
 
@@ -90,11 +94,11 @@ def _saliency(tally: SaliencyTally) -> Record:
     return {"metrics": scores}
 
 
-def _cams(tally: CamTally) -> Record:
+def _cams(tally: CamTally, *, background: bool) -> Record:
     empty = {"empty": tally.empty / max(tally.images, 1)}
     if not tally.masked:
         return {"metrics": {"miou": float("nan"), "threshold": float("nan"), **empty}}
-    sweep = SeedSweep(tally.tables, tally.truth[:-1])
+    sweep = SeedSweep(tally.tables, tally.truth[:-1], background=background)
     points: list[dict[str, float]] = []
     ious: list[np.ndarray] = []
     for place, threshold in enumerate(CAM_THRESHOLDS):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss.files import write_csv
+from wsss.label_values import class_values
 
 CLASS_SCORES = ("iou", "precision", "recall", "truth_share", "label_share", "images")
 THRESHOLDS = ("saliency_threshold", "cam_threshold", "background_cam_threshold")
@@ -36,7 +37,7 @@ def write_tables(
         | {name: values[value] for name, values in item["classes"].items()}
         for item in records
         if "classes" in item
-        for value in range(len(class_names))
+        for value in class_values(class_names)
     ]
     write_csv(
         folder / "per_class.csv", per_class, ["kind", "name", "split", "value", "class", *CLASS_SCORES], digits=DIGITS

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wsss.evaluation.summary import Record
+from wsss.label_values import has_background
 
 TOO_MANY = 0.2
 """Warn above this share of images without foreground, or of images that are 255 everywhere."""
@@ -22,6 +23,8 @@ UNNAMED = 0.05
 """Warn of labels of whose object pixels more are of classes that the image-level labels do not name."""
 MOST_CLASSES = 5
 """Classes that one warning names."""
+MORE = "Lower cam_threshold"
+"""What gives labels to more pixels, where none is background."""
 
 
 def warnings_of(
@@ -44,24 +47,24 @@ def warnings_of(
 def _problems(item: Record, class_names: Sequence[str]) -> Iterator[str]:
     metrics = item["metrics"]
     if metrics["empty"] > TOO_MANY:
-        yield f"{metrics['empty']:.0%} of the images have no foreground at all. {_hint(item)}"
+        yield f"{metrics['empty']:.0%} of the images have no foreground at all. {_hint(item, class_names)}"
     if metrics.get("ignored", 0) > TOO_MANY:
         yield f"{metrics['ignored']:.0%} of the images are 255 everywhere: nothing to learn there"
     if item["kind"] == "labels":
-        yield from _problems_of_labels(metrics)
+        yield from _problems_of_labels(metrics, background=has_background(class_names))
         yield from _missed_classes(item["classes"], class_names)
     if 0 < item["images_with_masks"] < item["images"]:
         lacking = item["images"] - item["images_with_masks"]
         yield f"{lacking} of {item['images']} images have no true mask and enter no score"
 
 
-def _problems_of_labels(metrics: Mapping[str, Any]) -> Iterator[str]:
+def _problems_of_labels(metrics: Mapping[str, Any], *, background: bool) -> Iterator[str]:
     if metrics["coverage"] < LITTLE_COVERAGE:
         yield (
-            f"{1 - metrics['coverage']:.0%} of the pixels are 255, and no network learns there what they are. Where "
-            "they are background close to objects, raise background_cam_threshold"
+            f"{1 - metrics['coverage']:.0%} of the pixels are 255, and no network learns there what they are. "
+            + ("Where they are background close to objects, raise background_cam_threshold" if background else MORE)
         )
-    if metrics["object_share"] > MOSTLY_OBJECTS:
+    if background and metrics["object_share"] > MOSTLY_OBJECTS:
         yield (
             f"{metrics['object_share']:.0%} of the labelled pixels are objects, so that background is hardly taught. "
             "Right for close-ups; else saliency and CAMs spill over: raise saliency_threshold, or change the saliency "
@@ -75,7 +78,7 @@ def _problems_of_labels(metrics: Mapping[str, Any]) -> Iterator[str]:
     if metrics["foreground_precision"] < LITTLE_PRECISION:
         yield (
             f"only {metrics['foreground_precision']:.0%} of the object pixels are right, by the true masks. Look at "
-            "saliency and CAMs: one of them does not show the objects"
+            + ("saliency and CAMs: one of them does not show the objects" if background else "the CAMs")
         )
 
 
@@ -88,12 +91,19 @@ def _missed_classes(classes: Mapping[str, Any], class_names: Sequence[str]) -> I
         listed = ", ".join(f"{name} in {missed} of {named} images" for name, missed, named in often[:MOST_CLASSES])
         more = f" and {len(often) - MOST_CLASSES} more" if len(often) > MOST_CLASSES else ""
         yield (
-            f"classes that the images show are hardly labelled: {listed}{more}. Saliency or CAMs pass over "
-            "them: lower saliency_threshold or strong_cam_threshold, or change the saliency source"
+            f"classes that the images show are hardly labelled: {listed}{more}. "
+            + (
+                "Saliency or CAMs pass over them: lower saliency_threshold or strong_cam_threshold, or change the "
+                "saliency source"
+                if has_background(class_names)
+                else "CAMs pass over them: look at them"
+            )
         )
 
 
-def _hint(item: Record) -> str:
+def _hint(item: Record, class_names: Sequence[str]) -> str:
+    if item["kind"] in ("labels", "predictions") and not has_background(class_names):
+        return MORE
     return {
         "saliency": "Look at the maps: thresholds belong to the saliency source",
         "label_saliency": "Look at the maps: thresholds belong to the saliency source",

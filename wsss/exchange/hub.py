@@ -12,6 +12,7 @@ from typing import Any
 
 from wsss import __version__
 from wsss.errors import InputError
+from wsss.label_values import class_values
 
 SCHEME = "hf://"
 """Beginning of the address of a network: `hf://OWNER/NAME`, `hf://OWNER/NAME@REVISION`."""
@@ -125,7 +126,7 @@ def model_card(payload: dict[str, Any]) -> str:
         "",
     ]
     data = ["## Data", "", f"{metrics.get('training_images', 'An unknown number of')} training images. Classes:", ""]
-    data += [f"{value}. {name}" if value else f"0. {name} (value 0 of the masks)" for value, name in enumerate(names)]
+    data += [f"{value}. {names[value]}" + ("" if value else " (value 0 of the masks)") for value in class_values(names)]
     made_of = [f"- {name}: `{digest}`" for name, digest in (attributes.get("inputs") or {}).items()]
     data += ["", "Digests of what it was trained on:", "", *made_of, ""] if made_of else [""]
     protocol = ["## Protocol", ""]

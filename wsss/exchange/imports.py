@@ -57,6 +57,8 @@ def import_labels(folder: Path, *, index: Path, output: Path, split: str = "trai
                     f"{path}: holds the value {wrong[0]}, the index has classes 0 to {dataset.num_classes} and "
                     f"{dataset.ignore_index}"
                 )
+            if not dataset.background and not labels.all():
+                raise InputError(f"{path}: holds the value 0, but the index has no background; write 255 or a class")
             artifact.write("segmentation", image_id, labels)
     return len(files)
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from wsss.errors import InputError
 from wsss.exchange.sources import LabelMaps, write_labels, write_photograph
+from wsss.label_values import class_values
 from wsss.ops.palette import voc_palette
 from wsss.outputs import OutputFolder
 from wsss.progress import Progress
@@ -103,7 +104,7 @@ def export_fiftyone(maps: Sequence[LabelMaps], output: OutputFolder, photographs
     """
     root, names = output.folder, maps[0].dataset.class_names
     places = [_Places(part, root / part.split / "labels", root / part.split / "data", grey=True) for part in maps]
-    targets = {**dict(enumerate(names)), maps[0].dataset.ignore_index: "ignored"}
+    targets = {**{value: names[value] for value in class_values(names)}, maps[0].dataset.ignore_index: "ignored"}
     _write(places, {root / "mask_targets.json": json.dumps(targets, indent=1) + "\n"}, output, photographs)
     return sum(len(part.ids) for part in maps)
 
@@ -121,9 +122,10 @@ def export_cvat(maps: Sequence[LabelMaps], output: OutputFolder, photographs: Ph
     wrong = next((name for name in names if ":" in name), None)
     if wrong is not None:
         raise InputError(f"{root}: CVAT's table divides its columns by `:`, so no class can be called `{wrong}`")
-    colours = voc_palette()[[*range(len(names)), maps[0].dataset.ignore_index]].tolist()
+    values = [*class_values(names), maps[0].dataset.ignore_index]
     table = "# label:color_rgb:parts:actions\n" + "".join(
-        f"{name}:{','.join(map(str, colour))}::\n" for name, colour in zip([*names, "ignored"], colours, strict=True)
+        f"{'ignored' if value == values[-1] else names[value]}:{','.join(map(str, voc_palette()[value].tolist()))}::\n"
+        for value in values
     )
     places, texts = [], {}
     for part in maps:
@@ -167,7 +169,7 @@ def export_datasets(maps: Sequence[LabelMaps], output: OutputFolder, photographs
 
 def _dataset_card(maps: Sequence[LabelMaps]) -> str:
     dataset = maps[0].dataset
-    values = "\n".join(f"- {value}: {name}" for value, name in enumerate(dataset.class_names))
+    values = "\n".join(f"- {value}: {dataset.class_names[value]}" for value in class_values(dataset.class_names))
     return (
         "---\ntask_categories:\n- image-segmentation\n---\n\n"
         f'# {dataset.name}\n\nLabel maps written by `wsss export`. Read them by `load_dataset("imagefolder", '
@@ -192,15 +194,17 @@ def mmseg_config(maps: Sequence[LabelMaps]) -> str:
     """Return the data set's part of a config of MMSegmentation.
 
     mmengine builds nothing unless loader, evaluator and loop of `val`, and of `test`, are there together or not at all.
+    Without background, the classes are counted from 0 there, as `reduce_zero_label` brings the masks to them.
     """
     dataset = maps[0].dataset
-    palette = voc_palette()[: len(dataset.class_names)].tolist()
+    values = list(class_values(dataset.class_names))
+    names, palette = tuple(dataset.class_names[value] for value in values), voc_palette()[values].tolist()
     lines = [
         "# Written by `wsss export`: list it among `_base_` of a config of MMSegmentation 1.x, and set data_root.",
         'dataset_type = "BaseSegDataset"',
         'data_root = "."',
-        f"metainfo = dict(classes={tuple(dataset.class_names)!r}, palette={palette!r})",
-        f"num_classes = {len(dataset.class_names)}",
+        f"metainfo = dict(classes={names!r}, palette={palette!r})",
+        f"num_classes = {len(names)}",
         f"ignore_index = {dataset.ignore_index}",
         "load = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]",
         "train_pipeline = [*load,",
@@ -217,7 +221,7 @@ def mmseg_config(maps: Sequence[LabelMaps]) -> str:
             "    persistent_workers=True,",
             f"    sampler=dict(type='{'InfiniteSampler' if training else 'DefaultSampler'}', shuffle={training}),",
             "    dataset=dict(type=dataset_type, data_root=data_root, metainfo=metainfo, img_suffix='.jpg',",
-            "        seg_map_suffix='.png', reduce_zero_label=False, ignore_index=ignore_index,",
+            f"        seg_map_suffix='.png', reduce_zero_label={not dataset.background}, ignore_index=ignore_index,",
             f"        data_prefix=dict(img_path='img_dir/{part.split}', seg_map_path='ann_dir/{part.split}'),",
             f"        pipeline={'train_pipeline' if training else 'test_pipeline'}))",
         ]

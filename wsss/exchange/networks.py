@@ -152,6 +152,7 @@ def _describe(info: Checkpoint, outputs: tuple[str, ...]) -> dict[str, str]:
     return {
         FORMAT: FORMAT_VERSION,
         "kind": info.kind,
+        # without background, the first is `no background`, whose probability is 0
         "class_names": json.dumps(list(info.class_names), ensure_ascii=False),
         "max_side": str(MAX_SIDE),
         "input": f"{INPUT}: (N, H, W, 3) uint8 RGB; scale photographs down to max_side first",

@@ -134,7 +134,7 @@ class AALR(SegmentationNetwork):
         if "segmentation_logits" in outputs or "embeddings" in outputs:
             made["embeddings"] = self.embed(features, inside)
         if "segmentation_logits" in outputs:
-            made["segmentation_logits"] = self.segmentation(made["embeddings"])
+            made["segmentation_logits"] = self.among_classes(self.segmentation(made["embeddings"]))
         return AALROutput(**{name: made[name] for name in outputs})
 
     def embed(self, features: Tensor, inside: Tensor | None = None) -> Tensor:

@@ -78,8 +78,25 @@ class Network(nn.Module):
         return self.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+NEVER = -1e4
+"""Logit of what a pixel cannot be: its probability is 0 in every precision, and interpolation keeps it finite."""
+
+
 class SegmentationNetwork(Network, ABC):
-    """A network that segments; it may do more."""
+    """A network that segments; it may do more.
+
+    Attributes:
+        background: Whether a pixel can be background. Else its logit is `NEVER`, in training and after it, so that the
+            probabilities of the classes add up to 1. Inferred.
+    """
+
+    background = True
+
+    def among_classes(self, logits: Tensor) -> Tensor:
+        """Leave background, the first of the logits (N, C + 1, h, w), out where no pixel can be it."""
+        if self.background:
+            return logits
+        return torch.cat([torch.full_like(logits[:, :1], NEVER), logits[:, 1:]], 1)
 
     @abstractmethod
     def segment(self, images: Tensor) -> Tensor:

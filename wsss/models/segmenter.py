@@ -52,7 +52,8 @@ class Segmenter(SegmentationNetwork):
             inside: (N, H, W) bool, False on padding, which is not pooled; None is all.
         """
         features = self.backbone(images)
-        return self.head(apply_pyramid(self.pyramid, features, self.features_inside(features, inside)))
+        pooled = apply_pyramid(self.pyramid, features, self.features_inside(features, inside))
+        return self.among_classes(self.head(pooled))
 
     def segment(self, images: Tensor) -> Tensor:
         """See `SegmentationNetwork.segment`."""

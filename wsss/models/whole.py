@@ -40,7 +40,8 @@ class WholePredictor(nn.Module):
     """Normalises, snaps to the grid, runs the network, puts its maps on the pixels, and makes probabilities of them.
 
     Photographs (N, H, W, 3) uint8 RGB go in, of any one size. Of a network that segments come out `probabilities`
-    (N, K, H, W) float32, background first, summing to 1, and `labels` (N, H, W) uint8, the strongest class. Of a
+    (N, K, H, W) float32, background first (0 everywhere where the data have none), summing to 1, and `labels`
+    (N, H, W) uint8, the strongest class. Of a
     classifier come out `class_probabilities` (N, C) in [0, 1] and `cams` (N, C, H, W) in [0, 1], each divided by its
     maximum.
 

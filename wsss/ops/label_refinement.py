@@ -18,7 +18,7 @@ def label_probabilities(labels: Tensor, values: Sequence[int], trust: float) -> 
 
     Args:
         labels: (H, W) uint8; what is in none of `values` (255) gives every value the same probability.
-        values: Label values that may occur, K of them, background among them.
+        values: Label values that may occur, K of them, background among them where there is one.
         trust: In (0, 1).
 
     Returns:

@@ -29,7 +29,7 @@ class OnlinePseudoLabels:
     Attributes:
         labels: (N, H, W) uint8: background 0, classes from 1 on, 255 where not reliable or outside.
         confidence: (N, H, W) float32 in [0, 1], of the refined scores: the larger of the small background's probability
-            and the best object's beside the large background.
+            and the best object's beside the large background; without background, the best class's among the classes.
         cam_confidence: (N, H, W) float32 in [0, 1], before refinement: the score of the label; 0 where there is none.
     """
 
@@ -48,6 +48,7 @@ def online_pseudo_labels(
     grid: FeatureGrid = PIXELS,
     *,
     normalize: bool = True,
+    background: bool = True,
 ) -> OnlinePseudoLabels:
     """Make the masks of a batch of crops from their CAMs.
 
@@ -56,6 +57,9 @@ def online_pseudo_labels(
     After refinement, a pixel is an object where one beats the large background, background where the small background
     beats all objects, and 255 elsewhere. Of these pixels only the reliable ones stay: by the CAMs, the best share of
     every class's own region; by the refined scores, those above a limit.
+
+    Without background (inferred), the CAMs are refined among themselves, and a pixel is of the strongest class, where a
+    CAM of its image is not 0; then the same reliable ones stay.
 
     Three defects of RRM's released code are mended: pixels outside of the photograph are 255 and not background; a
     class without a pixel of a high score is nowhere reliable (an error there); background is judged whether or not the
@@ -70,6 +74,7 @@ def online_pseudo_labels(
         grid: Where the CAMs lie on the images.
         normalize: Whether CAMs are divided by their maxima. Else they must lie in [0, 1], as those that were divided by
             the maxima of whole images do: a class that the crop does not show then gets no pixel of it. Inferred.
+        background: Whether a pixel can be background.
 
     Raises:
         ValueError: If shapes do not fit.
@@ -78,21 +83,19 @@ def online_pseudo_labels(
     _check(cams, image_labels, images, inside)
     with torch.autocast(images.device.type, enabled=False):
         crops = _Crops.of(cams, image_labels, images, settings, inside, grid, normalize=normalize)
-        scores = crops.scores(settings)
-        large, small = _refined(scores, crops, settings)
-        object_place, background = large.argmax(1), small.argmax(1) == 0
+        seen, confidence, object_place, is_background = (_beside_backgrounds if background else _among_classes)(
+            crops, settings
+        )
         labels = crops.values.gather(1, object_place.flatten(1)).view_as(object_place)
-        labels = torch.where(background, 0, torch.where(object_place > 0, labels, IGNORE_INDEX))
-        confidence = torch.maximum(small[:, 0], large[:, 1:].amax(1))
-        seen = torch.cat([scores[:, 1:2], scores[:, 2:]], 1)
+        labels = torch.where(is_background, 0, torch.where(object_place > 0, labels, IGNORE_INDEX))
         reliable = crops.inside.clone()
         if settings.reliability in ("both", "cam"):
-            occurs = torch.stack([(object_place == k).flatten(1).any(1) for k in range(1, large.shape[1])], 1)
+            occurs = torch.stack([(object_place == k).flatten(1).any(1) for k in range(1, seen.shape[1])], 1)
             reliable &= _reliable_by_cam(seen, crops, occurs, settings)
         if settings.reliability in ("both", "refined"):
             reliable &= confidence >= settings.refined_score
         labels = labels.masked_fill(~reliable, IGNORE_INDEX)
-        place = torch.where(background, 0, object_place)
+        place = torch.where(is_background, 0, object_place)
         cam_confidence = seen.gather(1, place[:, None])[:, 0].masked_fill(labels == IGNORE_INDEX, 0)
         size = (images.shape[2], images.shape[3])
         result = OnlinePseudoLabels(
@@ -102,6 +105,32 @@ def online_pseudo_labels(
             # the border of the working resolution may lie within a pixel of the crop
             result.labels.masked_fill_(~inside, IGNORE_INDEX)
         return result
+
+
+def _beside_backgrounds(crops: _Crops, settings: OnlineLabels) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Judge the pixels beside a large and a small background.
+
+    Returns:
+        Scores before refinement (N, 1 + K, h, w), the small background first; how sure the refined ones are (N, h, w);
+        the place of the class that beats the large background (N, h, w), 0 where none does; where the small
+        background beats all classes (N, h, w) bool.
+    """
+    scores = crops.scores(settings)
+    large, small = _refined(scores, crops, settings)
+    confidence = torch.maximum(small[:, 0], large[:, 1:].amax(1))
+    return scores[:, 1:], confidence, large.argmax(1), small.argmax(1) == 0
+
+
+def _among_classes(crops: _Crops, settings: OnlineLabels) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Judge the pixels where none is background; returns what `_beside_backgrounds` does, a background of 0 first."""
+    if settings.refinement == "crf":
+        refined = _by_crf(crops.cams[:, None], crops, settings, backgrounds=0)[:, 0]
+    else:
+        smoothed = _smoothed(crops.cams, crops, settings)
+        refined = smoothed / smoothed.sum(1, keepdim=True).clamp(min=settings.smallest_score)
+    confidence, strongest = refined.max(1)
+    place = torch.where(crops.cams.amax(1) > 0, strongest + 1, 0)
+    return functional.pad(crops.cams, (0, 0, 0, 0, 1, 0)), confidence, place, torch.zeros_like(crops.inside)
 
 
 def _check(cams: Tensor, image_labels: Tensor, images: Tensor, inside: Tensor | None) -> None:
@@ -224,28 +253,36 @@ def _extents(inside: Tensor) -> Tensor:
 def _refined(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> tuple[Tensor, Tensor]:
     """Refine the scores to probabilities (N, 1 + K, h, w), once beside each of the two backgrounds, large first."""
     if settings.refinement == "crf":
-        refined = _by_crf(scores, crops, settings)
+        stacked = torch.stack([torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:]], 1)
+        refined = _by_crf(stacked, crops, settings, backgrounds=1)
         return refined[:, 0], refined[:, 1]
-    if settings.refinement == "pamr":
-        scores = pamr(scores, crops.images, settings.pamr, crops.extents)
-    elif settings.refinement == "par":
-        scores = par(scores, crops.images, settings.par, crops.extents)
+    scores = _smoothed(scores, crops, settings)
     versions = (torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:])
     large, small = (version / version.sum(1, keepdim=True).clamp(min=settings.smallest_score) for version in versions)
     return large, small
 
 
-def _by_crf(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> Tensor:
-    """Refine both versions of each image by the CRF, (N, 2, 1 + K, h, w).
+def _smoothed(scores: Tensor, crops: _Crops, settings: OnlineLabels) -> Tensor:
+    """Refine the scores (N, P, h, w) by means of close pixels, where the settings say so."""
+    if settings.refinement == "pamr":
+        return pamr(scores, crops.images, settings.pamr, crops.extents)
+    if settings.refinement == "par":
+        return par(scores, crops.images, settings.par, crops.extents)
+    return scores
 
-    The versions of an image share its lattice; on a GPU, all images share one.
+
+def _by_crf(versions: Tensor, crops: _Crops, settings: OnlineLabels, *, backgrounds: int) -> Tensor:
+    """Refine the versions (N, V, P, h, w) of each image's scores by the CRF to probabilities of the same shape.
+
+    The versions of an image share its lattice; on a GPU, all images share one. `backgrounds` of the planes, the first,
+    stand for no class.
     """
-    versions = torch.stack([torch.cat([scores[:, :1], scores[:, 2:]], 1), scores[:, 1:]], 1)
     energies = versions.clamp(settings.smallest_score, 1).log_().neg_()
     # of each image its photograph, with background and present classes alone
     parts = [
-        (image, slice(None), slice(1 + count), *box)
+        (image, slice(None), slice(backgrounds + count), *box)
         for image, (count, box) in enumerate(zip(crops.counts, crops.boxes, strict=True))
+        if backgrounds + count
     ]
     marginals = crf_marginals(
         [energies[part] for part in parts],

@@ -123,6 +123,20 @@ def labels_from_scores(
     return result
 
 
+def labels_of_classes(score: np.ndarray, label: np.ndarray, cam_threshold: float) -> np.ndarray:
+    """Label where no pixel is background: the strongest class above the threshold, 255 up to it (inferred).
+
+    Args:
+        score: (H, W) float, the strongest CAM among present classes.
+        label: (H, W) uint8, the label value of its class.
+        cam_threshold: A CAM counts above it.
+
+    Returns:
+        (H, W) uint8: 1 to C classes, 255 ignored.
+    """
+    return np.where(score > cam_threshold, label, IGNORE_INDEX).astype(np.uint8)
+
+
 def mask_by_saliency(labels: np.ndarray, saliency: np.ndarray, threshold: float) -> np.ndarray:
     """Set labels to 255 wherever they and the saliency disagree about foreground (inferred).
 

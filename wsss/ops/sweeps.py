@@ -95,13 +95,14 @@ class SeedSweep:
     Args:
         tables: Per class, (4, S+1, K+1): sums of the tables of `seed_counts`.
         truth_counts: (C+1,) pixels of each true class, background first.
+        background: Whether weak pixels are background; else they are 255.
     """
 
-    def __init__(self, tables: Mapping[int, np.ndarray], truth_counts: np.ndarray) -> None:
+    def __init__(self, tables: Mapping[int, np.ndarray], truth_counts: np.ndarray, *, background: bool = True) -> None:
         counts = np.zeros((len(truth_counts), 4, len(SALIENCY_THRESHOLDS) + 1, len(CAM_THRESHOLDS) + 1), np.int64)
         for value, table in tables.items():
             counts[value] = table
-        self._truth_counts, self._pixels = truth_counts, counts.sum()
+        self._truth_counts, self._pixels, self._background = truth_counts, counts.sum(), background
         # pixels at or beyond a level of saliency and of strength, and pixels at or below them
         self._above = counts[:, :, ::-1, ::-1].cumsum(axis=2).cumsum(axis=3)[:, :, ::-1, ::-1]
         self._below = counts.sum(axis=0).cumsum(axis=1).cumsum(axis=2)
@@ -124,7 +125,7 @@ class SeedSweep:
         else:
             foreground = self._above[:, :, salient + 1, strong + 1]
             background = self._below[:, salient, weak]
-        return self._from_counts(foreground, background)
+        return self._from_counts(foreground, background if self._background else np.zeros_like(background))
 
     def _from_counts(self, foreground: np.ndarray, background: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         """Score from pixels labelled as each class (C+1, 4) and as background (4,), by correctness."""

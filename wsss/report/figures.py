@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from wsss.label_values import class_values
 from wsss.report.charts import (
     REFERENCE,
     TRAIN,
@@ -52,7 +53,7 @@ def _bar(variants: Mapping[str, Sequence[Evaluation]], variant: str, item: Recor
     color = REFERENCE if is_reference(item) else TRAIN if item["split"] == "train" else VAL
     note = ""
     if label != variant or not variant:
-        note = {"cams": f"best background threshold, {item['split']}", "labels": f"255 a miss, {item['split']}"}.get(
+        note = {"cams": f"best threshold, {item['split']}", "labels": f"255 a miss, {item['split']}"}.get(
             item["kind"], item["split"] + (", fully supervised" if is_reference(item) else "")
         )
     mean, values = (found.mean, found.values) if found else (None, ())
@@ -67,7 +68,9 @@ def class_chart(evaluation: Evaluation, width: int) -> str:
     if not shown:
         return bar_chart([("", [Bar("no true masks", None, VAL)])], width=width, title="IoU per class")
     series = [(f"{title(item)}, {item['split']}", TRAIN if item["split"] == "train" else VAL) for item in shown]
-    rows = [(name, [item["classes"]["iou"][value] for item in shown]) for value, name in enumerate(class_names)]
+    rows = [
+        (class_names[value], [item["classes"]["iou"][value] for item in shown]) for value in class_values(class_names)
+    ]
     return grouped_bars(rows, series, width=width, title="IoU per class")
 
 
@@ -96,7 +99,7 @@ def cam_chart(evaluation: Evaluation, width: int) -> str | None:
     ]
     best = found[0]["metrics"]["threshold"]
     marks = [(best, f"best mIoU at {best:g}")] if best is not None else []
-    return line_chart(lines, width=width, title="CAM threshold", x_label="background threshold", marks=marks)
+    return line_chart(lines, width=width, title="CAM threshold", x_label="CAM threshold", marks=marks)
 
 
 def heat_maps(evaluation: Evaluation, width: int) -> tuple[list[str], str]:

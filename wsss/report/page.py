@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from wsss.evaluation.protocols import DEFINITIONS
+from wsss.evaluation.protocols import definitions
+from wsss.label_values import has_background
 from wsss.pipeline.stages import METHODS
 from wsss.report import figures
 from wsss.report.charts import REFERENCE, TRAIN, VAL, WIDE, percent
@@ -86,7 +87,7 @@ class Page:
             ("numbers", "All numbers", self._numbers()),
             ("classes", "Classes", self._classes()),
             ("thresholds", "Thresholds", self._thresholds()),
-            ("definitions", "Definitions", _definitions()),
+            ("definitions", "Definitions", _definitions(self._first.content["data"]["class_names"])),
             ("provenance", "Where it came from", self._provenance()),
         ]
 
@@ -207,9 +208,10 @@ class Page:
         )
         if len(self.evaluations) > 1:
             lead += f" Numbers are of {self._branch_name()}."
+        rest = "background" if has_background(self._first.content["data"]["class_names"]) else "255"
         alone = (
-            "Where the strongest CAM is above the threshold, the pixel gets its class, else background. A low "
-            "threshold finds more of the objects, a high one spills over less."
+            f"Where the strongest CAM is above the threshold, the pixel gets its class, else {rest}. A low threshold "
+            "finds more of the objects, a high one spills over less."
         )
         text = f'<h3>CAMs alone</h3><p class="lead">{alone}</p>'
         return f'<h2>Thresholds</h2><p class="lead">{lead}</p>{split(text, curve)}{self._heat_maps()}'
@@ -243,12 +245,12 @@ class Page:
         return f"wsss {escape(str(self._first.content['package_version']))}. Photographs belong to their owners."
 
 
-def _definitions() -> str:
+def _definitions(class_names: Sequence[str]) -> str:
     names = {"miou": "mIoU", "miou_labelled": "mIoU, labelled only", "foreground_miou": "foreground mIoU", "mae": "MAE"}
     names |= {"background_iou": "background IoU", "iou": "IoU of saliency", "f_measure": "F", "empty": "no foreground"}
     items = "".join(
         f"<dt>{escape(names.get(key, key.replace('_', ' ')))}</dt><dd>{escape(text)}</dd>"
-        for key, text in DEFINITIONS.items()
+        for key, text in definitions(class_names).items()
     )
     return f"<h2>Definitions</h2><dl>{items}</dl>"
 

@@ -8,14 +8,17 @@ from statistics import median
 
 import numpy as np
 
+from wsss.label_values import has_background
 from wsss.report.gallery import Gallery, Sample
+from wsss.report.sheets import look_of_labels
 from wsss.report.tables import color
 from wsss.report.tiles import data_uri
 
 MANY_COLUMNS = 8
 """A sample with more pictures than this wraps."""
+SALIENCY = "Saliency"
 GUIDE = (
-    ("Saliency", "White stands out, black does not. Saliency knows no classes."),
+    (SALIENCY, "White stands out, black does not. Saliency knows no classes."),
     (
         "CAMs",
         "The colour of a class shows where the classifier looks: the brighter, the surer. It looks at the most telling "
@@ -23,16 +26,16 @@ GUIDE = (
     ),
     (
         "Labels, predictions, truth",
-        "Background is the photograph in dim grey, objects have the colour of their class. Stripes are 255, left out: "
-        "in labels where the sources disagree, in truth along the borders of objects.",
+        "{look}. Stripes are 255, left out: in labels where the sources disagree, in truth along the borders of "
+        "objects.",
     ),
     (
         "Numbers",
-        "IoU is the mean over the classes in this one image, background included. A pixel left out is a miss. "
+        "IoU is the mean over the classes in this one image{background}. A pixel left out is a miss. "
         "“Labelled” is the share of pixels that are not 255.",
     ),
 )
-"""How to read the pictures."""
+"""How to read the pictures; what depends on whether there is background stands in braces."""
 
 
 def gallery_section(
@@ -53,13 +56,19 @@ def gallery_section(
         f"{len(gallery.samples)} images of {split}, {gallery.order}. Coloured names are the image-level labels. "
         "Click a picture to enlarge it."
     )
-    legend = '<span class="key"><i class="dimmed"></i>background</span>'
+    background = has_background(names)
+    legend = '<span class="key"><i class="dimmed"></i>background</span>' if background else ""
     legend += '<span class="key"><i class="striped"></i>255, left out</span>'
     legend += "".join(color_key(color(palette, value), names[value]) for value in gallery.shown)
     ratios = [sample.tiles[0].image.width / sample.tiles[0].image.height for sample in gallery.samples]
     ratio = min(max(median(ratios), 0.75), 1.78)
     rows = "".join(_sample(sample, names, palette) for sample in gallery.samples)
-    texts = "".join(f"<div><h4>{escape(what)}</h4><p>{escape(text)}</p></div>" for what, text in GUIDE)
+    words = {"look": look_of_labels(names), "background": ", background included" if background else ""}
+    texts = "".join(
+        f"<div><h4>{escape(what)}</h4><p>{escape(text.format(**words))}</p></div>"
+        for what, text in GUIDE
+        if background or what != SALIENCY
+    )
     how = f'<div class="guide">{texts}</div>' if guide else ""
     return (
         f'{head}<p>{escape(lead)}</p>{how}<div class="legend">{legend}</div>'

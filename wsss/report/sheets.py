@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from wsss.files import encoded
-from wsss.label_values import BACKGROUND, IGNORE_INDEX
+from wsss.label_values import BACKGROUND, IGNORE_INDEX, has_background
 from wsss.ops.palette import stripes
 from wsss.report.gallery import Gallery, Sample
 
@@ -136,11 +136,18 @@ def _wrapped(text: str, of: ImageFont.FreeTypeFont, room: int) -> list[str]:
     return lines
 
 
+def look_of_labels(class_names: Sequence[str]) -> str:
+    """Say in words how label maps are drawn, for the middle of a caption."""
+    if has_background(class_names):
+        return "Background is the photograph in dim grey, objects have the colour of their class"
+    return "Pixels have the colour of their class"
+
+
 def _legend_rows(values: Sequence[int], class_names: Sequence[str], room: int) -> list[list[int]]:
-    """Arrange label values in rows that fit. Every legend has 0 (background) and 255 (ignored)."""
+    """Arrange label values in rows that fit. Every legend has 255 (ignored), and 0 where there is background."""
     rows: list[list[int]] = [[]]
     used = 0.0
-    for value in [BACKGROUND, *values, IGNORE_INDEX]:
+    for value in [*([BACKGROUND] if has_background(class_names) else []), *values, IGNORE_INDEX]:
         needed = 44 + font(14).getlength(_name(value, class_names))
         if used + needed > room and rows[-1]:
             rows.append([])

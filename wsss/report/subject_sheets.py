@@ -14,17 +14,14 @@ from wsss.data import Dataset
 from wsss.report.charts import percent
 from wsss.report.evaluations import Evaluation, Record, title, uses
 from wsss.report.gallery import PictureColumn, artifacts_of, draw_gallery, further_masks
-from wsss.report.sheets import contact_sheet, one_page
+from wsss.report.sheets import contact_sheet, look_of_labels, one_page
 from wsss.store import ArtifactReader
 
 _METRICS = {
     "labels": (("precision", "precision"), ("coverage", "coverage"), ("miou", "mIoU (255 a miss)")),
     "predictions": (("miou", "mIoU"),),
 }
-_READ = (
-    "Background is the photograph in dim grey, objects have the colour of their class, stripes are 255. Numbers below "
-    "a picture are of that one image."
-)
+_READ = "stripes are 255. Numbers below a picture are of that one image."
 
 
 @dataclass(frozen=True)
@@ -92,8 +89,9 @@ def subject_sheet(
     ]
     scored = f"In percent on {item['split']}: {', '.join(scores)}. " if scores else ""
     order = f"Sorted {gallery.order}. " if gallery.order.startswith("from") else ""
-    caption = f"{scored}Made and judged: {item['protocol'].rstrip('.')}. {order}{_READ}"
-    return contact_sheet(one_page(gallery), dataset.class_names, palette, heading=subject.heading, caption=caption)
+    names = dataset.class_names
+    caption = f"{scored}Made and judged: {item['protocol'].rstrip('.')}. {order}{look_of_labels(names)}, {_READ}"
+    return contact_sheet(one_page(gallery), names, palette, heading=subject.heading, caption=caption)
 
 
 def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[PictureColumn]:

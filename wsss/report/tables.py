@@ -7,6 +7,8 @@ from html import escape
 
 import numpy as np
 
+from wsss.evaluation.protocols import OF_BACKGROUND
+from wsss.label_values import class_values, has_background
 from wsss.ops.metrics import ratio
 from wsss.report.charts import REFERENCE, TRAIN, VAL, percent
 from wsss.report.evaluations import (
@@ -72,12 +74,15 @@ def number_tables(evaluations: Sequence[Evaluation]) -> str:
     """Write all numbers of one variant, each row with its protocol; means over seeds if there are several."""
     parts = []
     first = evaluations[0]
+    background = has_background(first.content["data"]["class_names"])
     for heading, kinds, columns in SECTIONS:
         rows = [item for item in first.of_kind(*kinds) if not _repeats_saliency(first, item)]
         if rows:
-            body = [_number_row(evaluations, item, columns) for item in rows]
-            table = numbers_table([label for _, label in columns], body)
-            parts.append(f"<h3>{escape(heading)}</h3>{table}")
+            known = columns if background else [column for column in columns if column[0] not in OF_BACKGROUND]
+            body = [_number_row(evaluations, item, known) for item in rows]
+            table = numbers_table([label for _, label in known], body)
+            words = heading if background else heading.replace("background threshold", "threshold")
+            parts.append(f"<h3>{escape(words)}</h3>{table}")
     return "".join(parts)
 
 
@@ -154,7 +159,8 @@ def class_table(evaluation: Evaluation, palette: np.ndarray) -> str:
     head = "".join(f"<th>{escape(title(item))}, {escape(item['split'])}</th>" for item in columns)
     train = data["splits"].get("train", {}).get("class_images", [])
     rows = []
-    for value, name in enumerate(data["class_names"]):
+    for value in class_values(data["class_names"]):
+        name = data["class_names"][value]
         images = "" if value == 0 or not train else str(train[value - 1])
         bars = "".join(f"<td>{_bar_cell(item, item['classes']['iou'][value])}</td>" for item in columns)
         rows.append(f"<tr><td>{swatch(palette, value)}{escape(name)}</td><td>{images}</td>{bars}</tr>")

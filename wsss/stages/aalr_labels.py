@@ -44,7 +44,7 @@ def aalr_labels(
     output: Path,
     context: RunContext = RunContext(),
 ) -> None:
-    """Label every training image with background and the classes that its image-level labels name.
+    """Label every training image with background, if there is one, and the classes that its labels name.
 
     Args:
         settings: Source of the labels (the segmentation branch, or masks of the CAMs), scales and CRF.
@@ -150,7 +150,8 @@ class _Labeller:
         made = self.network(images, ("cams", embedding) if reassign.weight else ("cams",))
         cams = self.network.multi_scale_cams(images, settings.scales, made.cams)
         pixels = (images * 255).round().to(torch.uint8)
-        labels = online_pseudo_labels(cams, image_labels, pixels, settings, grid=self.network.grid).labels
+        background, grid = self.network.background, self.network.grid
+        labels = online_pseudo_labels(cams, image_labels, pixels, settings, grid=grid, background=background).labels
         if reassign.weight == 0:
             return {"masks": labels}
         result = label_reassign_loss(

@@ -13,6 +13,7 @@ from wsss.config import Training
 from wsss.data import Dataset
 from wsss.data.sources.records import did_you_mean
 from wsss.errors import InputError
+from wsss.label_values import class_values
 
 LIMITS = (0.1, 10.0)
 """Least and largest weight of a class that follows from its number. Inferred: one image must not decide a step."""
@@ -32,14 +33,15 @@ def class_weights(settings: Training, dataset: Dataset, image_ids: Sequence[str]
     Raises:
         InputError: If a weight is given for a class that the data set does not have.
     """
-    given, names = settings.class_weights, dataset.class_names
+    given, names, values = settings.class_weights, dataset.class_names, class_values(dataset.class_names)
     if given == "none":
         return None
     found = np.ones(len(names), np.float32)
     if isinstance(given, dict):
         for name, weight in given.items():
-            if name not in names:
-                hint = did_you_mean(name, names) or f"; the classes are {', '.join(names)}"
+            known = [names[value] for value in values]
+            if name not in known:
+                hint = did_you_mean(name, known) or f"; the classes are {', '.join(known)}"
                 raise InputError(f"{stage}.class_weights names `{name}`, but the data set has no such class{hint}")
             found[names.index(name)] = weight
     else:
@@ -47,7 +49,7 @@ def class_weights(settings: Training, dataset: Dataset, image_ids: Sequence[str]
         present = counts > 0
         if present.any():
             found[1:][present] = (np.median(counts[present]) / counts[present]).clip(*LIMITS)
-    words = ", ".join(f"{name} {weight:.3g}" for name, weight in zip(names, found, strict=True))
+    words = ", ".join(f"{names[value]} {found[value]:.3g}" for value in values)
     logger.info("%s: weights of classes: %s", stage, words)
     return torch.from_numpy(found)
 

@@ -29,6 +29,8 @@ evaluated thing), `per_class.csv`, `per_image.csv` and `sweeps.csv` (every point
 - `fusion_scan`: null or `points`, and the points `best_miou` and `best_foreground_precision` (among those with a
   coverage of at least 0.7 and a foreground recall of at least 0.5; else null). It sees the masks of `train`, so it is
   an upper bound to compare with; thresholds chosen by it are no longer weakly supervised
+- without background, the first of `class_names` is `no background`, whose place in lists is null, and there are no
+  `background_iou`, `foreground_miou` and `object_share`
 - `definitions`: metric -> its definition; `warnings`: sentences
 - `tables`: digest of every table beside it, by name
 """
@@ -53,7 +55,7 @@ from wsss.data import Dataset, load_dataset
 from wsss.data.artifacts import IndexedArtifact
 from wsss.errors import InputError
 from wsss.evaluation import FORMAT_VERSION
-from wsss.evaluation.protocols import DEFINITIONS
+from wsss.evaluation.protocols import definitions
 from wsss.evaluation.summary import Record, record, scan_fusion, scan_summary
 from wsss.evaluation.tables import DIGITS, write_tables
 from wsss.evaluation.tally import CamTally, Key, Measured, Sources, measure
@@ -113,7 +115,7 @@ def evaluate(
     content = _header(settings, inputs, output, context)
     content |= {"data": _data(dataset), "evaluations": records, "fusion_scan": scan_summary(points)}
     content |= {
-        "definitions": DEFINITIONS,
+        "definitions": definitions(dataset.class_names),
         "warnings": warnings_of(records, dataset.class_names, own=_own_warnings(sources)),
     }
     for warning in content["warnings"]:

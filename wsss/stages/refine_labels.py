@@ -37,7 +37,8 @@ def refine_labels(
 ) -> None:
     """Refine the labels of every training image.
 
-    A pixel becomes background, a class that the image-level labels name, or one that the labels hold.
+    A pixel becomes background (where the data have one), a class that the image-level labels name, or one that the
+    labels hold.
 
     Args:
         settings: What refines, and how far labels are trusted.
@@ -112,7 +113,8 @@ class _Refinement:
 
     def _values(self, item: _Item) -> list[int]:
         named = np.flatnonzero(self.dataset.image_labels(item.image_id)) + 1
-        return sorted({BACKGROUND, *named.tolist(), *np.unique(item.labels).tolist()} - {IGNORE_INDEX})
+        always = {BACKGROUND} if self.dataset.background else set()
+        return sorted({*always, *named.tolist(), *np.unique(item.labels).tolist()} - {IGNORE_INDEX})
 
     def _probabilities(self, item: _Item, values: list[int]) -> Tensor:
         seen = (item.image.shape[0], item.image.shape[1])

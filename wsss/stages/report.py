@@ -28,6 +28,7 @@ from wsss.context import RunContext
 from wsss.data import Dataset, load_dataset
 from wsss.data.inputs import dataset_inputs
 from wsss.errors import InputError
+from wsss.label_values import has_background
 from wsss.ops.palette import PALETTES
 from wsss.outputs import OutputFolder
 from wsss.report import figures
@@ -38,7 +39,7 @@ from wsss.report.gallery import Gallery, make_gallery
 from wsss.report.numbers import numbers_page
 from wsss.report.page import Page
 from wsss.report.parts import Look, report_parts
-from wsss.report.sheets import contact_sheet, empty_sheet, sheet_bytes
+from wsss.report.sheets import contact_sheet, empty_sheet, look_of_labels, sheet_bytes
 from wsss.report.subject_sheets import Subject, subject_sheet, subjects
 from wsss.stages.outputs import checks_output
 from wsss.store import ArtifactReader
@@ -61,15 +62,13 @@ SHEETS = {
     "train": (
         "contact_sheet.jpg",
         "Training images",
-        "Photograph, saliency, CAMs, label sets, truth. Background is the photograph in dim grey, objects have the "
-        "colour of their class. Stripes are 255: no network learns from these pixels; in truth they are borders that "
-        "are not judged.",
+        "Photograph, {sources}, label sets, truth. {look}. Stripes are 255: no network learns from these pixels; in "
+        "truth they are borders that are not judged.",
     ),
     "val": (
         "predictions.jpg",
         "Validation images",
-        "Photograph, predictions of the trained networks, truth. Background is the photograph in dim grey, objects "
-        "have the colour of their class, stripes are borders that are not judged.",
+        "Photograph, predictions of the trained networks, truth. {look}, stripes are borders that are not judged.",
     ),
 }
 
@@ -161,7 +160,10 @@ def _write_sheets(
         if gallery is None:
             drawn = empty_sheet(heading, nothing)
         else:
-            words = f"{caption} Sorted {gallery.order}." if gallery.order.startswith("from") else caption
+            said = caption.format(
+                look=look_of_labels(class_names), sources="saliency, CAMs" if has_background(class_names) else "CAMs"
+            )
+            words = f"{said} Sorted {gallery.order}." if gallery.order.startswith("from") else said
             drawn = contact_sheet(gallery, class_names, palette, heading=heading, caption=words)
         written.write_bytes(folder / name, sheet_bytes(drawn))
 

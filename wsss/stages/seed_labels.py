@@ -17,6 +17,7 @@ from wsss.ops.pseudo_labels import (
     add_missed_classes,
     fuse_scores_with_saliency,
     labels_from_scores,
+    labels_of_classes,
     strongest_plane,
 )
 from wsss.parallel import map_in_processes
@@ -54,6 +55,8 @@ class _Fusion:
     def __call__(self, image_id: str) -> tuple[str, dict[str, np.ndarray]]:
         settings = self._settings
         score, label = strongest_cam(self._cams, image_id, self._dataset.size(image_id))
+        if settings.rule == "classes":
+            return image_id, {"segmentation": labels_of_classes(score, label, settings.cam_threshold)}
         limit = settings.background_cam_threshold
         assert limit != "auto"
         if self._saliency is None:
@@ -93,15 +96,18 @@ def seed_labels(
         settings: The rule and its thresholds; what is `auto` follows the source of the saliency maps.
         index: Artifact of stage `index`.
         cams: Artifact of stage `cams`.
-        saliency: Artifact of stage `saliency`; None only with the rule `background_threshold`.
+        saliency: Artifact of stage `saliency`; None only with the rules `background_threshold` and `classes`.
         output: Artifact; kinds `segmentation` and `saliency`, (H, W) uint8.
 
     Raises:
-        InputError: If an input is missing or damaged, or does not fit the index.
+        InputError: If an input is missing or damaged, or does not fit the index, or the rule gives background to data
+            that have none.
     """
     if settings.rule == "saliency" and saliency is None:
         raise InputError("seed_labels.rule is `saliency`, so saliency maps are needed: pass --saliency FILE.h5")
     dataset = load_dataset(index)
+    if not dataset.background and settings.rule != "classes":
+        raise InputError(f"seed_labels.rule is `{settings.rule}`, but {index} has no background: set it to `classes`")
     used = saliency if settings.rule == "saliency" else None
     settings = settings.for_maps(*_source_of(used))
     attributes = provenance("seed_labels", settings, {"index": index, "cams": cams, "saliency": used}, context)

@@ -172,9 +172,12 @@ class _Finish:
 def _among(probabilities: Tensor, allowed: Tensor) -> Tensor:
     """Leave probabilities (N, K, h, w) to the allowed classes (N, K, 1, 1) alone; changes them."""
     probabilities *= allowed
+    # where all of them are lost in rounding, they are equal: a pixel is one of them all the same
+    probabilities.addcmul_(allowed, (probabilities.sum(1, keepdim=True) == 0).to(probabilities))
     return probabilities.div_(probabilities.sum(1, keepdim=True).clamp(min=1e-8))
 
 
 def _allowed_classes(dataset: Dataset, ids: Sequence[str], device: torch.device) -> Tensor:
-    """Return (N, K, 1, 1) float32: 1 for background and the classes that an image's labels name, else 0."""
-    return functional.pad(image_label_tensor(dataset, ids, device), (1, 0), value=1)[:, :, None, None]
+    """Return (N, K, 1, 1) float32: 1 for background, if there is one, and the classes that labels name, else 0."""
+    named = image_label_tensor(dataset, ids, device)
+    return functional.pad(named, (1, 0), value=float(dataset.background))[:, :, None, None]

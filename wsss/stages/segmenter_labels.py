@@ -11,6 +11,7 @@ from wsss.config import Protocol, SegmenterLabels
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.data.artifacts import IndexedArtifact
+from wsss.errors import InputError
 from wsss.models.segmenter import Segmenter
 from wsss.ops.pseudo_labels import mask_by_saliency
 from wsss.pipeline.inputs import makers_of
@@ -45,9 +46,15 @@ def segmenter_labels(
         output: Artifact; kind `segmentation` (H, W) uint8, and `saliency` if it is given.
 
     Raises:
-        InputError: If an input is missing, damaged, or of another set of classes.
+        InputError: If an input is missing, damaged, or of another set of classes, or saliency is to mask the labels of
+            data without background.
     """
     dataset = load_dataset(index)
+    if not dataset.background and settings.saliency_threshold is not None:
+        raise InputError(
+            f"segmenter_labels.saliency_threshold is {settings.saliency_threshold}, but {index} has no background: set "
+            "it to null"
+        )
     device = resolve_device(context)
     stages = makers_of("segmenter_labels", "segmenter")
     network, _ = load_model(segmenter, Segmenter, stages, class_names=dataset.class_names)

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TypeVar
 
 from wsss.config import Training
+from wsss.config.background import problem_of_padding
 from wsss.data import Dataset
 from wsss.data.images import bounded_size
 from wsss.data.steps import steps_per_epoch
@@ -34,8 +35,10 @@ def settled(settings: AnyTraining, dataset: Dataset, image_ids: Sequence[str], *
         stage: Name of the stage, for the log.
 
     Raises:
-        InputError: If the numbers do not fit the other settings.
+        InputError: If the numbers do not fit the other settings, or padding counts as background where there is none.
     """
+    if not dataset.background and (problem := problem_of_padding(stage, settings)):
+        raise InputError(problem)
     settings = _with_bands(settings, dataset, stage)
     if not image_ids or "auto" not in (settings.epochs, settings.augmentation.crop_size):
         return settings

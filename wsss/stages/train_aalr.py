@@ -118,7 +118,8 @@ def _check(
 def _network(settings: TrainAalr, classifier: Path | None, dataset: Dataset, seed: int) -> AALR:
     """Build the network from its backbone's weights or a trained classifier's; the seed draws the other layers."""
     if classifier is None:
-        return build_model(AALR, model_settings(settings), dataset.num_classes, seed=seed)
+        own = model_settings(settings)
+        return build_model(AALR, own, dataset.num_classes, background=dataset.background, seed=seed)
     stages = makers_of(STAGE, "classifier")
     return network_from_checkpoint(AALR, settings, classifier, stages, dataset, stage=STAGE, seed=seed)
 

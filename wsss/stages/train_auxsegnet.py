@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wsss.config.rounds import TrainAuxsegnet
+from wsss.config.rounds import NEEDS_BACKGROUND, TrainAuxsegnet
 from wsss.context import RunContext
 from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
+from wsss.errors import InputError
 from wsss.models.auxsegnet import AuxSegNet
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
@@ -46,10 +47,12 @@ def train_auxsegnet(
         context: Seed and machine.
 
     Raises:
-        InputError: If an input is wrong, or the labels hold nothing to learn from.
+        InputError: If an input is wrong, the labels hold nothing to learn from, or the data have no background.
         Interrupted: If the stage was asked to stop. The same call resumes it.
     """
     dataset = load_dataset(index)
+    if not dataset.background:
+        raise InputError(f"{index}: data.background is false, but {STAGE} {NEEDS_BACKGROUND}")
     settings = settled(settings, dataset, dataset.ids("train"), stage=STAGE)
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)
     source = ArtifactLabels(Path(labels), dataset)

@@ -60,7 +60,9 @@ def train_segmenter(
     with StageState(output, stamp(STAGE, attributes)) as state:
         source.check()
         _check_batch(settings, len(source.ids))
-        network = build_model(Segmenter, model_settings, dataset.num_classes, seed=context.seed)
+        network = build_model(
+            Segmenter, model_settings, dataset.num_classes, background=dataset.background, seed=context.seed
+        )
         train_to_checkpoint(
             state,
             SegmenterModule(network, settings.optimizer, weights),

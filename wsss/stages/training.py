@@ -149,7 +149,7 @@ def network_from_checkpoint(
     # the whole backbone comes from the checkpoint, so no pretrained weights are read or downloaded
     values = model_settings(settings)
     values["backbone"] |= {"weights": "none"}
-    built = build_model(network, values, dataset.num_classes, seed=seed)
+    built = build_model(network, values, dataset.num_classes, background=dataset.background, seed=seed)
     try:
         new = built.start_from(weights)
     except ValueError as error:

@@ -61,7 +61,8 @@ class AALRModule(TrainingModule[AALR]):
         self.leaves_parameters_unused = classifies_first or not (weights.classification and weights.segmentation)
         self.stopwatch = Stopwatch()
         stored = settings.mask_source == "cams"
-        self._maker = MaskMaker(settings.masks, PIXELS if stored else network.grid, normalize=not stored)
+        grid = PIXELS if stored else network.grid
+        self._maker = MaskMaker(settings.masks, grid, normalize=not stored, background=network.background)
         self.teacher = _teacher(network, settings)
         self._label_losses = LabelLosses(settings.adaptive_affinity, settings.label_reassign, class_names)
 

@@ -15,7 +15,8 @@ from wsss import __version__
 from wsss.config import BackboneSettings
 from wsss.errors import InputError
 from wsss.inputs import check_regular
-from wsss.models.network import Network, NetworkType
+from wsss.label_values import has_background
+from wsss.models.network import Network, NetworkType, SegmentationNetwork
 from wsss.store import rebuild_hint
 from wsss.training.files import read_torch, write_torch
 from wsss.training.safetensors_file import SUFFIX, read_safetensors
@@ -56,7 +57,12 @@ class Checkpoint:
 
 
 def build_model(
-    network: type[NetworkType], model_settings: Mapping[str, Any], num_classes: int, *, seed: int = 0
+    network: type[NetworkType],
+    model_settings: Mapping[str, Any],
+    num_classes: int,
+    *,
+    background: bool = True,
+    seed: int = 0,
 ) -> NetworkType:
     """Build a network with new layers drawn from the seed.
 
@@ -64,13 +70,17 @@ def build_model(
         network: Its class.
         model_settings: `backbone` (a mapping) and the network's own settings.
         num_classes: Classes without background.
+        background: Whether a pixel can be background (`SegmentationNetwork.background`).
         seed: Seed of the initialisation; the global random state is left alone.
     """
     settings = dict(model_settings)
     backbone = BackboneSettings.parse(settings.pop("backbone"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return network(backbone, num_classes=num_classes, **settings)
+        built = network(backbone, num_classes=num_classes, **settings)
+    if isinstance(built, SegmentationNetwork):
+        built.background = background
+    return built
 
 
 def save_model(
@@ -181,7 +191,7 @@ def restore_model(path: str | Path, network: type[NetworkType], weights: Weights
     # the weights come from this file, so nothing must be downloaded first
     try:
         settings = {**info.model_settings, "backbone": {**info.model_settings["backbone"], "weights": "none"}}
-        model = build_model(network, settings, info.num_classes)
+        model = build_model(network, settings, info.num_classes, background=has_background(info.class_names))
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         # only a file that was made by hand describes what cannot be built
         reason = " ".join(str(error).split())[:160]

@@ -24,10 +24,13 @@ class MaskMaker:
         settings: How masks are made.
         grid: Where the CAMs lie on the images.
         normalize: Whether CAMs are divided by their maxima in the crop.
+        background: Whether a pixel can be background.
     """
 
-    def __init__(self, settings: OnlineLabels, grid: FeatureGrid, *, normalize: bool = True) -> None:
-        self._settings, self._grid, self._normalize = settings, grid, normalize
+    def __init__(
+        self, settings: OnlineLabels, grid: FeatureGrid, *, normalize: bool = True, background: bool = True
+    ) -> None:
+        self._settings, self._grid, self._normalize, self._background = settings, grid, normalize, background
         self._pool: ThreadPoolExecutor | None = None
         self._stream: torch.cuda.Stream | None = None
         self._waiting: tuple[Batch, Future[tuple[OnlinePseudoLabels, Any]]] | None = None
@@ -42,6 +45,7 @@ class MaskMaker:
             batch["inside"],
             self._grid,
             normalize=self._normalize,
+            background=self._background,
         )
 
     def begin(self, cams: Tensor, batch: Batch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wsss.label_values import IGNORE_INDEX
+from wsss.label_values import IGNORE_INDEX, class_values
 from wsss.losses import LabelReassignResult
 from wsss.ops.metrics import label_scores
 from wsss.training.processes import is_first, summed
@@ -61,8 +61,8 @@ class MaskStatistics:
             labelled, changed = counts["labelled"], counts["changed"]
             row["reassigned"] = float(changed.sum() / labelled.sum().clamp(min=1))
             shares = {
-                name: float(lost / had) if had else None
-                for name, lost, had in zip(self._names, changed.tolist(), labelled.tolist(), strict=True)
+                self._names[value]: float(changed[value] / labelled[value]) if labelled[value] else None
+                for value in class_values(self._names)
             }
             row |= {f"reassigned {name}": share for name, share in shares.items()}
             self._warn({name: share for name, share in shares.items() if share is not None})

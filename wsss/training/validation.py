@@ -18,6 +18,7 @@ from torch import Tensor
 from wsss.config import Training
 from wsss.context import RunContext
 from wsss.data.loaders import ImageSource, WholeImages, make_loader
+from wsss.label_values import class_values
 from wsss.models.network import Network, SegmentationNetwork
 from wsss.ops.metrics import class_scores, confusion_matrix, mean
 from wsss.ops.upsampling import upsample
@@ -152,7 +153,10 @@ class SegmentationValidation(Validation):
         value = mean(iou)
         return {
             "miou": None if np.isnan(value) else float(value),
-            "iou": {n: None if np.isnan(v) else float(v) for n, v in zip(self.class_names, iou, strict=True)},
+            "iou": {
+                self.class_names[value]: None if np.isnan(iou[value]) else float(iou[value])
+                for value in class_values(self.class_names)
+            },
             **self._describe(),
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wsss.errors import InputError
+from wsss.label_values import class_values, has_background
 from wsss.pipeline.paths import glob_of
 from wsss.report.evaluations import Evaluation, Record, final_prediction, is_reference, title
 from wsss.report.parts import report_parts
@@ -50,8 +51,14 @@ def confusion(run: Run, branch: str, kind: str, name: str, split: str) -> dict[s
     evaluation = run.evaluations().get(branch)
     for record in evaluation.records if evaluation is not None else []:
         if (record["kind"], record["name"], record["split"]) == (kind, name, split) and evaluation is not None:
-            names = [*evaluation.content["data"]["class_names"], "255"]
-            return {"title": title(record), "classes": names, "confusion": record.get("confusion")}
+            names = evaluation.content["data"]["class_names"]
+            values = [*class_values(names), len(names)]
+            matrix = record.get("confusion")
+            return {
+                "title": title(record),
+                "classes": [[*names, "255"][value] for value in values],
+                "confusion": None if matrix is None else [[matrix[row][value] for value in values] for row in values],
+            }
     raise InputError(f"{run.root}: nothing of the name {kind}, {name}, {split} is evaluated in `{branch or run.name}`")
 
 
@@ -68,6 +75,7 @@ def _branch(branch: str, evaluation: Evaluation) -> dict[str, Any]:
         "created": content.get("created"),
         "git_commit": content.get("git_commit"),
         "class_names": content["data"]["class_names"],
+        "background": has_background(content["data"]["class_names"]),
         "warnings": content.get("warnings", []),
         "definitions": content.get("definitions", {}),
         "final": title(final) if final else None,

@@ -275,3 +275,19 @@ def test_the_index_shows_its_masks(root: Path) -> None:
     assert call("inspect", dataset.path, "--image", FIRST, "--output", root.parent / "layers").exit_code == 0
     (picture,) = (root.parent / "layers").glob("*.png")
     assert np.array_equal(read_mask(picture), dataset.mask(FIRST))  # type: ignore[arg-type]
+
+
+def test_without_background_what_no_outline_covers_is_ignored(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "coco")
+    for name, background in (("with", True), ("without", False)):
+        index(
+            CocoData(**coco_settings(root, background=background, without_classes=False)),
+            output=tmp_path / f"{name}.h5",
+        )
+    before, after = load_dataset(tmp_path / "with.h5"), load_dataset(tmp_path / "without.h5")
+    for image_id in before.ids("train"):
+        mask, found = before.mask(image_id), after.mask(image_id)
+        assert mask is not None
+        assert found is not None
+        assert (mask == 0).any()
+        assert np.array_equal(found, np.where(mask == 0, 255, mask))

@@ -6,12 +6,14 @@ what it reads, by role, without opening it (for the workflow, which watches the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from wsss.config.data import AnyData
 from wsss.data.sources import coco, demo, folder, voc
 from wsss.data.sources.records import ImageRecord, Listing
+from wsss.label_values import NO_BACKGROUND
 
 SOURCES: dict[str, ModuleType] = {"demo": demo, "voc": voc, "folder": folder, "coco": coco}
 
@@ -25,7 +27,10 @@ def list_images(settings: AnyData, *, workers: int = 0) -> Listing:
     Raises:
         InputError: For anything that is missing, unknown or contradictory.
     """
-    return SOURCES[settings.name].read(settings, workers=workers)
+    listing: Listing = SOURCES[settings.name].read(settings, workers=workers)
+    if settings.background:
+        return listing
+    return replace(listing, class_names=(NO_BACKGROUND, *listing.class_names[1:]))
 
 
 def input_files(settings: AnyData) -> dict[str, Path]:

@@ -219,5 +219,5 @@ function classTable(branch, record, against) {
       against ? h("td.number", { class: delta > 0 ? "number up" : delta < 0 ? "number down" : "number" }, delta === null ? "–" : `${delta > 0 ? "+" : ""}${delta.toFixed(1)}`) : null,
       found.precision ? h("td.number", {}, percent(found.precision[place])) : null, found.recall ? h("td.number", {}, percent(found.recall[place])) : null);
   };
-  return h("table.numbers.classes", {}, h("thead", {}, h("tr", {}, h("th", {}, "class"), h("th", {}, "IoU"), against ? h("th.number", {}, "difference") : null, column("precision"), column("recall"))), h("tbody", {}, branch.class_names.map(row)));
+  return h("table.numbers.classes", {}, h("thead", {}, h("tr", {}, h("th", {}, "class"), h("th", {}, "IoU"), against ? h("th.number", {}, "difference") : null, column("precision"), column("recall"))), h("tbody", {}, branch.class_names.map(row).slice(branch.background ? 0 : 1)));
 }
