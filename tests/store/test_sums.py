@@ -14,7 +14,7 @@ def test_checksums_come_back_in_the_order_of_names() -> None:
     for name, sums in SUMS.items():
         written.add(name, sums)
     table = SumTable.unpacked(written.taken())
-    assert table.names.list() == sorted(SUMS)
+    assert table.names.strings() == sorted(SUMS)
     assert {name: table[name] for name in SUMS} == SUMS
     with pytest.raises(KeyError):
         _ = table["cams/a"]
@@ -22,7 +22,7 @@ def test_checksums_come_back_in_the_order_of_names() -> None:
     joined.add("cams/0", Sums(7, 8, False))
     joined.add_all(table)
     both = SumTable.unpacked(joined.taken())
-    assert both.names.list() == sorted({"cams/0", *SUMS})
+    assert both.names.strings() == sorted({"cams/0", *SUMS})
     assert both["cams/0"] == Sums(7, 8, False)
     assert {name: both[name] for name in SUMS} == SUMS
 

@@ -11,7 +11,7 @@ NAMES = ["b/ü", "a", "b/c", "", "b0", "b-/x", "zebra" * 9]
 @pytest.mark.parametrize("names", [NAMES, sorted(NAMES), [], [""]])
 def test_texts_are_found_in_any_order(names: list[str]) -> None:
     texts = Texts.of(names)
-    assert texts.list() == [texts[row] for row in range(len(texts))] == names
+    assert texts.strings() == [texts[row] for row in range(len(texts))] == names
     assert [texts.row(name) for name in names] == list(range(len(names)))
     for absent in ("b", "ab", "zebra", "zebra" * 10, "zz", "\ud800", "a\0"):
         assert texts.row(absent) is None
@@ -29,10 +29,10 @@ def test_a_text_that_is_there_twice_is_seen() -> None:
 def test_folders_of_texts_in_order() -> None:
     texts = Texts.of(sorted(["cams/a", "cams/b/c", "cams-2/a", "root", "tables/ü"]))
     assert texts.folders() == ["cams-2", "cams", "root", "tables"]
-    assert texts.within("cams").list() == ["a", "b/c"]
-    assert texts.within("tables").list() == ["ü"]
+    assert texts.within("cams").strings() == ["a", "b/c"]
+    assert texts.within("tables").strings() == ["ü"]
     for absent in ("cam", "d", "cams/b/c/and/longer"):
-        assert texts.within(absent).list() == []
+        assert texts.within(absent).strings() == []
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:

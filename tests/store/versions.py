@@ -19,7 +19,7 @@ def as_version_2(path: Path) -> None:
     with ArtifactReader(path) as reader:
         sums = reader.sums()
         assert sums is not None
-        rows: dict[str, Any] = {name: sums[name] for name in sums.names.list()}
+        rows: dict[str, Any] = {name: sums[name] for name in sums.names.strings()}
         texts = {name: reader.table(name) for name in reader.tables() if reader.table(name).dtype == object}
     rows = {name: [item.content, item.attributes, int(item.packed)] for name, item in rows.items()}
     for name, table in texts.items():

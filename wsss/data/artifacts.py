@@ -68,14 +68,16 @@ class IndexedArtifact(ArtifactReader):
         if kind not in self.kinds():
             held = ", ".join(self.kinds()) or "no arrays"
             raise InputError(f"{self.path}: holds no {kind}, only {held}; pass the file of another stage")
-        held, wanted = self.id_texts(kind), Texts.of(image_ids)
-        missing = wanted.list(~held.has(wanted))
+        held_ids, wanted = self.id_texts(kind), Texts.of(image_ids)
+        missing = wanted.strings(~held_ids.has(wanted))
         if missing:
             raise InputError(
                 f"{self.path}: {len(missing)} of {len(image_ids)} images have no {kind}, the first is `{missing[0]}`; "
                 f"{rebuild_hint(self.path)}"
             )
-        foreign = [image_id for image_id in held.list(~wanted.has(held)) if image_id not in self._dataset_of_index]
+        foreign = [
+            image_id for image_id in held_ids.strings(~wanted.has(held_ids)) if image_id not in self._dataset_of_index
+        ]
         if foreign:
             raise InputError(
                 f"{self.path}: holds image `{foreign[0]}` ({len(foreign)} such in all), which "

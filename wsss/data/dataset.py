@@ -91,7 +91,7 @@ class Dataset:
             InputError: If there is no such split.
         """
         if split not in self._ids:
-            self._ids[split] = self._index.ids.list(self._members_of(split))
+            self._ids[split] = self._index.ids.strings(self._members_of(split))
         return list(self._ids[split])
 
     def labels(self, split: str) -> np.ndarray:
@@ -171,7 +171,7 @@ class Dataset:
 
     def masked_ids(self, split: str) -> list[str]:
         """Return the ids of those images of a split that have a mask, in the order of its list."""
-        return self._index.ids.list(self._index.with_masks(self._members_of(split)))
+        return self._index.ids.strings(self._index.with_masks(self._members_of(split)))
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of the photograph."""
@@ -207,7 +207,7 @@ class Dataset:
     def _row(self, image_id: str) -> int:
         row = self._index.ids.row(image_id)
         if row is None:
-            meant = did_you_mean(image_id, self._index.ids.list())
+            meant = did_you_mean(image_id, self._index.ids.strings())
             raise InputError(f"{self.path}: has no image `{image_id}`{meant or '; build the index again'}")
         return row
 

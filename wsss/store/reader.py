@@ -96,7 +96,7 @@ class ArtifactReader:
 
     def ids(self, kind: str) -> list[str]:
         """List the image ids that have an array of this kind, sorted."""
-        return self.id_texts(kind).list()
+        return self.id_texts(kind).strings()
 
     def id_texts(self, kind: str) -> Texts:
         """Return the same ids, without an object for each."""
@@ -209,7 +209,7 @@ class ArtifactReader:
     def table(self, name: str) -> np.ndarray:
         """Read a table; strings come as an array of `str` objects."""
         found = self.raw_table(name)
-        return found if isinstance(found, np.ndarray) else np.array(found.list(), dtype=object)
+        return found if isinstance(found, np.ndarray) else np.array(found.strings(), dtype=object)
 
     def raw_table(self, name: str) -> np.ndarray | Texts:
         """Read a table; strings come without an object for each."""
@@ -240,14 +240,14 @@ class ArtifactReader:
     def _check_table(sums: SumTable, name: str, values: np.ndarray, texts: Texts | None) -> None:
         kind, content = kind_of(values), array_bytes(values) if values.dtype != object else b""
         if texts is not None and sums.text_as_json:
-            kind, content = "", table_bytes(texts.list())
+            kind, content = "", table_bytes(texts.strings())
         if content_sum(name, values.shape, kind, content) != sums[name].content:
             raise OSError("its values are not those that were written")
 
     def tables(self) -> list[str]:
         """List the tables; those of checksums and notes are left out."""
         left_out = {f"{TABLES}/{note}" for note in self.attributes.get("notes", [])} | {CHECKSUMS}
-        names = self._names().within(TABLES).list()
+        names = self._names().within(TABLES).strings()
         return [name for name in names if f"{TABLES}/{name}" not in left_out]
 
     def __getitem__(self, kind: str) -> Kind:

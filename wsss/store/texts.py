@@ -54,7 +54,7 @@ class Texts:
         text: bytes = self.values[row]
         return text.decode()
 
-    def list(self, rows: np.ndarray | slice = slice(None)) -> list[str]:
+    def strings(self, rows: np.ndarray | slice = slice(None)) -> list[str]:
         """Return all texts, or those of some rows."""
         return [text.decode() for text in self.values[rows].tolist()]
 

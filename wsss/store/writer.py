@@ -168,7 +168,7 @@ class ArtifactWriter:
             sums, attributes = part.sums(), part.attributes
         if sums is None:
             raise InputError(f"{path}: has no checksums, as files of an earlier version; {rebuild_hint(path)}")
-        for array in sums.names.list():
+        for array in sums.names.strings():
             try:
                 self._file[array] = h5py.ExternalLink(name, array)
             except (OSError, RuntimeError, ValueError):
