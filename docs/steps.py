@@ -1,6 +1,6 @@
 """Draw the pictures of "start here", one for each step of a run: `python docs/steps.py results/demo docs/pictures`.
 
-The run must have rounds of AuxSegNet and a network that learned from the last of them, as the demo has.
+The run must have labels of rounds. The prediction is of the last network that learned from them, as in the demo.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _training(dataset: Dataset, evaluation: Evaluation, results: Path) -> list[S
 
 def _unseen(dataset: Dataset, evaluation: Evaluation) -> list[Sample]:
     """Draw unseen images, from the middle of the range of quality of the prediction."""
-    final = final_prediction(evaluation, method="auxsegnet")
+    final = final_prediction(evaluation, method="auxsegnet") or final_prediction(evaluation)
     path = final and evaluation.artifact(final["kind"], final["name"])
     if final is None or path is None:
         sys.exit(f"error: {evaluation.path}: no prediction is evaluated")
