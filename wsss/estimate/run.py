@@ -102,8 +102,10 @@ def estimate_run(plan: Plan, counts: Counts, context: RunContext, *, device: str
         # stages without a network import none of the libraries that take long
         own = light if backbone_of(plan, job) is None else heavy
         found = estimate(sorted(trials[job.artifact], key=_work), own, _workers(plan, job, context))
-        # the images of a sample are too few for processes that load them
+        # the images of a sample are too few for processes that load them, or that work on them without a network
         beside = loader * _loaders(plan, job, counts, context)
+        if own is light and not trials[job.artifact][-1].workers:
+            beside += light.own * _workers(plan, job, context)
         rows.append(found if found.seconds is None else replace(found, memory=found.memory + beside))
     return RunEstimate(rows, time.monotonic() - start)
 
@@ -153,13 +155,17 @@ def _try_all(jobs: Sequence[Job], work: Workplace, end: float) -> Iterator[Trial
     for number, job in enumerate(jobs):
         missing, left = work.missing(job), end - time.monotonic()
         left *= max(JOB_SHARE, 1 / (len(jobs) - number))
+        own = work
+        if work.level.few and backbone_of(work.plan, job) is None:
+            # processes that start afresh import for longer than they work on few images
+            own = replace(work, context=replace(work.context, workers=0))
         if left <= 0:
             found = Measured(error=TIME_IS_UP)
         elif missing:
             found = Measured(error=f"not measured: it needs {missing[0].stage}")
         else:
-            found = _measure(job, work, left)
-        yield _tried(job, found, work)
+            found = _measure(job, own, left)
+        yield _tried(job, found, own)
 
 
 def _try_larger(trials: Sequence[Trial], work: Workplace, end: float) -> Iterator[Trial]:
