@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import pickle
 import sys
 from pathlib import Path
@@ -243,6 +244,20 @@ def test_opening_reads_one_table_and_makes_no_object_for_an_image(
         assert read == ["/tables/checksums"]
         assert reader.ids("cams")[-1] == f"folder/{count - 1:04d}"
     assert blocks[2] < blocks[1] + 100
+
+
+def test_a_writer_keeps_one_object_for_an_array(tmp_path: Path) -> None:
+    values = np.zeros((2, 2), np.uint8)
+    with ArtifactWriter(tmp_path / "a.h5", stage="cams") as artifact:
+        for number in range(50):
+            artifact["cams", f"first/{number}"] = values
+        # h5py leaves cycles
+        gc.collect()
+        before = sys.getallocatedblocks()
+        for number in range(1000):
+            artifact["cams", f"{number}"] = values
+        gc.collect()
+        assert sys.getallocatedblocks() - before < 1.5 * 1000
 
 
 def test_a_file_of_before_has_no_checksums_and_is_read(tmp_path: Path) -> None:
