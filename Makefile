@@ -116,6 +116,10 @@ $(STAMPS)/extras: $(STAMPS)/run
 	        || echo "note: going on without COCO JSON (wsss export --format coco)"; \
 	    $(INSTALL) --editable '.[geo]' \
 	        || echo "note: going on without GeoTIFFs (masks on the map)"; \
+	    $(INSTALL) --editable '.[onnx]' \
+	        || echo "note: going on without ONNX (wsss export_model --to onnx)"; \
+	    $(INSTALL) --editable '.[hub]' \
+	        || echo "note: going on without the Hub (wsss push_model)"; \
 	    echo "note: to try again what failed: rm $@"; \
 	}
 	@touch $@

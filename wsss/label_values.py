@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 BACKGROUND = 0
 NO_BACKGROUND = "no background"
@@ -16,7 +18,7 @@ IGNORE_INDEX = 255
 def has_unknown(labels: np.ndarray, num_classes: int) -> bool:
     """Tell whether a label map (H, W) uint8, not empty, holds a value between the classes and 255."""
     # 255 + 1 is 0 in uint8, so one pass finds it
-    return int((labels + np.uint8(1)).max()) > num_classes + 1
+    return int((labels + 1).max()) > num_classes + 1
 
 
 def has_background(class_names: Sequence[str]) -> bool:
