@@ -359,14 +359,16 @@ def land(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_form_names_a_background_that_there_is_not(land: Run, tmp_path: Path, form: str):
-    if form == "coco":
-        pytest.importorskip("pycocotools")
+    if form in (needed := {"coco": "pycocotools", "geotiff": "rasterio"}):
+        pytest.importorskip(needed[form])
     export_maps([land.path("perfect")], index=land.path("index"), output=tmp_path, form=form, truth="val")
-    maps = [path for path in tmp_path.rglob("*.png") if not path.is_symlink() and "photo" not in str(path)]
+    pictures = [path for path in tmp_path.rglob("*") if path.suffix in (".png", ".tif")]
+    maps = [path for path in pictures if not path.is_symlink() and "photo" not in str(path)]
     assert all(np.asarray(Image.open(path)).all() for path in maps)
     texts = {path.name: path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".txt", ".py", ".json")}
     # line by line, classes.txt has the names of the values from 0 on
-    assert [name for name, text in texts.items() if "background" in text] == (["classes.txt"] if form == "voc" else [])
+    listed = ["classes.txt"] if form in ("voc", "geotiff") else []
+    assert [name for name, text in texts.items() if "background" in text] == listed
 
 
 def test_mmseg_counts_classes_from_0_where_there_is_no_background(land: Run, tmp_path: Path):
