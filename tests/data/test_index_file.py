@@ -111,9 +111,10 @@ def test_an_index_that_was_built_again_is_not_mixed_with_what_was_read(tmp_path:
             dataset.image_path("folder/00001")
 
 
-def test_an_index_of_version_2_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("any_length", [False, True])
+def test_an_index_of_version_2_is_read(tmp_path: Path, any_length: bool) -> None:
     path = write(tmp_path / "index.h5")
-    as_version_2(path)
+    as_version_2(path, any_length=any_length)
     dataset = load_dataset(path)
     assert dataset.ids("val") == ["folder/00006", "folder/00003", "folder/00000"]
     assert dataset.image_path("folder/00001") == Path("/photos/folder/00001.jpg")

@@ -14,8 +14,11 @@ from wsss.store import ArtifactReader
 from wsss.store.layout import CHECKSUM, CHECKSUMS, attributes_of, root_sum, set_attribute
 
 
-def as_version_2(path: Path) -> None:
-    """Gives a file the checksums of format version 2: JSON, those of texts over their JSON too."""
+def as_version_2(path: Path, *, any_length: bool = False) -> None:
+    """Gives a file the checksums of format version 2: JSON, those of texts over their JSON too.
+
+    With `any_length`, texts have no fixed length, as in the first files of that version.
+    """
     with ArtifactReader(path) as reader:
         sums = reader.sums()
         assert sums is not None
@@ -26,6 +29,9 @@ def as_version_2(path: Path) -> None:
         rows[f"tables/{name}"][0] = content_sum(f"tables/{name}", table.shape, "", table_bytes(table.tolist()))
     packed = np.frombuffer(json.dumps(rows, separators=(",", ":")).encode(), np.uint8)
     with h5py.File(path, "a") as file:
+        for name, table in texts.items() if any_length else ():
+            del file[f"tables/{name}"]
+            file.create_dataset(f"tables/{name}", data=table, dtype=h5py.string_dtype())
         del file[CHECKSUMS], file.attrs[CHECKSUM]
         file[CHECKSUMS] = packed
         file.attrs["format_version"] = 2
