@@ -39,7 +39,9 @@ def test_the_table_says_what_each_job_takes_and_the_sum(config: str):
     assert "saliency 1 - - - - - not measured: it is missing" in lines
     assert "one after the other 4 3.1 days 25 h 00 min 2.0 GB 0.4 GB" in lines
     assert any("1 of 3 kinds of jobs are scaled" in line for line in lines)
-    assert any("for 34% of their time. Alone, they take between 12 h 30 min and 25 h 00 min" in line for line in lines)
+    assert any("for 34% of their time. Several threads" in line and "--cores 1" in line for line in lines)
+    alone = CliRunner().invoke(app, ["estimate", config, "--images", "10582", "--cores", "1"]).output
+    assert "Alone, one thread takes 25 h 00 min." in alone
     assert any("state takes up to 1.0 GB more" in line for line in lines)
     assert any("The sum lacks 1 jobs" in line for line in lines)
 

@@ -158,8 +158,13 @@ def _remarks(found: RunEstimate, total: Mapping[str, Any], context: RunContext, 
     if device == "cpu" and total["processor"] < BUSY * total["seconds"]:
         yield (
             "This machine is busy: the jobs had its processor for "
-            f"{total['processor'] / total['seconds']:.0%} of their time. Alone, they take between "
-            f"{long_time(total['processor'] / context.threads)} and {long_time(total['processor'])}."
+            f"{total['processor'] / total['seconds']:.0%} of their time. "
+            + (
+                "Several threads then wait for each other by computing, so that the processor's time is several times "
+                "too long too: measure with --cores 1."
+                if context.threads > 1
+                else f"Alone, one thread takes {long_time(total['processor'])}."
+            )
         )
     if total["working_disk"]:
         yield f"While a network is trained, its state takes up to {_size(total['working_disk'])} more."
