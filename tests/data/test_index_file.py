@@ -14,7 +14,7 @@ from tests.store.versions import as_version_2
 from wsss.data import Dataset, load_dataset
 from wsss.data.artifacts import IndexedArtifact
 from wsss.errors import InputError
-from wsss.store import ArtifactWriter
+from wsss.store import ArtifactReader, ArtifactWriter
 
 AT_ONCE = {"/tables/checksums", "/tables/ids", "/tables/split", "/tables/sizes", "/tables/labels"}
 
@@ -109,6 +109,21 @@ def test_an_index_that_was_built_again_is_not_mixed_with_what_was_read(tmp_path:
     for _ in range(2):
         with pytest.raises(InputError, match="was built again while this ran"):
             dataset.image_path("folder/00001")
+
+
+def test_the_file_is_compared_with_what_was_opened_once_in_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = load_dataset(write(tmp_path / "index.h5"))
+    looked: list[int] = []
+    attributes = ArtifactReader.attributes.fget
+    assert attributes is not None
+    monkeypatch.setattr(ArtifactReader, "attributes", property(lambda self: looked.append(1) or attributes(self)))
+    for _ in range(3):
+        assert dataset.has_mask("folder/00003")
+        assert dataset.mask_path("folder/00003") is not None
+        dataset._index.same_file()
+    assert looked == [1]
 
 
 @pytest.mark.parametrize("any_length", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ ATTRIBUTES = ("root", "class_names", "ignore_index", "max_side", "label_source",
 DRAWN = "masks"
 """Kind of the masks that an index holds itself."""
 TEXTS = ("ids", "paths", "mask_paths", "split")
-_READING = threading.Lock()
+_READING = threading.RLock()
 """Tables are read when they are asked for first, which several threads may do at once."""
 
 
@@ -48,6 +49,7 @@ class IndexFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._reader = ArtifactReader(path, stage="index")
+        self._compared_by = 0
         with self._reader as reader:
             self.attributes = reader.attributes
             # an index of an earlier version knows no times
@@ -99,10 +101,17 @@ class IndexFile:
         Raises:
             InputError: If another index lies there by now.
         """
-        if self._reader.attributes.get("fingerprint") != self.attributes["fingerprint"]:
-            self._reader.close()
-            raise InputError(f"{self.path}: was built again while this ran; run the same command again")
+        with _READING:
+            # once in each process, for it stays open
+            if self._compared_by != os.getpid():
+                if self._reader.attributes.get("fingerprint") != self.attributes["fingerprint"]:
+                    self._reader.close()
+                    raise InputError(f"{self.path}: was built again while this ran; run the same command again")
+                self._compared_by = os.getpid()
         return self._reader
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_compared_by": 0}
 
     def _stamps(self, content: str, first: int) -> FileStamps:
         with _READING:
