@@ -15,6 +15,7 @@ from wsss.cli import choices
 from wsss.cli.choices import training_lines
 from wsss.config import Training, VocData
 from wsss.data import load_dataset
+from wsss.errors import InputError
 from wsss.stages.index import index
 from wsss.stages.settled import settled
 
@@ -70,11 +71,12 @@ def test_trainings_of_equal_settings_share_a_line():
     assert "train_auxsegnet (3 of them)" in found
 
 
-def test_images_that_cannot_be_counted_are_no_error_of_the_config():
+def test_data_that_the_index_would_refuse_are_refused_before():
     Path("photos/Annotations/2007_000000.xml").write_text("no XML")
-    found = lines()
-    assert found["images"].startswith("cannot be counted yet: ")
-    assert "follows the images" in found["train_classifier"]
+    with pytest.raises(InputError, match=r"2007_000000\.xml") as refused:
+        lines()
+    with pytest.raises(InputError, match=re.escape(str(refused.value))):
+        index(VocData(**{key: value for key, value in DATA.items() if key != "name"}), output=Path("index.h5"))
 
 
 def test_the_command_prints_them(tmp_path: Path):

@@ -9,7 +9,6 @@ from typing import cast
 from wsss.config import Training
 from wsss.data.sources import input_files
 from wsss.data.steps import steps_per_epoch
-from wsss.errors import InputError
 from wsss.estimate.counts import Counts, Said, count
 from wsss.estimate.jobs import Job, jobs_of
 from wsss.pipeline.artifact import Artifact
@@ -24,6 +23,9 @@ def training_lines(plan: Plan) -> Iterator[str]:
     """Yield a line on the images, then one for each kind of training: epochs, steps, batch, crop size.
 
     What follows the images follows the index where it is there, else the source of the data.
+
+    Raises:
+        InputError: If the data cannot be listed, so that stage index would fail.
     """
     jobs = [job for job in jobs_of(plan)[0] if job.training is not None]
     if not jobs:
@@ -35,15 +37,16 @@ def training_lines(plan: Plan) -> Iterator[str]:
 
 
 def _counted(plan: Plan) -> tuple[Counts | None, str]:
-    """Count the images, where that is cheap; and say what was counted, or why nothing was."""
+    """Count the images, where that is cheap; and say what was counted, or why nothing was.
+
+    Raises:
+        InputError: If the data cannot be listed.
+    """
     data, index = plan.config.data, Path(plan.path(Artifact("index")))
     tables = sum(path.stat().st_size for path in input_files(data).values() if path.is_file())
     if tables > CHEAP_BYTES and not index.is_file():
         return None, f"images: counted when {index} is made, for their tables have {tables / 1e6:.0f} MB"
-    try:
-        counts = count(data, index, Said())
-    except InputError as error:
-        return None, f"images: cannot be counted yet: {error}"
+    counts = count(data, index, Said())
     if not counts.train:
         return None, f"images: none to train on ({counts.origin})"
     return counts, f"images: {counts.train} to train on, {counts.val} to validate on ({counts.origin})"

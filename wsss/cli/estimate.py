@@ -44,7 +44,10 @@ def print_estimate(configs: Sequence[Path], said: Said, *, cores: int, limit: fl
         InputError: If the config is wrong, or neither data nor `said` tells how many images there are.
     """
     plan = Plan(load_config(configs[0], *configs[1:]))
-    counts = count(plan.config.data, Path(plan.path(Artifact("index"))), said)
+    try:
+        counts = count(plan.config.data, Path(plan.path(Artifact("index"))), said)
+    except InputError as error:
+        raise InputError(f"{error}; or say how many images there will be: --images N --val N") from None
     context = _context(plan, cores or len(os.sched_getaffinity(0)))
     device = _device(context)
     found = estimate_run(plan, counts, context, device=device, limit=limit)

@@ -14,7 +14,6 @@ from wsss.data import Dataset, load_dataset
 from wsss.data.bands import PLAIN, Reading
 from wsss.data.images import bounded_size, image_size
 from wsss.data.sources import Listing, list_images
-from wsss.errors import InputError
 from wsss.grid import snapped_size
 
 SIZES = {"voc": (375, 500), "coco": (480, 640)}
@@ -137,10 +136,7 @@ def _of_index(dataset: Dataset, index: Path) -> Counts:
 
 
 def _of_source(data: AnyData, said: Said, reading: Reading) -> Counts:
-    try:
-        listing = list_images(data)
-    except InputError as error:
-        raise InputError(f"{error}; or say how many images there will be: --images N --val N") from None
+    listing = list_images(data)
     train = sum(record.split == "train" for record in listing.records)
     sizes = [said.size] if said.size else _sizes(listing, reading)
     val, classes = len(listing.records) - train, len(listing.class_names) - 1
