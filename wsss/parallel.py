@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,26 @@ from wsss.signals import leave_stopping_to_parent
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
+SOCKET_FOLDER_BYTES = 103 - len("/pymp-12345678/listener-12345678")
+"""Longest path of the folder of temporary files, of 103 bytes that a socket's may have (macOS; on Linux 107)."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def check_socket_folder() -> None:
+    """Check that worker processes can hand tensors over, for which they open sockets in the folder of temporary files.
+
+    The path of a socket has few bytes. Where it is too long, a worker's results are lost, and who waits for them waits
+    for ever.
+
+    Raises:
+        InputError: If the path of the folder is too long.
+    """
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > SOCKET_FOLDER_BYTES:
+        raise InputError(
+            f"{folder}: this folder of temporary files has too long a path for worker processes, {SOCKET_FOLDER_BYTES} "
+            "bytes at most; set TMPDIR to a shorter one, or use no workers (runtime.workers: 0, --workers 0)"
+        )
 
 
 def map_in_processes(

@@ -49,3 +49,9 @@ def test_what_contradicts_it(sections: dict[str, Any], message: str) -> None:
         Plan(_config(**sections))
     assert "\n" not in str(caught.value)
     Plan(_config(background=True, **sections))
+
+
+@pytest.mark.parametrize("value", [0, "false", "no"])
+def test_what_is_no_boolean_is_refused(value: object) -> None:
+    with pytest.raises(InputError, match=r"data\.background"):
+        _config(data={**DATA, "background": value})

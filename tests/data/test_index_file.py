@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import sys
+import threading
 from pathlib import Path
 
 import h5py
@@ -11,7 +13,8 @@ import numpy as np
 import pytest
 
 from tests.store.versions import as_version_2
-from wsss.data import Dataset, load_dataset
+from tests.waiting import PATIENCE_SECONDS
+from wsss.data import Dataset, index_file, load_dataset
 from wsss.data.artifacts import IndexedArtifact
 from wsss.errors import InputError
 from wsss.store import ArtifactReader, ArtifactWriter
@@ -148,3 +151,26 @@ def test_an_artifact_is_held_against_the_index_without_an_object_for_an_image(tm
         assert reader.read("saliency", ids[-1]).shape == dataset.size(ids[-1])
         blocks.append(sys.getallocatedblocks() - before)
     assert blocks[2] < blocks[1] + 100
+
+
+def test_a_forked_process_reads_though_a_thread_was_reading(tmp_path: Path) -> None:
+    dataset = load_dataset(write(tmp_path / "index.h5"))
+    ready, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with index_file._READING:
+            ready.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    ready.wait()
+    child = multiprocessing.get_context("fork").Process(target=dataset.image_path, args=(dataset.ids("train")[0],))
+    child.start()
+    try:
+        child.join(PATIENCE_SECONDS)
+        assert child.exitcode == 0
+    finally:
+        child.kill()
+        done.set()
+        thread.join()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,18 @@ from wsss.data.loaders import Draw, StepSampler, TrainingImages, WholeImages, ma
 from wsss.errors import InputError
 
 AUGMENTATION = Augmentation.parse({"crop_size": 32})
+
+
+def test_a_folder_too_deep_for_sockets_is_one_line_and_no_endless_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("x" * 80)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    images = WholeImages(NoiseImages(), ["a"], masks=False)
+    with pytest.raises(InputError, match=r"x: this folder of temporary files .*; set TMPDIR to a shorter one"):
+        make_loader(images, [[0]], workers=1)
+    make_loader(images, [[0]], workers=0)
 
 
 def test_every_epoch_shows_every_image_once_in_another_order() -> None:

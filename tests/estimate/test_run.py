@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,7 +48,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "here").mkdir()
     (tmp_path / "temporary").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    # of the estimate alone: sockets between processes need a short path, and outlive the test
+    mkdtemp = partial(tempfile.mkdtemp, dir=tmp_path / "temporary")
+    monkeypatch.setattr(estimating, "tempfile", SimpleNamespace(mkdtemp=mkdtemp))
     # one sample, whatever the speed of the machine
     monkeypatch.setattr(estimating, "first_level", lambda *_: Level(1.0, 2))
     monkeypatch.setattr(estimating, "_next_level", lambda *_: None)

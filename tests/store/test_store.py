@@ -217,6 +217,11 @@ def test_a_file_of_version_2_has_its_checksums_as_json_and_is_read(tmp_path: Pat
     with ArtifactWriter(tmp_path / "whole.h5", stage="cams") as whole:
         whole.link_from(path)
     assert ArtifactReader(tmp_path / "whole.h5")["cams"]["b/c"].max() == 2
+    with (
+        pytest.raises(InputError, match=r"index.h5: has tables as an earlier version wrote them"),
+        ArtifactWriter(tmp_path / "joined.h5", stage="index") as whole,
+    ):
+        whole.link_from(tmp_path / "index.h5")
     with h5py.File(path, "a") as file:
         file["tables/checksums"][5] ^= 1
     with pytest.raises(InputError, match="its header is damaged"):

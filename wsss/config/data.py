@@ -15,7 +15,7 @@ Value = Annotated[float, Field(ge=-1e9, le=1e9)]
 class DataSettings(Settings):
     """What all sources of data have in common."""
 
-    background: bool = Field(default=True, exclude_if=bool)
+    background: bool = Field(default=True, strict=True, exclude_if=bool)
     """false: every pixel belongs to one of the classes (land cover, tissue), and none is ever labelled 0. Seeds are
     then the strongest CAM, saliency takes no part, and a true mask that holds 0 is an error. Inferred."""
     max_side: int = Field(default=1024, ge=32, le=32768)

@@ -25,6 +25,15 @@ _READING = threading.RLock()
 """Tables are read when they are asked for first, which several threads may do at once."""
 
 
+def _renew_lock() -> None:
+    # a process that was forked while another thread held the lock would wait for ever
+    global _READING  # noqa: PLW0603
+    _READING = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
 class IndexFile:
     """What an index holds, one row per image. Can be pickled to loader workers.
 

@@ -21,7 +21,7 @@ from wsss.config import Augmentation
 from wsss.data.steps import steps_per_epoch
 from wsss.data.transforms import JointAugmentation, image_tensor, resize_labels
 from wsss.errors import InputError
-from wsss.parallel import end_with_parent
+from wsss.parallel import check_socket_folder, end_with_parent
 from wsss.signals import leave_stopping_to_parent
 
 _ORDER, _AUGMENTATION = 1, 2
@@ -240,7 +240,13 @@ def make_loader(
     workers: int,
     pin_memory: bool = False,
 ) -> DataLoader[Any]:
-    """Make a loader of the given batches; its output does not depend on the number of workers."""
+    """Make a loader of the given batches; its output does not depend on the number of workers.
+
+    Raises:
+        InputError: If workers cannot hand their batches over (`check_socket_folder`).
+    """
+    if workers:
+        check_socket_folder()
     return DataLoader(
         data,
         batch_sampler=batches,

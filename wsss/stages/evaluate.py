@@ -108,7 +108,9 @@ def evaluate(
     sources = _open(settings, dataset, saliency, cams, labels, predictions)
     measured = _measure(sources, output, context)
     records = _records(sources, measured)
-    points = scan_fusion(_cam_tally(measured)) if settings.sweep and saliency is not None and cams else []
+    # the rule that the scan tries makes background
+    scans = settings.sweep and saliency is not None and cams and dataset.background
+    points = scan_fusion(_cam_tally(measured)) if scans else []
     # leave out predictions of a split without images: they are empty
     used = {name: path for name, path in predictions.items() if name in sources.predictions}
     inputs = {"index": index, "saliency": saliency, "cams": cams, "labels": labels, "predictions": used}

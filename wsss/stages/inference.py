@@ -18,7 +18,7 @@ from wsss.data.loaders import start_worker
 from wsss.data.steps import loading_processes
 from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
-from wsss.parallel import map_in_processes, map_in_threads
+from wsss.parallel import check_socket_folder, map_in_processes, map_in_threads
 from wsss.stages.forward import PIXELS_PER_FORWARD
 
 _Item = TypeVar("_Item")
@@ -96,6 +96,8 @@ def image_batches(
     # half, because a mirrored image may go with each
     batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
     workers = loading_processes(len(ids), len(batches), context.workers)
+    if workers:
+        check_socket_folder()
     loader = DataLoader(
         _Batches(dataset, batches),
         batch_size=None,

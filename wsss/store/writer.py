@@ -168,10 +168,14 @@ class ArtifactWriter:
             sums, attributes = part.sums(), part.attributes
         if sums is None:
             raise InputError(f"{path}: has no checksums, as files of an earlier version; {rebuild_hint(path)}")
+        if sums.text_as_json and any(name.startswith(f"{TABLES}/") for name in sums.names.strings()):
+            raise InputError(f"{path}: has tables as an earlier version wrote them; {rebuild_hint(path)}")
         for array in sums.names.strings():
             try:
                 self._file[array] = h5py.ExternalLink(name, array)
             except (OSError, RuntimeError, ValueError):
+                if self._file.get(array, getlink=True) is None:
+                    raise
                 raise ValueError(f"{path}: holds images of another part") from None
         self._sums.add_all(sums)
         self._digest += int(attributes["images_fingerprint"], 16)
