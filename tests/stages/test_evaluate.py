@@ -85,3 +85,7 @@ def test_output_folder_is_made(run, tmp_path):
     output = Path(tmp_path / "new/folder/metrics.json")
     evaluate(Evaluate(sweep=False), index=run.path("index"), cams=run.path("cams"), output=output)
     assert json.loads(output.read_text())["fusion_scan"] is None
+
+
+def test_without_background_no_rule_that_makes_it_is_tried(tmp_path):
+    assert evaluate_run(make_run(tmp_path, background=False))["fusion_scan"] is None
