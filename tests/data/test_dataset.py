@@ -105,14 +105,16 @@ def test_changed_and_unknown_images(tmp_path: Path) -> None:
     dataset = load_dataset(output)
     with pytest.raises(InputError, match="has no image `img 1`: did you mean"):
         dataset.image("img 1")
+    assert dataset.unchanged_path("img 0") == dataset.image_path("img 0")
     Image.new("RGB", (9, 9)).save(root / "img 0.jpg")
     Image.new("L", (9, 9)).save(root / "masks/img 0.png")
-    for read in (dataset.image, dataset.mask):
+    for read in (dataset.image, dataset.mask, dataset.unchanged_path):
         with pytest.raises(InputError, match="has changed since"):
             read("img 0")
     (root / "sub/img 1.png").unlink()
-    with pytest.raises(InputError, match="no such image file"):
-        dataset.image("sub/img 1")
+    for read in (dataset.image, dataset.unchanged_path):
+        with pytest.raises(InputError, match="no such image file"):
+            read("sub/img 1")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.geotiffs import tagged_tiff
+from tests.data.geotiffs import ORIGIN, tagged_tiff
 from tests.helpers import make_folder
 from wsss.config import FolderData
 from wsss.data import Dataset, load_dataset
@@ -61,3 +62,19 @@ def test_without_rasterio_it_is_one_line(dataset: Dataset, tmp_path: Path, monke
     ):
         export_maps([], index=dataset.path, output=tmp_path / "out", form="geotiff", truth="train")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("change", ["resampled", "moved"])
+def test_a_photograph_that_was_replaced_gives_no_place(dataset: Dataset, tmp_path: Path, change: str) -> None:
+    pytest.importorskip("rasterio")
+    path = dataset.image_path("field")
+    if change == "resampled":
+        tagged_tiff(path, np.zeros((150, 210, 3), np.uint8))
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content.replace(struct.pack("<d", ORIGIN[0]), struct.pack("<d", ORIGIN[0] + 9000)))
+        assert path.stat().st_size == len(content)
+        assert path.read_bytes() != content
+    with pytest.raises(InputError, match=r"field\.tif: has changed since .*; build the index again with `snakemake "):
+        export_maps([], index=dataset.path, output=tmp_path / "out", form="geotiff", truth="train")
+    assert not list((tmp_path / "out").glob("train/*"))

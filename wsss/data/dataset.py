@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wsss.checksums import bytes_digest
-from wsss.data.images import bounded_size, read_image, read_mask, resize_image
+from wsss.data.images import bounded_size, image_size, read_image, read_mask, resize_image
 from wsss.data.index_file import DRAWN, IndexFile
 from wsss.data.reading import Reading
 from wsss.data.sources.records import did_you_mean
@@ -140,6 +140,17 @@ class Dataset:
         found = Photograph(self.image_path(image_id), self.reading)
         self._check_size(found.size, image_id, self.image_path(image_id))
         return found
+
+    def unchanged_path(self, image_id: str) -> Path:
+        """Return the path of the photograph, whose file is that which the index has seen, for what else it says.
+
+        Raises:
+            InputError: Where `image` does, but for damage of the pixels.
+        """
+        path = self.image_path(image_id)
+        self._index.stamps.check(self._row(image_id), path)
+        self._check_size(image_size(path, self.reading), image_id, path)
+        return path
 
     def bounded_colours(self, image_id: str) -> np.ndarray:
         """Return what `bounded_image` does, of more bands the first three: (h, w, 3) uint8 RGB."""

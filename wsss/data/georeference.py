@@ -34,12 +34,16 @@ class Georeference:
         transform: Of columns and rows to coordinates; None where points or RPCs say it.
         points: Ground control points.
         rpcs: Rational polynomial coefficients; None where there are none.
+        path: The file that says it; None where none does.
+        size: Its (H, W) in pixels, which are those that lie there.
     """
 
     crs: Any
     transform: Any = None
     points: tuple[Any, ...] = ()
     rpcs: Any = None
+    path: Path | None = None
+    size: tuple[int, int] | None = None
 
 
 NOWHERE = Georeference(None)
@@ -97,7 +101,8 @@ def read_georeference(path: Path) -> Georeference | None:
         with _quiet(), rasterio.open(path, driver="GTiff") as file:
             points, crs_of_points = file.gcps
             transform = None if file.transform.is_identity else file.transform
-            found = Georeference(file.crs or crs_of_points, transform, tuple(points), file.rpcs)
+            crs = file.crs or crs_of_points
+            found = Georeference(crs, transform, tuple(points), file.rpcs, path, (file.height, file.width))
     except RasterioError:
         return None
     return found if found.transform is not None or found.points or found.rpcs is not None else None
@@ -123,12 +128,20 @@ def geotiff(labels: np.ndarray, place: Georeference, palette: np.ndarray) -> byt
 
     Returns:
         The file; besides it, a row of blocks at a time is in memory.
+
+    Raises:
+        InputError: If the photograph has another size: the transformation would put the mask elsewhere.
     """
     from rasterio.crs import CRS
     from rasterio.io import MemoryFile
     from rasterio.windows import Window
 
     height, width = labels.shape
+    if place.size is not None and place.size != labels.shape:
+        raise InputError(
+            f"{place.path}: is of {place.size[0]} x {place.size[1]} pixels and its label map of {height} x {width}, so "
+            "it says not where that lies; restore the photograph, or make the label map again"
+        )
     shape = {"height": height, "width": width, "count": 1, "dtype": "uint8", "nodata": IGNORE_INDEX}
     layout = {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "compress": "deflate", "bigtiff": "if_safer"}
     where = {"crs": place.crs, "transform": place.transform} if place.transform is not None else {}

@@ -25,14 +25,15 @@ def export_geotiff(maps: Sequence[LabelMaps], output: OutputFolder) -> int:
         How many label maps were written.
 
     Raises:
-        InputError: If rasterio is not installed, or a file must not be written, before any is.
+        InputError: If rasterio is not installed, a file must not be written, or a photograph is missing or has changed
+            since the index was written, before any is. Also if a label map has another size than its photograph.
     """
     if importlib.util.find_spec("rasterio") is None:
         raise InputError("GeoTIFFs need rasterio, which is not installed: pip install 'wsss[geo]'")
     root, classes = output.folder, output.folder / "classes.txt"
     output.check([classes, *(root / part.split / f"{image_id}.tif" for part in maps for image_id in part.ids)])
-    for part in maps:
-        places = georeferences({image_id: part.dataset.image_path(image_id) for image_id in part.ids})
+    found = [georeferences({name: part.dataset.unchanged_path(name) for name in part.ids}) for part in maps]
+    for part, places in zip(maps, found, strict=True):
         with Progress(f"export {part.split}", len(part.ids)) as progress:
             for image_id, labels in part:
                 content = geotiff(labels, places.get(image_id, NOWHERE), voc_palette())
