@@ -21,6 +21,16 @@ def tagged_tiff(path: Path, pixels: np.ndarray, *, orientation: int = 1) -> Path
     return path
 
 
+def latin_tiff(path: Path, pixels: np.ndarray) -> Path:
+    """A GeoTIFF whose reference system has a name in Latin-1, which rasterio takes for UTF-8."""
+    name = "Système|".encode("latin-1")
+    keys = (1, 1, 0, 4, 1024, 0, 1, 1, 1025, 0, 1, 1, 1026, 34737, len(name), 0, 3072, 0, 1, 32767)
+    tags: list[Any] = [(33550, "d", 3, (PIXEL, PIXEL, 0.0), True), (33922, "d", 6, (0.0, 0.0, 0.0, *ORIGIN, 0.0), True)]
+    tags += [(34735, "H", len(keys), keys, True), (34737, "s", len(name) + 1, name + b"\0", True)]
+    tifffile.imwrite(path, pixels, photometric="rgb", extratags=tags)
+    return path
+
+
 def written_tiff(path: Path, pixels: np.ndarray, **given: Any) -> Path:
     """A GeoTIFF of all bands (H, W, B), as rasterio writes it."""
     import rasterio

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from tests.data.band_pictures import RANDOM, refusal, tiff, values
+from wsss.data.band_files import read_values, tiff_size
 from wsss.data.bands import read_bands
 from wsss.data.images import read_image
 from wsss.data.reading import Reading
@@ -92,3 +93,13 @@ def test_a_compression_that_needs_a_package_is_named(tmp_path: Path) -> None:
         content[tag.valueoffset : tag.valueoffset + 2] = struct.pack("<H", 50001)
     path.write_bytes(bytes(content))
     assert "`pip install imagecodecs`" in refusal(path, Reading(bands=(1, 2, 3)))
+
+
+@pytest.mark.parametrize("start", [b"II*\0", b"MM\0*", b"II+\0"])
+def test_a_tiff_cut_within_its_header_is_one_line(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "cut.tif"
+    for length in range(4, 8):
+        path.write_bytes((start + b"\x08\0\0\0")[:length])
+        assert tiff_size(path) is None
+        assert read_values(path) is None
+        refusal(path)

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.data.geotiffs import ORIGIN, PIXEL, tagged_tiff, written_tiff
+from tests.data.geotiffs import ORIGIN, PIXEL, latin_tiff, tagged_tiff, written_tiff
 from wsss.data.georeference import Georeference, georeferences, geotiff, is_placed, read_georeference
 from wsss.data.images import read_image, read_mask
 from wsss.errors import InputError
@@ -101,6 +101,20 @@ def test_damaged_headers_end_without_an_error(tmp_path: Path, capfd: pytest.Capt
             geotiff(LABELS, found["a"], voc_palette())
     assert outcomes == {True, False}
     assert capfd.readouterr().err == "", "whoever reads the photograph says what is wrong with it"
+
+
+def test_a_reference_system_whose_name_cannot_be_read_is_lost_with_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("rasterio")
+    path = latin_tiff(tmp_path / "latin.tif", PIXELS)
+    whole = tagged_tiff(tmp_path / "whole.tif", PIXELS)
+    assert list(georeferences({"latin": path, "whole": whole})) == ["whole"]
+    (record,) = caplog.records
+    line = record.getMessage()
+    assert line.startswith(f"{path}: its georeference cannot be read ('utf-8' codec can't decode byte 0xe8 ")
+    assert line.endswith("), so its mask is written without it")
+    assert np.array_equal(read_image(path), PIXELS), "the photograph is read all the same"
 
 
 def test_points_without_a_reference_system_are_kept(tmp_path: Path) -> None:

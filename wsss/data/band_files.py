@@ -7,6 +7,7 @@ marked as transparency.
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -26,6 +27,8 @@ ORIENTATION = 0x0112
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+_DAMAGE = (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, struct.error)
+"""What tifffile raises of a file that it cannot read."""
 _ALPHA = (1, 2)
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 # PHOTOMETRIC of TIFF: white is 0, black is 0, RGB; and the colours of those that Pillow converts when they have 8 bits
@@ -98,7 +101,7 @@ def of_tiff_page(path: str | Path, tell: Callable[[Any], Found]) -> Found | None
         handle.seek(0)
         try:
             return tell(_tiff_file(handle).pages[0])
-        except (ValueError, IndexError, KeyError, TypeError, AttributeError):
+        except _DAMAGE:
             return None
 
 
@@ -124,7 +127,7 @@ def _of_tiff(handle: Any, reading: Reading, path: str | Path) -> Values | None:
         extras = tuple(int(value) for value in page.extrasamples)
         colours = page.samplesperpixel - len(extras)
         kind, planes = int(page.photometric), "C" in series.axes and series.shape[series.axes.index("C")] > 1
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError):
+    except _DAMAGE:
         return None  # Pillow says what is wrong, or reads it all the same
     height, width = page.imagelength, page.imagewidth
     if height * width > reading.max_pixels:

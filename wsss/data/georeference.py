@@ -87,7 +87,7 @@ def georeferences(photographs: Mapping[str, Path]) -> dict[str, Georeference]:
 
 
 def read_georeference(path: Path) -> Georeference | None:
-    """Read where a TIFF lies; None where it does not say so, or cannot be read.
+    """Read where a TIFF lies; None where it does not say so, or cannot be read. A warning says if a place is lost.
 
     Raises:
         ImportError: If rasterio is not installed.
@@ -104,6 +104,12 @@ def read_georeference(path: Path) -> Georeference | None:
             crs = file.crs or crs_of_points
             found = Georeference(crs, transform, tuple(points), file.rpcs, path, (file.height, file.width))
     except RasterioError:
+        return None
+    except ValueError as error:
+        # whoever reads the photograph may read it well: a name in Latin-1 spoils nothing but the reference system
+        if is_placed(path):
+            reason = " ".join(str(error).split())
+            logger.warning("%s: its georeference cannot be read (%s), so its mask is written without it", path, reason)
         return None
     return found if found.transform is not None or found.points or found.rpcs is not None else None
 
