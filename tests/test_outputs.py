@@ -153,6 +153,18 @@ def test_only_own_files_of_earlier_runs_are_removed(tmp_path: Path):
     assert left == ["beside.txt", "s/changed.txt", "s/kept.txt", "s/mine.txt"]
 
 
+def test_one_file_is_removed_if_it_is_ours_unchanged_and_no_input(tmp_path: Path):
+    names = ["old.txt", "changed.txt", "input.txt"]
+    write(tmp_path, *names)
+    (tmp_path / "changed.txt").write_text("changed")
+    (tmp_path / "mine.txt").write_text("ours")
+    folder = write(tmp_path, "new.txt", inputs=Inputs([tmp_path / "input.txt"]))
+    for name in [*names, "mine.txt", "none.txt"]:
+        folder.remove(tmp_path / name)
+    left = sorted(path.name for path in tmp_path.glob("*.txt"))
+    assert left == ["changed.txt", "input.txt", "mine.txt", "new.txt"]
+
+
 def test_a_folder_that_must_hold_nothing_else_is_refused_with_a_stranger_in_it(tmp_path: Path):
     folder = write(tmp_path, "masks/a.png")
     (tmp_path / "masks/a.png").write_text("changed, but once ours")

@@ -154,6 +154,16 @@ class OutputFolder:
             if path.is_relative_to(folder) and path not in kept and self._record.wrote(path):
                 path.unlink()
 
+    def remove(self, path: Path) -> None:
+        """Remove a file of an earlier run if this program wrote it, nobody has changed it, and it is no input.
+
+        Args:
+            path: The file, below the folder; it need not be there.
+        """
+        if os.path.lexists(path) and not self._inputs.clash(path) and self._record.wrote(path):
+            with writing(path):
+                path.unlink()
+
     def _warn_of_space(self, target: Path, size: int) -> None:
         """Say after the first files whether the others would fit at their mean size; those replaced take none."""
         if target not in self._new:

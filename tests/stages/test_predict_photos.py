@@ -135,6 +135,20 @@ def test_masks_of_geotiffs_lie_where_they_do(networks: Networks, tmp_path: Path)
             ):
                 assert (mask.crs, mask.transform, mask.shape) == (photo.crs, photo.transform, photo.shape)
                 assert mask.crs.to_epsg() == 32632
+    # one mask of each photograph, also where an earlier call gave it another form, but what a user changed stays
+    (tmp_path / "png/masks/small.png").write_bytes(b"changed")
+    predict_photos(networks.segmenter, [photos], output=tmp_path / "png")
+    masks = tmp_path / "png/masks"
+    assert sorted(path.name for path in masks.iterdir()) == [
+        "classes.txt",
+        "field.tif",
+        "plain.png",
+        "small.png",
+        "small.tif",
+    ]
+    (masks / "small.png").unlink()
+    predict_photos(networks.segmenter, [photos], output=tmp_path / "png", georeference=False)
+    assert sorted(path.name for path in masks.iterdir()) == ["classes.txt", "field.png", "plain.png", "small.png"]
     assert np.array_equal(made["whole"]["field.tif"], made["png"]["field.png"])
     assert np.array_equal(made["tiles"]["small.tif"], made["png"]["small.png"])
     # the masks lie among the photographs of the next call, and are none

@@ -29,6 +29,7 @@ from wsss.stages.predictors import Predictor, open_predictor
 
 LEAST_BYTES = 512
 """What a mask with its palette, or an overlay with its tables, takes at the very least."""
+_PNG, _TIFF = ".png", ".tif"
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ def predict_photos(
 ) -> list[Path]:
     """Write `masks/NAME.png` (indexed, VOC palette) and `overlays/NAME.jpg` of every photograph.
 
-    The mask of a GeoTIFF is `masks/NAME.tif`, a GeoTIFF of the same place, where rasterio is installed.
+    The mask of a GeoTIFF is `masks/NAME.tif`, a GeoTIFF of the same place, where rasterio is installed. A mask of the
+    other form that an earlier call wrote is removed.
 
     If a photograph cannot be read, the others still get their masks. The first such is named at the end.
 
@@ -86,6 +88,8 @@ def predict_photos(
         for name, labels in chain(labels_of_whole, labels_of_large):
             mask, overlay = results[name]
             _write_mask(folder, mask, labels, placed.get(name))
+            # of an earlier run that gave masks the other form; two masks of one photograph would contradict each other
+            folder.remove(mask.with_suffix(_PNG if name in placed else _TIFF))
             _save(folder, _overlay(Photograph(named[name], reading).colours, labels), overlay)
             written.append(mask)
             progress.advance()
@@ -163,7 +167,7 @@ def _read(reading: Reading, item: tuple[str, Path]) -> tuple[str, np.ndarray | I
 
 def _results(output: Path, name: str, placed: Container[str]) -> tuple[Path, Path]:
     """Return the paths of the mask and of the overlay of a photograph."""
-    return output / "masks" / f"{name}{'.tif' if name in placed else '.png'}", output / "overlays" / f"{name}.jpg"
+    return output / "masks" / f"{name}{_TIFF if name in placed else _PNG}", output / "overlays" / f"{name}.jpg"
 
 
 def _write_mask(folder: OutputFolder, path: Path, labels: np.ndarray, place: Georeference | None) -> None:
