@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.band_pictures import deep_png, tiff, values
+from tests.data.band_pictures import RANDOM, deep_png, tiff, values
 from wsss.data.images import read_image
 from wsss.data.looks import look_at
 from wsss.data.reading import Reading
@@ -55,6 +55,35 @@ def test_floating_point_numbers_get_their_ends(tmp_path: Path) -> None:
     found = look_at([path])
     assert found.settings == {"range": (-0.5, 1.5)}
     assert readable([path], found.settings)
+
+
+@pytest.mark.parametrize(("value", "held"), [(3.5, "all 3.5"), (np.nan, "none of them finite")])
+def test_floating_point_numbers_without_ends_get_no_range(tmp_path: Path, value: float, held: str) -> None:
+    path = tiff(tmp_path / "a.tif", np.full((20, 30, 3), value, np.float32))
+    found = look_at([path])
+    assert found.settings == {}
+    assert found.odd == [
+        f"pixels are float32, {held} in those looked at: set data.range to what stands for black and white"
+    ]
+    # beside one that has ends, these count
+    other = tiff(tmp_path / "b.tif", np.linspace(3, 5, 1800).reshape(20, 30, 3).astype(np.float32))
+    assert look_at([path, other]).settings == {"range": (3.0, 5.0)}
+
+
+def test_a_band_beyond_the_range_of_the_first_three_is_named(tmp_path: Path) -> None:
+    array = values(4, 4096)
+    array[0, 0, 0], array[..., 3] = 4000, 200
+    found = look_at([tiff(tmp_path / "a.tif", array, planarconfig="contig")])
+    assert found.settings == {"bands": (1, 2, 3), "range": (0.0, 4095.0)}
+    assert not any("It is that of the first three" in line for line in found.odd)
+    array[..., 3] = RANDOM.integers(5000, 9001, (20, 30))
+    array[0, 0, 1:] = 0, 0, 9000
+    found = look_at([tiff(tmp_path / "b.tif", array, planarconfig="contig")])
+    assert found.settings == {"bands": (1, 2, 3), "range": (0.0, 4095.0)}
+    assert found.odd[-1].endswith(
+        "correct it if you know better. It is that of the first three bands; all hold 0 to 9000: widen it if you name "
+        "others"
+    )
 
 
 def test_five_bands_get_the_first_three(tmp_path: Path) -> None:

@@ -44,10 +44,11 @@ class _Form:
     Attributes:
         bands: How many it has.
         numbers: Name of their type.
-        lowest: Least value of those that networks would see.
-        highest: Largest.
+        lowest: Least value of those that networks would see; infinity where none is finite.
+        highest: Largest; minus infinity where none is finite.
         needs_bands: Whether it is read only where `data.bands` says which.
         needs_range: Likewise `data.range`.
+        ends: Least and largest value of all bands, as above.
     """
 
     bands: int
@@ -56,6 +57,7 @@ class _Form:
     highest: float = 255.0
     needs_bands: bool = False
     needs_range: bool = False
+    ends: tuple[float, float] = (0.0, 255.0)
 
 
 def look_at(paths: Sequence[Path]) -> Look:
@@ -108,9 +110,12 @@ def _form_of(values: Values, path: Path) -> _Form:
         as_bytes(seen, PLAIN, path)
     except InputError:
         needs_range = True
-    finite = seen[np.isfinite(seen)]
-    ends = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    return _Form(count, values.array.dtype.name, *ends, needs_bands, needs_range)
+    return _Form(count, values.array.dtype.name, *_ends(seen), needs_bands, needs_range, _ends(values.array))
+
+
+def _ends(array: np.ndarray) -> tuple[float, float]:
+    finite = array[np.isfinite(array)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
 
 
 def _bands(forms: Sequence[_Form], settings: dict[str, Any]) -> Iterator[str]:
@@ -141,9 +146,21 @@ def _range(forms: Sequence[_Form], settings: dict[str, Any]) -> Iterator[str]:
         settings["range"] = (0.0, float(2 ** max(9, int(highest).bit_length()) - 1))
     elif lowest < highest:
         settings["range"] = (lowest, highest)
-    yield (
-        f"pixels are {numbers}, {lowest:g} to {highest:g} in those looked at: data.range below says which stand for "
-        "black and white; correct it if you know better"
-    )
+    if "range" in settings:
+        yield (
+            f"pixels are {numbers}, {lowest:g} to {highest:g} in those looked at: data.range below says which stand "
+            f"for black and white; correct it if you know better{_beyond(deep, settings)}"
+        )
+    else:
+        held = f"all {lowest:g}" if lowest == highest else "none of them finite"
+        yield f"pixels are {numbers}, {held} in those looked at: set data.range to what stands for black and white"
     if bytes_too := len(forms) - len(deep):
         yield f"{bytes_too} photographs of 8 bits beside them: no range reads both; leave one kind out, or convert it"
+
+
+def _beyond(deep: Sequence[_Form], settings: dict[str, Any]) -> str:
+    """Say where the bands that are not among the first three hold values that the range cuts off."""
+    least, most = min(form.ends[0] for form in deep), max(form.ends[1] for form in deep)
+    if "bands" not in settings or (settings["range"][0] <= least and most <= settings["range"][1]):
+        return ""
+    return f". It is that of the first three bands; all hold {least:g} to {most:g}: widen it if you name others"
