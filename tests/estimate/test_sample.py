@@ -104,3 +104,11 @@ def test_settings_do_the_same_work_on_less():
     assert own.backbone.weights == "none"
     labels = sample_settings(SeedLabels(), small, counts, LEVELS[0], "cpu")
     assert labels.cam_threshold == 0 and labels.saliency_threshold == 0  # type: ignore[attr-defined]
+
+
+def test_weights_of_named_classes_go_with_any_names_of_the_sample():
+    counts, small = Counts(100, 20, 5, [(320, 320)], 1024, ""), Sample(Path(), 8, 4, [(320, 320)], (), masks=True)
+    for given, expected in (({"cat": 2.0}, "auto"), ("auto", "auto"), ("none", "none")):
+        settings = TrainSegmenter(class_weights=given)  # type: ignore[arg-type]
+        own = sample_settings(settings, small, counts, LEVELS[0], "cpu")
+        assert own.class_weights == expected  # type: ignore[attr-defined]

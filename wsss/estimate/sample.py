@@ -257,6 +257,9 @@ def _sample_training(settings: Training, sample: Sample, counts: Counts, level: 
     }
     if not settings.starts_from_classifier(settings.model_dump()):
         changed["backbone"] = settings.backbone.model_copy(update={"weights": "none"})
+    if isinstance(settings.class_weights, dict):
+        # the sample's classes have other names; weights of any value take as long
+        changed["class_weights"] = "auto"
     if first_phase(settings, counts.train):
         epochs = max(1, steps // steps_per_epoch(sample.train, batch))
         first = epochs * steps_per_epoch(sample.train, batch)
