@@ -60,6 +60,7 @@ class Counts:
         origin: Where the counts come from, for people.
         dataset: The index, where there is one.
         reading: Bands of the photographs, range of their values, and most pixels.
+        background: Whether a pixel can be background.
     """
 
     train: int
@@ -70,6 +71,7 @@ class Counts:
     origin: str
     dataset: Dataset | None = None
     reading: Reading = PLAIN
+    background: bool = True
 
     @property
     def median_side(self) -> float:
@@ -107,13 +109,13 @@ def count(data: AnyData, index: Path, said: Said) -> Counts:
         InputError: If nothing is said and the data is not there, or is wrong.
     """
     if said.train is None and (indexed := count_index(data, index)) is not None:
-        return indexed
+        return replace(indexed, background=data.background)
     reading = Reading(data.bands, data.range, data.max_pixels)
     if said.train is not None:
         found = _said(data, said)
     else:
         found = _demo(data) if isinstance(data, DemoData) else _of_source(data, said, reading)
-    return replace(found, reading=reading)
+    return replace(found, reading=reading, background=data.background)
 
 
 def count_index(data: AnyData, index: Path) -> Counts | None:
