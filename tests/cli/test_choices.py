@@ -66,6 +66,19 @@ def test_what_would_take_long_to_count_is_left_to_the_index(monkeypatch: pytest.
     )
 
 
+def test_a_stale_index_counts_for_nothing(monkeypatch: pytest.MonkeyPatch):
+    index(VocData(**{key: value for key, value in DATA.items() if key != "name"}), output=Path("results/x/index.h5"))
+    changed = {**DATA, "limit": 2, "max_side": 64}
+    found = dict(line.split(": ", 1) for line in training_lines(plan(data=changed)))
+    assert found["images"].startswith("2 to train on, 2 to validate on (files in ")
+    monkeypatch.setattr(choices, "CHEAP_BYTES", 10)
+    assert lines()["images"].startswith("9 to train on")
+    found = dict(line.split(": ", 1) for line in training_lines(plan(data=changed)))
+    assert found["images"].startswith("counted when results/x/index.h5 is made")
+    Path("results/x/index.h5").write_bytes(b"damaged")
+    assert lines()["images"].startswith("counted when")
+
+
 def test_trainings_of_equal_settings_share_a_line():
     found = lines(methods=["auxsegnet"], auxsegnet={"rounds": 3})
     assert "train_auxsegnet (3 of them)" in found

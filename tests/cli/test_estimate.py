@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.cli.program import wsss
 from wsss.cli import estimate as printing
 from wsss.cli.app import app
 from wsss.cli.estimate import long_time
+from wsss.estimate.measure import TIME_IS_UP
 from wsss.estimate.run import RunEstimate
 from wsss.estimate.scaling import Estimate
 
@@ -43,7 +45,15 @@ def test_the_table_says_what_each_job_takes_and_the_sum(config: str):
     alone = CliRunner().invoke(app, ["estimate", config, "--images", "10582", "--cores", "1"]).output
     assert "Alone, one thread takes 25 h 00 min." in alone
     assert any("state takes up to 1.0 GB more" in line for line in lines)
-    assert any("The sum lacks 1 jobs" in line for line in lines)
+    # more time would not help
+    assert "The sum lacks 1 jobs." in lines
+
+
+def test_more_time_is_asked_for_where_the_time_was_up(config: str, monkeypatch: pytest.MonkeyPatch):
+    rows = [*ROWS, replace(ROWS[-1], name="predict", how=TIME_IS_UP)]
+    monkeypatch.setattr(printing, "estimate_run", lambda *_, **__: RunEstimate(rows, 12.0))
+    output = CliRunner().invoke(app, ["estimate", config, "--images", "10"]).output
+    assert "The sum lacks 2 jobs: give more time (--seconds 600)." in output
 
 
 def test_a_preset_is_known_by_its_name(config: str):

@@ -41,6 +41,19 @@ def test_the_source_is_counted_and_the_index_where_there_is_one(tmp_path: Path):
     assert indexed.dataset is not None
 
 
+def test_an_index_of_other_settings_or_a_damaged_one_is_passed_over(tmp_path: Path):
+    data = VocData(root=str(make_voc(tmp_path / "voc", train=5, val=3)), classes="classes.txt")
+    path = tmp_path / "index.h5"
+    index(data, output=path)
+    changed = count(data.model_copy(update={"limit": 2, "max_side": 32}), path, Said())
+    assert (changed.train, changed.val, changed.max_side, changed.dataset) == (2, 2, 32, None)
+    content = path.read_bytes()
+    for damaged in (b"", content[: len(content) // 2], b"no index" * 100):
+        path.write_bytes(damaged)
+        found = count(data, path, Said())
+        assert (found.train, found.val, found.dataset) == (5, 3, None)
+
+
 def test_data_that_is_not_there_must_be_said():
     with pytest.raises(InputError, match="nowhere: no such"):
         count(VocData(root="nowhere"), NOWHERE, Said())

@@ -28,7 +28,8 @@ SECTIONS: dict[str, Any] = {
     "saliency": {"source": "superpixels", "segments": 20},
     "train_classifier": TRAINING,
     "cams": {"scales": [1.0], "flip": False},
-    "train_segmenter": {**TRAINING, "label_sets": ["seeds"]},
+    # a class of the data, which the sample calls otherwise
+    "train_segmenter": {**TRAINING, "label_sets": ["seeds"], "class_weights": {"disc": 2.0}},
 }
 BOTH: dict[str, Any] = {
     **SECTIONS,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers import make_voc
+from tests.helpers import make_land, make_voc
 from wsss.config import Cams, FolderData, SeedLabels, Tiles, TrainSegmenter, VocData
 from wsss.data import load_dataset
 from wsss.data.windows import Photograph
@@ -69,6 +69,21 @@ def test_drawn_photographs_have_the_bands_and_values_that_the_settings_name(
     assert 20 < image.mean() < 235
 
 
+@pytest.mark.parametrize("indexed", [False, True])
+def test_data_without_background_have_a_sample_without_it(indexed: bool, tmp_path: Path):
+    data = FolderData(root=str(make_land(tmp_path / "land", train=6, val=3)), masks="masks", background=False)
+    if indexed:
+        index(data, output=tmp_path / "index.h5")
+    counts = count(data, tmp_path / "index.h5", Said())
+    assert (counts.dataset is not None) == indexed
+    sample = make_sample(tmp_path / "data", counts, 8)
+    index(sample.data(counts, LEVELS[0]), output=tmp_path / "sample.h5")
+    dataset = load_dataset(tmp_path / "sample.h5")
+    assert not dataset.background
+    masks = [dataset.mask(image_id) for image_id in (*dataset.ids("train"), *dataset.ids("val"))]
+    assert len(masks) == 12 and all(mask is not None and mask.all() for mask in masks)
+
+
 def test_an_image_has_as_many_tiles_as_in_the_run():
     counts = Counts(10, 2, 3, [(3000, 4000)], 4096, "")
     sample = Sample(Path(), 8, 4, [(3000, 4000)], (), masks=True)
@@ -104,3 +119,11 @@ def test_settings_do_the_same_work_on_less():
     assert own.backbone.weights == "none"
     labels = sample_settings(SeedLabels(), small, counts, LEVELS[0], "cpu")
     assert labels.cam_threshold == 0 and labels.saliency_threshold == 0  # type: ignore[attr-defined]
+
+
+def test_weights_of_named_classes_go_with_any_names_of_the_sample():
+    counts, small = Counts(100, 20, 5, [(320, 320)], 1024, ""), Sample(Path(), 8, 4, [(320, 320)], (), masks=True)
+    for given, expected in (({"cat": 2.0}, "auto"), ("auto", "auto"), ("none", "none")):
+        settings = TrainSegmenter(class_weights=given)  # type: ignore[arg-type]
+        own = sample_settings(settings, small, counts, LEVELS[0], "cpu")
+        assert own.class_weights == expected  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from typing import cast
 from wsss.config import Training
 from wsss.data.sources import input_files
 from wsss.data.steps import steps_per_epoch
-from wsss.estimate.counts import Counts, Said, count
+from wsss.estimate.counts import Counts, Said, count, count_index
 from wsss.estimate.jobs import Job, jobs_of
 from wsss.pipeline.artifact import Artifact
 from wsss.plan import Plan
@@ -22,7 +22,7 @@ CHEAP_BYTES = 30_000_000
 def training_lines(plan: Plan) -> Iterator[str]:
     """Yield a line on the images, then one for each kind of training: epochs, steps, batch, crop size.
 
-    What follows the images follows the index where it is there, else the source of the data.
+    What follows the images follows the index where these settings made it, else the source of the data.
 
     Raises:
         InputError: If the data cannot be listed, so that stage index would fail.
@@ -44,7 +44,7 @@ def _counted(plan: Plan) -> tuple[Counts | None, str]:
     """
     data, index = plan.config.data, Path(plan.path(Artifact("index")))
     tables = sum(path.stat().st_size for path in input_files(data).values() if path.is_file())
-    if tables > CHEAP_BYTES and not index.is_file():
+    if tables > CHEAP_BYTES and count_index(data, index) is None:
         return None, f"images: counted when {index} is made, for their tables have {tables / 1e6:.0f} MB"
     counts = count(data, index, Said())
     if not counts.train:

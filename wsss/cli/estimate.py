@@ -18,6 +18,7 @@ from wsss.config import load_config
 from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.estimate.counts import Counts, Said, count
+from wsss.estimate.measure import TIME_IS_UP
 from wsss.estimate.run import RunEstimate, estimate_run
 from wsss.pipeline.artifact import Artifact
 from wsss.plan import Plan
@@ -172,7 +173,10 @@ def _remarks(found: RunEstimate, total: Mapping[str, Any], context: RunContext, 
     if total["working_disk"]:
         yield f"While a network is trained, its state takes up to {_size(total['working_disk'])} more."
     if total["not_measured"]:
-        yield f"The sum lacks {len(total['not_measured'])} jobs: give more time (--seconds 600)."
+        late = any(row.seconds is None and row.how.startswith(TIME_IS_UP) for row in found.rows)
+        yield f"The sum lacks {len(total['not_measured'])} jobs" + (
+            ": give more time (--seconds 600)." if late else "."
+        )
 
 
 def long_time(seconds: float) -> str:

@@ -14,7 +14,9 @@ from wsss.data import Dataset, load_dataset
 from wsss.data.bands import PLAIN, Reading
 from wsss.data.images import bounded_size, image_size
 from wsss.data.sources import Listing, list_images
+from wsss.errors import InputError
 from wsss.grid import snapped_size
+from wsss.store import ArtifactReader
 
 SIZES = {"voc": (375, 500), "coco": (480, 640)}
 """Height and width of most photographs of the public data sets, in pixels."""
@@ -58,6 +60,7 @@ class Counts:
         origin: Where the counts come from, for people.
         dataset: The index, where there is one.
         reading: Bands of the photographs, range of their values, and most pixels.
+        background: Whether a pixel can be background.
     """
 
     train: int
@@ -68,6 +71,7 @@ class Counts:
     origin: str
     dataset: Dataset | None = None
     reading: Reading = PLAIN
+    background: bool = True
 
     @property
     def median_side(self) -> float:
@@ -94,7 +98,7 @@ def mean_pixels(sizes: Sequence[tuple[int, int]], max_side: int) -> float:
 
 
 def count(data: AnyData, index: Path, said: Said) -> Counts:
-    """Count from what is said, else from the index, else from the source of the data.
+    """Count from what is said, else from the index of these settings, else from the source of the data.
 
     Args:
         data: The data set's settings.
@@ -104,14 +108,29 @@ def count(data: AnyData, index: Path, said: Said) -> Counts:
     Raises:
         InputError: If nothing is said and the data is not there, or is wrong.
     """
-    if index.is_file() and said.train is None:
-        return _of_index(load_dataset(index), index)
+    if said.train is None and (indexed := count_index(data, index)) is not None:
+        return replace(indexed, background=data.background)
     reading = Reading(data.bands, data.range, data.max_pixels)
     if said.train is not None:
         found = _said(data, said)
     else:
         found = _demo(data) if isinstance(data, DemoData) else _of_source(data, said, reading)
-    return replace(found, reading=reading)
+    return replace(found, reading=reading, background=data.background)
+
+
+def count_index(data: AnyData, index: Path) -> Counts | None:
+    """Count from the index, if it can be read and was made by these settings; else return None: it is made anew.
+
+    Args:
+        data: The data set's settings.
+        index: Where the run's index lies, or will lie.
+    """
+    try:
+        with ArtifactReader(index) as reader:
+            made_by = reader.attributes.get("settings")
+        return _of_index(load_dataset(index), index) if made_by == data.model_dump(mode="json") else None
+    except InputError:
+        return None
 
 
 def _said(data: AnyData, said: Said) -> Counts:

@@ -124,6 +124,7 @@ class Sample:
             root=root,
             masks=masks,
             classes=self.classes,
+            background=counts.background,
             max_side=side,
             bands=reading.bands,
             range=reading.range,
@@ -195,7 +196,9 @@ def _drawn(root: Path, counts: Counts, wanted: int) -> list[_Pair]:
         else:
             image.save(path, quality=95)
         mask = np.asarray(Image.fromarray(scene.mask).resize((width, height), Image.Resampling.NEAREST))
-        mask = np.where(mask > 0, (mask - 1) % counts.classes + 1, 0).astype(np.uint8)
+        # without background, what lies around the objects is of a class too
+        around = 0 if counts.background else counts.classes
+        mask = np.where(mask > 0, (mask - 1) % counts.classes + 1, around).astype(np.uint8)
         drawn.append((path, np.unique(mask[mask > 0]).tolist(), mask))
     return [drawn[number % len(drawn)] for number in range(wanted)]
 
@@ -257,6 +260,9 @@ def _sample_training(settings: Training, sample: Sample, counts: Counts, level: 
     }
     if not settings.starts_from_classifier(settings.model_dump()):
         changed["backbone"] = settings.backbone.model_copy(update={"weights": "none"})
+    if isinstance(settings.class_weights, dict):
+        # the sample's classes have other names; weights of any value take as long
+        changed["class_weights"] = "auto"
     if first_phase(settings, counts.train):
         epochs = max(1, steps // steps_per_epoch(sample.train, batch))
         first = epochs * steps_per_epoch(sample.train, batch)

@@ -19,7 +19,7 @@ from wsss.plan import Plan
 from wsss.stages.artifact import SHARD_IMAGES
 from wsss.viewer.run import Run
 from wsss.viewer.shelf import version_of
-from wsss.viewer.signs import log_of, outputs_being_written, state_of, work_on
+from wsss.viewer.signs import below, log_of, outputs_being_written, state_of, work_on
 from wsss.workflow import PRESETS
 
 State = Literal["done", "running", "begun", "stopped", "missing"]
@@ -134,8 +134,9 @@ class Pipeline:
         path = self._run.root / name
         command = self._command(plan, name)
         parts = parts_beside(path)
-        states = [state for made in (path, *parts) if (state := state_of(made)).is_dir()]
-        running = not self._working().isdisjoint(made.resolve() for made in (path, *parts))
+        made = [path, *parts]
+        states = [state for item in made if (state := state_of(item)).is_dir()]
+        running = not self._working().isdisjoint(item.resolve() for item in made)
         benchmark = self._benchmark(stage, name)
         problem = problems.get(name, "")
         try:
@@ -143,10 +144,10 @@ class Pipeline:
         except OSError:
             status = None
         if running or ((states or parts) and status is None):
-            done = sum(len(list(state.glob("shard-*.h5"))) for state in states) * SHARD_IMAGES
+            done = SHARD_IMAGES * sum(found.match("shard-*.h5") for state in states for found in below(state))
             done += round(images * sum(1 / _count(part) for part in parts if part.is_file()))
             progress = min(done / images, 1.0) if done and images else None
-            work = work_on([path, *parts], self._working(), self._logs(stage, name, [path, *parts]))
+            work = work_on(made, running, self._logs(stage, name, made))
             return StageItem(
                 name, words, work.state, command=command, progress=progress, host=work.host, sign=work.sign
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Iterator, Sequence
@@ -44,12 +45,12 @@ class _Holder:
     began: float = 0.0
 
 
-def work_on(made: Sequence[Path], written: set[Path], logs: Sequence[Path]) -> Work:
+def work_on(made: Sequence[Path], written: bool, logs: Sequence[Path]) -> Work:
     """Say what is known of the work on an artifact that was begun.
 
     Args:
         made: The artifact and its parts, which are there or were begun.
-        written: Resolved outputs that processes on this machine are writing (`outputs_being_written`).
+        written: Whether a process on this machine is writing one of them (`outputs_being_written`).
         logs: Logs of the jobs that make it.
     """
     states = [state for path in made if (state := state_of(path)).is_dir()]
@@ -57,8 +58,7 @@ def work_on(made: Sequence[Path], written: set[Path], logs: Sequence[Path]) -> W
     own = socket.gethostname()
     hosts = sorted({holder.host for holder in holders if holder.host not in ("", own)})
     sign = _last_change([*states, *made, *logs])
-    here = any(holder.host == own and _lives(holder) for holder in holders)
-    if here or any(path.resolve() in written for path in made):
+    if written or any(holder.host == own and _lives(holder) for holder in holders):
         return Work("running", ", ".join(hosts), sign)
     # parts that are done, none begun: others may be about to begin, anywhere
     if hosts or not states or any(not holder.host for holder in holders):
@@ -69,6 +69,13 @@ def work_on(made: Sequence[Path], written: set[Path], logs: Sequence[Path]) -> W
 def state_of(path: Path) -> Path:
     """Return the folder of the resumable state of an output."""
     return path.parent / f".{path.name}.state"
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """Yield what lies in a folder at any depth; nothing of folders that are removed meanwhile, or are none."""
+    # `Path.rglob` and `Path.glob` raise an error where a stage ends and removes its state
+    for path, folders, files in os.walk(folder):
+        yield from (Path(path, name) for name in (*folders, *files))
 
 
 def outputs_being_written() -> Iterator[Path]:
@@ -111,7 +118,7 @@ def _lives(holder: _Holder) -> bool:
 
 def _last_change(paths: Sequence[Path]) -> float | None:
     """Return the time of the last change of files, and of those in folders at any depth; None if there are none."""
-    return max((when for path in paths for below in (path, *path.rglob("*")) for when in _changed(below)), default=None)
+    return max((when for path in paths for found in (path, *below(path)) for when in _changed(found)), default=None)
 
 
 def _changed(path: Path) -> list[float]:
