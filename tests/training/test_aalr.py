@@ -265,7 +265,7 @@ def test_who_makes_the_masks(source: str, share: float, monkeypatch: pytest.Monk
         built.classifier.weight.copy_(start + (1 - share) * 0.5)
     expected = built.multi_scale_cams(to_input(batch()["images"]), made.settings.masks.scales)
     assert torch.allclose(cams, expected, atol=1e-5)
-    assert options == {"normalize": True}
+    assert options == {"normalize": True, "background": True}
 
 
 def test_stored_cams_make_masks_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +274,7 @@ def test_stored_cams_make_masks_as_they_are(monkeypatch: pytest.MonkeyPatch) -> 
     made = module(mask_source="cams").train()
     cams, options = cams_that_masks_are_made_of(made, monkeypatch, cams=stored)
     assert torch.equal(cams, stored.float() / 255)
-    assert options == {"normalize": False}
+    assert options == {"normalize": False, "background": True}
     # the network is asked once, and not for CAMs
     assert [outputs for outputs, *_ in asked] == [("class_logits", "embeddings", "segmentation_logits")]
 
