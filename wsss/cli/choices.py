@@ -43,10 +43,12 @@ def _counted(plan: Plan) -> tuple[Counts | None, str]:
         InputError: If the data cannot be listed.
     """
     data, index = plan.config.data, Path(plan.path(Artifact("index")))
-    tables = sum(path.stat().st_size for path in input_files(data).values() if path.is_file())
-    if tables > CHEAP_BYTES and count_index(data, index) is None:
-        return None, f"images: counted when {index} is made, for their tables have {tables / 1e6:.0f} MB"
-    counts = count(data, index, Said())
+    counts = count_index(data, index)
+    if counts is None:
+        tables = sum(path.stat().st_size for path in input_files(data).values() if path.is_file())
+        if tables > CHEAP_BYTES:
+            return None, f"images: counted when {index} is made, for their tables have {tables / 1e6:.0f} MB"
+        counts = count(data, index, Said())
     if not counts.train:
         return None, f"images: none to train on ({counts.origin})"
     return counts, f"images: {counts.train} to train on, {counts.val} to validate on ({counts.origin})"

@@ -109,7 +109,7 @@ def count(data: AnyData, index: Path, said: Said) -> Counts:
         InputError: If nothing is said and the data is not there, or is wrong.
     """
     if said.train is None and (indexed := count_index(data, index)) is not None:
-        return replace(indexed, background=data.background)
+        return indexed
     reading = Reading(data.bands, data.range, data.max_pixels)
     if said.train is not None:
         found = _said(data, said)
@@ -151,7 +151,17 @@ def _of_index(dataset: Dataset, index: Path) -> Counts:
     numbers = {split: len(dataset.ids(split)) for split in dataset.splits}
     sizes = [dataset.size(image_id) for split in dataset.splits for image_id in dataset.ids(split)]
     train, val = numbers.get("train", 0), numbers.get("val", 0)
-    return Counts(train, val, dataset.num_classes, sizes, dataset.max_side, str(index), dataset, dataset.reading)
+    return Counts(
+        train,
+        val,
+        dataset.num_classes,
+        sizes,
+        dataset.max_side,
+        str(index),
+        dataset,
+        dataset.reading,
+        dataset.background,
+    )
 
 
 def _of_source(data: AnyData, said: Said, reading: Reading) -> Counts:
