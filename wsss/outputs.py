@@ -143,7 +143,7 @@ class OutputFolder:
                 temporary.unlink(missing_ok=True)
 
     def remove_others(self, folder: Path, keep: Iterable[Path]) -> None:
-        """Remove files of earlier runs below a folder, none but those that this program wrote and nobody has changed.
+        """Remove files of earlier runs below a folder, none but those that `remove` may.
 
         Args:
             folder: The folder, or one in it.
@@ -151,8 +151,8 @@ class OutputFolder:
         """
         kept = set(keep)
         for path in self._record.paths():
-            if path.is_relative_to(folder) and path not in kept and self._record.wrote(path):
-                path.unlink()
+            if path.is_relative_to(folder) and path not in kept:
+                self.remove(path)
 
     def remove(self, path: Path) -> None:
         """Remove a file of an earlier run if this program wrote it, nobody has changed it, and it is no input.
