@@ -63,6 +63,34 @@ def test_planted_noise_is_recovered(scope: Any) -> None:
     assert torch.allclose(result.changed_fraction, lost, atol=0.02)
 
 
+@pytest.mark.parametrize("scope", ["batch", "image"])
+def test_a_judge_decides_and_the_embeddings_learn(scope: Any) -> None:
+    labels, image_labels = _scene()
+    noisy = _with_noise(labels, image_labels, 0.2)
+    # embeddings that have learned the noise would change nothing
+    embeddings = _clusters(noisy).requires_grad_()
+    alone = label_reassign_loss(embeddings, noisy, image_labels, scope=scope)
+    assert torch.equal(alone.labels, noisy)
+    judge = _clusters(labels)[:, :12].requires_grad_()
+    judged = label_reassign_loss(embeddings, noisy, image_labels, scope=scope, judge=judge)
+    wrong = noisy != labels
+    assert (judged.labels == labels)[wrong].float().mean() > 0.95
+    # they are far from their new labels, and move towards them
+    assert judged.loss > alone.loss
+    judged.loss.backward()
+    assert embeddings.grad is not None and embeddings.grad.any()
+    assert judge.grad is None
+
+
+def test_a_judge_that_does_not_fit_is_refused() -> None:
+    labels, image_labels = _scene()
+    embeddings = _clusters(labels)
+    with pytest.raises(ValueError, match="expected a judge of"):
+        label_reassign_loss(embeddings, labels, image_labels, judge=embeddings[:, :, :5])
+    with pytest.raises(ValueError, match="remembers no centroids"):
+        label_reassign_loss(embeddings, labels, image_labels, judge=embeddings, scope="ema")
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 def test_classes_that_an_image_does_not_show_never_appear(scope: Any) -> None:
     labels, image_labels = _scene()

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from wsss.config.base import Settings
 from wsss.config.networks import StrideSettings, distance_at_stride
+from wsss.config.stages import Scales
 
 
 class AdaptiveAffinity(StrideSettings):
@@ -63,6 +64,12 @@ class LabelReassign(Settings):
     apply_to: Literal["embedding", "all", "drop"] = "embedding"
     """Losses that see the reassigned labels. `embedding`: this one alone. `all`: the segmentation losses too, from the
     end of the ramp on. `drop`: this one, while from then on the cross entropy ignores the changed pixels."""
+    judge: Literal["own", "start"] = "own"
+    """Vectors by which labels change. `own`: those of `embedding`, which learn from the labels that they judge.
+    `start`: the backbone's features as they were before the first step, the mean over `judge_scales` and their mirror
+    images; it takes a pass for each (docs/results.md)."""
+    judge_scales: Scales = (1.0, 1.5)
+    """Factors on the size of the crop, for the judge `start`."""
     margin: float = Field(default=0.1, ge=0, le=1_000_000)
     """Cosine similarity by which another class must be closer."""
     temperature: float = Field(default=0.1, gt=0, le=1_000_000)
@@ -80,4 +87,6 @@ class LabelReassign(Settings):
     def _check(self) -> LabelReassign:
         if self.weight and self.apply_to != "embedding" and self.ramp >= 1:
             raise ValueError(f"apply_to `{self.apply_to}` acts from the end of the ramp on, and ramp is 1: lower ramp")
+        if self.weight and self.judge == "start" and self.scope == "ema":
+            raise ValueError("judge `start` keeps no moving average: set scope to `batch` or `image`")
         return self

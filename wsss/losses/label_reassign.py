@@ -62,6 +62,7 @@ def label_reassign_loss(
     memory: Tensor | None = None,
     memory_momentum: float = 0.99,
     ignore_index: int = IGNORE_INDEX,
+    judge: Tensor | None = None,
     grid: FeatureGrid = PIXELS,
     whole: WholeBatch = ALONE,
 ) -> LabelReassignResult:
@@ -87,6 +88,8 @@ def label_reassign_loss(
         memory: With scope `ema`, the centroids that the last call returned; None at first.
         memory_momentum: With scope `ema`, how much of them is kept.
         ignore_index: Marks pixels without a label.
+        judge: (N, D', h, w), other embeddings of the same places, by which labels change; their centroids are their
+            own. None: by the embeddings that learn.
         grid: Where the embeddings lie on the labels.
         whole: The batch that means and centroids are of, where these images are a part of it. Counts stay their own.
 
@@ -94,11 +97,11 @@ def label_reassign_loss(
         Loss and labels; the loss is zero, with zero gradients, where nothing is labelled.
 
     Raises:
-        ValueError: If shapes do not fit, or there is no such scope.
+        ValueError: If shapes do not fit, there is no such scope, or a judge is given with scope `ema`.
     """
-    _check(embeddings, labels, image_labels, scope)
+    _check(embeddings, labels, image_labels, scope, judge)
     with torch.autocast(embeddings.device.type, enabled=False):
-        points = functional.normalize(embeddings.float().flatten(2), dim=1)
+        points = _unit_vectors(embeddings)
         before = nearest(labels, (embeddings.shape[2], embeddings.shape[3]), onto=grid).long()
         own = before.flatten(1)
         members = _members(own, image_labels.shape[1] + 1, ignore_index)
@@ -111,9 +114,11 @@ def label_reassign_loss(
         if detach_centroids:
             centroids = centroids.detach()
         candidates = exist & functional.pad(image_labels > 0, (1, 0), value=True)
-        similarities = torch.einsum("nkd,ndp->nkp", centroids, points)
-        similarities = similarities.masked_fill(~candidates[:, :, None], -1e4)
-        after = _reassigned(similarities.detach(), own, candidates, margin, ignore_index)
+        similarities = _compared(points, centroids, candidates)
+        judged = similarities.detach()
+        if judge is not None:
+            judged = _similarities(judge.detach(), members, candidates, scope, whole)
+        after = _reassigned(judged, own, candidates, margin, ignore_index)
         loss = _cross_entropy(similarities / temperature, after, candidates, ignore_index, whole)
     moved = (after != own)[:, None] * members
     changed, labelled = moved.sum((0, 2)), members.sum((0, 2))
@@ -141,7 +146,7 @@ def reassigned_labels(
     return torch.where(changed, torch.full_like(after, ignore_index) if drop else after, labels.long()).to(labels.dtype)
 
 
-def _check(embeddings: Tensor, labels: Tensor, image_labels: Tensor, scope: str) -> None:
+def _check(embeddings: Tensor, labels: Tensor, image_labels: Tensor, scope: str, judge: Tensor | None) -> None:
     shapes = tuple(embeddings.shape), tuple(labels.shape), tuple(image_labels.shape)
     if [len(shape) for shape in shapes] != [4, 3, 2] or len({shape[0] for shape in shapes}) > 1:
         raise ValueError(
@@ -150,6 +155,29 @@ def _check(embeddings: Tensor, labels: Tensor, image_labels: Tensor, scope: str)
         )
     if scope not in SCOPES:
         raise ValueError(f"expected a scope out of {', '.join(SCOPES)}, got `{scope}`")
+    if judge is None:
+        return
+    if judge.dim() != 4 or (judge.shape[0], *judge.shape[2:]) != (embeddings.shape[0], *embeddings.shape[2:]):
+        raise ValueError(f"expected a judge of {shapes[0]} but for its channels, got {tuple(judge.shape)}")
+    if scope == "ema":
+        raise ValueError("a judge remembers no centroids: take the scope `batch` or `image`")
+
+
+def _unit_vectors(embeddings: Tensor) -> Tensor:
+    """Flatten embeddings (N, D, h, w) to unit vectors (N, D, P), float32."""
+    return functional.normalize(embeddings.float().flatten(2), dim=1)
+
+
+def _compared(points: Tensor, centroids: Tensor, candidates: Tensor) -> Tensor:
+    """Compute the cosines (N, K, P) of points (N, D, P) with centroids (N, K, D); of no candidates they are tiny."""
+    return torch.einsum("nkd,ndp->nkp", centroids, points).masked_fill(~candidates[:, :, None], -1e4)
+
+
+def _similarities(judge: Tensor, members: Tensor, candidates: Tensor, scope: str, whole: WholeBatch) -> Tensor:
+    """Compare the judge's embeddings (N, D', h, w) with the centroids that they have themselves: (N, K, P)."""
+    points = _unit_vectors(judge)
+    sums, _ = _sums(points, members, scope, whole)
+    return _compared(points, functional.normalize(sums, dim=2), candidates)
 
 
 def _members(own: Tensor, classes: int, ignore_index: int) -> Tensor:

@@ -52,7 +52,7 @@ def aalr_labels(
         model: Checkpoint of stage `train_aalr`.
         output: Artifact; kind `segmentation` (H, W) uint8. Masks of CAMs are 255 where they are not reliable. With
             `settings.save_masks`, it also holds them as `masks`, and as `reassigned` after label reassignment by each
-            image's own centroids.
+            image's own centroids, where the embeddings themselves judge.
 
     Raises:
         InputError: If an input is missing, damaged, or of another set of classes.
@@ -146,13 +146,15 @@ class _Labeller:
         settings: OnlineLabels = self.training.masks if self.settings.masks is None else self.settings.masks
         reassign: LabelReassign = self.training.label_reassign
         embedding = EMBEDDINGS[reassign.embedding]
+        # a judge from before the training is not at hand any more
+        reassigns = reassign.weight > 0 and reassign.judge == "own"
         # one forward pass for masks and reassignment
-        made = self.network(images, ("cams", embedding) if reassign.weight else ("cams",))
+        made = self.network(images, ("cams", embedding) if reassigns else ("cams",))
         cams = self.network.multi_scale_cams(images, settings.scales, made.cams)
         pixels = (images * 255).round().to(torch.uint8)
         background, grid = self.network.background, self.network.grid
         labels = online_pseudo_labels(cams, image_labels, pixels, settings, grid=grid, background=background).labels
-        if reassign.weight == 0:
+        if not reassigns:
             return {"masks": labels}
         result = label_reassign_loss(
             getattr(made, embedding),

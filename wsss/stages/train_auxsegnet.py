@@ -20,6 +20,7 @@ from wsss.stages.training import model_settings, network_from_checkpoint, train_
 from wsss.state import StageState
 from wsss.training.auxsegnet import AuxSegNetModule
 from wsss.training.label_losses import LabelLosses
+from wsss.training.second_view import second_view
 from wsss.training.validation import SegmentationValidation
 
 STAGE = "train_auxsegnet"
@@ -77,6 +78,7 @@ def train_auxsegnet(
                 released_rate_groups=settings.released_rate_groups,
                 label_losses=LabelLosses(settings.adaptive_affinity, settings.label_reassign, dataset.class_names),
                 embedding=settings.label_reassign.embedding,
+                judge=second_view(network.backbone, settings.label_reassign),
                 class_weights=of_classes,
             ),
             TrainingImages(

@@ -25,6 +25,7 @@ from wsss.training.mask_teacher import MaskTeacher
 from wsss.training.module import TrainingModule, to_input
 from wsss.training.processes import whole_batch
 from wsss.training.schedule import build_optimizer, rate_factor
+from wsss.training.second_view import second_view
 from wsss.training.stopwatch import Stopwatch
 
 Batch = Mapping[str, Tensor]
@@ -64,6 +65,7 @@ class AALRModule(TrainingModule[AALR]):
         grid = PIXELS if stored else network.grid
         self._maker = MaskMaker(settings.masks, grid, normalize=not stored, background=network.background)
         self.teacher = _teacher(network, settings)
+        self.judge = second_view(network.backbone, settings.label_reassign)
         self._label_losses = LabelLosses(settings.adaptive_affinity, settings.label_reassign, class_names)
 
     # -- schedule
@@ -209,8 +211,9 @@ class AALRModule(TrainingModule[AALR]):
 
     def _reassigned(self, made: AALROutput, batch: Batch, labels: Tensor) -> Reassigned:
         embeddings = getattr(made, EMBEDDINGS[self.settings.label_reassign.embedding])
+        judge = None if self.judge is None else self.judge(to_input(batch["images"]))
         found = self._label_losses.reassigned(
-            embeddings, labels, batch["targets"], self.joint_progress, self.network.grid
+            embeddings, labels, batch["targets"], self.joint_progress, self.network.grid, judge
         )
         if "labels" in batch:
             after = reassigned_labels(labels, found.result)

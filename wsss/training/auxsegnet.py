@@ -15,6 +15,7 @@ from wsss.models.auxsegnet import AuxSegNet
 from wsss.training.label_losses import LabelLosses
 from wsss.training.module import TrainingModule, to_input
 from wsss.training.processes import whole_batch
+from wsss.training.second_view import SecondView
 
 EMBEDDINGS = {"segmentation": "segmentation_features", "backbone": "features"}
 """Setting -> the network's output that label reassignment takes."""
@@ -30,6 +31,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         released_rate_groups: Whether the fusion layers learn as slowly as the pretrained ones.
         label_losses: The other two; None leaves them out.
         embedding: Key of `EMBEDDINGS`.
+        judge: By which labels are reassigned; None leaves it to the embeddings.
         class_weights: As in `TrainingModule`.
     """
 
@@ -42,6 +44,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         released_rate_groups: bool = False,
         label_losses: LabelLosses | None = None,
         embedding: str = "segmentation",
+        judge: SecondView | None = None,
         class_weights: Tensor | None = None,
     ) -> None:
         super().__init__(network, optimizer, class_weights)
@@ -53,6 +56,7 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         self.leaves_parameters_unused = len(self.weights) < len(set(LOSSES.values()) & set(network.available))
         self.released_rate_groups = released_rate_groups
         self._label_losses, self._embedding = label_losses, EMBEDDINGS[embedding]
+        self.judge = judge
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Compute the losses of a batch.
@@ -101,7 +105,8 @@ class AuxSegNetModule(TrainingModule[AuxSegNet]):
         for_affinity = labels
         if losses.reassigns:
             embeddings = getattr(found, self._embedding)
-            made = losses.reassigned(embeddings, labels, batch["targets"], self.progress, self.network.grid)
+            judge = None if self.judge is None else self.judge(to_input(batch["images"]))
+            made = losses.reassigned(embeddings, labels, batch["targets"], self.progress, self.network.grid, judge)
             parts["label_reassign"], weights["label_reassign"] = made.result.loss, made.weight
             labels, for_affinity = made.for_cross_entropy, made.for_affinity
         if losses.attracts:

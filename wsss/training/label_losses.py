@@ -62,6 +62,7 @@ class LabelLosses:
         image_labels: Tensor,
         progress: float,
         grid: FeatureGrid = PIXELS,
+        judge: Tensor | None = None,
     ) -> Reassigned:
         """Compute the label reassign loss, and the labels that the other losses see.
 
@@ -71,6 +72,7 @@ class LabelLosses:
             image_labels: (N, C) in {0, 1}.
             progress: How much is done of the training that the losses take part in, 0 to 1.
             grid: Where the embeddings lie.
+            judge: (N, D', h, w), the embeddings by which labels change, where these are others.
         """
         settings = self._reassign
         result = label_reassign_loss(
@@ -84,6 +86,7 @@ class LabelLosses:
             detach_centroids=settings.detach_centroids,
             memory=self._memory,
             memory_momentum=settings.memory_momentum,
+            judge=judge,
             grid=grid,
             whole=whole_batch(),
         )
