@@ -27,9 +27,10 @@ class Inputs:
         folders: Folders in which every picture is an input, at any depth.
     """
 
-    def __init__(self, files: Iterable[Path | None] = (), folders: Iterable[Path | None] = ()) -> None:
-        self._folders = [Path(path) for path in folders if path is not None]
-        self._files = [*(Path(path) for path in files if path is not None), *self._folders]
+    def __init__(self, files: Iterable[Path | str | None] = (), folders: Iterable[Path | None] = ()) -> None:
+        # texts, for a path takes several times as much and there may be a hundred thousand
+        self._folders = [str(path) for path in folders if path is not None]
+        self._files = [*(str(Path(path)) for path in files if path is not None), *self._folders]
         self._real_folders: dict[str, str] = {}
 
     def clash(self, target: Path) -> str:
@@ -41,7 +42,7 @@ class Inputs:
         Returns:
             The reason, to stand behind the name of the target; empty if there is none.
         """
-        name = self._name(target)
+        name = self._name(str(target))
         found = self._names.get(name)
         if found is None:
             with suppress(OSError, ValueError):
@@ -49,7 +50,7 @@ class Inputs:
                 number = _number(os.lstat(target))
                 found = self._numbers.get(number)
         if found is not None:
-            return "is an input of this run" + ("" if str(found) == str(target) else f" ({found})")
+            return "is an input of this run" + ("" if found == str(target) else f" ({found})")
         if name.endswith(PICTURES):
             for key, folder in self._searched.items():
                 below = name.removeprefix(key).split("/")
@@ -59,18 +60,18 @@ class Inputs:
         return ""
 
     @cached_property
-    def _names(self) -> dict[str, Path]:
-        found: dict[str, Path] = {}
+    def _names(self) -> dict[str, str]:
+        found: dict[str, str] = {}
         for path in self._files:
             found[self._name(path)] = path
-            if path.is_symlink():
+            if Path(path).is_symlink():
                 found[_normal(os.path.realpath(path))] = path
         return found
 
     @cached_property
-    def _numbers(self) -> dict[tuple[int, int], Path]:
+    def _numbers(self) -> dict[tuple[int, int], str]:
         """Device and inode of every input and of what it leads to: they tell hard links, and folders mounted twice."""
-        found: dict[tuple[int, int], Path] = {}
+        found: dict[tuple[int, int], str] = {}
         for path in self._files:
             for read in (os.lstat, os.stat):
                 with suppress(OSError, ValueError):
@@ -81,14 +82,14 @@ class Inputs:
     def _searched(self) -> dict[str, Path]:
         return {_normal(os.path.realpath(path)).rstrip("/") + "/": path for path in self._folders}
 
-    def _name(self, path: Path) -> str:
+    def _name(self, path: str) -> str:
         """Return the real path, but for a link at its end, in one spelling."""
-        if path.name in ("", ".."):
+        parent, name = os.path.split(path)
+        if name in ("", ".", ".."):
             return _normal(os.path.realpath(path))
-        parent = str(path.parent)
         if parent not in self._real_folders:
             self._real_folders[parent] = os.path.realpath(parent)
-        return _normal(f"{self._real_folders[parent].rstrip('/')}/{path.name}")
+        return _normal(f"{self._real_folders[parent].rstrip('/')}/{name}")
 
 
 def given_paths(values: Any) -> Iterator[Path]:

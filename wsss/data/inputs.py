@@ -21,7 +21,9 @@ def dataset_inputs(dataset: Dataset, files: Iterable[Path | None] = (), folders:
         folders: Further folders of pictures.
     """
     ids = [image_id for split in dataset.splits for image_id in dataset.ids(split)]
-    both = [(dataset.image_path(image_id), dataset.mask_path(image_id)) for image_id in ids]
-    pictures = [path for pair in both for path in pair if path is not None]
-    searched = {path.parent for path in pictures} | ({dataset.root} if dataset.name == SEARCHED else set())
+    both = ((dataset.image_path(image_id), dataset.mask_path(image_id)) for image_id in ids)
+    pictures = [str(path) for pair in both for path in pair if path is not None]
+    searched = {Path(path).parent for path in pictures}
+    if dataset.name == SEARCHED:
+        searched.add(dataset.root)
     return Inputs([dataset.path, dataset.root, *files, *pictures], [*sorted(searched), *folders])

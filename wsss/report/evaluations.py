@@ -19,7 +19,8 @@ from wsss.files import read_json
 from wsss.inputs import check_regular
 from wsss.pipeline.names import TRUE_MASKS, label_words, method_of, model, model_words
 from wsss.pipeline.stages import STAGES
-from wsss.report.form import check_metrics, read_rows, whole_table
+from wsss.report.form import check_metrics, rows_of, whole_table
+from wsss.report.image_numbers import ImageNumbers
 from wsss.system_errors import said_of
 
 
@@ -70,17 +71,15 @@ class Evaluation:
         return [path for path in found if path is not None]
 
     @cached_property
-    def per_image(self) -> dict[tuple[str, str, str], dict[str, dict[str, float]]]:
+    def per_image(self) -> dict[tuple[str, str, str], ImageNumbers]:
         """(kind, name, split) -> image -> its numbers: `iou`, `coverage`, `foreground`, `change`, if known."""
-        table: dict[tuple[str, str, str], dict[str, dict[str, float]]] = {}
+        table: dict[tuple[str, str, str], ImageNumbers] = {}
         path = self.path.with_name("per_image.csv")
         if not path.is_file():
             return table
-        rows = read_rows(path)
         with whole_table(path):
-            for row in rows:
-                numbers = {key: float(row[key]) for key in ("iou", "coverage", "foreground", "change") if row[key]}
-                table.setdefault((row["kind"], row["name"], row["split"]), {})[row["image"]] = numbers
+            for row in rows_of(path):
+                table.setdefault((row["kind"], row["name"], row["split"]), ImageNumbers()).add(row)
         return table
 
 

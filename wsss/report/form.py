@@ -93,9 +93,18 @@ def read_rows(path: Path, *, delimiter: str = ",") -> list[dict[str, str]]:
     Raises:
         InputError: If it cannot be read.
     """
+    return list(rows_of(path, delimiter=delimiter))
+
+
+def rows_of(path: Path, *, delimiter: str = ",") -> Iterator[dict[str, str]]:
+    """Yield the rows of a table that a stage wrote, one in memory at a time.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
     check_regular(path)
     with whole_table(path), path.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle, delimiter=delimiter))
+        yield from csv.DictReader(handle, delimiter=delimiter)
 
 
 @contextmanager
