@@ -79,7 +79,7 @@ class Inputs:
         return found
 
     @cached_property
-    def _searched(self) -> dict[str, Path]:
+    def _searched(self) -> dict[str, str]:
         return {_normal(os.path.realpath(path)).rstrip("/") + "/": path for path in self._folders}
 
     def _name(self, path: str) -> str:

@@ -28,7 +28,7 @@ IN_FLIGHT = 8
 """Images for each thread that are begun, or read and not yet taken."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scan:
     """The contents of the files of one image.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,7 +71,7 @@ class Evaluation:
         return [path for path in found if path is not None]
 
     @cached_property
-    def per_image(self) -> dict[tuple[str, str, str], ImageNumbers]:
+    def per_image(self) -> Mapping[tuple[str, str, str], Mapping[str, Mapping[str, float]]]:
         """(kind, name, split) -> image -> its numbers: `iou`, `coverage`, `foreground`, `change`, if known."""
         table: dict[tuple[str, str, str], ImageNumbers] = {}
         path = self.path.with_name("per_image.csv")

@@ -44,7 +44,7 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
     classes = _classes(settings, root, table)
     numbers = {name: number for number, name in enumerate(classes, start=1)}
     labels = {
-        image_id: {class_number(name, numbers, row.where) for name in row.labels}
+        image_id: tuple({class_number(name, numbers, row.where) for name in row.labels})
         for image_id, row in table.rows.items()
     }
     splits = choose_splits(settings, *_split(settings, root, images, table.rows))
@@ -161,13 +161,13 @@ def _split(
     return train, [] if settings.val_from_train else listed
 
 
-def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> dict[str, Path]:
+def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> Mapping[str, Path]:
     """Find masks by the id of their image; images without one are left out."""
     if settings.masks is None:
         return {}
     found = ImageFolder(root / settings.masks, "data.masks", suffixes=MASK_SUFFIXES)
     found.refuse_folders(images.paths)
-    masks = {image_id: found.paths[image_id] for image_id in images.paths if image_id in found.paths}
+    masks = found.of(images.paths)
     if not masks:
         first = next(iter(found.paths), "")
         example = f"`{first}.png` belongs to no image" if first else "there is no .png file"

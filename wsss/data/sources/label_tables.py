@@ -21,7 +21,7 @@ PARQUET = (".parquet", ".arrow")
 _BIT = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True, "": False}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LabelRow:
     """What is said of an image.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wsss.config.data import AnyData, CocoData, FolderData, VocData
@@ -127,7 +127,7 @@ def _is_table(path: Path) -> bool:
     return bool(head) and any(f'"{name}"' in head[0] for name in IMAGE)
 
 
-def _has_xml(annotations: Path, root: Path, paths: dict[str, Path]) -> bool:
+def _has_xml(annotations: Path, root: Path, paths: Mapping[str, Path]) -> bool:
     """Tell whether any of the first photographs has an annotation there."""
     first = list(paths.values())[:100]
     return any((annotations / path.relative_to(root).with_suffix(".xml")).is_file() for path in first)

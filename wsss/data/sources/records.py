@@ -20,7 +20,7 @@ MAX_CLASSES = 254
 BACKGROUND = "background"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
     """One image of a data set.
 
