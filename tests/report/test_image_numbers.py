@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from wsss.report.image_numbers import ImageNumbers
+
+
+def row(image: str, **numbers: str) -> dict[str, str]:
+    return {"image": image, "iou": "", "coverage": "", "foreground": "", "change": "", **numbers}
+
+
+def test_what_is_known_of_an_image_comes_back() -> None:
+    numbers = ImageNumbers()
+    numbers.add(row("a", iou="0.5", coverage="1"))
+    numbers.add(row("b/c", change="0.25"))
+    assert dict(numbers) == {"a": {"iou": 0.5, "coverage": 1.0}, "b/c": {"change": 0.25}}
+    assert numbers.get("d", {}) == {}
+    # the last row of an image counts, as in a dictionary
+    numbers.add(row("a", foreground="0"))
+    assert dict(numbers) == {"a": {"foreground": 0.0}, "b/c": {"change": 0.25}}
+
+
+def test_a_damaged_row_is_an_error() -> None:
+    with pytest.raises(ValueError, match="could not convert"):
+        ImageNumbers().add(row("a", iou="half"))
+    with pytest.raises(KeyError):
+        ImageNumbers().add({"image": "a"})
+
+
+def test_a_hundred_thousand_images_take_few_bytes_each() -> None:
+    def filled() -> ImageNumbers:
+        numbers = ImageNumbers()
+        for image in range(20_000):
+            numbers.add(row(f"image_{image:06d}", iou="0.123", coverage="0.5"))
+        return numbers
+
+    tracemalloc.start()
+    try:
+        kept = filled()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # dictionaries took 400
+    assert held / len(kept) < 250
