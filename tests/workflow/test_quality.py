@@ -79,6 +79,15 @@ def test_the_stored_schema_is_that_of_the_settings():
     assert stored == schema_text(), "run: wsss schema --output wsss/workflow/schemas/config.schema.json"
 
 
+def test_the_schema_that_a_config_names_is_there():
+    """The catalogue's config is copied to a folder without the package, where no path leads to the schema."""
+    named = re.compile(r"^# yaml-language-server: [$]schema=(.*)$", flags=re.MULTILINE)
+    for preset in (PROJECT / "wsss/workflow/presets").glob("*.yaml"):
+        (path,) = named.findall(preset.read_text())
+        assert (preset.parent / path).is_file(), preset
+    assert named.findall((PROJECT / "config/config.yaml").read_text()) == []
+
+
 def test_the_demo_shows_every_section():
     import yaml
 
