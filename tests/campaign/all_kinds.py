@@ -25,7 +25,14 @@ NAMES = (
     *("checkpoint: verify", "checkpoint (safetensors): predict", "exported network (ONNX): predict"),
     *("weights (.pth)", "weights (.params)", "weights: train_classifier", "network (ONNX): saliency"),
     *("config: study", "row (JSON): study", "metrics.json: study", "training's metrics: study", "epochs.csv: study"),
-    *("checkpoint: study", "labels (columns)", "labels (JSON lines)", "labels (.npy)", "instances (JSON)"),
+    *(
+        "checkpoint: study",
+        "mask (TIFF)",
+        "labels (columns)",
+        "labels (JSON lines)",
+        "labels (.npy)",
+        "instances (JSON)",
+    ),
 )
 """Their names, known before the inputs are made."""
 _AS_OTHERS = "reads artifacts and checkpoints alone, as seed_labels and predict do (test_stages_wrong_inputs.py)"

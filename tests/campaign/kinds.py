@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import tifffile
 from hypothesis.strategies import SearchStrategy, one_of, sampled_from
+from PIL import Image
 
 from tests.campaign.grammars import csv_files, damaged, json_files, lists, xml_files, yaml_files
 from tests.campaign.kind import INPUTS, OUTPUT, Command, Kind
@@ -88,10 +92,21 @@ def of_pictures(root: Path) -> list[Kind]:
         Kind("photograph", image, changed(image), index, 250, whole_index),
         Kind("photograph (PNG)", png, changed(png), _index(_folder(root)), 150, whole_index),
         Kind("mask (PNG)", mask, changed(mask), index, 200, whole_index),
+        # a mask is known by its content
+        Kind("mask (TIFF)", mask, damaged(_as_tiff(root / mask)), index, 150, whole_index),
         Kind("map of another program", given, changed(given), maps, 100),
         Kind("map: saliency", given, changed(given), (*saliency, "--settings", json.dumps(from_maps)), 60),
         Kind("CAM (.npy)", cam, by_cam, cams, 150),
     ]
+
+
+def _as_tiff(mask: Path) -> bytes:
+    """Return a mask as a TIFF with a nodata value that no pixel has, compressed in tiles."""
+    buffer = io.BytesIO()
+    nodata = (42113, "s", 4, "254", True)
+    layout = {"photometric": "minisblack", "compression": "zlib", "tile": (16, 16), "extratags": [nodata]}
+    tifffile.imwrite(buffer, np.array(Image.open(mask)), **layout)
+    return buffer.getvalue()
 
 
 INDEX = "results/tiny/index.h5"

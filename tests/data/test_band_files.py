@@ -12,10 +12,12 @@ import tifffile
 from PIL import Image
 
 from tests.data.band_pictures import RANDOM, refusal, tiff, values
+from tests.data.geotiffs import written_tiff
 from wsss.data.band_files import read_values, tiff_size
 from wsss.data.bands import read_bands
 from wsss.data.images import read_image
 from wsss.data.reading import Reading
+from wsss.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,33 @@ def test_a_compression_that_needs_a_package_is_named(tmp_path: Path) -> None:
         content[tag.valueoffset : tag.valueoffset + 2] = struct.pack("<H", 50001)
     path.write_bytes(bytes(content))
     assert "`pip install imagecodecs`" in refusal(path, Reading(bands=(1, 2, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint16", "uint32", "float32"])
+@pytest.mark.parametrize("endianness", ["little", "big"])
+def test_numbers_of_any_kind_are_right_or_the_package_is_named(tmp_path: Path, dtype: str, endianness: str) -> None:
+    """Where tifffile lacks the codec, Pillow stands in, as far as it is right."""
+    pytest.importorskip("rasterio")
+    array = (values(1, 100) + 20).astype(dtype) - (30 if dtype.startswith("i") else 0)
+    path = written_tiff(tmp_path / "image.tif", array, compress="lzw", endianness=endianness, crs="EPSG:32632")
+    reading = Reading(range=(-10, 245))
+    try:
+        assert np.array_equal(read_image(path, reading=reading)[..., 0], (array[..., 0] + 10).astype(np.uint8))
+    except InputError:
+        assert "`pip install imagecodecs`" in refusal(path, reading)
+        assert dtype != "uint16"
+
+
+def test_zstandard_is_read_or_the_package_named(tmp_path: Path) -> None:
+    pytest.importorskip("rasterio")
+    array = values(5)
+    path = written_tiff(tmp_path / "image.tif", array, compress="zstd", crs="EPSG:32632")
+    reading = Reading(bands=(5, 1, 2))
+    try:
+        assert np.array_equal(read_image(path, reading=reading), array[..., [4, 0, 1]])
+    except InputError:
+        # tifffile needs a later Python for it, or the package
+        assert "(COMPRESSION.ZSTD: 50000); `pip install imagecodecs`" in refusal(path, reading)
 
 
 @pytest.mark.parametrize("start", [b"II*\0", b"MM\0*", b"II+\0"])

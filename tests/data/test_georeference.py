@@ -76,6 +76,27 @@ def test_ground_control_points_and_rpcs_are_kept(tmp_path: Path) -> None:
             assert mask.rpcs.lat_off == 2.0
 
 
+def test_a_place_is_told_in_words() -> None:
+    rasterio = pytest.importorskip("rasterio")
+    from rasterio.transform import Affine
+
+    # turned by a quarter: what runs along a row goes north
+    turned = Affine(0, 2, 10, 0.5, 0, 50)
+    degrees = Georeference(rasterio.CRS.from_epsg(4326), turned, size=(3, 4))
+    assert degrees.in_words() == "EPSG:4326, pixels of 0.5 x 2 degree, from 10, 50 to 16, 52"
+    own = rasterio.CRS.from_proj4("+proj=tmerc +lon_0=9.1 +ellps=GRS80 +units=m")
+    assert (
+        Georeference(own, Affine(2, 0, 0, 0, -2, 0), size=(1, 1))
+        .in_words()
+        .endswith(", pixels of 2 x 2 metre, from 0, -2 to 2, 0")
+    )
+    assert Georeference(None, Affine(2, 0, 0, 0, -2, 0), size=(1, 1)).in_words() == (
+        "no reference system, pixels of 2 x 2, from 0, -2 to 2, 0"
+    )
+    assert Georeference(None, points=(1, 2, 3), size=(1, 1)).in_words().endswith("by 3 ground control points")
+    assert Georeference(None, rpcs=1, size=(1, 1)).in_words().endswith("by RPCs")
+
+
 def test_a_mask_of_another_size_than_its_photograph_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("rasterio")
     place = read_georeference(tagged_tiff(tmp_path / "photo.tif", PIXELS))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.geotiffs import written_tiff
 from tests.helpers import CLASSES, make_folder, make_land, make_voc, save_mask
 from tests.stages.indexed import refused, run
 from wsss.config import FolderData
@@ -155,6 +156,26 @@ def test_a_mask_with_background_where_there_is_none(tmp_path: Path) -> None:
         f"{root}/masks/land 4.png: the mask holds the value 0, but `data.background` is false, so that every pixel is "
         "of a class; write the classes as 1 to 3 and pixels of unknown class as 255"
     )
+
+
+def test_masks_that_lie_on_the_map(tmp_path: Path) -> None:
+    """GeoTIFFs: nodata is ignored, whatever its value; data with background keep 0 for that."""
+    pytest.importorskip("rasterio")
+    root = make_land(tmp_path / "land", train=3, val=2)
+    expected = {}
+    for path in sorted((root / "masks").glob("*.png")):
+        expected[path.stem] = np.array(Image.open(path))
+        unknown_as_0 = np.where(expected[path.stem] == 255, 0, expected[path.stem]).astype(np.uint16)
+        written_tiff(path.with_suffix(".tif"), unknown_as_0[..., None], nodata=0, crs="EPSG:32632", compress="deflate")
+        path.unlink()
+    settings = FolderData(root=str(root), masks="masks", background=False)
+    index(settings, output=tmp_path / "index.h5")
+    dataset = load_dataset(tmp_path / "index.h5")
+    assert any((mask == 255).any() for mask in expected.values())
+    for image_id, mask in expected.items():
+        assert np.array_equal(dataset.mask(image_id), mask)
+    with pytest.raises(InputError, match=r"land 1.tif: its nodata value is 0, which is background in a mask"):
+        index(settings.model_copy(update={"background": True}), output=tmp_path / "with.h5")
 
 
 def test_an_image_of_no_class_where_every_pixel_is_of_one(tmp_path: Path) -> None:

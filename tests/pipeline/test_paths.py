@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wsss.pipeline.artifact import Artifact
-from wsss.pipeline.paths import artifact_at, glob_of, path_of, pattern_of, record_of
+from wsss.pipeline.paths import (
+    artifact_at,
+    glob_of,
+    part_path,
+    parts_beside,
+    parts_folder,
+    path_of,
+    pattern_of,
+    record_of,
+)
 from wsss.pipeline.stages import STAGES
 
 WILDCARDS = {
@@ -93,3 +106,34 @@ def test_patterns_and_records_have_the_wildcards_of_their_stage():
     assert record_of("train_auxsegnet", plain=True) == "train_auxsegnet-{round}"
     assert record_of("predict", plain=False) == "{variant}/seed{seed}/predict-{split}-{model}-{protocol}"
     assert glob_of("predict") == "predictions/*/*--*.h5"
+
+
+def test_parts_are_listed_with_those_that_were_begun_and_nothing_else(tmp_path: Path):
+    whole = tmp_path / "cams.h5"
+    assert parts_beside(whole) == []
+    parts_folder(whole).mkdir()
+    for name in ("2-of-3.h5", "1-of-2.h5.log", "notes.h5", "x-of-3.h5"):
+        (parts_folder(whole) / name).touch()
+    (parts_folder(whole) / ".1-of-3.h5.state").mkdir()
+    assert parts_beside(whole) == [part_path(whole, 1, 3), part_path(whole, 2, 3)]
+
+
+def test_a_folder_that_is_removed_while_its_parts_are_listed_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    whole = tmp_path / "cams.h5"
+    part_path(whole, 1, 2).parent.mkdir()
+    part_path(whole, 1, 2).touch()
+    removed = []
+
+    def too_late(function: Any) -> Any:
+        def call(path: Any) -> Any:
+            removed.append(path)
+            monkeypatch.undo()
+            shutil.rmtree(parts_folder(whole))
+            return function(path)
+
+        return call
+
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, too_late(getattr(os, name)))
+    assert parts_beside(whole) == []
+    assert [Path(path) for path in removed] == [parts_folder(whole)]

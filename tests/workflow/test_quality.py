@@ -14,6 +14,8 @@ import pytest
 from tests.workflow.conftest import DATA, PROJECT, Project
 from wsss.cli.schema import schema_text
 from wsss.pipeline.stages import STAGES
+from wsss.report.parts import report_parts
+from wsss.stages.report import FIGURES
 
 MEASURE = """
 import cProfile, json, pstats, sys
@@ -77,6 +79,15 @@ def test_the_stored_schema_is_that_of_the_settings():
     assert stored == schema_text(), "run: wsss schema --output wsss/workflow/schemas/config.schema.json"
 
 
+def test_the_schema_that_a_config_names_is_there():
+    """The catalogue's config is copied to a folder without the package, where no path leads to the schema."""
+    named = re.compile(r"^# yaml-language-server: [$]schema=(.*)$", flags=re.MULTILINE)
+    for preset in (PROJECT / "wsss/workflow/presets").glob("*.yaml"):
+        (path,) = named.findall(preset.read_text())
+        assert (preset.parent / path).is_file(), preset
+    assert named.findall((PROJECT / "config/config.yaml").read_text()) == []
+
+
 def test_the_demo_shows_every_section():
     import yaml
 
@@ -85,6 +96,17 @@ def test_the_demo_shows_every_section():
     others = {"run", "seeds", "rerun_on_code_change", "runtime", "backbone", "methods", "auxsegnet", "variants"}
     assert sections | others == set(shown)
     assert len((PROJECT / "Snakefile").read_text().splitlines()) < 40
+
+
+def test_captions_of_every_run_tell_nothing_that_a_run_may_lack():
+    """Data without background have neither background nor saliency; captions are texts that know no run."""
+    rules = (PROJECT / "wsss/workflow/rules/evaluation.smk").read_text()
+    captions = dict(re.findall(r'figure\("([^"]+)"\)+,\s+(?:patterns=.*\s+)?caption="[.]{2}/report/([^"]+)"', rules))
+    assert set(captions) == set(FIGURES)
+    of_methods = {file for part in report_parts().values() for file in part.files}
+    for file in set(FIGURES) - of_methods:
+        text = (PROJECT / "wsss/workflow/report" / captions[file]).read_text().lower()
+        assert "background" not in text and "saliency" not in text, captions[file]
 
 
 def test_the_pictures_of_the_readme_are_there_and_small():

@@ -59,6 +59,16 @@ def test_of_aalr(project: Project, target: str):
     assert project.would_write(*target.split(), project.config(data=DATA, **AALR)) == OF_AALR[target]
 
 
+def test_a_folder_that_no_stage_of_the_run_reads_may_be_missing(project: Project):
+    maps = {"source": "folder", "folder": "maps"}
+    option = project.config(data=DATA, saliency=maps, **AALR)
+    assert project.would_write(option) == OF_AALR[""]
+    asked_for = project.snakemake("-n", "saliency", option, check=False).stdout
+    assert asked_for.splitlines()[-1].startswith("error: maps: cannot be read (No such file or directory)")
+    line = project.error_line("-n", project.config(data=DATA, saliency=maps))
+    assert line == "error: my.yaml: maps: no such folder; correct `saliency.folder`"
+
+
 REFINED = {
     "train_segmenter": {"label_sets": ["seeds_refined"]},
     "refine_labels": {"label_sets": ["seeds_refined_self"]},

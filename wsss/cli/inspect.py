@@ -115,10 +115,16 @@ def count(reader: ArtifactReader, kind: str, *, sample: int = 0) -> CountedKind:
     return counted
 
 
-def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
+def write_layers(path: Path, image_id: str, folder: Path, *, optional: bool = False) -> list[Path]:
     """Write all arrays that an artifact holds of an image as PNG files.
 
     Label maps are indexed, with VOC's palette. Saliency and CAMs are grey, CAMs one file per class.
+
+    Args:
+        path: The artifact.
+        image_id: The image.
+        folder: Where the files go.
+        optional: Whether the artifact may have no array of this image.
 
     Returns:
         The files.
@@ -129,7 +135,7 @@ def write_layers(path: Path, image_id: str, folder: Path) -> list[Path]:
     """
     with ArtifactReader(path) as reader:
         pictures = dict(_layers(reader, image_id, folder))
-        if not pictures:
+        if not pictures and not optional:
             ids = reader.ids(reader.kinds()[0]) if reader.kinds() else []
             example = f"; it has {len(ids)}, the first is `{ids[0]}`" if ids else ""
             raise InputError(f"{path}: has no image `{image_id}`{example}")

@@ -164,7 +164,7 @@ def _further(settings: AnyData, look: Look) -> Sequence[str]:
             "# predict: {protocols: {single: {tiles: {side: 1024}}}}",
         ]
     if isinstance(settings, FolderData) and settings.masks is None:
-        lines += ["# Masks (indexed PNGs, named like the photographs) go into data.masks"]
+        lines += ["# Masks (indexed PNGs or TIFFs, named like the photographs) go into data.masks"]
     return lines
 
 

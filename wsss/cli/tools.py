@@ -182,7 +182,9 @@ def picture(
 
 def inspect_file(
     file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="An artifact.")],
-    image: Annotated[str, typer.Option(metavar="ID", help="Write the layers of this image as PNG files.")] = "",
+    image: Annotated[
+        str, typer.Option(metavar="ID", help="Write the layers of this image as PNG files; of an index, tell about it.")
+    ] = "",
     output: Annotated[
         Path, typer.Option(metavar="FOLDER", help="With --image: folder for the files; only own ones are replaced.")
     ] = Path(),
@@ -196,8 +198,11 @@ def inspect_file(
         if not image:
             inspect_artifact(file, sample=sample)
             return
-        for path in write_layers(file, image, output):
-            typer.echo(str(path))
+        from wsss.cli.indexed_image import about_image
+
+        known = about_image(file, image)
+        for line in (*known, *write_layers(file, image, output, optional=bool(known))):
+            typer.echo(str(line))
 
 
 def compare(

@@ -85,7 +85,7 @@ class VocData(DataSettings):
     image_folder: str = "JPEGImages"
     """Folder of the photographs, below `root` or absolute."""
     mask_folder: str | None = "SegmentationClass"
-    """Folder of the masks, below `root` or absolute. null: there are none."""
+    """Folder of the masks, PNG or TIFF, below `root` or absolute. null: there are none."""
     id_filter: str | None = None
     """Shell-style pattern that ids must match, e.g. `2007_*`. null: all."""
     classes: str | None = None
@@ -109,8 +109,8 @@ class FolderData(DataSettings):
     difficult: bool = True
     """Count objects that an annotation in XML marks difficult."""
     masks: str | None = None
-    """Folder of indexed masks with the same names as the photographs (suffix .png), below `root` or absolute. null:
-    there are none."""
+    """Folder of masks of class numbers, PNG or TIFF, with the same names as the photographs, below `root` or absolute.
+    null: there are none."""
     classes: tuple[str, ...] | None = None
     """Class names without background, in the order of mask values from 1 on. null: the columns of a CSV that has one
     for each class, else all names that occur, sorted."""

@@ -27,7 +27,7 @@ ORIENTATION = 0x0112
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
-_DAMAGE = (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, struct.error)
+DAMAGE = (ValueError, IndexError, KeyError, TypeError, AttributeError, ArithmeticError, struct.error)
 """What tifffile raises of a file that it cannot read."""
 _ALPHA = (1, 2)
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -76,16 +76,21 @@ def read_values(path: str | Path, reading: Reading = PLAIN, content: bytes | Non
             return None
         handle.seek(0)
         try:
-            return _of_tiff(handle, reading, path) if start.startswith(_TIFF) else _of_other(handle, start, reading)
-        except _NeedsCodec as error:
+            return _of_tiff(handle, reading, path) if is_tiff(start) else _of_other(handle, start, reading)
+        except NeedsCodec as error:
             raise InputError(
                 f"{path}: its bands are compressed in a way that needs a package ({error}); `pip install "
                 "imagecodecs`, or save it without compression"
             ) from None
 
 
-class _NeedsCodec(Exception):
+class NeedsCodec(Exception):
     """The file cannot be read without the package imagecodecs."""
+
+
+def is_tiff(start: bytes) -> bool:
+    """Return whether a file that begins with these bytes is a TIFF."""
+    return start.startswith(_TIFF)
 
 
 def tiff_size(path: str | Path) -> tuple[int, int] | None:
@@ -96,16 +101,17 @@ def tiff_size(path: str | Path) -> tuple[int, int] | None:
 def of_tiff_page(path: str | Path, tell: Callable[[Any], Found]) -> Found | None:
     """Return what a function tells of a TIFF's first page, as tifffile has it; None for other and for damaged files."""
     with Path(path).open("rb") as handle:
-        if not handle.read(4).startswith(_TIFF):
+        if not is_tiff(handle.read(4)):
             return None
         handle.seek(0)
         try:
-            return tell(_tiff_file(handle).pages[0])
-        except _DAMAGE:
+            return tell(tiff_file(handle).pages[0])
+        except DAMAGE:
             return None
 
 
-def _tiff_file(handle: Any) -> Any:
+def tiff_file(handle: Any) -> Any:
+    """Open a TIFF by tifffile, without its messages; errors are those of `DAMAGE`."""
     import tifffile
 
     # what it says of damaged tags would stand beside the one line; damage that matters is an error
@@ -121,15 +127,15 @@ def _upright_size(page: Any) -> tuple[int, int]:
 
 def _of_tiff(handle: Any, reading: Reading, path: str | Path) -> Values | None:
     try:
-        file = _tiff_file(handle)
+        file = tiff_file(handle)
         page: Any = file.pages[0]
         series: Any = file.series[0]
         extras = tuple(int(value) for value in page.extrasamples)
         colours = page.samplesperpixel - len(extras)
+        height, width = int(page.imagelength), int(page.imagewidth)
         kind, planes = int(page.photometric), "C" in series.axes and series.shape[series.axes.index("C")] > 1
-    except _DAMAGE:
+    except DAMAGE:
         return None  # Pillow says what is wrong, or reads it all the same
-    height, width = page.imagelength, page.imagewidth
     if height * width > reading.max_pixels:
         return None  # refused by whoever opens it
     plain = _bits(page) <= 8 and colours == _PLAIN.get(kind) and not extras and not planes
@@ -143,7 +149,7 @@ def _of_tiff(handle: Any, reading: Reading, path: str | Path) -> Values | None:
             f"{path}: its {page.samplesperpixel} bands of {_bits(page)} bits and of kind {page.photometric.name} are "
             "not read; save it as RGB"
         )
-    array = _tiff_array(handle, page, series if planes else None)
+    array = tiff_array(handle, page, series if planes else None)
     if kind == _WHITE_IS_ZERO and array.dtype.kind == "u" and not extras:
         array = np.iinfo(array.dtype).max - array
     return Values(array, alpha=len(extras) == 1 and extras[0] in _ALPHA, others=array.shape[2] - min(colours, 3))
@@ -154,19 +160,25 @@ def _bits(page: Any) -> int:
     return int(max(bits) if isinstance(bits, tuple) else bits)
 
 
-def _tiff_array(handle: Any, page: Any, series: Any) -> np.ndarray:
-    """Return the bands of a page, or of all pages of a series, upright, (H, W, B)."""
+def tiff_array(handle: Any, page: Any, series: Any) -> np.ndarray:
+    """Return the bands of a page, or of all pages of a series, upright, (H, W, B).
+
+    Raises:
+        NeedsCodec: If they are compressed in a way that neither tifffile alone nor Pillow reads.
+    """
     try:
         source = page if series is None else series
         array, axes = source.asarray(), source.axes
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
+    except (ValueError, ImportError) as error:
+        # of Zstandard, tifffile says that a module of a later Python is missing
+        lacks = str(error) if isinstance(error, ValueError) else repr(page.compression)
+        if isinstance(error, ValueError) and "imagecodecs" not in lacks:
             raise
         handle.seek(0)
         # Pillow turns TIFFs itself
-        pillow = None if series is not None else _by_pillow(handle)
+        pillow = _by_pillow(handle) if series is None and _is_right_by_pillow(page) else None
         if pillow is None or pillow.shape[2] != page.samplesperpixel:
-            raise _NeedsCodec(str(error).split(" requires")[0].strip("<>")) from None
+            raise NeedsCodec(lacks.split(" requires")[0].strip("<>")) from None
         return pillow
     for axis in [name for name in axes if name not in "CSYX"]:
         # of several frames, the first is taken
@@ -176,6 +188,12 @@ def _tiff_array(handle: Any, page: Any, series: Any) -> np.ndarray:
     array = array.reshape(*array.shape[:2], -1)
     orientation = page.tags.get(ORIENTATION)
     return array if orientation is None else _upright(array, int(orientation.value))
+
+
+def _is_right_by_pillow(page: Any) -> bool:
+    """Return whether Pillow (13.0) reads a compressed page right: signed bytes it does not, and big ends it swaps."""
+    dtype = np.dtype(page.dtype)
+    return dtype in (np.uint8, np.uint16) or (dtype.itemsize > 1 and page.parent.byteorder == "<")
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:

@@ -166,7 +166,7 @@ class Dataset:
         if path is None:
             return self._drawn_mask(image_id)
         self._index.mask_stamps.check(self._row(image_id), path)
-        mask = read_mask(path, most=self.reading.max_pixels)
+        mask = read_mask(path, most=self.reading.max_pixels, background=self.background)
         self._check_size(mask.shape, image_id, path)
         if has_unknown(mask, self.num_classes):
             raise InputError(f"{path}: holds values that are no class of {self.path}; build the index again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +45,28 @@ class Georeference:
     rpcs: Any = None
     path: Path | None = None
     size: tuple[int, int] | None = None
+
+    def in_words(self) -> str:
+        """Return the reference system, the size of a pixel and the bounds, in one line."""
+        if self.crs is None:
+            system, unit = "no reference system", ""
+        else:
+            code = self.crs.to_epsg()
+            # else the name, which stands first in the text of a reference system
+            system = f"EPSG:{code}" if code else self.crs.to_wkt().split('"')[1]
+            unit = " degree" if self.crs.is_geographic else f" {self.crs.linear_units}"
+        if self.transform is None or self.size is None:
+            return f"{system}, by {f'{len(self.points)} ground control points' if self.points else 'RPCs'}"
+        height, width = self.size
+        a, b, c, d, e, f = self.transform[:6]
+        ends = ((0, 0), (width, 0), (0, height), (width, height))
+        corners = [(a * column + b * row + c, d * column + e * row + f) for column, row in ends]
+        sides = [math.dist(corners[0], corner) for corner in corners[1:3]]
+        (left, right), (bottom, top) = ((min(values), max(values)) for values in zip(*corners, strict=True))
+        return (
+            f"{system}, pixels of {sides[0] / width:.10g} x {sides[1] / height:.10g}{unit}, from {left:.10g}, "
+            f"{bottom:.10g} to {right:.10g}, {top:.10g}"
+        )
 
 
 NOWHERE = Georeference(None)

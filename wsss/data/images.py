@@ -17,8 +17,10 @@ from PIL import Image, UnidentifiedImageError
 from wsss.data.band_files import orientation_of, tiff_size
 from wsss.data.bands import read_bands
 from wsss.data.reading import MAX_PIXELS, PLAIN, Reading
+from wsss.data.tiff_masks import read_tiff_mask
 from wsss.errors import InputError
 from wsss.inputs import check_regular
+from wsss.label_values import IGNORE_INDEX
 
 LARGEST = 2**30
 """Pixels of the largest image that any setting allows."""
@@ -44,7 +46,7 @@ _TRANSPOSITIONS = {
 _STRETCH = {"L;2": 85, "L;4": 17}
 # decoders of damaged files raise more kinds of errors than are documented
 _DECODING_ERRORS = (
-    *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError),
+    *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, ArithmeticError),
     *(struct.error, zlib.error),
 )
 _PLAIN = ("RGB", "L", "1", "P", "RGBA", "LA", "CMYK", "YCbCr")
@@ -127,26 +129,33 @@ def image_size(path: str | Path, reading: Reading = PLAIN) -> tuple[int, int]:
         return _oriented_size(image)
 
 
-def read_mask(path: str | Path, content: bytes | None = None, *, most: int = MAX_PIXELS) -> np.ndarray:
-    """Read a mask of class numbers: the indices of a palette image, or the values of a grey one.
+def read_mask(
+    path: str | Path, content: bytes | None = None, *, most: int = MAX_PIXELS, background: bool = True
+) -> np.ndarray:
+    """Read a mask of class numbers: the indices of a palette image, or the values of a grey one or of a GeoTIFF.
 
     Args:
         path: The file; named in messages.
         content: Its bytes, where they have been read already.
         most: Most pixels.
+        background: Whether 0 is background; for TIFFs whose nodata value is 0.
 
     Returns:
         (H, W) uint8.
 
     Raises:
-        InputError: If the file cannot be read, holds colours in place of class numbers, or numbers above 255.
+        InputError: If the file cannot be read, holds colours in place of class numbers, or numbers above 255; of a
+            TIFF also where `read_tiff_mask` does.
     """
+    with decoding(path):
+        if content is None:
+            check_regular(path)
+        numbers = read_tiff_mask(path, content, most=most, background=background)
+    if numbers is not None:
+        return _class_numbers(numbers, path)
     with opened(path, content, most=most) as image:
         if image.mode in _SIXTEEN_BIT:
-            values = np.asarray(image)
-            if values.min() < 0 or values.max() > 255:
-                raise InputError(f"{path}: the mask holds the value {values.max()}, but class numbers end at 255")
-            return values.astype(np.uint8)
+            return _class_numbers(np.asarray(image), path)
         if image.mode not in ("P", "L", "1"):
             raise InputError(
                 f"{path}: the mask holds colours (mode {image.mode}), not class numbers; "
@@ -155,6 +164,15 @@ def read_mask(path: str | Path, content: bytes | None = None, *, most: int = MAX
         tiles = getattr(image, "tile", [])
         stretch = _STRETCH.get(tiles[0][3], 1) if tiles else 1
         return (np.asarray(image) // np.uint8(stretch)).astype(np.uint8)
+
+
+def _class_numbers(values: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return whole numbers as uint8; refuse those that are beyond."""
+    low, high = values.min(), values.max()
+    if low < 0 or high > IGNORE_INDEX:
+        wrong = high if high > IGNORE_INDEX else low
+        raise InputError(f"{path}: the mask holds the value {wrong}, but class numbers are 0 to {IGNORE_INDEX}")
+    return values.astype(np.uint8)
 
 
 def read_map(path: str | Path, *, most: int = MAX_PIXELS) -> np.ndarray:

@@ -243,18 +243,37 @@ def make_loader(
     """Make a loader of the given batches; its output does not depend on the number of workers.
 
     Raises:
+        InputError: As for `loader_with_workers`.
+    """
+    # a process that uses a GPU has threads, and must not be forked
+    return loader_with_workers(data, workers=workers, pin_memory=pin_memory, fork=not pin_memory, batch_sampler=batches)
+
+
+def loader_with_workers(
+    data: TorchDataset[Any], *, workers: int, pin_memory: bool, fork: bool, **batching: Any
+) -> DataLoader[Any]:
+    """Make a loader whose workers begin and end as all processes of this package do.
+
+    Args:
+        data: What is loaded.
+        workers: Number of processes; 0 loads in this one.
+        pin_memory: Whether batches go to a GPU.
+        fork: Whether workers may be forked from this process, which must have no threads then; else a server of forks
+            begins them.
+        batching: Arguments of `DataLoader` that say what makes a batch.
+
+    Raises:
         InputError: If workers cannot hand their batches over (`check_socket_folder`).
     """
     if workers:
         check_socket_folder()
     return DataLoader(
         data,
-        batch_sampler=batches,
         num_workers=workers,
         pin_memory=pin_memory,
-        # a process that uses a GPU has threads, and must not be forked
-        multiprocessing_context="forkserver" if pin_memory and workers else None,
+        multiprocessing_context="forkserver" if workers and not fork else None,
         worker_init_fn=start_worker,
+        **batching,
     )
 
 

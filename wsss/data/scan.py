@@ -126,7 +126,8 @@ def _scan(listing: Listing, record: ImageRecord, reading: Reading) -> Scan:
         return Scan(size, bytes_digest(content), stamps=(*stamp, 0, 0))
     mask_path = listing.root / record.mask
     mask_content, mask_stamp = _read(mask_path)
-    mask = read_mask(mask_path, mask_content, most=reading.max_pixels)
+    background = has_background(listing.class_names)
+    mask = read_mask(mask_path, mask_content, most=reading.max_pixels, background=background)
     if mask.shape != size:
         raise InputError(
             f"{mask_path}: the mask has {_pixels(mask.shape)}, but its image {path.name} has {_pixels(size)}; "
@@ -138,7 +139,7 @@ def _scan(listing: Listing, record: ImageRecord, reading: Reading) -> Scan:
             f"{mask_path}: the mask holds the value {unknown[0]}, but the classes end at {num_classes} "
             f"(0 is background, {IGNORE_INDEX} is ignored); correct the mask or the classes"
         )
-    if not has_background(listing.class_names) and not mask.all():
+    if not background and not mask.all():
         raise InputError(
             f"{mask_path}: the mask holds the value 0, but `data.background` is false, so that every pixel is of a "
             f"class; write the classes as 1 to {num_classes} and pixels of unknown class as {IGNORE_INDEX}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -67,8 +68,11 @@ def part_path(whole: Path, part: int, parts: int) -> Path:
 
 def parts_beside(whole: Path) -> list[Path]:
     """List the parts beside an artifact that are there, or were begun, of any number of parts."""
-    names = {path.name.removeprefix(".").removesuffix(".state") for path in parts_folder(whole).glob("*-of-*")}
-    return [parts_folder(whole) / name for name in sorted(names) if re.fullmatch(rf"\d+-of-\d+{whole.suffix}", name)]
+    folder, names = parts_folder(whole), set[str]()
+    # the stage that joins the parts may remove the folder meanwhile, which `Path.glob` does not bear
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        names = {path.name.removeprefix(".").removesuffix(".state") for path in folder.iterdir()}
+    return [folder / name for name in sorted(names) if re.fullmatch(rf"\d+-of-\d+{whole.suffix}", name)]
 
 
 def whole_path(path: Path) -> Path:

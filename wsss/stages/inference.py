@@ -9,16 +9,15 @@ from typing import TypeVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from wsss.context import RunContext
 from wsss.data import Dataset
-from wsss.data.loaders import start_worker
+from wsss.data.loaders import loader_with_workers
 from wsss.data.steps import loading_processes
 from wsss.errors import InputError
 from wsss.memory import keep_freed_memory
-from wsss.parallel import check_socket_folder, map_in_processes, map_in_threads
+from wsss.parallel import map_in_processes, map_in_threads
 from wsss.stages.forward import PIXELS_PER_FORWARD
 
 _Item = TypeVar("_Item")
@@ -96,15 +95,9 @@ def image_batches(
     # half, because a mirrored image may go with each
     batches = size_batches(dataset, ids, context.batch_size, PIXELS_PER_FORWARD[device.type] // 2)
     workers = loading_processes(len(ids), len(batches), context.workers)
-    if workers:
-        check_socket_folder()
-    loader = DataLoader(
-        _Batches(dataset, batches),
-        batch_size=None,
-        num_workers=workers,
-        pin_memory=device.type == "cuda",
-        multiprocessing_context="forkserver" if workers else None,
-        worker_init_fn=start_worker,
+    pinned = device.type == "cuda"
+    loader = loader_with_workers(
+        _Batches(dataset, batches), workers=workers, pin_memory=pinned, fork=False, batch_size=None
     )
     for batch_ids, images in loader:
         moved = images.to(device, non_blocking=True).float().div_(255)

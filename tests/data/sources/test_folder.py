@@ -211,9 +211,20 @@ def test_folder_masks(folder_root: Path) -> None:
     assert folder(folder_root, masks="../masks").records[1].mask
     other = folder_root.parent / "other"
     other.mkdir()
-    assert "there is no .png file" in refused(folder, folder_root, masks=str(other))
+    assert "there is no PNG or TIFF" in refused(folder, folder_root, masks=str(other))
     Image.new("L", (4, 4)).save(other / "img_0.png")
     assert "`img_0.png` belongs to no image" in refused(folder, folder_root, masks=str(other))
+
+
+def test_folder_masks_may_be_tiffs_but_an_image_has_one(folder_root: Path) -> None:
+    mask = folder_root / "masks/img 0.png"
+    for name in ("img 0.TIFF", "img 0.tif"):
+        mask.rename(folder_root / "masks" / name)
+        mask = folder_root / "masks" / name
+        assert folder(folder_root).records[0].mask == f"masks/{name}"
+    Image.new("L", (4, 4)).save(folder_root / "masks/img 0.png")
+    text = refused(folder, folder_root)
+    assert text.endswith("masks: `img 0.png` and `img 0.tif` are both named like the image `img 0`; keep one")
 
 
 def test_the_pictures_of_a_run_inside_the_folder_are_no_photographs(tmp_path: Path) -> None:

@@ -34,11 +34,12 @@ def test_a_table(tmp_path: Path) -> None:
     assert recognize(root).labels == "labels.jsonl"
 
 
-def test_masks_are_the_folder_of_pngs_with_the_names_of_the_photographs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_masks_are_the_folder_with_the_names_of_the_photographs(tmp_path: Path, suffix: str) -> None:
     root = photographs(tmp_path)
     for name in NAMES[:2]:
         (root / "truth" / name).parent.mkdir(parents=True, exist_ok=True)
-        save_mask((root / "truth" / name).with_suffix(".png"), np.zeros((8, 8), np.uint8))
+        save_mask((root / "truth" / name).with_suffix(suffix), np.zeros((8, 8), np.uint8))
     assert recognize(root) == FolderData(root=str(root), labels="imagefolder", masks="truth")
     listing = list_images(recognize(root))
     assert [bool(record.mask) for record in listing.records] == [True, True, False]

@@ -14,7 +14,7 @@ from wsss.inputs import check_regular
 from wsss.protected import PICTURES, RESULTS
 from wsss.system_errors import said_of
 
-MASK_SUFFIXES = (".png",)
+MASK_SUFFIXES = (".png", ".tif", ".tiff")
 
 
 class ImageFolder:
@@ -88,8 +88,11 @@ class ImageFolder:
         """Return the paths of those of the images that have a file here, by id, in the order of the files."""
         return _PathsBelow(self.folder, {own: name for own, name in self._names.items() if own in image_ids})
 
-    def refuse_folders(self, image_ids: Collection[str]) -> None:
-        """Refuse folders that stand where the file of an image should be: they would count as "there is none".
+    def check_masks(self, image_ids: Collection[str]) -> None:
+        """Refuse what would leave an image without its mask, in silence: a folder in its place, or two files.
+
+        Args:
+            image_ids: The images whose masks these files are.
 
         Raises:
             InputError: Naming the first.
@@ -98,6 +101,12 @@ class ImageFolder:
             image_id = _normal(_stem(name))
             if image_id in image_ids and image_id not in self.paths:
                 raise InputError(f"{self.folder / name}: is a folder, not an image file; replace or rename it")
+        for image_id in image_ids:
+            names = self._by_stem.get(image_id, ())
+            if len(names) > 1:
+                raise InputError(
+                    f"{self.folder}: `{names[0]}` and `{names[1]}` are both named like the image `{image_id}`; keep one"
+                )
 
 
 class _PathsBelow(Mapping[str, Path]):

@@ -166,12 +166,13 @@ def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> Mappin
     if settings.masks is None:
         return {}
     found = ImageFolder(root / settings.masks, "data.masks", suffixes=MASK_SUFFIXES)
-    found.refuse_folders(images.paths)
+    found.check_masks(images.paths)
     masks = found.of(images.paths)
     if not masks:
-        first = next(iter(found.paths), "")
-        example = f"`{first}.png` belongs to no image" if first else "there is no .png file"
-        raise InputError(f"{found.folder}: {example}; a mask is named like its image, with the suffix .png")
+        first = next(iter(found.paths.values()), None)
+        name = first.relative_to(found.folder).as_posix() if first is not None else ""
+        example = f"`{name}` belongs to no image" if name else "there is no PNG or TIFF"
+        raise InputError(f"{found.folder}: {example}; a mask is named like its image, with the suffix .png or .tif")
     if len(masks) < len(found.paths):
         logger.info("%d masks in %s belong to no image", len(found.paths) - len(masks), found.folder)
     return masks

@@ -106,7 +106,7 @@ def _folders(folder: Path) -> Iterator[FolderData]:
 
 
 def _mask_folder(folder: Path) -> str | None:
-    """Return the folder below that holds PNGs alone, half of them or more named like the photographs outside of it."""
+    """Return the folder below that holds PNGs and TIFFs alone, half or more named like photographs outside of it."""
     for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         pictures = ImageFolder(below, "the folder").paths
         if not pictures or any(path.suffix.lower() not in MASK_SUFFIXES for path in pictures.values()):

@@ -51,7 +51,7 @@ def read(settings: VocData, *, workers: int = 0) -> Listing:
     masks: Mapping[str, Path] = {}
     if settings.mask_folder is not None:
         found = ImageFolder(root / settings.mask_folder, "data.mask_folder", suffixes=MASK_SUFFIXES)
-        found.refuse_folders(splits)
+        found.check_masks(splits)
         masks = found.paths
     labels, label_source = _read_labels(settings, root, splits, classes)
     return make_listing(

@@ -79,15 +79,22 @@ def contents_of(folder):
 
 
 def fingerprint_of(stage):
-    """Digest the folders of photographs, masks or maps that a stage reads, so that a replaced file is noticed."""
-    if not workflow.is_main_process:
-        # a job on a node: who submitted it has looked, and keeps the record
-        return ""
-    folders = source_folders(stage, PLAN.settings(Artifact(stage)))
-    return " ".join(
-        f"{setting}:{contents_of(folder).fingerprint}"
-        for setting, folder in folders.items()
-    )
+    """Digest the folders of photographs, masks or maps that a stage reads, so that a replaced file is noticed.
+
+    Of a stage that the run does not need, they are looked at only if it is asked for by name: they may be missing.
+    """
+
+    def fingerprint(wildcards):
+        if not workflow.is_main_process:
+            # a job on a node: who submitted it has looked, and keeps the record
+            return ""
+        folders = source_folders(stage, PLAN.settings(Artifact(stage)))
+        return " ".join(
+            f"{setting}:{contents_of(folder).fingerprint}"
+            for setting, folder in folders.items()
+        )
+
+    return fingerprint(None) if PLAN.wanted(stage) else fingerprint
 
 
 def option(name):
