@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
@@ -16,7 +16,7 @@ from wsss.ops.metrics import changed_share, class_scores, confusion_matrix, mean
 PATIENCE = 15.0
 """Counting stops this many seconds after the last request; a new request resumes it."""
 
-Values = dict[str, dict[str, float]]
+Values = Mapping[str, Mapping[str, float]]
 Count = Callable[[str], dict[str, float]]
 
 
@@ -30,7 +30,7 @@ class CountedImages:
     """
 
     total: int
-    values: Values = field(default_factory=dict)
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
     asked: float = 0.0
     running: bool = False
     failed: str = ""

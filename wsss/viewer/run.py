@@ -231,7 +231,7 @@ class Run:
         for split in splits:
             part = self._select(query, split)
             selection.ids += part.ids
-            selection.values |= part.values
+            selection.values = {**selection.values, **part.values} if selection.values else part.values
             selection.share = min(selection.share, part.share)
             selection.note = selection.note or part.note
         if query.sort == "id":
