@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from tests.cli.program import wsss
 from wsss.cli.app import app
+from wsss.cli.options import EXCHANGE, ONE_STAGE, RESULTS, START
 from wsss.pipeline.stages import STAGES
 
 
@@ -33,6 +34,16 @@ print([name for name in ("torch", "lightning", "numpy", "h5py", "skimage") if na
     assert int(modules) < 580
     for command in (*STAGES, "check", "schema", "settings", "convert_weights", "summary", "study"):
         assert f" {command} " in result.stdout
+
+
+def test_help_begins_with_what_a_person_types_first():
+    """Every command stands under a heading; stages come after the commands that lead to a run and look at it."""
+    text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "120"}).stdout
+    headings = [text.index(heading) for heading in (START, RESULTS, ONE_STAGE, EXCHANGE)]
+    assert headings == sorted(headings)
+    assert "Commands \N{BOX DRAWINGS LIGHT HORIZONTAL}" not in text
+    init, run, predict = (text.index(f"\N{BOX DRAWINGS LIGHT VERTICAL} {name} ") for name in ("init", "run", "predict"))
+    assert headings[0] < init < run < headings[1] < predict < headings[2]
 
 
 @pytest.mark.parametrize(

@@ -36,16 +36,29 @@ def test_a_file_comes_before_a_preset_of_its_name(tmp_path: Path, monkeypatch: p
 
 def test_what_is_missing_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for words in ([], ["-n"], ["all_cams"]):
+    for words in ([], ["-n"]):
         with pytest.raises(InputError, match=r"name a config: `wsss run my\.yaml`"):
             snakemake_command(words)
-    done = call("run", "mine.yaml")
-    assert done.exit_code == 1
-    assert done.stderr.startswith("error: mine.yaml: no such config; correct the path, or name a preset: ")
+    with pytest.raises(InputError, match=r"`dmo` is neither a config .* nor a preset: did you mean `demo`\?"):
+        snakemake_command(["dmo", "-n"])
+    with pytest.raises(InputError, match=r"name the config first: `wsss run 'my own\.yaml' -n --cores 2`"):
+        snakemake_command(["-n", "my own.yaml", "--cores", "2"])
+    for command in ("run", "check", "estimate"):
+        done = call(command, "mine.yaml")
+        assert done.exit_code == 1
+        assert done.stderr.startswith("error: mine.yaml: no such config; correct the path, or name a preset: ")
+        assert "did you mean `demo`?" in call(command, "demo.yaml").stderr
+    Path("folder.yaml").mkdir()
+    assert "folder.yaml: is no file; name a config" in call("run", "folder.yaml").stderr
     Path("mine.yaml").touch()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="Snakemake is not installed: pip install"):
         snakemake_command(["mine.yaml"])
+
+
+def test_help_says_what_stands_behind_run() -> None:
+    text = " ".join(call("run", "--help").stdout.split())
+    assert "run CONFIG... [SNAKEMAKE OPTIONS AND TARGETS]" in text
 
 
 def test_the_command_becomes_snakemake(monkeypatch: pytest.MonkeyPatch) -> None:

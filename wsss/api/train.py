@@ -13,12 +13,11 @@ from typing import Any
 import yaml
 
 from wsss.api.run import Run
-from wsss.cli.run import snakemake_command
+from wsss.cli.run import config_file, snakemake_command
 from wsss.config.files import read_configs
 from wsss.errors import InputError
 from wsss.files import write_text
 from wsss.plan import checked_plan
-from wsss.workflow import config_path
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ def train(config: str | Path | Mapping[str, Any], *, cores: int | str = "all", o
             plan = checked_plan(config, path)
             write_text(path, yaml.safe_dump(dict(config)))
         else:
-            path = config_path(config)
+            path = config_file(config)
             plan = checked_plan(read_configs([path]), path)
         _run(snakemake_command(["--cores", str(cores), *options, "--configfile", str(path)]))
     return Run(plan.root)

@@ -11,14 +11,14 @@ import typer
 
 from wsss import __version__
 from wsss.cli.exchange import add_exchange
-from wsss.cli.options import Index, Output, StageCall, named_paths, stage_command
+from wsss.cli.options import RESULTS, Index, Output, StageCall, named_paths, stage_command
 from wsss.cli.stages import add_stages
 from wsss.cli.tools import add_tools
 from wsss.config import Protocol
 
 app = typer.Typer(
     help="Train segmentation networks from image-level labels (weakly supervised semantic segmentation). "
-    "Run the whole pipeline with `snakemake`, or single stages with these commands. "
+    "`wsss init PHOTOS` writes a config, `wsss run CONFIG` runs the whole pipeline. "
     "No command replaces a file that this program did not write, or an input.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,10 +38,11 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
+add_tools(app)
 add_stages(app, but=("predict", "evaluate", "report"))
 
 
-@stage_command(app)
+@stage_command(app, RESULTS)
 def predict(
     call: StageCall,
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Checkpoint of a segmentation network.")],
@@ -145,5 +146,4 @@ def _number(text: str) -> float:
     raise typer.BadParameter(f"--scales takes numbers above 0, separated by commas, got {text!r}")
 
 
-add_tools(app)
 add_exchange(app)

@@ -9,7 +9,7 @@ import typer
 
 from wsss.cli.guard import guarded
 from wsss.cli.logs import set_up_logging
-from wsss.cli.options import Index
+from wsss.cli.options import EXCHANGE, Index
 
 FORMS = ("voc", "coco", "mmseg", "fiftyone", "cvat", "label_studio", "datasets", "yolo", "geotiff")
 """Forms of `export`; a test compares them with what `wsss.exchange` writes, which takes long to import."""
@@ -156,9 +156,9 @@ def import_cams(
 
 def add_exchange(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command("convert_weights")(convert_weights)
-    app.command("export")(export)
-    app.command("export_model")(export_model)
-    app.command("push_model")(push_model)
-    app.command("import_labels")(import_labels)
-    app.command("import_cams")(import_cams)
+    app.command("convert_weights", rich_help_panel=EXCHANGE)(convert_weights)
+    app.command("export", rich_help_panel=EXCHANGE)(export)
+    app.command("export_model", rich_help_panel=EXCHANGE)(export_model)
+    app.command("push_model", rich_help_panel=EXCHANGE)(push_model)
+    app.command("import_labels", rich_help_panel=EXCHANGE)(import_labels)
+    app.command("import_cams", rich_help_panel=EXCHANGE)(import_cams)

@@ -32,6 +32,10 @@ from wsss.system_errors import said_of
 Output = Annotated[Path, typer.Option(metavar="FILE", help="The file to write; only an earlier one is replaced.")]
 Index = Annotated[Path, typer.Option(metavar="FILE", help="Artifact of stage index.")]
 
+START, RESULTS = "From photographs to a run", "What came out"
+ONE_STAGE, EXCHANGE = "One stage by itself: each is also a rule of the pipeline", "Other programs"
+"""Under which the commands stand in `wsss --help`, in this order."""
+
 PROVENANCE, MACHINE, MESSAGES = "Recorded in the artifact", "Machine (changes no result)", "Messages"
 
 SettingsOption = Annotated[
@@ -144,7 +148,7 @@ def _common(
     """Declare the options of every stage; only the signature is used."""
 
 
-def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def stage_command(app: typer.Typer, panel: str = ONE_STAGE) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a function a command of its own name, with the options of every stage added.
 
     The function takes a `StageCall` first. Around it, logging is set up and signals and errors are handled.
@@ -173,7 +177,7 @@ def stage_command(app: typer.Typer) -> Callable[[Callable[..., None]], Callable[
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         del command.__wrapped__
-        app.command(function.__name__)(command)
+        app.command(function.__name__, rich_help_panel=panel)(command)
         return function
 
     return register

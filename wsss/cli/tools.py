@@ -10,6 +10,7 @@ import typer
 
 from wsss.cli.guard import guarded
 from wsss.cli.logs import set_up_logging
+from wsss.cli.options import RESULTS, START
 
 
 def schema(
@@ -62,10 +63,11 @@ def init(
 def run(
     context: typer.Context,
 ) -> None:
-    """Run the workflow: `wsss run CONFIG... [options and targets of Snakemake]`.
+    """Run the whole pipeline, or up to a stage: `wsss run my.yaml`.
 
-    A config is a file, or the name of a preset (demo, voc12, ...); later ones override earlier. All else is handed to
-    Snakemake: `wsss run my.yaml -n` lists the jobs, `wsss run my.yaml all_cams` runs up to one stage.
+    A config is a file, or the name of a preset (demo, voc12, ...); later ones override earlier.
+
+    All that follows is Snakemake's: `wsss run my.yaml -n` lists the jobs, `wsss run my.yaml all_cams` ends at the CAMs.
     """
     set_up_logging(None)
     with guarded():
@@ -87,11 +89,11 @@ def check(
     with guarded():
         from wsss.cli.check import check_networks
         from wsss.cli.choices import training_lines
+        from wsss.cli.run import config_file
         from wsss.config.files import read_configs
         from wsss.plan import checked_plan, choices
-        from wsss.workflow import config_path
 
-        configs = [config_path(config) for config in configs]
+        configs = [config_file(config) for config in configs]
         plan = checked_plan(read_configs(configs), configs[-1])
         check_networks(plan, configs[-1])
         for line in (*choices(plan), *training_lines(plan)):
@@ -119,10 +121,10 @@ def estimate(
     set_up_logging(None)
     with guarded(end="nothing was estimated"):
         from wsss.cli.estimate import print_estimate
+        from wsss.cli.run import config_file
         from wsss.estimate.counts import Said
-        from wsss.workflow import config_path
 
-        configs = [config_path(config) for config in configs]
+        configs = [config_file(config) for config in configs]
         said = Said(images or None, val, classes or None, shape)
         print_estimate(configs, said, cores=cores, limit=seconds, as_json=as_json)
 
@@ -285,18 +287,23 @@ def download(
 
 def add_tools(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command("schema")(schema)
-    app.command("settings")(settings)
-    app.command("init")(init)
+    app.command("init", rich_help_panel=START)(init)
+    app.command("check", rich_help_panel=START)(check)
+    app.command("estimate", rich_help_panel=START)(estimate)
     # options are Snakemake's, but --help
-    app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
-    app.command("check")(check)
-    app.command("estimate")(estimate)
-    app.command("summary")(summary)
-    app.command("verify")(verify)
-    app.command("picture")(picture)
-    app.command("inspect")(inspect_file)
-    app.command("compare")(compare)
-    app.command("download")(download)
-    app.command("view")(view)
-    app.command("study")(study)
+    app.command(
+        "run",
+        rich_help_panel=START,
+        options_metavar="CONFIG... [SNAKEMAKE OPTIONS AND TARGETS]",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(run)
+    app.command("download", rich_help_panel=START)(download)
+    app.command("settings", rich_help_panel=START)(settings)
+    app.command("schema", rich_help_panel=START)(schema)
+    app.command("view", rich_help_panel=RESULTS)(view)
+    app.command("summary", rich_help_panel=RESULTS)(summary)
+    app.command("picture", rich_help_panel=RESULTS)(picture)
+    app.command("inspect", rich_help_panel=RESULTS)(inspect_file)
+    app.command("compare", rich_help_panel=RESULTS)(compare)
+    app.command("verify", rich_help_panel=RESULTS)(verify)
+    app.command("study", rich_help_panel=RESULTS)(study)

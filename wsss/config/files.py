@@ -34,7 +34,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = load_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such config file") from None
+        raise InputError(f"{path}: no such config file; correct the path") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read as a config ({said_of(error)}); correct the path") from None
     except UnicodeDecodeError as error:
