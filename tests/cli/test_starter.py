@@ -36,7 +36,6 @@ def test_the_config_is_right_and_says_what_is_odd(tmp_path: Path, monkeypatch: p
     assert done.output == "my photos.yaml: look at it, then type `wsss run 'my photos.yaml'`\n"
     text = Path("my photos.yaml").read_text()
     assert "# 12 photographs of 2 classes (about " in text
-    assert "no image is in val, so val_from_train holds 20% of the training images out" in text
     assert "classes with fewer than 10 training images: " in text
     assert "there are no masks, so results are shown and not measured" in text
     plan = checked_plan(read_configs([Path("my photos.yaml")]), Path("my photos.yaml"))
@@ -45,6 +44,7 @@ def test_the_config_is_right_and_says_what_is_odd(tmp_path: Path, monkeypatch: p
     listing = list_images(plan.config.data)
     counts = {split: sum(record.split == split for record in listing.records) for split in ("train", "val")}
     assert f"{counts['train']} to train on, {counts['val']} to validate by" in text
+    assert f"no image is in val, so val_from_train: 0.2 holds out {counts['val']} of 12 by their names" in text
     cats = [sum(record.split == split and 1 in (record.labels or ()) for record in listing.records) for split in counts]
     assert [line.split()[2:] for line in text.splitlines() if line.startswith("# cat ")] == [list(map(str, cats))]
 
@@ -55,6 +55,7 @@ def test_a_class_in_every_image_and_images_without_any(tmp_path: Path) -> None:
     output = tmp_path / "a.yaml"
     assert call("init", tmp_path / "photos", "--output", output).exit_code == 0
     text = output.read_text()
+    assert text.startswith("# 12 photographs of 1 class (about ")
     assert "# - in every training image: cat; a classifier learns nothing about what is everywhere" in text
     assert "val_from_train" not in text
     assert "fewer than" not in text

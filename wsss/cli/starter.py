@@ -78,7 +78,7 @@ def starter(settings: AnyData, listing: Listing, output: Path, look: Look, *, he
     images = Counter(record.split for record in listing.records)
     classes = len(listing.class_names) - 1
     lines = [
-        f"# {len(listing.records)} photographs of {classes} classes ({_sizes(look)}), "
+        f"# {len(listing.records)} photographs of {classes} {'class' if classes == 1 else 'classes'} ({_sizes(look)}), "
         f"{images['train']} to train on, {images['val']} to validate by.",
         f"# Image-level labels: {listing.label_source}.",
         "#",
@@ -118,7 +118,9 @@ def _odd_labels(listing: Listing, *, held_out: bool) -> Iterator[str]:
     counts = _counts(listing, "train")
     names = dict(enumerate(listing.class_names))
     if held_out:
-        yield f"no image is in val, so val_from_train holds {HELD_OUT:.0%} of the training images out"
+        count = len(listing.records)
+        held = f"val_from_train: {HELD_OUT} holds out {count - len(records)} of {count}"
+        yield f"no image is in val, so {held} by their names"
     if rare := [f"{names[number]} ({counts[number]})" for number in names if number and counts[number] < FEW]:
         yield f"classes with fewer than {FEW} training images: {', '.join(rare)}; add images, or leave them out"
     if everywhere := [names[number] for number in names if records and counts[number] == len(records)]:

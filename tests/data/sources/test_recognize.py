@@ -99,6 +99,35 @@ def test_a_json_of_instances(tmp_path: Path) -> None:
 def test_what_says_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no photograph in it"):
         recognize(tmp_path)
-    photographs(tmp_path, "1.jpg", "b/2.jpg")
+    photographs(tmp_path, "1.jpg", "2.jpg")
     with pytest.raises(InputError, match=r"2 photographs, but nothing says what they show; add labels\.csv"):
         recognize(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("labels.csv", "image;label\n1.jpg;cat\n", r"labels\.csv line 1: no column `image`, found image;label;"),
+        ("Labels.CSV", "Image,Label\n1.jpg,cat\n", r"Labels\.CSV line 1: no column `image`, found Image, Label;"),
+        ("labels.csv", "", r"labels\.csv line 1: no column `image`, found nothing;"),
+        (
+            "notes.csv",
+            "filename,class\n1.jpg,cat\n",
+            r"they show \(notes\.csv has no column or key `image`\); add",
+        ),
+    ],
+)
+def test_a_table_that_is_none_is_named(tmp_path: Path, name: str, text: str, said: str) -> None:
+    root = photographs(tmp_path, "1.jpg")
+    (root / name).write_text(text)
+    with pytest.raises(InputError, match=said):
+        list_images(recognize(root))
+
+
+def test_photographs_beside_folders_of_classes_are_named(tmp_path: Path) -> None:
+    root = photographs(tmp_path, "a/1.jpg", "b/2.jpg", "3.jpg")
+    with pytest.raises(InputError, match=r"what they show \(folders are no classes, for 3\.jpg is in none\); add"):
+        recognize(root)
+    photographs(root, "4.jpg")
+    with pytest.raises(InputError, match=r"for 3\.jpg and 1 more are in none\); add"):
+        recognize(root)

@@ -32,9 +32,19 @@ def recognize(folder: Path) -> AnyData:
     if not images.paths:
         raise InputError(f"{folder}: there is no photograph in it; give the folder that holds them")
     raise InputError(
-        f"{folder}: {len(images.paths)} photographs, but nothing says what they show; add labels.csv (lines of "
-        "`image,label`), a folder for each class, or another of the ways in docs/datasets.md"
+        f"{folder}: {len(images.paths)} photographs, but nothing says what they show{_near(folder, images)}; add "
+        "labels.csv (lines of `image,label`), a folder for each class, or another of the ways in docs/datasets.md"
     )
+
+
+def _near(folder: Path, images: ImageFolder) -> str:
+    """Say in brackets what looks like labels and is not: a table without images, folders beside loose photographs."""
+    reasons = [f"{path.name} has no column or key `{IMAGE[0]}`" for path in _tables(folder)[:1]]
+    loose = [path.name for image_id, path in images.paths.items() if "/" not in image_id]
+    if 0 < len(loose) < len(images.paths):
+        more = f" and {len(loose) - 1} more are" if len(loose) > 1 else " is"
+        reasons.append(f"folders are no classes, for {loose[0]}{more} in none")
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def _candidates(folder: Path) -> Iterator[AnyData]:
@@ -92,8 +102,9 @@ def _instances(folder: Path) -> Iterator[CocoData]:
 def _folders(folder: Path) -> Iterator[FolderData]:
     """Yield a folder of photographs with a table, folders of classes, or annotations in XML."""
     masks = _mask_folder(folder)
-    tables = [path.name for path in sorted(folder.glob("*")) if _is_table(path)]
-    tables.sort(key=lambda name: not name.startswith("labels."))
+    found = _tables(folder)
+    # a table of this name is meant as one: reading it says what is wrong with its header
+    tables = [path.name for path in found if _is_table(path) or path.stem.lower() == "labels"]
     if tables:
         yield FolderData(root=str(folder), labels=tables[0], masks=masks)
     excluded = [folder / masks] if masks else []
@@ -117,10 +128,15 @@ def _mask_folder(folder: Path) -> str | None:
     return None
 
 
+def _tables(folder: Path) -> list[Path]:
+    """Return the tables in a folder, those called `labels` first; `metadata` belongs to folders of classes."""
+    paths = [path for path in sorted(folder.glob("*")) if path.suffix.lower() in (".csv", *JSON_LINES)]
+    paths = [path for path in paths if path.stem != "metadata" and path.is_file()]
+    return sorted(paths, key=lambda path: path.stem.lower() != "labels")
+
+
 def _is_table(path: Path) -> bool:
-    """Tell whether a file is a table with a column of images."""
-    if path.suffix.lower() not in (".csv", *JSON_LINES) or path.stem == "metadata" or not path.is_file():
-        return False
+    """Tell whether a table has a column of images."""
     head = _head(path).decode("utf-8-sig", "replace").splitlines()
     if path.suffix.lower() == ".csv":
         return bool(head) and any(name.strip().strip('"') in IMAGE for name in head[0].split(","))
