@@ -21,7 +21,7 @@ from wsss.errors import InputError
 from wsss.inputs import check_regular
 from wsss.temporary import temporary_name
 
-_REBUILD = "delete it and build it again with `snakemake {}`"
+_REBUILD = "delete it and build it again with `wsss run CONFIG {}`"
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def test_what_is_missing_is_one_line(tmp_path: Path):
     none = tmp_path / "none"
     assert said(none) == f"error: {none}: no such folder; give the folder of a run, results/RUN"
     run = make_index(tmp_path)
-    assert said(run) == f"error: {run}: nothing is evaluated yet; run `snakemake evaluations`"
+    assert said(run) == f"error: {run}: nothing is evaluated yet; run `wsss run CONFIG evaluations`"
     (run / "evaluation").mkdir()
     (run / "evaluation/metrics.json").write_text("{}")
     assert said(run).startswith(f"error: {run / 'evaluation/metrics.json'}: is no metrics.json")

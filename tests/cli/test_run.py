@@ -22,6 +22,8 @@ def test_configs_come_first_and_all_else_is_snakemakes(tmp_path: Path, monkeypat
         Path(name).touch()
     found = snakemake_command(["a.yaml", "b c.yml", "all_cams", "-n", "--cores", "2"])
     assert found == [*START, "all_cams", "-n", "--cores", "2", "--configfile", "a.yaml", "b c.yml"]
+    found = snakemake_command(["a.yaml", "--config", "seeds=[0]", "--", "all_cams"])
+    assert found == [*START, "--config", "seeds=[0]", "--configfile", "a.yaml", "--", "all_cams"]
     assert snakemake_command(["demo"]) == [*START, "--configfile", str(presets()["demo"])]
     assert snakemake_command(["-n", "--configfile", "a.yaml"]) == [*START, "-n", "--configfile", "a.yaml"]
 
@@ -66,3 +68,6 @@ def test_the_command_becomes_snakemake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.execv", lambda program, command: became.append(command))
     assert call("run", "demo", "-n", "--quiet", "rules").exit_code == 0
     assert became == [[*START, "-n", "--quiet", "rules", "--configfile", str(presets()["demo"])]]
+    became.clear()
+    assert call("run", "demo", "--config", "seeds=[0]", "--", "all_cams").exit_code == 0
+    assert became == [[*START, "--config", "seeds=[0]", "--configfile", str(presets()["demo"]), "--", "all_cams"]]

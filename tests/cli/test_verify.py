@@ -69,7 +69,7 @@ def test_a_flip_in_any_byte_of_a_table_is_seen(own: Path, name: str) -> None:
         assert "damaged or changed since it was written" in table.damage
         path.write_bytes(content)
     path.unlink()
-    with pytest.raises(InputError, match=rf"{name}: is not there; make it again with `snakemake -R evaluate`"):
+    with pytest.raises(InputError, match=rf"{name}: is not there; make it again with `wsss run CONFIG -R evaluate`"):
         print_verification(own)
 
 

@@ -52,5 +52,5 @@ def test_the_message_about_another_index_names_both_and_says_how_to_mend_it(run:
     ours = run.dataset.fingerprint[:8]
     assert str(caught.value) == (
         f"results/tiny/labels.h5: was made from another index (ffffffff) than {run.path('index')} ({ours}); pass that "
-        "index, or delete it and build it again with `snakemake results/tiny/labels.h5`"
+        "index, or delete it and build it again with `wsss run CONFIG results/tiny/labels.h5`"
     )

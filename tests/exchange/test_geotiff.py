@@ -75,6 +75,6 @@ def test_a_photograph_that_was_replaced_gives_no_place(dataset: Dataset, tmp_pat
         path.write_bytes(content.replace(struct.pack("<d", ORIGIN[0]), struct.pack("<d", ORIGIN[0] + 9000)))
         assert path.stat().st_size == len(content)
         assert path.read_bytes() != content
-    with pytest.raises(InputError, match=r"field\.tif: has changed since .*; build the index again with `snakemake "):
+    with pytest.raises(InputError, match=r"field\.tif: has changed since .*; build the index again with `wsss run "):
         export_maps([], index=dataset.path, output=tmp_path / "out", form="geotiff", truth="train")
     assert not list((tmp_path / "out").glob("train/*"))

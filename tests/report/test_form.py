@@ -39,7 +39,7 @@ def test_a_wrong_field_is_one_line(change: dict[str, Any], words: str):
     message = str(error.value)
     assert message.startswith("results/x/metrics.json: damaged (")
     assert words in message
-    assert message.endswith("; delete metrics.json and build it again with `snakemake results/x/metrics.json`")
+    assert message.endswith("; delete metrics.json and build it again with `wsss run CONFIG results/x/metrics.json`")
     assert "\n" not in message
 
 

@@ -181,7 +181,7 @@ def test_damage_inside_a_file_is_named(tmp_path: Path, damage: str) -> None:
         [reader["cams"][name] for name in reader.ids("cams")]
     assert f"{path}: " in str(error.value)
     assert "damaged" in str(error.value)
-    assert f"snakemake {path}" in str(error.value)
+    assert f"wsss run CONFIG {path}" in str(error.value)
     assert "\n" not in str(error.value)
 
 

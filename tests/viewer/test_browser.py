@@ -85,7 +85,7 @@ def test_overview_shows_stages_numbers_and_confusions(page, served):
     assert page.locator("[data-stage=seed_labels]").get_attribute("data-state") == "done"
     assert page.locator("[data-stage=train_classifier]").get_attribute("data-state") == "missing"
     page.click("[data-stage=train_classifier]")
-    assert "snakemake results/tiny/classifier/model.ckpt" in page.locator(".detail").inner_text()
+    assert "results/tiny/classifier/model.ckpt" in page.locator(".detail").inner_text()
     assert page.locator(".bars .row").count() >= 4
     assert page.locator(".chart path").count() == 0
     page.wait_for_selector(".confusion")

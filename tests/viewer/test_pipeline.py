@@ -39,7 +39,7 @@ def test_what_the_config_leads_to_and_is_not_there_is_missing_with_its_command(t
     stages = strip(run)
     assert stages["index"]["state"] == "done"
     assert stages["cams"]["state"] == "missing"
-    assert stages["cams"]["items"][0]["command"] == "snakemake results/tiny/cams.h5 --configfile tiny.yaml"
+    assert stages["cams"]["items"][0]["command"] == "wsss run tiny.yaml results/tiny/cams.h5"
     assert "train_auxsegnet" not in stages
     prediction = stages["predict"]["items"][0]
     assert prediction["path"] == PREDICTED

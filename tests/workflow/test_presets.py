@@ -96,6 +96,10 @@ def test_coco_counts_the_images_that_papers_count():
 def test_every_preset_begins_with_its_command(path: Any):
     text = path.read_text(encoding="utf-8")
     head = text[: text.index("\ndata:") if "\ndata:" in text else text.index("\nrun:")]
-    # the demo is what a bare call runs
-    assert "#   snakemake --configfile" in head or path.stem == "demo"
+    named = {
+        "demo": "`wsss run demo`",
+        "custom": "#   wsss run my.yaml\n",
+        "study_demo": "#   wsss run demo study_demo\n",
+    }
+    assert named.get(path.stem, f"#   wsss run {path.stem}\n") in head
     assert yaml.safe_load(text)

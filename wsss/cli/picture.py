@@ -30,11 +30,11 @@ def write_picture(results: Path, output: Path, *, images: int, palette: str) -> 
         raise InputError(f"{results}: no such folder; give the folder of a run, results/RUN")
     paths = files_of(results, "evaluate")
     if not paths:
-        raise InputError(f"{results}: nothing is evaluated yet; run `snakemake evaluations`")
+        raise InputError(f"{results}: nothing is evaluated yet; run `wsss run CONFIG evaluations`")
     evaluation = load_evaluation(paths[0])
     index = evaluation.artifact("index")
     if index is None:
-        raise InputError(f"{paths[0]}: names no index; build it again with `snakemake {paths[0]}`")
+        raise InputError(f"{paths[0]}: names no index; build it again with `wsss run CONFIG {paths[0]}`")
     dataset = load_dataset(index)
     folder = OutputFolder(output.parent, dataset_inputs(dataset, [paths[0], *evaluation.artifacts()]))
     folder.check([output])

@@ -44,9 +44,10 @@ def snakemake_command(arguments: Sequence[str]) -> list[str]:
             raise InputError(f"{config}: is no file; name a config, or a preset: {', '.join(presets())}")
     if importlib.util.find_spec("snakemake") is None:
         raise InputError("Snakemake is not installed: pip install 'wsss[workflow]'")
-    # last, for it takes all that follows
+    # last, for it takes all that follows but `--`, behind which all are targets
     named = ["--configfile", *map(str, configs)] if configs else []
-    return [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), *options, *named]
+    end = options.index("--") if "--" in options else len(options)
+    return [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), *options[:end], *named, *options[end:]]
 
 
 def config_file(name: str | Path) -> Path:

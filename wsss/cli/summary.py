@@ -38,7 +38,7 @@ def print_summary(results: Path) -> None:
         raise InputError(f"{results}: no such folder; give the folder of a run, results/RUN")
     paths = files_of(results, "evaluate")
     if not paths:
-        raise InputError(f"{results}: nothing is evaluated yet; run `snakemake evaluations`")
+        raise InputError(f"{results}: nothing is evaluated yet; run `wsss run CONFIG evaluations`")
     console = Console(highlight=False)
     for variant, evaluations in by_variant([load_evaluation(path) for path in paths]).items():
         _print_variant(console, variant, evaluations)

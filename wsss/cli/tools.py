@@ -290,12 +290,16 @@ def add_tools(app: typer.Typer) -> None:
     app.command("init", rich_help_panel=START)(init)
     app.command("check", rich_help_panel=START)(check)
     app.command("estimate", rich_help_panel=START)(estimate)
-    # options are Snakemake's, but --help
+    # behind the config all is Snakemake's, `--` and --help too
     app.command(
         "run",
         rich_help_panel=START,
         options_metavar="CONFIG... [SNAKEMAKE OPTIONS AND TARGETS]",
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        context_settings={
+            "allow_extra_args": True,
+            "ignore_unknown_options": True,
+            "allow_interspersed_args": False,
+        },
     )(run)
     app.command("download", rich_help_panel=START)(download)
     app.command("settings", rich_help_panel=START)(settings)

@@ -90,7 +90,8 @@ def _lines(item: Checked) -> Iterator[str]:
         yield item.damage
     elif item.changed:
         names = ", ".join(item.changed)
-        yield f"{item.path}: was made from another {names} than lies there; build it again with `snakemake {item.path}`"
+        again = f"build it again with `wsss run CONFIG {item.path}`"
+        yield f"{item.path}: was made from another {names} than lies there; {again}"
 
 
 def verify_run(results: Path) -> list[Checked]:
@@ -143,7 +144,7 @@ def _tables(found: Sequence[Checked]) -> Iterator[Checked]:
             else:
                 what = "damaged or changed since it was written" if there else "is not there"
                 yield Checked(
-                    path, item.stage, damage=f"{path}: {what}; make it again with `snakemake -R {item.stage}`"
+                    path, item.stage, damage=f"{path}: {what}; make it again with `wsss run CONFIG -R {item.stage}`"
                 )
 
 
@@ -184,7 +185,7 @@ def _verify_artifact(checked: Checked) -> None:
     if any(attributes.get(name) != f"{value % 2**128:032x}" for name, value in expected.items()):
         raise InputError(
             f"{checked.path}: damaged: its content is not that of its fingerprint; "
-            f"delete it and build it again with `snakemake {checked.path}`"
+            f"delete it and build it again with `wsss run CONFIG {checked.path}`"
         )
 
 

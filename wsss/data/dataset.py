@@ -230,5 +230,5 @@ class Dataset:
         if size != self.size(image_id):
             raise InputError(
                 f"{path}: has another size than when {self.path} was written; build the index again with "
-                f"`snakemake {self.path}`"
+                f"`wsss run CONFIG {self.path}`"
             )

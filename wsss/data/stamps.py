@@ -61,7 +61,8 @@ class FileStamps:
             self._same[row] = now
             return
         raise InputError(
-            f"{path}: has changed since {self._index} was written; build the index again with `snakemake {self._index}`"
+            f"{path}: has changed since {self._index} was written; build the index again with "
+            f"`wsss run CONFIG {self._index}`"
         )
 
     def _has_content(self, row: int, path: Path) -> bool:

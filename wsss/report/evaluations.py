@@ -93,7 +93,7 @@ def load_evaluation(path: Path) -> Evaluation:
     try:
         content = read_json(path)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such evaluation; build it with `snakemake {path}`") from None
+        raise InputError(f"{path}: no such evaluation; build it with `wsss run CONFIG {path}`") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({said_of(error)}); correct the path") from None
     if not isinstance(content, dict) or content.get("stage") != "evaluate":
@@ -101,7 +101,7 @@ def load_evaluation(path: Path) -> Evaluation:
     if content.get("format_version") != FORMAT_VERSION:
         raise InputError(
             f"{path}: has format version {content.get('format_version')}, this package reads {FORMAT_VERSION}; "
-            f"delete it and build it again with `snakemake {path}`"
+            f"delete it and build it again with `wsss run CONFIG {path}`"
         )
     check_metrics(path, content)
     return Evaluation(path, content)

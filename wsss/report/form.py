@@ -122,4 +122,4 @@ def whole_table(path: Path) -> Iterator[None]:
 
 
 def _mend(path: Path) -> str:
-    return f"delete {path.name} and build it again with `snakemake {path}`"
+    return f"delete {path.name} and build it again with `wsss run CONFIG {path}`"

@@ -120,7 +120,7 @@ def _common_attributes(stage: str, paths: Sequence[Path], parts: int) -> dict[st
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise InputError(
-            f"{missing[0]}: this part is missing ({len(missing)} of {parts} are); make it with `snakemake "
+            f"{missing[0]}: this part is missing ({len(missing)} of {parts} are); make it with `wsss run CONFIG "
             f"{missing[0]}`, or by the command of {stage} with --shards {paths.index(missing[0]) + 1}/{parts}"
         )
     common: dict[str, Any] = {}

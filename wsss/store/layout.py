@@ -45,7 +45,7 @@ def bound_metadata(file: h5py.File) -> None:
 def rebuild_hint(path: Path) -> str:
     """Say how to mend a file: by the workflow if that made it, else by giving another."""
     if "results" in path.parts:
-        return f"delete it and build it again with `snakemake {path}`"
+        return f"delete it and build it again with `wsss run CONFIG {path}`"
     return "replace it, or make it again"
 
 

@@ -35,7 +35,7 @@ def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File
         InputError: If it is missing, damaged, no artifact, or of another format version or stage.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such artifact; build it with `snakemake {path}`")
+        raise InputError(f"{path}: no such artifact; build it with `wsss run CONFIG {path}`")
     try:
         # no lock: a reader must not stop the pipeline from replacing the file
         file = h5py.File(path, "r", locking=False)

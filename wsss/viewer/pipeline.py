@@ -160,10 +160,8 @@ class Pipeline:
     def _command(self, plan: Plan | None, name: str) -> str:
         target = shlex.quote(f"results/{self._run.name}/{name}")
         if plan is None or self.config is None:
-            return f"snakemake {target} --configfile CONFIG"
-        if self.config.name == "config.yaml":
-            return f"snakemake {target}"
-        return f"snakemake {target} --configfile {shlex.quote(_relative(self.config))}"
+            return f"wsss run CONFIG {target}"
+        return f"wsss run {shlex.quote(_relative(self.config))} {target}"
 
     def _benchmark(self, stage: str, name: str) -> float | None:
         """Read how many seconds the job took that wrote a file."""
