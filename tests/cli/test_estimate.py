@@ -85,6 +85,13 @@ def test_a_size_that_is_none_is_refused(config: str, size: str):
     assert CliRunner().invoke(app, ["estimate", config, "--images", "5", "--size", size]).exit_code == 2
 
 
+@pytest.mark.parametrize("words", [("--val", "5"), ("--classes", "3")])
+def test_what_belongs_to_images_is_refused_without_them(config: str, words: tuple[str, str]):
+    result = CliRunner().invoke(app, ["estimate", config, *words])
+    assert result.exit_code == 2
+    assert "give --images too" in result.stderr
+
+
 def test_times_are_written_for_people():
     assert [long_time(seconds) for seconds in (5, 7200, 86400 * 1.5, 86400 * 40)] == [
         *("5.0 s", "2 h 00 min", "36 h 00 min", "40.0 days")

@@ -13,6 +13,7 @@ import pytest
 
 from wsss.config import load_config
 from wsss.context import RunContext
+from wsss.errors import InputError
 from wsss.estimate import run as estimating
 from wsss.estimate.counts import Counts
 from wsss.estimate.jobs import jobs_of
@@ -20,6 +21,7 @@ from wsss.estimate.measure import TIME_IS_UP, Measured
 from wsss.estimate.run import estimate_run
 from wsss.estimate.sample import LEVELS, Level, Sample
 from wsss.estimate.scaling import Trial
+from wsss.estimate.speed import look
 from wsss.plan import Plan
 
 COUNTS = Counts(40, 8, 3, [(48, 64)], 1024, "")
@@ -99,6 +101,8 @@ def test_the_time_is_kept_and_what_came_to_no_end_is_said(place: Path):
     work = estimating._workplace(jobs_of(plan)[0], plan, COUNTS, context, LEVELS[-1], "cpu", place / "work")
     found = list(estimating._try_all(jobs_of(plan)[0], work, time.monotonic() - 1))
     assert {trial.measured.error for trial in found} == {TIME_IS_UP}
+    with pytest.raises(InputError, match=r"the time was up before .* give more of it: --seconds 600"):
+        look(plan, jobs_of(plan)[0], place, context, limit=0)
 
 
 @pytest.mark.slow

@@ -51,6 +51,8 @@ def test_the_first_missing_source_is_one_line(tmp_path: Path):
     root = tmp_path / "photos"
     sections = {"data": {"name": "folder", "root": str(root)}, "saliency": {"source": "folder", "folder": "maps"}}
     assert missing_source(plan(**sections)) == f"{root}: no such folder; correct `data.root`"
+    public = missing_source(plan(data={"name": "coco", "root": "nowhere"}))
+    assert public == "nowhere: no such folder; correct `data.root`, or download the data set (`wsss download --help`)"
     root.mkdir()
     assert missing_source(plan(**sections)) == f"{root}/labels.csv: no such file; correct `data.labels`"
     (root / "labels.csv").touch()

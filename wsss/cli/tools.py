@@ -117,6 +117,8 @@ def estimate(
 
     Runs each kind of job on a few images, in a temporary folder. Nothing of the run is touched.
     """
+    if (val or classes) and not images:
+        raise typer.BadParameter("--val and --classes say more of data that is not there: give --images too")
     shape = _shape(size)
     set_up_logging(None)
     with guarded(end="nothing was estimated"):

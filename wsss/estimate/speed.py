@@ -13,7 +13,7 @@ from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.estimate.counts import Counts, mean_pixels
 from wsss.estimate.jobs import Job
-from wsss.estimate.measure import measure
+from wsss.estimate.measure import TIME_IS_UP, measure
 from wsss.estimate.sample import LEVELS, Level, first_phase
 from wsss.files import read_json, write_json
 from wsss.plan import Plan
@@ -39,6 +39,8 @@ def look(plan: Plan, jobs: Sequence[Job], folder: Path, context: RunContext, lim
     backbones = {_key(own): own for job in jobs if (own := backbone_of(plan, job)) is not None}
     found = folder / "speed.json"
     measured = measure(partial(_time, backbones, context, found), folder, folder / "log.txt", limit)
+    if measured.error == TIME_IS_UP:
+        raise InputError("the time was up before the speed of the networks was known; give more of it: --seconds 600")
     if measured.error:
         raise InputError(f"the speed of the networks cannot be measured: {measured.error}")
     return {name: (build, forward) for name, (build, forward) in read_json(found).items()}

@@ -48,7 +48,9 @@ def missing_source(plan: Plan) -> str | None:
         root = Path(getattr(settings, "root", "."))
         for setting, folder in source_folders(artifact.stage, settings).items():
             if not root.is_dir():
-                return f"{root}: no such folder; correct `data.root`"
+                public = getattr(settings, "name", "") in ("voc", "coco")
+                fetch = ", or download the data set (`wsss download --help`)" if public else ""
+                return f"{root}: no such folder; correct `data.root`{fetch}"
             if not folder.is_dir():
                 return f"{folder}: no such folder; correct `{setting}`"
         for setting, path in source_files(artifact.stage, settings).items():
