@@ -30,7 +30,7 @@ help:
 	@echo "make clean-env  removes .venv"
 
 demo: $(STAMPS)/run $(STAMPS)/extras
-	snakemake --cores $(CORES)
+	wsss run demo --cores $(CORES)
 	@wsss summary results/demo
 	@echo "Look at results/demo/report.html, or at everything: .venv/bin/wsss view results/demo"
 

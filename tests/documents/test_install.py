@@ -58,6 +58,11 @@ def test_a_template_has_what_github_asks_for(path: Path):
         assert field["attributes"]["value" if field["type"] == "markdown" else "label"]
 
 
+def test_the_demo_is_run_by_the_command_of_the_package():
+    rules = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^demo:.*\n\twsss run demo ", rules, re.MULTILINE)
+
+
 def test_hooks_before_a_commit_run_programs_that_there_are():
     (repository,) = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     programs = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in repository["hooks"]}
