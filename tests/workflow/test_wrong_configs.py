@@ -17,6 +17,11 @@ def test_a_key_that_stands_twice_is_refused(project: Project):
     assert "`seeds` stands here and in line" in project.error_line("-n", option)
 
 
+def test_a_workflow_without_a_config_is_one_line(project: Project):
+    line = project.error_line("-n", "--snakefile", "wsss/workflow/Snakefile")
+    assert line == "error: no config is given; add `--configfile my.yaml`, or type `wsss run my.yaml`"
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [

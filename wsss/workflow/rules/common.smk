@@ -22,6 +22,10 @@ os.environ.update(
 
 def read_plan(values, files):
     """Return the plan of a config. An error in the config ends Snakemake with one line."""
+    if not files and not values:
+        sys.exit(
+            "error: no config is given; add `--configfile my.yaml`, or type `wsss run my.yaml`"
+        )
     source = Path(files[-1]) if files else Path("config.yaml")
     if source.is_relative_to(Path.cwd()):
         source = source.relative_to(Path.cwd())
