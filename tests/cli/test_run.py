@@ -18,12 +18,13 @@ START = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
 
 def test_configs_come_first_and_all_else_is_snakemakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("a.yaml", "b c.yml"):
+    for name in ("a.yaml", "b c.yml", "MY.YAML"):
         Path(name).touch()
     found = snakemake_command(["a.yaml", "b c.yml", "all_cams", "-n", "--cores", "2"])
     assert found == [*START, "all_cams", "-n", "--cores", "2", "--configfile", "a.yaml", "b c.yml"]
     found = snakemake_command(["a.yaml", "--config", "seeds=[0]", "--", "all_cams"])
     assert found == [*START, "--config", "seeds=[0]", "--configfile", "a.yaml", "--", "all_cams"]
+    assert snakemake_command(["MY.YAML"]) == [*START, "--configfile", "MY.YAML"]
     assert snakemake_command(["demo"]) == [*START, "--configfile", str(presets()["demo"])]
     assert snakemake_command(["-n", "--configfile", "a.yaml"]) == [*START, "-n", "--configfile", "a.yaml"]
 

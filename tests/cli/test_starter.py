@@ -129,3 +129,12 @@ def test_wrong_labels_are_one_line_and_nothing_is_written(tmp_path: Path) -> Non
     assert done.exit_code == 1
     assert "no row of image `0` (11 such images in all)" in done.output
     assert not (tmp_path / "a.yaml").exists()
+
+
+def test_a_config_that_run_would_not_take_is_not_written(tmp_path: Path) -> None:
+    root = photographs(tmp_path / "photos", table(*["cat", "dog"] * 6))
+    for name in ("my.json", "my"):
+        done = call("init", root, "--output", tmp_path / name)
+        assert done.exit_code == 2
+        assert "--output takes a file that ends in .yaml" in " ".join(done.stderr.split())
+        assert not (tmp_path / name).exists()

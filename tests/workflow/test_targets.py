@@ -178,7 +178,8 @@ def test_the_study_of_the_demo_lies_over_its_config(project: Project):
 def test_presets_ask_for_their_data_and_nothing_else(project: Project, name: str):
     preset = f"wsss/workflow/presets/{name}.yaml"
     line = project.error_line("-n", f"--configfile={preset}")
-    assert re.fullmatch(rf"error: {re.escape(preset)}: .*: no such folder; correct `data\.root`(, or download .*)?", line)
+    missing = r".*: no such folder; correct `data\.root`(, or download .*)?"
+    assert re.fullmatch(rf"error: {re.escape(preset)}: {missing}", line)
 
 
 def test_jobs_can_be_grouped(plain: Project):

@@ -73,7 +73,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _is_config(word: str) -> bool:
-    return not word.startswith("-") and (word.endswith(CONFIGS) or word in presets())
+    return not word.startswith("-") and (word.lower().endswith(CONFIGS) or word in presets())
 
 
 def _without_config(options: Sequence[str]) -> InputError:

@@ -51,6 +51,8 @@ def init(
     ] = None,
 ) -> None:
     """Look at a folder of photographs and write a commented config to start from."""
+    if output is not None and output.suffix.lower() not in (".yaml", ".yml"):
+        raise typer.BadParameter(f"--output takes a file that ends in .yaml, got {output.name!r}")
     set_up_logging(None)
     target = output or Path(f"{folder.resolve().name or 'photos'}.yaml")
     with guarded(place=target):
