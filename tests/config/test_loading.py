@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from wsss.config import load_config
 from wsss.data.sources import SOURCES
 from wsss.errors import InputError
+from wsss.plan import checked_plan
 
 
 def config(**sections: Any) -> dict[str, Any]:
@@ -102,6 +104,18 @@ def test_damaged_file_is_named(tmp_path: Path, text: bytes, expected: str) -> No
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such config file"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_a_file_whose_name_cannot_name_the_run_says_what_to_add(tmp_path: Path) -> None:
+    path = tmp_path / "my größe.yaml"
+    path.write_text("data: {name: demo}\n")
+    said = r"results cannot lie in a folder called `my größe` \(.*\); add `run: my_gr_e`, or rename the file"
+    with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: {said}$"):
+        load_config(path)
+    with pytest.raises(InputError, match=said):
+        checked_plan({"data": {"name": "demo"}}, path)
+    path.write_text("run: mine\ndata: {name: demo}\n")
+    assert load_config(path).run == "mine"
 
 
 def test_later_files_lie_over_earlier_ones_and_name_the_run(tmp_path: Path) -> None:

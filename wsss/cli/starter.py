@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from wsss.config.data import AnyData, FolderData
+from wsss.config.loading import run_name
 from wsss.data.looks import Look, look_at
 from wsss.data.sources import Listing, list_images
 from wsss.data.sources.recognize import recognize
@@ -91,7 +91,7 @@ def starter(settings: AnyData, listing: Listing, output: Path, look: Look, *, he
         lines += ["#", "# Look at these:", *(f"# - {text}" for text in odd)]
     chosen = settings.model_dump(mode="json", exclude_defaults=True)
     data: dict[str, Any] = {"name": settings.name, **chosen}
-    body = yaml.safe_dump({"run": _run_name(output), "data": data}, sort_keys=False, allow_unicode=True, width=110)
+    body = yaml.safe_dump({"run": run_name(output.stem), "data": data}, sort_keys=False, allow_unicode=True, width=110)
     comments = (line.replace("\n", " ") for line in lines)
     return "\n".join([*comments, body.rstrip(), *_further(settings, look)]) + "\n"
 
@@ -168,8 +168,3 @@ def _further(settings: AnyData, look: Look) -> Sequence[str]:
     if isinstance(settings, FolderData) and settings.masks is None:
         lines += ["# Masks (indexed PNGs or TIFFs, named like the photographs) go into data.masks"]
     return lines
-
-
-def _run_name(output: Path) -> str:
-    """Return a name for the results that Snakemake and file systems take."""
-    return re.sub(r"[^A-Za-z0-9_]+", "_", output.stem).strip("_")[:60] or "photos"

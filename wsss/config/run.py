@@ -39,6 +39,8 @@ VARIED_SECTIONS = (
     *(name for name in SECTIONS if name not in (*SHARED_SECTIONS, *METHODS)),
 )
 """Sections that a variant may override."""
+RUN = "[A-Za-z0-9][A-Za-z0-9_.-]*"
+"""What may name a run."""
 DATA = "The data set, told apart by `name`; the settings of stage `index`."
 
 
@@ -83,7 +85,7 @@ def _plain(value: Any) -> Any:
 class RunSettings(Settings):
     """What a run has beside the sections of its stages and methods."""
 
-    run: str = Field(default="", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$|^$", max_length=MAX_NAME)
+    run: str = Field(default="", pattern=rf"^{RUN}$|^$", max_length=MAX_NAME)
     """Name of the folder below `results/`. Empty: the config file's stem."""
     seeds: tuple[Seed, ...] = (0,)
     """Seeds of everything random, whole numbers from 0 to 2^63 - 1. Everything that is trained is trained once per

@@ -11,6 +11,7 @@ from typing import Any
 from wsss.config import Training, load_config
 from wsss.config.backbone_names import KNOWN
 from wsss.config.files import read_yaml
+from wsss.config.loading import run_of
 from wsss.errors import InputError
 from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
@@ -34,7 +35,7 @@ def checked_plan(values: Mapping[str, Any], source: Path, files: Sequence[Path] 
     for path in files:
         read_yaml(path)
     try:
-        plan = Plan(load_config({**values, "run": values.get("run") or source.stem}))
+        plan = Plan(load_config({**values, "run": run_of(values, source)}))
         problem = missing_source(plan) or _problem_of_trainings(plan) or _problem_of_loggers(plan)
     except InputError as error:
         problem = str(error)
