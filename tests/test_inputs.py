@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wsss.errors import InputError
-from wsss.inputs import check_regular
+from wsss.inputs import HDF5, ZIP, begins_with, check_regular
 
 
 def test_files_folders_and_nothing_pass(tmp_path: Path):
@@ -37,3 +37,14 @@ def test_sockets_and_devices_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
             check_regular("s")
     with pytest.raises(InputError, match=r"^/dev/zero: is a device"):
         check_regular("/dev/zero")
+
+
+def test_the_kind_of_a_file_is_told_by_its_first_bytes(tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_bytes(HDF5[:3])
+    assert not begins_with(path, HDF5)
+    path.write_bytes(HDF5 + b"more")
+    assert begins_with(path, HDF5)
+    assert not begins_with(path, ZIP)
+    assert not begins_with(tmp_path / "none", HDF5)
+    assert not begins_with(tmp_path, HDF5)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from wsss.errors import InputError
 
+HDF5, ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+"""How artifacts begin, and checkpoints of PyTorch."""
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -26,3 +28,12 @@ def check_regular(path: str | Path) -> None:
     kind = _KINDS.get(stat.S_IFMT(mode))
     if kind is not None:
         raise InputError(f"{path}: is {kind}, not a file; give a file")
+
+
+def begins_with(path: Path, signature: bytes) -> bool:
+    """Tell by its first bytes whether a file is of another kind than was expected; what cannot be read is of none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(signature)) == signature
+    except OSError:
+        return False

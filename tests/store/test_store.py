@@ -12,6 +12,7 @@ import pytest
 from tests.damage import read_artifact
 from tests.store.versions import as_version_2
 from wsss.errors import InputError
+from wsss.inputs import ZIP
 from wsss.store import ArtifactReader, ArtifactWriter
 
 
@@ -146,13 +147,15 @@ def test_missing_damaged_foreign_and_wrong_files_are_named(tmp_path: Path) -> No
     with h5py.File(foreign, "w") as file:
         file["x"] = 1
     write(other, {"a": 1}, stage="saliency")
-    newer = tmp_path / "newer.h5"
+    network, newer = tmp_path / "model.ckpt", tmp_path / "newer.h5"
+    network.write_bytes(ZIP + b"x" * 100)
     write(newer, {"a": 1})
     with h5py.File(newer, "a") as file:
         file.attrs["format_version"] = 99
     for path, words in [
         (tmp_path / "none.h5", "no such artifact"),
         (damaged, "damaged or no HDF5 file"),
+        (network, "holds a network, as it seems, and is no artifact; pass a file .h5"),
         (foreign, "no artifact of wsss"),
         (other, "written by stage saliency; pass the file of stage cams"),
         (newer, "format version 99"),

@@ -7,6 +7,7 @@ import torch
 
 from tests.damage import survivors
 from wsss.errors import InputError
+from wsss.inputs import HDF5
 from wsss.models import Classifier, Segmenter
 from wsss.models.network import Network
 from wsss.training.checkpoint import build_model, load_model, load_weights, save_model
@@ -105,6 +106,14 @@ def test_bad_files_get_one_line(tmp_path: Path) -> None:
     torch.save({"model": torch.nn.Linear(1, 1)}, path)
     assert "cannot" in one_line(path) or "safely" in one_line(path)
     assert "is a folder" in one_line(tmp_path)
+    path.write_bytes(HDF5 + b"x" * 100)
+    assert one_line(path).endswith("is an artifact, and no network; pass a checkpoint (model.ckpt)")
+
+
+def test_a_checkpoint_that_is_not_there_is_not_to_be_deleted(tmp_path: Path) -> None:
+    assert one_line(tmp_path / "model.ckpt").endswith("no such checkpoint; correct the path")
+    inside = tmp_path / "results/my/model.ckpt"
+    assert one_line(inside).endswith(f"correct the path, or build it with `wsss run CONFIG {inside}`")
 
 
 def test_checkpoint_of_another_kind_gets_one_line(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 
 from wsss.errors import InputError
+from wsss.inputs import ZIP, begins_with
 from wsss.store.layout import (
     FORMAT_VERSION,
     READ_TOO,
@@ -41,6 +42,8 @@ def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File
         file = h5py.File(path, "r", locking=False)
         bound_metadata(file)
     except OSError as error:
+        if begins_with(path, ZIP):
+            raise InputError(f"{path}: holds a network, as it seems, and is no artifact; pass a file .h5") from None
         raise InputError(f"{path}: damaged or no HDF5 file ({error}); {rebuild_hint(path)}") from None
     try:
         with guarded(path, "its header is"):

@@ -14,7 +14,7 @@ from torch import Tensor
 from wsss import __version__
 from wsss.config import BackboneSettings
 from wsss.errors import InputError
-from wsss.inputs import check_regular
+from wsss.inputs import HDF5, begins_with, check_regular
 from wsss.label_values import has_background
 from wsss.models.network import Network, NetworkType, SegmentationNetwork
 from wsss.store import rebuild_hint
@@ -205,10 +205,13 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         payload = read_safetensors(path) if path.suffix == SUFFIX else read_torch(path)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such checkpoint; {rebuild_hint(path)}") from None
+        again = f", or build it with `wsss run CONFIG {path}`" if "results" in path.parts else ""
+        raise InputError(f"{path}: no such checkpoint; correct the path{again}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, expected a checkpoint (model.ckpt)") from None
     except Exception as error:  # torch.load raises any error of its unpickler
+        if begins_with(path, HDF5):
+            raise InputError(f"{path}: is an artifact, and no network; pass a checkpoint (model.ckpt)") from None
         reason = str(error) if type(error) is ValueError else type(error).__name__
         raise InputError(
             f"{path}: damaged, or no checkpoint that can be read safely ({reason[:80]}); {rebuild_hint(path)}"
