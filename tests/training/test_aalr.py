@@ -313,13 +313,24 @@ def test_a_line_of_the_curves_averages_a_loss_over_the_steps_that_have_it(
     assert lines.rows[0]["classification"] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("delay", "source"), [(0, "network"), (1, "network"), (0, "average")])
-def test_going_on_after_a_stop_gives_the_same_weights_and_numbers(delay: int, source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("delay", "source", "judge"),
+    [
+        (0, "network", {"scope": "ema"}),
+        (1, "network", {"scope": "ema"}),
+        (0, "average", {"scope": "ema"}),
+        # the judge is what the network was before the first step, not before the one it goes on with
+        (0, "network", {"judge": "start", "judge_scales": [1.0], "apply_to": "all", "ramp": 0.0}),
+    ],
+)
+def test_going_on_after_a_stop_gives_the_same_weights_and_numbers(
+    delay: int, source: str, judge: dict[str, Any], tmp_path: Path
+) -> None:
     changes: dict[str, Any] = {
         "mask_delay": delay,
         "mask_source": source,
         "measure_masks": True,
-        "label_reassign": {"scope": "ema"},
+        "label_reassign": judge,
     }
     whole, expected = train(tmp_path / "whole", **changes)
     for signal_at in (1, 2, 1):
