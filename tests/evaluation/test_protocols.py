@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.evaluation.judged import evaluate_run, record
-from tests.stages.evaluated import Run, make_rounds, write_prediction
+from tests.stages.evaluated import Run, make_rounds, make_run, write_prediction
 from wsss.config import Crf, Protocol, SeedLabels
 from wsss.evaluation.protocols import label_rule
 
@@ -43,6 +44,14 @@ def test_rules_are_told_as_they_are() -> None:
     assert rule(background_cam_threshold=None).endswith("CAM ≤ 0.2, 255 elsewhere")
     assert "and CAM > 0.2, a class that would be missed where CAM > 0.5, background" in rule()
     assert "and CAM > 0.2, background" in rule(strong_cam_threshold=None)
+
+
+def test_cams_without_masks_to_sweep_a_threshold_on_say_none(tmp_path: Path):
+    for masks, said in ((True, "background threshold swept on these masks; "), (False, "")):
+        run = make_run(tmp_path / str(masks), masks=masks)
+        labels = {"eroded": run.path("eroded")}
+        metrics = evaluate_run(run, "cams", labels=labels, predictions={})
+        assert record(metrics, "cams", "cams")["protocol"].startswith(f"train; 5 images; {said}scales 0.5, 1, 1.5, 2;")
 
 
 def test_every_number_says_how_it_was_made(run):

@@ -64,6 +64,13 @@ def test_labels_without_masks_are_warned_of_by_what_needs_none(tmp_path):
     assert not any("are right" in text for text in texts)
 
 
+def test_saliency_labels_are_called_so(run):
+    maps = train_maps(run)
+    write_labels(run, "dark", maps, saliency=0)
+    texts = evaluate_run(run, "dark", labels={"dark": run.path("dark")}, predictions={})["warnings"]
+    assert [text.split(":")[0] for text in texts] == ["saliency of labels `dark` on train"]
+
+
 def test_classes_that_labels_miss(tmp_path):
     run = make_run(tmp_path, train=12)
     maps, dataset = train_maps(run), run.dataset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from wsss.files import write_text
 from wsss.plan import checked_plan
 
 logger = logging.getLogger(__name__)
+GIVEN = "the settings"
+"""What errors call a config that is no file."""
 
 
 def train(config: str | Path | Mapping[str, Any], *, cores: int | str = "all", options: Sequence[str] = ()) -> Run:
@@ -46,18 +49,22 @@ def train(config: str | Path | Mapping[str, Any], *, cores: int | str = "all", o
     given = isinstance(config, Mapping)
     with tempfile.TemporaryDirectory(prefix="wsss-") if given else nullcontext("") as folder:
         if isinstance(config, Mapping):
-            path = Path(folder, f"{config.get('run') or 'run'}.yaml")
-            plan = checked_plan(config, path)
-            write_text(path, yaml.safe_dump(dict(config)))
+            values = {**config, "run": config.get("run") or "run"}
+            plan = checked_plan(values, GIVEN)
+            path = Path(folder, "run.yaml")
+            write_text(path, yaml.safe_dump(values))
         else:
             path = config_file(config)
             plan = checked_plan(read_configs([path]), path)
-        _run(snakemake_command(["--cores", str(cores), *options, "--configfile", str(path)]))
+        _run(snakemake_command(["--cores", str(cores), *options, "--configfile", str(path)]), path if given else None)
     return Run(plan.root)
 
 
-def _run(command: Sequence[str]) -> None:
+def _run(command: Sequence[str], own: Path | None) -> None:
     """Run Snakemake; what it says is logged, and what a stage says is wrong is the error.
+
+    Args:
+        own: A config that nobody but this module knows; errors name the settings in its place.
 
     Raises:
         InputError: With the first line of a stage, or of the check of the config, that names an error.
@@ -75,4 +82,7 @@ def _run(command: Sequence[str]) -> None:
             process.terminate()
             raise
     if process.returncode:
+        if own is not None:
+            # Snakemake names what lies below the working directory from there
+            problem = problem.replace(str(own), GIVEN).replace(os.path.relpath(own), GIVEN)
         raise InputError(problem or f"snakemake ended with exit code {process.returncode}: {last}")

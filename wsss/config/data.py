@@ -102,15 +102,16 @@ class FolderData(DataSettings):
     labels: str = "labels.csv"
     """A table, below `root` or absolute: CSV with a header and the columns `image` and `label` (several separated by
     `;`), or with a column of 0 and 1 for each class, or JSON lines (.jsonl) with `image` and `label` (a name or a
-    list); each optionally with `split` (`train` or `val`). `image` is the path below `root`, with or without suffix.
-    `imagefolder`: the folder's name is the class, below folders named like splits where there are any, or metadata.csv
-    or .jsonl beside the photographs says the labels. A folder: annotations in VOC's XML, named like the photographs
-    (`.`: beside them)."""
+    list); each optionally with `split` (`train` or `val`). `image` is the path below `root`, or below the folder that
+    holds all photographs, with or without suffix. `imagefolder`: the folder's name is the class, below folders named
+    like splits where there are any, or metadata.csv or .jsonl beside the photographs says the labels. A folder:
+    annotations in VOC's XML, named like the photographs (`.`: beside them)."""
     difficult: bool = True
     """Count objects that an annotation in XML marks difficult."""
     masks: str | None = None
-    """Folder of masks of class numbers, PNG or TIFF, with the same names as the photographs, below `root` or absolute.
-    null: there are none."""
+    """Folder of masks of class numbers, PNG or TIFF, below `root` or absolute. They are named as the photographs are
+    below `root` (`sub/a.png` of `sub/a.jpg`), or, where none is, below the folder that holds all photographs (`a.png`
+    of `images/a.jpg`). null: there are none."""
     classes: tuple[str, ...] | None = None
     """Class names without background, in the order of mask values from 1 on. null: the columns of a CSV that has one
     for each class, else all names that occur, sorted."""

@@ -79,7 +79,7 @@ def describe(
     parts["rule_255"] = _rule_255(kind) if masked else None
     words = [split, f"{images} images" if masked in (0, images) else f"{masked} of {images} images (with true masks)"]
     words += [
-        _how(kind, attributes, settings),
+        _how(kind, attributes, settings, masked=masked > 0),
         _inference(parts, as_mapping(source.get("tiles"))),
         parts["rule_255"] or NO_MASKS,
     ]
@@ -106,11 +106,11 @@ def _rule_255(kind: str) -> str:
     return TRUTH_RULE
 
 
-def _how(kind: str, attributes: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+def _how(kind: str, attributes: Mapping[str, Any], settings: Mapping[str, Any], *, masked: bool) -> str:
     if kind == "saliency":
         source = str(settings.get("source", ""))
         return f"source {source}" + (f" ({settings.get('model')})" if source == "rembg" else "")
-    if kind == "cams":
+    if kind == "cams" and masked:
         names = attributes.get("class_names") or ()
         return f"{'background ' if has_background(names) else ''}threshold swept on these masks"
     if kind in ("labels", "label_saliency"):

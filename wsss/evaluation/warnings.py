@@ -23,6 +23,8 @@ UNNAMED = 0.05
 """Warn of labels of whose object pixels more are of classes that the image-level labels do not name."""
 MOST_CLASSES = 5
 """Classes that one warning names."""
+_WORDS = {"label_saliency": "saliency of labels"}
+"""What a kind is called, where its name is no word."""
 MORE = "Lower cam_threshold"
 """What gives labels to more pixels, where none is background."""
 
@@ -39,7 +41,8 @@ def warnings_of(
     """
     found = [text for text in (own or {}).values() if text]
     for item in records:
-        what = f"{item['kind']} `{item['name']}` on {item['split']}" if item["kind"] != item["name"] else item["kind"]
+        kind = _WORDS.get(item["kind"], item["kind"])
+        what = f"{kind} `{item['name']}` on {item['split']}" if kind != item["name"] else kind
         found += [f"{what}: {text}" for text in _problems(item, class_names)]
     return found
 

@@ -21,12 +21,12 @@ LOGGER_EXTRAS = {"tensorboard": "logs", "wandb": "wandb", "mlflow": "mlflow"}
 """Loggers that need a package of their own name, and the extra that installs it."""
 
 
-def checked_plan(values: Mapping[str, Any], source: Path, files: Sequence[Path] = ()) -> Plan:
+def checked_plan(values: Mapping[str, Any], source: str | Path, files: Sequence[Path] = ()) -> Plan:
     """Check a config and return its plan.
 
     Args:
         values: The content of the config.
-        source: The config file, for messages. Its stem names the run if the config does not.
+        source: The config file, for messages: its stem names the run if the config does not. Words where it has none.
         files: Files that another program has read the values from. They are read again, for what YAML drops in silence.
 
     Raises:
@@ -35,7 +35,7 @@ def checked_plan(values: Mapping[str, Any], source: Path, files: Sequence[Path] 
     for path in files:
         read_yaml(path)
     try:
-        plan = Plan(load_config({**values, "run": run_of(values, source)}))
+        plan = Plan(load_config({**values, "run": run_of(values, Path(source))}))
         problem = missing_source(plan) or _problem_of_trainings(plan) or _problem_of_loggers(plan)
     except InputError as error:
         problem = str(error)

@@ -281,3 +281,80 @@ def test_a_pipe_in_place_of_the_table_is_refused(tmp_path: Path):
 def test_a_class_without_a_name_is_refused(tmp_path: Path):
     root = make_folder(tmp_path / "photos")
     assert "class 2 has an empty name" in _refused(root, classes=("aeroplane", " ", "bird"))
+
+
+def one_folder(root: Path, *names: str) -> Path:
+    """`images/NAME`, `masks/NAME` and a table of these paths below `root`."""
+    make_folder(root, names=[f"images/{name}" for name in names])
+    for path in (root / "masks/images").iterdir():
+        path.rename(root / "masks" / path.name)
+    (root / "masks/images").rmdir()
+    return root
+
+
+@pytest.mark.parametrize("start", ["images/", ""])
+@pytest.mark.parametrize("suffix", [".jpg", ""])
+def test_photographs_masks_and_the_table_side_by_side(tmp_path: Path, start: str, suffix: str) -> None:
+    root = one_folder(tmp_path / "odd", "a.jpg", "b.jpg", "deep/c.jpg")
+    write_csv(
+        root / "labels.csv", [[f"{start}{name}{suffix}", "bird"] for name in ("a", "b", "deep/c")], ["image", "label"]
+    )
+    (root / "val.txt").write_text(f"{start}b{suffix}\n")
+    records = folder(root, val_list="val.txt").records
+    assert [(record.image_id, record.mask, record.split) for record in records] == [
+        ("images/a", "masks/a.png", "train"),
+        ("images/deep/c", "masks/deep/c.png", "train"),
+        ("images/b", "masks/b.png", "val"),
+    ]
+
+
+def test_photographs_in_folders_below_one_another(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "odd", names=["x/images/a.jpg", "x/images/b.jpg"])
+    write_csv(root / "labels.csv", [["images/a", "bird"], ["b", "bird"]], ["image", "label"])
+    for place in ("images", ""):
+        for path in sorted((root / "masks").rglob("*.png")):
+            (root / "masks" / place).mkdir(exist_ok=True)
+            path.rename(root / "masks" / place / path.name)
+        assert [record.mask for record in folder(root).records] == [
+            (Path("masks") / place / name).as_posix() for name in ("a.png", "b.png")
+        ]
+
+
+def test_a_mask_of_the_whole_path_wins(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = one_folder(tmp_path / "odd", "a.jpg", "b.jpg")
+    (root / "masks/images").mkdir()
+    (root / "masks/a.png").rename(root / "masks/images/a.png")
+    with caplog.at_level("INFO"):
+        assert [record.mask for record in folder(root).records] == ["masks/images/a.png", ""]
+    assert "1 masks in" in caplog.text
+
+
+def test_photographs_in_several_folders_have_masks_by_their_whole_path_alone(tmp_path: Path) -> None:
+    root = one_folder(tmp_path / "odd", "a.jpg", "b.jpg")
+    make_folder(root, names=["images/a.jpg", "images/b.jpg", "more/c.jpg"], masks=False)
+    assert "`a.png` belongs to no image" in refused(folder, root)
+    write_csv(root / "labels.csv", [["a.jpg", "bird"]], ["image", "label"])
+    assert "labels.csv line 2: there is no image `a.jpg`" in refused(folder, root)
+
+
+def test_what_is_wrong_with_names_below_the_one_folder_is_told(tmp_path: Path) -> None:
+    root = one_folder(tmp_path / "odd", "a.jpg", "a.png", "b.jpg")
+    write_csv(root / "labels.csv", [["a", "bird"]], ["image", "label"])
+    assert "line 2: `a` may be `images/a.jpg` or `images/a.png`; write the suffix too" in refused(folder, root)
+    write_csv(root / "labels.csv", [["b", "bird"], ["images/b.jpg", "bird"]], ["image", "label"])
+    assert "line 3: image `images/b` has two rows (first in line 2)" in refused(folder, root)
+    make_folder(tmp_path / "two", names=["images/a.jpg"], masks=False)
+    for name in ("a.png", "a.tif"):
+        (tmp_path / "two/masks").mkdir(exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / "two/masks" / name)
+    assert "`a.png` and `a.tif` are both named like the image `images/a`" in refused(folder, tmp_path / "two")
+
+
+def test_masks_beside_the_one_folder_that_no_setting_names(tmp_path: Path) -> None:
+    root = one_folder(tmp_path / "odd", "a.jpg", "b.jpg")
+    assert refused(folder, root, masks=None).endswith("if `masks` holds masks, set `data.masks: masks`")
+    # a photograph is none, whatever its name
+    (root / "masks").rename(root / "more")
+    for name in "ab":
+        (root / f"more/{name}.png").rename(root / f"more/{name}.jpg")
+    assert "add a row for each" in refused(folder, root, masks=None)

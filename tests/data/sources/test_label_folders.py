@@ -65,6 +65,19 @@ def test_two_folders_of_one_split(tmp_path: Path) -> None:
     assert listed(make(tmp_path / "b", "val/1.jpg", "dev/3.jpg")).class_names == ("background", "dev", "val")
 
 
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_a_folder_called_background_is_refused_with_the_way_that_works(tmp_path: Path, split: str) -> None:
+    root = make(tmp_path / "a", f"{split}background/1.jpg", f"{split}cat/2.jpg")
+    text = wrong(root)
+    assert text.startswith(f"{root / split / 'background/1.jpg'}: `background` is no class of its own")
+    table = root / split / "metadata.csv"
+    assert f"add {table}: a line `file_name,label`, then one for each image there, its label empty for these" in text
+    # a class of that name is refused by these words too where the settings name the classes
+    assert refused(folder, root, masks=None, labels="imagefolder", classes=("cat",)) == text
+    table.write_text("file_name,label\nbackground/1.jpg,\ncat/2.jpg,cat\n")
+    assert labels(listed(root)) == {f"{split}background/1": (), f"{split}cat/2": (1,)}
+
+
 def test_metadata_beside_the_photographs(tmp_path: Path) -> None:
     root = make(tmp_path / "a", "train/1.jpg", "train/deep/2.jpg", "val/cat/3.jpg")
     (root / "train/metadata.jsonl").write_text(

@@ -131,3 +131,37 @@ def test_photographs_beside_folders_of_classes_are_named(tmp_path: Path) -> None
     photographs(root, "4.jpg")
     with pytest.raises(InputError, match=r"for 3\.jpg and 1 more are in none\); add"):
         recognize(root)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("photos", ["images", "photos"])
+def test_photographs_masks_and_a_table_side_by_side(tmp_path: Path, photos: str, suffix: str) -> None:
+    root = make_folder(tmp_path / "a", names=[f"{photos}/{name}{suffix}" for name in "abc"], masks=False)
+    (root / "masks").mkdir()
+    for name in "ab":
+        save_mask(root / "masks" / f"{name}.png", np.zeros((48, 64), np.uint8))
+    for start in (f"{photos}/", ""):
+        (root / "labels.csv").write_text("image,label\n" + "".join(f"{start}{name}{suffix},cat\n" for name in "abc"))
+        assert recognize(root) == FolderData(root=str(root), masks="masks")
+        assert [record.mask for record in list_images(recognize(root)).records] == ["masks/a.png", "masks/b.png", ""]
+
+
+@pytest.mark.parametrize("names", [("left/1.png", "right/1.png"), ("left/1.png", "right/1.jpg")])
+def test_two_folders_of_photographs_of_the_same_names(tmp_path: Path, names: tuple[str, str]) -> None:
+    root = make_folder(tmp_path / "a", names=names, masks=False)
+    assert recognize(root) == FolderData(root=str(root))
+    assert len(list_images(recognize(root)).records) == 2
+    # a table of anything else says nothing about them: they are folders of classes
+    (root / "labels.csv").rename(root / "notes.csv")
+    (root / "notes.csv").write_text("who,when\n")
+    assert recognize(root) == FolderData(root=str(root), labels="imagefolder")
+
+
+def test_two_folders_of_pngs_that_a_table_does_not_name(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "a", names=["left/1.png", "right/1.png"], masks=False)
+    (root / "labels.csv").write_text("image,label\n1.png,cat\n")
+    assert recognize(root) == FolderData(root=str(root))
+    with pytest.raises(InputError, match=r"line 2: there is no image `1\.png`"):
+        list_images(recognize(root))
+    (root / "labels.csv").write_text("image,label\nleft/1.png,cat\n")
+    assert recognize(root) == FolderData(root=str(root), masks="right")

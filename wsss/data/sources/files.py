@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ class ImageFolder:
         setting: The setting that names it, for messages.
         suffixes: Endings of image files, in lower case; files may have them in upper case.
         exclude: Folders below it that hold something else (masks).
+        short: People may leave out, where they name files, the folders that hold all of them.
 
     Attributes:
         paths: Path of each file, by id, sorted.
@@ -43,6 +45,7 @@ class ImageFolder:
         *,
         suffixes: Sequence[str] = PICTURES,
         exclude: Sequence[Path] = (),
+        short: bool = False,
     ) -> None:
         self.folder = existing_folder(folder, setting)
         names, self._folders = walk_pictures(
@@ -62,6 +65,7 @@ class ImageFolder:
             self._names[image_id] = name
             self._by_name[_normal(name)] = image_id
         self.paths: Mapping[str, Path] = _PathsBelow(self.folder, self._names)
+        self._starts = ("", *shared_folders(self._names)) if short else ("",)
 
     def find(self, name: str, where: str) -> str:
         """Find the id of a file that people name by its path below the folder, with or without suffix.
@@ -74,9 +78,12 @@ class ImageFolder:
         """
         key = _normal(name.removeprefix("./"))
         check_id(key, where)
-        if key in self._by_name:
-            return self._by_name[key]
-        found = self._by_stem.get(key, [])
+        found: list[str] = []
+        for start in self._starts:
+            if start + key in self._by_name:
+                return self._by_name[start + key]
+            if found := self._by_stem.get(start + key, []):
+                break
         if not found:
             hint = nearest(key, self._by_name if "." in key else self._by_stem)
             raise InputError(f"{where}: there is no image `{name}` in {self.folder}{hint}")
@@ -84,25 +91,32 @@ class ImageFolder:
             raise InputError(f"{where}: `{name}` may be `{found[0]}` or `{found[1]}`; write the suffix too")
         return self._by_name[_normal(found[0])]
 
-    def of(self, image_ids: Collection[str]) -> Mapping[str, Path]:
-        """Return the paths of those of the images that have a file here, by id, in the order of the files."""
-        return _PathsBelow(self.folder, {own: name for own, name in self._names.items() if own in image_ids})
+    def of(self, image_ids: Collection[str], start: str = "") -> Mapping[str, Path]:
+        """Return the paths of those of the images that have a file here, by id, in the order of the files.
 
-    def check_masks(self, image_ids: Collection[str]) -> None:
+        Args:
+            image_ids: The images.
+            start: What their ids begin with and names of files here do not.
+        """
+        own = ((start + own, name) for own, name in self._names.items())
+        return _PathsBelow(self.folder, {image_id: name for image_id, name in own if image_id in image_ids})
+
+    def check_masks(self, image_ids: Collection[str], start: str = "") -> None:
         """Refuse what would leave an image without its mask, in silence: a folder in its place, or two files.
 
         Args:
             image_ids: The images whose masks these files are.
+            start: What their ids begin with and names of files here do not.
 
         Raises:
             InputError: Naming the first.
         """
         for name in self._folders:
-            image_id = _normal(_stem(name))
-            if image_id in image_ids and image_id not in self.paths:
+            stem = _normal(_stem(name))
+            if start + stem in image_ids and stem not in self.paths:
                 raise InputError(f"{self.folder / name}: is a folder, not an image file; replace or rename it")
         for image_id in image_ids:
-            names = self._by_stem.get(image_id, ())
+            names = self._by_stem.get(image_id.removeprefix(start), ())
             if len(names) > 1:
                 raise InputError(
                     f"{self.folder}: `{names[0]}` and `{names[1]}` are both named like the image `{image_id}`; keep one"
@@ -123,6 +137,16 @@ class _PathsBelow(Mapping[str, Path]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def shared_folders(image_ids: Collection[str]) -> tuple[str, ...]:
+    """Return the folders that hold all of the images, the uppermost first: paths below the root that end with `/`."""
+    if not image_ids:
+        return ()
+    # what the first and the last of sorted texts begin with, all between them begin with
+    shared = posixpath.commonpath([posixpath.dirname(image_id) for image_id in (min(image_ids), max(image_ids))])
+    folders = shared.split("/") if shared else []
+    return tuple("/".join(folders[:depth]) + "/" for depth in range(1, len(folders) + 1))
 
 
 def read_image_list(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from wsss.config.data import FolderData
@@ -13,6 +13,7 @@ from wsss.data.sources.files import (
     ImageFolder,
     existing_folder,
     read_image_list,
+    shared_folders,
 )
 from wsss.data.sources.label_folders import classes_of, metadata_files, read_folders
 from wsss.data.sources.label_tables import LabelRow, LabelTable, read_table
@@ -33,13 +34,13 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
     """
     root = existing_folder(Path(settings.root), "data.root")
     exclude = [existing_folder(root / settings.masks, "data.masks")] if settings.masks is not None else []
-    images = ImageFolder(root, "data.root", exclude=exclude)
+    images = ImageFolder(root, "data.root", exclude=exclude, short=True)
     table, left_out = _read_labels(settings, root, images)
     missing = [image_id for image_id in images.paths if image_id not in table.rows and image_id not in left_out]
     if missing:
         raise InputError(
             f"{root / settings.labels}: no row of image `{missing[0]}` ({len(missing)} such images in all); "
-            + _mend_missing_rows(settings, missing, table.rows)
+            + _mend_missing_rows(settings, missing[0], images.paths[missing[0]], table.rows)
         )
     classes = _classes(settings, root, table)
     numbers = {name: number for number, name in enumerate(classes, start=1)}
@@ -118,12 +119,14 @@ def _read_labels(settings: FolderData, root: Path, images: ImageFolder) -> tuple
     return LabelTable(rows), ()
 
 
-def _mend_missing_rows(settings: FolderData, missing: Sequence[str], rows: Mapping[str, LabelRow]) -> str:
+def _mend_missing_rows(settings: FolderData, missing: str, path: Path, rows: Mapping[str, LabelRow]) -> str:
     """Say how to mend images without a row; those with the names of others are masks that no setting names."""
-    folders = missing[0].split("/")[:-1]
+    folders = missing.split("/")[:-1] if settings.masks is None and path.suffix.lower() in MASK_SUFFIXES else []
+    starts = ("", *shared_folders(rows))
     for depth in range(1, len(folders) + 1):
         folder = "/".join(folders[:depth])
-        if settings.masks is None and missing[0].removeprefix(f"{folder}/") in rows:
+        own = missing.removeprefix(f"{folder}/")
+        if any(start + own in rows for start in starts):
             return f"if `{folder}` holds masks, set `data.masks: {folder}`"
     return "add a row for each (an empty label means background alone) or move them out of the folder"
 
@@ -162,12 +165,18 @@ def _split(
 
 
 def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> Mapping[str, Path]:
-    """Find masks by the id of their image; images without one are left out."""
+    """Find masks by the id of their image; images without one are left out.
+
+    They lie as the images do below the root, or, where none does, below a folder that holds all of the images.
+    """
     if settings.masks is None:
         return {}
     found = ImageFolder(root / settings.masks, "data.masks", suffixes=MASK_SUFFIXES)
-    found.check_masks(images.paths)
-    masks = found.of(images.paths)
+    masks: Mapping[str, Path] = {}
+    for start in ("", *shared_folders(images.paths)):
+        found.check_masks(images.paths, start)
+        if masks := found.of(images.paths, start):
+            break
     if not masks:
         first = next(iter(found.paths.values()), None)
         name = first.relative_to(found.folder).as_posix() if first is not None else ""

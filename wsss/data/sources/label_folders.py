@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wsss.data.sources.files import ImageFolder
 from wsss.data.sources.label_tables import PARQUET, LabelRow, LabelTable, read_table
+from wsss.data.sources.records import BACKGROUND
 from wsss.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, set[str]]
         The labels, and the images that are left out: those of a test split beside one to validate on.
 
     Raises:
-        InputError: If a photograph is in no folder of a class, or in no split where others are in one.
+        InputError: If a photograph is in no folder of a class, in one called `background`, or in no split where others
+            are in one.
     """
     if not images.paths:
         raise InputError(_nothing(root))
@@ -48,7 +50,7 @@ def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, set[str]]
         if not split:
             left_out.add(image_id)
             continue
-        row = _row_of(image_id, images.paths[image_id], folder, tables[folder])
+        row = _row_of(image_id, images.paths[image_id], folder, tables[folder], root)
         rows[image_id] = LabelRow(row.where, row.labels, split)
     if left_out:
         logger.info(
@@ -64,7 +66,7 @@ def metadata_files(root: Path) -> dict[str, Path]:
     return {path.relative_to(root).as_posix(): path for path in paths if path.is_file()}
 
 
-def _row_of(image_id: str, path: Path, folder: str, table: Mapping[str, LabelRow] | None) -> LabelRow:
+def _row_of(image_id: str, path: Path, folder: str, table: Mapping[str, LabelRow] | None, root: Path) -> LabelRow:
     """Say the labels of an image by its table, or by the folder of its class."""
     if table is not None:
         if image_id not in table:
@@ -73,6 +75,12 @@ def _row_of(image_id: str, path: Path, folder: str, table: Mapping[str, LabelRow
     parts = (image_id[len(folder) + 1 :] if folder else image_id).split("/")
     if len(parts) < 2:
         raise InputError(f"{path}: is in no folder of a class; move it into one, or add a metadata.csv with its labels")
+    if parts[0] == BACKGROUND:
+        raise InputError(
+            f"{path}: `{BACKGROUND}` is no class of its own, it is everywhere; where some images show no class, add "
+            f"{root / folder / METADATA[0]}: a line `file_name,label`, then one for each image there, its label "
+            "empty for these"
+        )
     return LabelRow(str(path), (parts[0],))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 from wsss.config.data import AnyData, CocoData, FolderData, VocData
-from wsss.data.sources.files import MASK_SUFFIXES, ImageFolder
+from wsss.data.sources.files import MASK_SUFFIXES, ImageFolder, shared_folders
 from wsss.data.sources.folder import IMAGE_FOLDER
 from wsss.data.sources.label_folders import metadata_files
 from wsss.data.sources.label_tables import IMAGE, JSON_LINES
@@ -106,7 +106,8 @@ def _folders(folder: Path) -> Iterator[FolderData]:
     # a table of this name is meant as one: reading it says what is wrong with its header
     tables = [path.name for path in found if _is_table(path) or path.stem.lower() == "labels"]
     if tables:
-        yield FolderData(root=str(folder), labels=tables[0], masks=masks)
+        beside = _mask_folder_beside_one(folder, folder / tables[0]) if masks is None else masks
+        yield FolderData(root=str(folder), labels=tables[0], masks=beside)
     excluded = [folder / masks] if masks else []
     paths = ImageFolder(folder, "the folder", exclude=excluded).paths
     annotated = [name for name in (".", "Annotations", "annotations") if _has_xml(folder / name, folder, paths)]
@@ -117,15 +118,39 @@ def _folders(folder: Path) -> Iterator[FolderData]:
 
 
 def _mask_folder(folder: Path) -> str | None:
-    """Return the folder below that holds PNGs and TIFFs alone, half or more named like photographs outside of it."""
+    """Return the folder below whose files are masks by their names: those of photographs, as below the whole folder."""
+    return next((name for name, pictures, others in _like_masks(folder) if _half(pictures, others)), None)
+
+
+def _mask_folder_beside_one(folder: Path, table: Path) -> str | None:
+    """Return likewise the folder beside the one that holds all photographs, each named as below its own.
+
+    Two folders of photographs may look so too: a folder that the table names holds no masks. Where two are left, for
+    both hold PNGs, the one called masks holds them.
+    """
+    named = table.read_bytes()
+    found = [
+        name
+        for name, pictures, others in _like_masks(folder)
+        if f"{name}/".encode() not in named
+        and any(_half({start + own for own in pictures}, others) for start in shared_folders(others))
+    ]
+    if len(found) > 1:
+        found = [name for name in found if "mask" in name.lower()]
+    return found[0] if len(found) == 1 else None
+
+
+def _like_masks(folder: Path) -> Iterator[tuple[str, Set[str], Set[str]]]:
+    """Yield the folders below that hold PNGs and TIFFs alone: name, ids in it, and ids of the images outside of it."""
     for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         pictures = ImageFolder(below, "the folder").paths
-        if not pictures or any(path.suffix.lower() not in MASK_SUFFIXES for path in pictures.values()):
-            continue
-        others = ImageFolder(folder, "the folder", exclude=[below]).paths
-        if 2 * len(pictures.keys() & others.keys()) >= len(pictures):
-            return below.name
-    return None
+        if pictures and all(path.suffix.lower() in MASK_SUFFIXES for path in pictures.values()):
+            yield below.name, pictures.keys(), ImageFolder(folder, "the folder", exclude=[below]).paths.keys()
+
+
+def _half(pictures: Set[str], others: Set[str]) -> bool:
+    """Tell whether half of the pictures or more are named like others."""
+    return 2 * len(pictures & others) >= len(pictures)
 
 
 def _tables(folder: Path) -> list[Path]:
