@@ -100,7 +100,8 @@ SPECIALS = ("missing", "folder", "pipe", "socket", "device", "links in a circle"
 OPTIONAL = ("metrics.json: compare", "metrics.json: verify", "metrics.json: study", "epochs.csv: study")
 OPTIONAL += ("per_image.csv: report", "labels (HDF5): report", "labels (HDF5): picture")
 NOT_NEEDED = {(special, name) for special in SPECIALS for name in OPTIONAL}
-NOT_NEEDED |= {("missing", "mask (PNG)"), ("missing", "photograph: predict"), ("folder", "photograph: predict")}
+NOT_NEEDED |= {("missing", "mask (PNG)"), ("missing", "mask (TIFF)")}
+NOT_NEEDED |= {("missing", "photograph: predict"), ("folder", "photograph: predict")}
 """An image may have no mask; runs are compared, studied and shown by what they have."""
 
 
