@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from wsss.errors import InputError
+from wsss.inputs import begins_with
 from wsss.outputs import NOTHING, check_target
 from wsss.pipeline.artifact import CHOICE
 from wsss.pipeline.paths import whole_path
@@ -80,7 +81,7 @@ def check_stage_output(
     if stage == "saliency":
         known[whole_path(output).with_suffix(CHOICE)] = partial(_is_json, stage, {})
     for name, beginning in TABLES.get("train" if STAGES[stage].network else stage, {}).items():
-        known[output.with_name(name)] = partial(_begins, beginning)
+        known[output.with_name(name)] = partial(begins_with, signature=beginning.encode())
     for target, recognise in known.items():
         check_target(target, inputs, partial(_is_own, recognise), foreign=about)
 
@@ -116,14 +117,6 @@ def _is_json(stage: str, attributes: dict[str, Any], path: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and content.get("stage") == stage
-
-
-def _begins(beginning: str, path: Path) -> bool:
-    try:
-        with path.open("rb") as handle:
-            return handle.read(len(beginning)) == beginning.encode()
-    except OSError:
-        return False
 
 
 def _is_anything(stage: str, attributes: dict[str, Any], path: Path) -> bool:
