@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
 from wsss.config.data import AnyData, CocoData, FolderData, VocData
@@ -15,6 +15,9 @@ from wsss.errors import InputError
 _YEARS = ("2014", "2017")
 _HEAD = 4096
 """Bytes of a file that are looked at to tell what it is."""
+
+_LikeMasks = tuple[str, Set[str], Set[str]]
+"""A folder that may hold masks: its name, the ids in it, and those of the images outside of it."""
 
 
 def recognize(folder: Path) -> AnyData:
@@ -101,12 +104,13 @@ def _instances(folder: Path) -> Iterator[CocoData]:
 
 def _folders(folder: Path) -> Iterator[FolderData]:
     """Yield a folder of photographs with a table, folders of classes, or annotations in XML."""
-    masks = _mask_folder(folder)
+    like_masks = list(_like_masks(folder))
+    masks = _mask_folder(like_masks)
     found = _tables(folder)
     # a table of this name is meant as one: reading it says what is wrong with its header
     tables = [path.name for path in found if _is_table(path) or path.stem.lower() == "labels"]
     if tables:
-        beside = _mask_folder_beside_one(folder, folder / tables[0]) if masks is None else masks
+        beside = _mask_folder_beside_one(like_masks, folder / tables[0]) if masks is None else masks
         yield FolderData(root=str(folder), labels=tables[0], masks=beside)
     excluded = [folder / masks] if masks else []
     paths = ImageFolder(folder, "the folder", exclude=excluded).paths
@@ -117,12 +121,12 @@ def _folders(folder: Path) -> Iterator[FolderData]:
         yield FolderData(root=str(folder), labels=IMAGE_FOLDER, masks=masks)
 
 
-def _mask_folder(folder: Path) -> str | None:
+def _mask_folder(like_masks: Iterable[_LikeMasks]) -> str | None:
     """Return the folder below whose files are masks by their names: those of photographs, as below the whole folder."""
-    return next((name for name, pictures, others in _like_masks(folder) if _half(pictures, others)), None)
+    return next((name for name, pictures, others in like_masks if _half(pictures, others)), None)
 
 
-def _mask_folder_beside_one(folder: Path, table: Path) -> str | None:
+def _mask_folder_beside_one(like_masks: Iterable[_LikeMasks], table: Path) -> str | None:
     """Return likewise the folder beside the one that holds all photographs, each named as below its own.
 
     Two folders of photographs may look so too: a folder that the table names holds no masks. Where two are left, for
@@ -131,7 +135,7 @@ def _mask_folder_beside_one(folder: Path, table: Path) -> str | None:
     named = table.read_bytes()
     found = [
         name
-        for name, pictures, others in _like_masks(folder)
+        for name, pictures, others in like_masks
         if f"{name}/".encode() not in named
         and any(_half({start + own for own in pictures}, others) for start in shared_folders(others))
     ]
@@ -140,7 +144,7 @@ def _mask_folder_beside_one(folder: Path, table: Path) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _like_masks(folder: Path) -> Iterator[tuple[str, Set[str], Set[str]]]:
+def _like_masks(folder: Path) -> Iterator[_LikeMasks]:
     """Yield the folders below that hold PNGs and TIFFs alone: name, ids in it, and ids of the images outside of it."""
     for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         pictures = ImageFolder(below, "the folder").paths
