@@ -50,12 +50,12 @@ def print_estimate(configs: Sequence[Path], said: Said, *, cores: int, limit: fl
     except InputError as error:
         raise InputError(f"{error}; or say how many images there will be: --images N --val N") from None
     context = _context(plan, cores or len(os.sched_getaffinity(0)))
-    device = _device(context)
-    found = estimate_run(plan, counts, context, device=device, limit=limit)
+    gpu = _gpu(context)
+    found = estimate_run(plan, counts, context, device="cuda" if gpu else "cpu", limit=limit)
     if as_json:
-        print(json.dumps(_as_json(found, counts, context, device), indent=2))
+        print(json.dumps(_as_json(found, counts, context, gpu), indent=2))
     else:
-        _print(found, counts, context, device)
+        _print(found, counts, context, gpu)
 
 
 def _context(plan: Plan, cores: int) -> RunContext:
@@ -67,24 +67,31 @@ def _context(plan: Plan, cores: int) -> RunContext:
     return RunContext(**{**values, **own})
 
 
-def _device(context: RunContext) -> str:
-    """Return `cuda` or `cpu`; ask a process of its own, for one that has asked cannot be copied any more."""
+def _gpu(context: RunContext) -> str:
+    """Return the name of the GPU that jobs would use, empty without one.
+
+    A process of its own is asked, for one that has asked cannot be copied any more.
+
+    Raises:
+        InputError: If the device is a GPU that is not there.
+    """
     if context.device == "cpu":
-        return "cpu"
+        return ""
     import subprocess
     import sys
 
-    asked = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    number = context.device.partition(":")[2] or "0"
+    asked = [sys.executable, "-c", f"import torch; print('GPU', torch.cuda.get_device_name({number}))"]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    there = answer.isdigit() and int(answer) > 0
-    if context.device != "auto" and not there:
+    name = answer.rpartition("GPU ")[2]
+    if context.device != "auto" and not name:
         raise InputError(f"runtime.device is `{context.device}`, but this machine has no GPU; use `auto`")
-    return "cuda" if there else "cpu"
+    return name
 
 
-def _as_json(found: RunEstimate, counts: Counts, context: RunContext, device: str) -> dict[str, Any]:
+def _as_json(found: RunEstimate, counts: Counts, context: RunContext, gpu: str) -> dict[str, Any]:
     return {
-        "machine": {"processor": _processor(), "threads": context.threads, "device": device},
+        "machine": {"processor": _processor(), "threads": context.threads, "gpu": gpu or None},
         "data": {
             **{"train": counts.train, "val": counts.val, "classes": counts.classes},
             **{"height": counts.size[0], "width": counts.size[1], "origin": counts.origin},
@@ -108,12 +115,13 @@ def _total(found: RunEstimate) -> dict[str, Any]:
     }
 
 
-def _print(found: RunEstimate, counts: Counts, context: RunContext, device: str) -> None:
+def _print(found: RunEstimate, counts: Counts, context: RunContext, gpu: str) -> None:
+    device = "cuda" if gpu else "cpu"
     console = Console(highlight=False)
     if not console.is_terminal and console.width < WIDTH:
         console.width = WIDTH
     height, width = counts.size
-    where = f"{context.threads} threads of {_processor()}" + (", and a GPU" if device == "cuda" else ", no GPU")
+    where = f"{context.threads} threads of {_processor()}" + (f", and {gpu}" if gpu else ", no GPU")
     console.print(
         f"{counts.train} training and {counts.val} validation images of {height} x {width} px, "
         f"{counts.classes} classes ({counts.origin})",

@@ -19,8 +19,11 @@ from wsss.files import read_json, write_json
 from wsss.plan import Plan
 from wsss.stages.settled import crop_size_of
 
-SIDES = (64, 96)
-"""Of the images of the first look, in pixels; the first warms up."""
+FIRST_LOOK = {"cpu": (1, (64, 96)), "cuda": (8, (320, 320))}
+"""Images of a batch, and their sides in pixels, one batch after the other: the first warms up.
+
+A GPU plans its work for each new shape, and small images leave it waiting for the processor.
+"""
 STEP_PASSES = 3
 """A training step costs about as much as so many forward passes."""
 BUILDS = 2
@@ -31,7 +34,7 @@ Speed = Mapping[str, tuple[float, float]]
 
 
 def look(plan: Plan, jobs: Sequence[Job], folder: Path, context: RunContext, limit: float) -> Speed:
-    """Time a forward pass of each backbone on a small image.
+    """Time a forward pass of each backbone, on one small image on a CPU, on a batch on a GPU.
 
     Raises:
         InputError: If a backbone cannot be built, or the machine does not even do this in time.
@@ -50,19 +53,23 @@ def _time(backbones: Mapping[str, BackboneSettings], context: RunContext, output
     import torch
 
     from wsss.models.backbones import Backbone
+    from wsss.stages.forward import Forward
     from wsss.stages.inference import resolve_device
 
     device = resolve_device(context)
+    forward, (count, sides) = Forward(device, context), FIRST_LOOK[device.type]
     found = dict[str, tuple[float, float]]()
     with torch.inference_mode():
         for name, settings in backbones.items():
             begin = time.monotonic()
             network = Backbone(settings.model_copy(update={"weights": "none"})).to(device).eval()
             build = time.monotonic() - begin
-            for side in SIDES:
+            for side in sides:
+                images = torch.rand(count, 3, side, side, device=device)
                 start = time.monotonic()
-                float(network(torch.rand(1, 3, side, side, device=device)).sum())
-                found[name] = build, (time.monotonic() - start) / side**2
+                # the sum waits for a GPU
+                float(forward(network, images).sum())
+                found[name] = build, (time.monotonic() - start) / images[:, 0].numel()
     write_json(output, found)
 
 
