@@ -32,7 +32,7 @@ from benchmarks.gpu.rows import MISSED, table
 from wsss.files import write_json
 
 PARTS = {
-    "tests": ("benchmarks.gpu.marked_tests", 60),
+    "tests": ("benchmarks.gpu.marked_tests", 120),
     "crf": ("benchmarks.gpu.crf", 60),
     "steps": ("benchmarks.gpu.steps", 125),
     "validation": ("benchmarks.gpu.validation", 50),
