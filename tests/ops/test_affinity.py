@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tests.ops.affinities import POSITIONS, SIZE, fused, inputs
 from wsss.ops import affinity as blocks
@@ -121,3 +122,15 @@ def test_what_does_not_fit_is_named() -> None:
         cross_task_affinity(dense, blocked, weights)
     with pytest.raises(ValueError, match=r"expected two \(N, D, h, w\) of one shape"):
         pairwise_affinity(given["a_query"], given["values"])
+
+
+@pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="PyTorch was built without CUDA")
+@pytest.mark.parametrize(
+    ("device", "side", "kind"),
+    [("cpu", 4, DenseAffinity), ("cpu", 5, BlockedAffinity), ("cuda", 5, DenseAffinity), ("cuda", 6, BlockedAffinity)],
+)
+def test_a_gpu_holds_larger_matrices_whole(device: str, side: int, kind: type[Affinity]) -> None:
+    # of a shape alone, so that no GPU is needed
+    with FakeTensorMode():
+        queries = torch.empty(2, 3, side, side, device=device)
+        assert type(pairwise_affinity(queries, queries, dense_positions=16)) is kind

@@ -160,4 +160,5 @@ def test_a_gpu_takes_one_lattice_for_all_and_gives_the_same() -> None:
     given = [probabilities(4, image.shape[:2], seed) for seed, image in enumerate(MIXED)]
     found = dense_crf([torch.from_numpy(one).cuda() for one in given], MIXED)
     for one, image, result in zip(given, MIXED, found, strict=True):
-        assert np.abs(result.cpu().numpy() - dense_crf(one, image)).max() < 5e-5
+        # 6.7e-5 on an H200, which adds up long rows in pieces; another simplex would change a marginal by 1e-3
+        assert np.abs(result.cpu().numpy() - dense_crf(one, image)).max() < 2e-4

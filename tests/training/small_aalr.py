@@ -100,11 +100,12 @@ def random_masks(
 ) -> OnlinePseudoLabels:
     """Labels of the classes that each image shows, drawn anew for every cell of 16 pixels."""
     generator = torch.Generator().manual_seed(int(images[0, 0, 0, 0]))
-    draws = torch.rand(len(images), 3, 4, 4, generator=generator)
+    draws = torch.rand(len(images), 3, 4, 4, generator=generator).to(images.device)
     allowed = torch.nn.functional.pad(targets, (1, 0), value=1)[:, :, None, None]
     labels = (draws * allowed).argmax(1).repeat_interleave(16, 1).repeat_interleave(16, 2)
     labels = labels.masked_fill(~inside, 255).to(torch.uint8)
-    return OnlinePseudoLabels(labels, torch.ones(labels.shape), torch.ones(labels.shape))
+    ones = torch.ones(labels.shape, device=labels.device)
+    return OnlinePseudoLabels(labels, ones, ones)
 
 
 class Stopped(AALRModule):

@@ -77,8 +77,8 @@ class AuxSegNetNetwork(StrideSettings):
     """Share of channels dropped before the global average pool of the classification branch."""
     dense_positions: int = Field(default=1024, ge=0, le=1_000_000_000)
     """Pixels of the features up to which the affinity is held as a whole matrix. Beyond, blocks of rows are computed
-    anew in the backward pass: the same result up to rounding, in memory that grows with the pixels only. A crop of 320
-    has 1600 at stride 8, and 400 at stride 16."""
+    anew in the backward pass: the same result up to rounding, in memory that grows with the pixels only. A GPU holds
+    twice as many, for blocks keep it waiting. A crop of 320 has 1600 at stride 8, and 400 at stride 16."""
 
     def at_stride(self, output_stride: int) -> Self:
         """Return the settings with `atrous_rates` as numbers, for features of that stride."""

@@ -1,36 +1,40 @@
-"""Depthwise convolutions whose backward pass is fast on a CPU.
+"""Depthwise convolutions: fast gradients on a CPU, and no time for planning on a GPU.
 
-oneDNN has fast kernels for the gradients of 3 x 3 depthwise convolutions of stride 1 without dilation, and slow ones
-for all others: ten to thirty times the time of a forward pass, in bf16 twice that. EfficientNets have 5 x 5 kernels and
-strides, and a small output stride needs dilation. Here these gradients come out of the fast kernels.
+EfficientNets have 5 x 5 kernels and strides, and a small output stride needs dilation; `wsss.ops.depthwise_gradients`
+says why that matters on a CPU. On a GPU, cuDNN plans a depthwise convolution anew for every shape of features, and
+photographs have many.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from wsss.ops.depthwise_gradients import convolve_dilated, convolve_strided
 
 STRIDES = (1, 2)
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """A depthwise convolution, of stride 1 or 2; a drop-in for `nn.Conv2d`, with its parameters and results.
+    """A depthwise convolution, a drop-in for `nn.Conv2d`, with its parameters and results.
 
     Attributes:
         pads_like_tensorflow: Whether the padding depends on the size of the features, the odd row and column last.
+        has_slow_gradients: Whether PyTorch's gradients are slow on a CPU, so that there are others.
     """
 
     pads_like_tensorflow = False
+    has_slow_gradients = False
 
     def forward(self, features: Tensor) -> Tensor:
         """Convolve features (N, C, h, w), each channel by its own kernel."""
         weight, bias, padding = self.weight, self.bias, _two(self.padding)
         if self.pads_like_tensorflow:
-            features = _padded(features, self.kernel_size[0], self.stride[0])
+            features = _padded(features, self.kernel_size[0], self.stride[0], self.dilation[0])
+        if features.device.type == "cuda":
+            # what lies channels last is cuDNN's, whatever its kind; a view says that these kernels do not
+            features, weight = features.contiguous(), weight.flatten().view(weight.shape)
         if not self._speeds_up(features):
             return functional.conv2d(features, weight, bias, self.stride, padding, self.dilation, self.groups)
         if torch.is_autocast_enabled("cpu"):
@@ -38,31 +42,33 @@ class DepthwiseConv2d(nn.Conv2d):
             features, weight = features.to(dtype), weight.to(dtype)
             bias = None if bias is None else bias.to(dtype)
         if self.stride[0] == 1:
-            return _Depthwise.apply(features, weight, bias, self.dilation[0])
+            return convolve_dilated(features, weight, bias, self.dilation[0])
         return convolve_strided(functional.pad(features, (padding[1],) * 2 + (padding[0],) * 2), weight, bias)
 
     def _speeds_up(self, features: Tensor) -> bool:
         """Tell whether a gradient is to be sped up: on a CPU; of maps that dilation divides, or strides in bf16."""
+        if not self.has_slow_gradients or features.device.type != "cpu":
+            return False
         learns = torch.is_grad_enabled() and (features.requires_grad or self.weight.requires_grad)
         if self.stride[0] > 1:
             fits = torch.is_autocast_enabled("cpu")
         else:
             fits = not any(side % self.dilation[0] for side in features.shape[2:])
-        return learns and fits and features.device.type == "cpu"
+        return learns and fits
 
 
 def speed_up_depthwise(network: nn.Module) -> int:
-    """Turn the depthwise convolutions of a network that have slow gradients into `DepthwiseConv2d`, in place.
+    """Turn the depthwise convolutions of a network into `DepthwiseConv2d`, in place.
 
     Returns:
         How many these are.
     """
-    found = [module for module in network.modules() if _has_slow_gradients(module)]
+    found = [module for module in network.modules() if isinstance(module, nn.Conv2d) and _is_depthwise(module)]
     for module in found:
-        same = _is_same(module)
+        same, slow = _is_same(module), _has_slow_gradients(module)
         module.__class__ = DepthwiseConv2d
         assert isinstance(module, DepthwiseConv2d)
-        module.pads_like_tensorflow = same
+        module.pads_like_tensorflow, module.has_slow_gradients = same, slow
     return len(found)
 
 
@@ -76,16 +82,20 @@ def _is_same(module: nn.Module) -> bool:
     return type(module).__name__ == "Conv2dSame"
 
 
-def _has_slow_gradients(module: nn.Module) -> bool:
-    """Tell whether it is depthwise, with a 5 x 5 kernel, stride 2, or dilation at stride 1 that keeps the size."""
-    if not isinstance(module, nn.Conv2d) or not (type(module) is nn.Conv2d or _is_same(module)):
+def _is_depthwise(module: nn.Conv2d) -> bool:
+    """Tell whether it is a depthwise convolution that does the same to rows and columns, and pads by zeros."""
+    if not (type(module) is nn.Conv2d or _is_same(module)):
         return False
     if any(len({*sides}) > 1 for sides in (module.kernel_size, module.dilation, module.stride)):
         return False
-    kernel, dilation, stride = module.kernel_size[0], module.dilation[0], module.stride[0]
-    depthwise = module.groups == module.in_channels == module.out_channels > 1
     plain = not isinstance(module.padding, str) and module.padding_mode == "zeros"
-    if not depthwise or not plain or kernel not in (3, 5) or stride not in STRIDES:
+    return plain and module.groups == module.in_channels == module.out_channels > 1
+
+
+def _has_slow_gradients(module: nn.Conv2d) -> bool:
+    """Tell whether a depthwise one has a 5 x 5 kernel, stride 2, or dilation at stride 1 that keeps the size."""
+    kernel, dilation, stride = module.kernel_size[0], module.dilation[0], module.stride[0]
+    if kernel not in (3, 5) or stride not in STRIDES:
         return False
     if stride == 1:
         keeps_size = not _is_same(module) and module.padding == (dilation * (kernel - 1) // 2,) * 2
@@ -98,136 +108,9 @@ def _two(padding: str | tuple[int, ...]) -> tuple[int, int]:
     return padding[0], padding[1]
 
 
-def _padded(features: Tensor, kernel: int, stride: int) -> Tensor:
+def _padded(features: Tensor, kernel: int, stride: int, dilation: int) -> Tensor:
     """Pad maps (N, C, h, w) to what makes ceil(h / stride) rows and ceil(w / stride) columns."""
-    missing = [max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in features.shape[2:]]
+    reach = (kernel - 1) * dilation + 1
+    missing = [max((-(-side // stride) - 1) * stride + reach - side, 0) for side in features.shape[2:]]
     (top, left), (rows, columns) = (side // 2 for side in missing), missing
     return functional.pad(features, (left, columns - left, top, rows - top))
-
-
-def convolve_strided(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Convolve maps (N, C, h, w) at stride 2, without padding, by kernels (C, 1, 3, 3) or (C, 1, 5, 5)."""
-    return _Strided.apply(features, weight, bias)
-
-
-class _Depthwise(torch.autograd.Function):
-    """A convolution of stride 1 that keeps the size."""
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
-        ctx.save_for_backward(features, weight)
-        ctx.dilation, ctx.has_bias = dilation, bias is not None
-        return _convolve(features, weight, bias, dilation)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        features, weight = ctx.saved_tensors
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        of_features = of_weight = of_bias = None
-        if ctx.needs_input_grad[0]:
-            # at stride 1, a convolution with the mirrored kernel
-            of_features = _convolve(gradient, weight.flip(2, 3), None, ctx.dilation)
-        if ctx.needs_input_grad[1]:
-            of_weight = _weight_gradient(
-                _interleaved(features, ctx.dilation), _interleaved(gradient, ctx.dilation), weight
-            )
-        if ctx.has_bias and ctx.needs_input_grad[2]:
-            of_bias = gradient.sum((0, 2, 3))
-        return of_features, of_weight, of_bias, None
-
-
-class _Strided(torch.autograd.Function):
-    """A convolution of stride 2 without padding.
-
-    Even and odd rows and columns see kernels of their own, of at most 3 x 3, at stride 1: four times the channels.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(features, weight)
-        ctx.has_bias = bias is not None
-        return functional.conv2d(features, weight, bias, 2, groups=weight.shape[0])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        features, weight = ctx.saved_tensors
-        (height, width), kernel = features.shape[2:], weight.shape[-1]
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        of_features = of_weight = of_bias = None
-        repeated = gradient.repeat(1, 4, 1, 1).contiguous(memory_format=torch.channels_last)
-        # rows and columns of the parts, with those that a 3 x 3 kernel reads beyond the last place
-        rows, columns = gradient.shape[2] + 2, gradient.shape[3] + 2
-        # a kernel of 5 is one of 6 whose last row and column are 0
-        parts = _divided(functional.pad(weight, (0, 6 - kernel, 0, 6 - kernel)).transpose(0, 1))
-        kernels = parts.transpose(0, 1).contiguous()
-        if ctx.needs_input_grad[0]:
-            found = functional.conv2d(repeated, kernels.flip(2, 3), None, 1, 2, 1, len(kernels))
-            of_features = _joined(found)[:, :, :height, :width]
-            beyond = (0, max(0, width - of_features.shape[3]), 0, max(0, height - of_features.shape[2]))
-            of_features = functional.pad(of_features, beyond)
-        if ctx.needs_input_grad[1]:
-            padded = functional.pad(features, (0, 2 * columns - width, 0, 2 * rows - height))
-            found = _of_three(_divided(padded), repeated, kernels)
-            of_weight = _joined(found.transpose(0, 1)).transpose(0, 1)[:, :, :kernel, :kernel]
-        if ctx.has_bias and ctx.needs_input_grad[2]:
-            of_bias = gradient.sum((0, 2, 3))
-        return of_features, of_weight, of_bias
-
-
-def _convolve(features: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
-    padding = dilation * (weight.shape[-1] // 2)
-    return functional.conv2d(features, weight, bias, 1, padding, dilation, weight.shape[0])
-
-
-def _divided(maps: Tensor) -> Tensor:
-    """Put even and odd rows and columns of maps (N, C, 2 h, 2 w) beside each other: (N, 4 C, h, w)."""
-    count, channels, height, width = maps.shape
-    rows = maps.permute(0, 2, 3, 1).reshape(count, height // 2, 2, width // 2, 2, channels)
-    parts = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, height // 2, width // 2, 4 * channels)
-    return parts.permute(0, 3, 1, 2)
-
-
-def _joined(parts: Tensor) -> Tensor:
-    """Undo `_divided`."""
-    count, channels, height, width = parts.shape
-    rows = parts.permute(0, 2, 3, 1).reshape(count, height, width, 2, 2, channels // 4)
-    maps = rows.permute(0, 1, 3, 2, 4, 5).reshape(count, 2 * height, 2 * width, channels // 4)
-    return maps.permute(0, 3, 1, 2)
-
-
-def _interleaved(maps: Tensor, step: int) -> Tensor:
-    """Divide maps (N, C, h, w) into those that a dilated kernel sees apart: (step^2 N, C, h / step, w / step)."""
-    if step == 1:
-        return maps
-    count, channels, height, width = maps.shape
-    rows = maps.permute(0, 2, 3, 1).reshape(count, height // step, step, width // step, step, channels)
-    parts = rows.permute(2, 4, 0, 1, 3, 5).reshape(step**2 * count, height // step, width // step, channels)
-    return parts.permute(0, 3, 1, 2)
-
-
-def _weight_gradient(features: Tensor, gradient: Tensor, weight: Tensor) -> Tensor:
-    """Compute the gradient of kernels (C, 1, k, k) without dilation, from that of their 3 x 3 parts."""
-    kernel = weight.shape[-1]
-    padded = functional.pad(features, (kernel // 2,) * 4)
-    size = gradient.shape[2] + 2, gradient.shape[3] + 2
-    # the four corners of a 5 x 5 kernel cover it; where they overlap they agree
-    corners = (0,) if kernel == 3 else (0, 2)
-    result = torch.empty_like(weight)
-    for top in corners:
-        for left in corners:
-            part = padded[:, :, top : top + size[0], left : left + size[1]].contiguous(
-                memory_format=torch.channels_last
-            )
-            result[:, :, top : top + 3, left : left + 3] = _of_three(part, gradient, weight[:, :, :3, :3].contiguous())
-    return result
-
-
-def _of_three(features: Tensor, gradient: Tensor, weight: Tensor) -> Tensor:
-    """Compute the gradient of 3 x 3 kernels; the features (N, C, h + 2, w + 2) hold their padding."""
-    channels = weight.shape[0]
-    found = torch.ops.aten.convolution_backward(
-        gradient, features, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], channels, [False, True, False]
-    )
-    return found[1]

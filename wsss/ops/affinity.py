@@ -14,6 +14,8 @@ from wsss.ops.padding import spatial_mean
 
 BLOCK_ELEMENTS = 2**22
 """Matrix entries in a block of rows, over all images: 16 MiB in float32, of which about ten are alive at once."""
+GPU_POSITIONS = 2
+"""How many times as many positions a GPU holds whole: it waits for the host that starts a block's operations."""
 
 Rows = Callable[..., Tensor]
 """(start, stop, *tensors) -> rows start..stop-1 of every matrix, (N, stop - start, positions)."""
@@ -153,7 +155,7 @@ def pairwise_affinity(
         cosine: Whether both are then made unit vectors, so that a long key does not make its position akin to all.
             Inferred.
         temperature: Divides the products. Inferred; 1 is AuxSegNet's.
-        dense_positions: Positions up to which the matrix is held as a whole.
+        dense_positions: Positions up to which the matrix is held as a whole; on a GPU `GPU_POSITIONS` times as many.
         inside: (N, 1, h, w) bool, the positions that are compared with, one in each image at least; None is all.
 
     Returns:
@@ -174,7 +176,7 @@ def pairwise_affinity(
     size = (queries.shape[-2], queries.shape[-1])
     rows, columns = to_rows(queries), keys.flatten(2)
     left_out = torch.zeros_like(columns[:, :1]) if inside is None else _left_out(inside, columns.dtype)
-    if size[0] * size[1] <= dense_positions:
+    if size[0] * size[1] <= dense_positions * (GPU_POSITIONS if queries.is_cuda else 1):
         return DenseAffinity(pairwise_rows(0, rows.shape[1], rows, columns, left_out), size)
     return BlockedAffinity(pairwise_rows, (rows.contiguous(), columns.contiguous(), left_out), size)
 
