@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -22,7 +23,9 @@ def rows(setup: Setup) -> Iterator[Row]:
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", "-rfE", *map(str, files)]
     if setup.device == "cpu":
         command.append("--collect-only")
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # pytest cuts its summary to the width of a terminal, reasons first
+    wide = {**os.environ, "COLUMNS": "400"}
+    result = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True, check=False)
     lines = result.stdout.splitlines()
     if setup.device == "cpu":
         yield Row("tests found, not run", sum("::" in line for line in lines), timed=False, least=1)
