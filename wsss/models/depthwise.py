@@ -35,6 +35,9 @@ class DepthwiseConv2d(nn.Conv2d):
         if features.device.type == "cuda":
             # what lies channels last is cuDNN's, whatever its kind; a view says that these kernels do not
             features, weight = features.contiguous(), weight.flatten().view(weight.shape)
+            found = functional.conv2d(features, weight, bias, self.stride, padding, self.dilation, self.groups)
+            # as the convolution after it takes them
+            return found.contiguous(memory_format=torch.channels_last)
         if not self._speeds_up(features):
             return functional.conv2d(features, weight, bias, self.stride, padding, self.dilation, self.groups)
         if torch.is_autocast_enabled("cpu"):
