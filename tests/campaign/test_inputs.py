@@ -22,7 +22,7 @@ from tests.campaign.kinds_of_runs import HAS_REMBG, ONNX
 from tests.campaign.verdicts import COUNTS, ELSE, OK, ONE_LINE, Runner, judge, state_of
 from tests.cli.commands_with_outputs import PROGRAM
 
-SAMPLE, ALL = 3, int(os.environ.get("CAMPAIGN_INPUTS", "3000"))
+SAMPLE, ALL = 2, int(os.environ.get("CAMPAIGN_INPUTS", "3000"))
 """Inputs of each kind in the sample, and of all kinds in the campaign."""
 
 
