@@ -102,7 +102,7 @@ $(STAMPS)/test: $(STAMPS)/run
 	@touch $@
 
 # What some settings need and nothing else does: all at once, else one by one, and what cannot be installed is said.
-EXTRAS := saliency,logs,view,export,geo,onnx,hub
+EXTRAS := saliency,logs,view,export,geo,parquet,onnx,hub
 $(STAMPS)/extras: $(STAMPS)/run
 	@echo "installing extras ($(EXTRAS))"
 	@$(INSTALL) --editable '.[$(EXTRAS)]' || { \
@@ -116,6 +116,8 @@ $(STAMPS)/extras: $(STAMPS)/run
 	        || echo "note: going on without COCO JSON (wsss export --format coco)"; \
 	    $(INSTALL) --editable '.[geo]' \
 	        || echo "note: going on without GeoTIFFs (masks on the map)"; \
+	    $(INSTALL) --editable '.[parquet]' \
+	        || echo "note: going on without data sets in .parquet and .arrow (wsss unpack)"; \
 	    $(INSTALL) --editable '.[onnx]' \
 	        || echo "note: going on without ONNX (wsss export_model --to onnx)"; \
 	    $(INSTALL) --editable '.[hub]' \

@@ -9,7 +9,7 @@ import typer
 
 from wsss.cli.guard import guarded
 from wsss.cli.logs import set_up_logging
-from wsss.cli.options import EXCHANGE, Index
+from wsss.cli.options import EXCHANGE, START, Index
 
 FORMS = ("voc", "coco", "mmseg", "fiftyone", "cvat", "label_studio", "datasets", "yolo", "geotiff")
 """Forms of `export`; a test compares them with what `wsss.exchange` writes, which takes long to import."""
@@ -154,8 +154,36 @@ def import_cams(
         typer.echo(f"{output}: {count} images")
 
 
+def unpack(
+    source: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="A .parquet or .arrow file, or a folder that holds them.")
+    ],
+    output: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder for the photographs; only own files are replaced.")
+    ],
+    image: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the photographs.")] = "",
+    labels: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the classes; a.b: a field.")] = "",
+    masks: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the masks.")] = "",
+    split: Annotated[
+        list[str], typer.Option(metavar="NAME=train|val|none", help="What a split is for; repeat for more.")
+    ] = [],  # noqa: B006
+) -> None:
+    """Unpack a data set of Hugging Face whose photographs lie inside tables: write them as files, with labels.csv.
+
+    Takes what `save_to_disk` of `datasets` wrote, or a folder of .parquet files. Columns and splits need a word only
+    where it is not clear which are meant.
+    """
+    set_up_logging(None)
+    with guarded(place=output):
+        from wsss.exchange.unpack import unpack as run_unpack
+
+        splits = ((name, role) for name, _, role in (said.partition("=") for said in split))
+        typer.echo(run_unpack(source, output, image=image, labels=labels, masks=masks, splits=dict(splits)))
+
+
 def add_exchange(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    app.command("unpack", rich_help_panel=START)(unpack)
     app.command("convert_weights", rich_help_panel=EXCHANGE)(convert_weights)
     app.command("export", rich_help_panel=EXCHANGE)(export)
     app.command("export_model", rich_help_panel=EXCHANGE)(export_model)

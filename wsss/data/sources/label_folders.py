@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from wsss.data.sources.files import ImageFolder
@@ -108,15 +110,24 @@ def _metadata(root: Path, folder: str, images: ImageFolder) -> dict[str, LabelRo
 
 
 def _nothing(root: Path) -> str:
-    """Say why there is no photograph; many data sets come as one table of all pictures."""
-    for folder, _, files in os.walk(root):
-        table = next((name for name in files if name.lower().endswith(PARQUET)), None)
-        if table is not None:
-            return (
-                f"{Path(folder, table)}: pictures inside {Path(table).suffix} files are not read; write them out, "
-                "a folder for each class, by `save` of each row's picture in Hugging Face's `datasets`"
-            )
-    return f"{root}: holds no photograph; correct `data.root`"
+    """Say why there is no photograph."""
+    return inside_tables(root) or f"{root}: holds no photograph; correct `data.root`"
+
+
+def inside_tables(source: Path) -> str:
+    """Say how to get at photographs that lie inside tables, as many data sets come; empty where there is no table.
+
+    Args:
+        source: A file, or a folder.
+    """
+    files = ((Path(folder, name) for name in names) for folder, _, names in os.walk(source))
+    table = next((path for path in (source, *chain.from_iterable(files)) if path.suffix.lower() in PARQUET), None)
+    if table is None:
+        return ""
+    return (
+        f"{table}: photographs inside {table.suffix} files are read once they are files: "
+        f"`wsss unpack {shlex.quote(str(source))} --output photos` writes them, and their labels"
+    )
 
 
 def classes_of(rows: Sequence[LabelRow]) -> tuple[str, ...]:

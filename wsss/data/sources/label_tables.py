@@ -62,7 +62,10 @@ def read_table(path: Path, images: ImageFolder, setting: str, below: str = "") -
     """
     suffix = path.suffix.lower()
     if suffix in PARQUET:
-        raise InputError(f"{path}: {suffix} is not read; write the table as CSV or as JSON lines ({setting})")
+        raise InputError(
+            f"{path}: {suffix} is not read; write the table as CSV or as JSON lines ({setting}), or, where it holds "
+            "the photographs themselves, write them out by `wsss unpack`"
+        )
     lines, classes = _json_lines(path, setting) if suffix in JSON_LINES else _csv_lines(path, setting)
     rows: dict[str, LabelRow] = {}
     numbers: dict[str, int] = {}

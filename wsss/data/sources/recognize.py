@@ -8,7 +8,7 @@ from pathlib import Path
 from wsss.config.data import AnyData, CocoData, FolderData, VocData
 from wsss.data.sources.files import MASK_SUFFIXES, ImageFolder, shared_folders
 from wsss.data.sources.folder import IMAGE_FOLDER
-from wsss.data.sources.label_folders import metadata_files
+from wsss.data.sources.label_folders import inside_tables, metadata_files
 from wsss.data.sources.label_tables import IMAGE, JSON_LINES
 from wsss.errors import InputError
 
@@ -29,9 +29,13 @@ def recognize(folder: Path) -> AnyData:
     Raises:
         InputError: If the folder cannot be read, holds no photograph, or nothing says what they show.
     """
+    if folder.is_file() and (inside := inside_tables(folder)):
+        raise InputError(inside)
     for settings in _candidates(folder):
         return settings
     images = ImageFolder(folder, "the folder")
+    if inside := inside_tables(folder):
+        raise InputError(inside)
     if not images.paths:
         raise InputError(f"{folder}: there is no photograph in it; give the folder that holds them")
     raise InputError(
