@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.campaign.kind import Kind
-from tests.campaign.kinds import of_lists, of_pictures, of_settings, of_tables
-from tests.campaign.kinds_of_runs import of_networks, of_results, of_stages, of_studies
+from tests.campaign.kinds import (
+    HAS_PYARROW,
+    HUB_TABLES,
+    of_hub_tables,
+    of_lists,
+    of_pictures,
+    of_settings,
+    of_tables,
+)
+from tests.campaign.kinds_of_runs import HAS_REMBG, ONNX, of_networks, of_results, of_stages, of_studies
 
 NAMES = (
     *("config (YAML)", "settings (YAML)", "settings (JSON)", "labels (CSV)", "list of images", "list of classes"),
@@ -33,8 +41,11 @@ NAMES = (
         "labels (.npy)",
         "instances (JSON)",
     ),
+    *HUB_TABLES,
 )
 """Their names, known before the inputs are made."""
+LACKING = ({} if HAS_REMBG else {ONNX: "saliency"}) | ({} if HAS_PYARROW else dict.fromkeys(HUB_TABLES, "parquet"))
+"""Those that need an extra which is not installed."""
 _AS_OTHERS = "reads artifacts and checkpoints alone, as seed_labels and predict do (test_stages_wrong_inputs.py)"
 WITHOUT = {
     "estimate": "takes half a minute; reads configs as `check` does, the index as stages do: tests/estimate",
@@ -48,11 +59,22 @@ WITHOUT = {
     "export_model": "reads a checkpoint alone, as predict does",
     **dict.fromkeys(("cams", "train_auxsegnet", "update_labels", "train_aalr", "aalr_labels"), _AS_OTHERS),
     **dict.fromkeys(("train_segmenter", "segmenter_labels", "refine_labels"), _AS_OTHERS),
+    **({} if HAS_PYARROW else {"unpack": "needs wsss[parquet]"}),
 }
 """Commands that no kind of input tries, and why."""
 
 
 def kinds(root: Path) -> list[Kind]:
     """The kinds, of the inputs that `make_inputs` made."""
-    parts = (of_settings, of_lists, of_tables, of_pictures, of_results, of_stages, of_networks, of_studies)
+    parts = (
+        of_settings,
+        of_lists,
+        of_tables,
+        of_hub_tables,
+        of_pictures,
+        of_results,
+        of_stages,
+        of_networks,
+        of_studies,
+    )
     return [kind for part in parts for kind in part(root)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 from pathlib import Path
@@ -67,6 +68,25 @@ def of_tables(root: Path) -> list[Kind]:
         Kind("labels (.npy)", table, by_table, published, 150, whole_index),
         Kind("instances (JSON)", name, coco, index, 300, whole_index),
     ]
+
+
+HUB_TABLES = {"photographs (parquet)": "hub.parquet", "photographs (arrow)": "hub.arrow"}
+HAS_PYARROW = importlib.util.find_spec("pyarrow") is not None
+
+
+def of_hub_tables(root: Path) -> list[Kind]:
+    """Tables of photographs, as Hugging Face's `datasets` writes them."""
+    found = []
+    for kind, name in HUB_TABLES.items() if HAS_PYARROW else ():
+        unpack = ("unpack", f"{INPUTS}/{name}", "--output", f"{OUTPUT}/unpacked")
+        found.append(Kind(kind, name, damaged((root / name).read_bytes()), unpack, 150, whole_folder))
+    return found
+
+
+def whole_folder(output: Path) -> None:
+    """What was written is a folder of photographs, each with its row."""
+    rows = (output / "unpacked/labels.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert len(rows) == len(list((output / "unpacked/train").iterdir())) > 0
 
 
 def of_pictures(root: Path) -> list[Kind]:

@@ -16,9 +16,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 
-from tests.campaign.all_kinds import NAMES, WITHOUT
+from tests.campaign.all_kinds import LACKING, NAMES, WITHOUT
 from tests.campaign.kind import INPUTS, OUTPUT, Kind
-from tests.campaign.kinds_of_runs import HAS_REMBG, ONNX
 from tests.campaign.verdicts import COUNTS, ELSE, OK, ONE_LINE, Runner, judge, state_of
 from tests.cli.commands_with_outputs import PROGRAM
 
@@ -40,8 +39,8 @@ def test_every_input_ends_well(name: str, found: dict[str, Kind], inputs: Path, 
 
 def known(name: str, found: dict[str, Kind]) -> Kind:
     """The kind of this name."""
-    if name == ONNX and not HAS_REMBG:
-        pytest.skip("needs wsss[saliency]")
+    if name in LACKING:
+        pytest.skip(f"needs wsss[{LACKING[name]}]")
     return found[name]
 
 
@@ -159,7 +158,7 @@ def _take_away(path: Path) -> None:
 
 
 def test_the_kinds_are_those_of_the_tests(found: dict[str, Kind]):
-    assert sorted(found) == sorted(name for name in NAMES if HAS_REMBG or name != ONNX)
+    assert sorted(found) == sorted(set(NAMES) - set(LACKING))
 
 
 def test_every_command_has_a_kind_or_a_reason_to_have_none(found: dict[str, Kind]):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from PIL import Image
 
 from tests.cli.study.aalr_run import judge, make_aalr_run, write_config, write_training
 from tests.coco import make_coco
+from tests.exchange.hub_tables import rows_of, write_parquet, write_saved
 from tests.helpers import CLASSES, make_folder
 from tests.stages.onnx_file import write_brightness_network, write_uniform_network
 from tests.viewer.tiny import SEEDS, make_results
@@ -52,6 +55,18 @@ def make_inputs(root: Path) -> None:
     write_brightness_network(root / "network.onnx", side=320)
     _make_predictable(root)
     _make_study(root)
+    if importlib.util.find_spec("pyarrow"):
+        _make_hub_tables(root)
+
+
+def _make_hub_tables(root: Path) -> None:
+    """Tables of photographs, of both kinds."""
+    rows = rows_of(root / "of files")["train"]
+    write_parquet(root / "hub.parquet", rows)
+    write_saved(root / "saved", rows)
+    (root / "saved/data-00000-of-00001.arrow").rename(root / "hub.arrow")
+    for folder in ("of files", "saved"):
+        shutil.rmtree(root / folder)
 
 
 def _write_tables(folder: Path) -> None:

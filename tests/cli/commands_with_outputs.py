@@ -15,6 +15,7 @@ import numpy as np
 import typer
 from click.testing import CliRunner, Result
 
+from tests.exchange.hub_tables import make_hub, rows_of
 from tests.helpers import save_mask
 from tests.viewer.tiny import PREDICTED, SEEDS, make_results, truth
 from wsss.cli.app import app
@@ -88,6 +89,7 @@ COMMANDS = {name: of_stage(name) for name in STAGES if name not in OWN_OPTIONS} 
     "import_labels": Command(("import_labels", "theirs", "--index", INDEX), "out.h5"),
     "import_cams": Command(("import_cams", "npy", "--index", INDEX, "--trust-pickles"), "out.h5"),
     "study": Command(("study", "study.yaml")),
+    **({"unpack": Command(("unpack", "tables"))} if importlib.util.find_spec("pyarrow") else {}),
 }
 WRITING_FILES = [name for name, command in COMMANDS.items() if command.output]
 
@@ -122,6 +124,10 @@ def make_tree(root: Path) -> Path:
     (root / "model.ckpt").write_bytes(b"a checkpoint")
     (root / "weights.params").write_bytes(b"weights")
     (root / "study.yaml").write_text("data: {name: demo}\nmethods: []\n")
+    if "unpack" in COMMANDS:
+        splits = rows_of(root / "of files")
+        shutil.rmtree(root / "of files")
+        make_hub(root / "tables", splits)
     return root
 
 

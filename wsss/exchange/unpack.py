@@ -100,6 +100,7 @@ def unpack(
     tables = find_tables(source)
     roles = roles_of(tables, splits or {}, source)
     taken = [_Table(table, roles[table.split]) for table in tables if roles[table.split]]
+    taken.sort(key=lambda table: SPLITS.index(table.split))
     chosen = _choose(taken, image, labels, masks)
     _look(taken, chosen)
     rows = [row for table in taken for row in table.rows if row.suffix]

@@ -104,11 +104,12 @@ def test_metadata_of_the_whole_folder_may_say_splits_no_more(tmp_path: Path) -> 
     assert labels(listed(root)) == {"2": (1, 2), "x/1": (1,)}
 
 
-def test_pictures_inside_tables(tmp_path: Path) -> None:
+def test_photographs_inside_tables(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/train-00000.parquet").write_bytes(b"PAR1")
-    text = wrong(tmp_path)
-    assert text.startswith(f"{tmp_path / 'data/train-00000.parquet'}: pictures inside .parquet files are not read")
-    assert "a folder for each class" in text
+    assert wrong(tmp_path) == (
+        f"{tmp_path / 'data/train-00000.parquet'}: photographs inside .parquet files are read once they are files: "
+        f"`wsss unpack {tmp_path} --output photos` writes them, and their labels"
+    )
     (tmp_path / "data/train-00000.parquet").unlink()
     assert wrong(tmp_path) == f"{tmp_path}: holds no photograph; correct `data.root`"

@@ -117,4 +117,5 @@ def test_bad_json_lines(folder_root: Path, line: str, expected: str) -> None:
 def test_parquet_is_refused(folder_root: Path, suffix: str) -> None:
     (folder_root / f"labels{suffix}").write_bytes(b"PAR1")
     text = refused(folder, folder_root, labels=f"labels{suffix}")
-    assert text.endswith(f"{suffix} is not read; write the table as CSV or as JSON lines (data.labels)")
+    assert f"{suffix} is not read; write the table as CSV or as JSON lines (data.labels)" in text
+    assert text.endswith("where it holds the photographs themselves, write them out by `wsss unpack`")

@@ -165,3 +165,16 @@ def test_two_folders_of_pngs_that_a_table_does_not_name(tmp_path: Path) -> None:
         list_images(recognize(root))
     (root / "labels.csv").write_text("image,label\nleft/1.png,cat\n")
     assert recognize(root) == FolderData(root=str(root), masks="right")
+
+
+@pytest.mark.parametrize("name", ["data/train.parquet", "train/data-00000-of-00001.arrow"])
+def test_photographs_inside_tables(tmp_path: Path, name: str) -> None:
+    table = tmp_path / "hub set" / name
+    table.parent.mkdir(parents=True)
+    table.write_bytes(b"PAR1")
+    (tmp_path / "hub set/preview.jpg").write_bytes(b"of the page that shows the data set")
+    for given in (tmp_path / "hub set", table):
+        with pytest.raises(InputError) as caught:
+            recognize(given)
+        assert str(caught.value).startswith(f"{table}: photographs inside {table.suffix} files are read once")
+        assert f"`wsss unpack '{given}' --output photos`" in str(caught.value)
