@@ -49,6 +49,7 @@ NOT_RUN = {
     "wsss estimate voc12": "builds ResNet38 and measures it for minutes",
     "snakemake --workflow-profile profiles/slurm": "needs SLURM",
     "wsss run my.yaml --workflow-profile slurm": "needs SLURM",
+    "wsss unpack": "needs a data set of Hugging Face; tests/exchange unpacks some",
     "wsss init": "would write over the config of the run; tests/cli/test_starter.py runs it",
 }
 """Beginnings of commands that are not run here, and why."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,8 @@ def test_what_save_to_disk_wrote(tmp_path: Path) -> None:
     ):
         (root / "fold/state.json").write_text(json.dumps(state | change))
         assert expected in refused(find_tables, root)
+    (root / "fold/state.json").write_text("{")
+    assert refused(find_tables, root) == f"{root / 'fold/state.json'}: damaged; write the data set again"
     (root / "fold/state.json").unlink()
     assert refused(find_tables, root).startswith(f"{root / 'fold'}: there is no state.json")
 
@@ -199,9 +202,9 @@ def test_damaged_tables(rows: Rows, tmp_path: Path) -> None:
                 table.count()  # noqa: B023
                 list(table.rows(["image"]))  # noqa: B023
 
-            assert refused(read).startswith(f"{path}: damaged, or no {path.suffix[1:]} file (")
+            assert re.match(rf"{path}: damaged( from row \d+ on)?, or no {path.suffix[1:]} file \(", refused(read))
         path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-        assert refused(table.features) == f"{path}: is a pointer of git, not the data; fetch it by `git lfs pull`"
+        assert refused(table.features) == f"{path}: is a pointer of git, not the data; get it by `git lfs pull`"
         path.unlink()
         assert refused(table.features).startswith(f"{path}: ")
 
@@ -214,6 +217,24 @@ def test_a_damaged_description(about: str, tmp_path: Path) -> None:
         assert TableFile(path, "").features() == {"image": {"_type": "Value", "dtype": "binary"}}
     else:
         assert refused(TableFile(path, "").features).startswith(f"{path}: damaged, or no parquet file")
+
+
+def test_a_row_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    count = 3 * arrow_files.ROWS
+    labels = pa.array([str(number) for number in range(count)])
+    place = labels.buffers()[1].size - 4 * arrow_files.ROWS
+    offsets = bytearray(labels.buffers()[1].to_pybytes())
+    offsets[place : place + 4] = (2**30).to_bytes(4, "little")
+    broken = pa.StringArray.from_buffers(count, pa.py_buffer(bytes(offsets)), labels.buffers()[2])
+    path = tmp_path / "a.arrow"
+    batch = pa.record_batch([broken], names=["label"])
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, batch.schema) as stream:
+        stream.write_batch(batch)
+    read = iter(TableFile(path, "").rows(["label"]))
+    row = next(read)
+    assert row == {"label": "0"}
+    text = refused(list, read)
+    assert text.startswith(f"{path}: damaged from row {2 * arrow_files.ROWS} on, or no arrow file (")
 
 
 def test_a_clone_of_the_hub(tmp_path: Path) -> None:

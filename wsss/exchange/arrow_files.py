@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wsss.data.sources.files import walk_pictures
 from wsss.data.sources.label_folders import SPLIT_FOLDERS
 from wsss.data.sources.label_tables import PARQUET
 from wsss.errors import InputError
 from wsss.exchange.arrow_columns import feature_of
-from wsss.files import read_json
 from wsss.inputs import begins_with, check_regular
 from wsss.pipeline.artifact import SPLITS
 
@@ -55,8 +54,8 @@ class TableFile:
         with self._explained(), self._opened() as opened:
             schema = opened.schema_arrow if self._is_parquet else opened.schema
             about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-            beside = self.path.with_name(INFO_FILE)
-            known = about["info"]["features"] if about else _features_of(beside)
+            about = about["info"] if about else _json(self.path.with_name(INFO_FILE))
+            known = about.get("features") or {}
             return {field.name: known.get(field.name) or feature_of(field.type) for field in schema}
 
     def count(self) -> int:
@@ -77,7 +76,8 @@ class TableFile:
         Raises:
             InputError: If the file is damaged.
         """
-        with self._explained(), self._opened() as opened:
+        done = 0
+        with self._explained(lambda: f" from row {done} on"), self._opened() as opened:
             if self._is_parquet:
                 batches = opened.iter_batches(batch_size=ROWS, columns=list(columns))
             else:
@@ -88,6 +88,7 @@ class TableFile:
                     # numbers in a damaged file may point outside of it
                     part.validate(full=True)
                     yield from part.to_pylist()
+                    done += part.num_rows
 
     @property
     def _is_parquet(self) -> bool:
@@ -111,7 +112,7 @@ class TableFile:
                 yield reader
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, where: Callable[[], str] = lambda: "") -> Iterator[None]:
         import pyarrow as pa
 
         try:
@@ -120,14 +121,10 @@ class TableFile:
             raise
         except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if begins_with(self.path, _POINTER):
-                raise InputError(
-                    f"{self.path}: is a pointer of git, not the data; fetch it by `git lfs pull`"
-                ) from None
+                raise InputError(f"{self.path}: is a pointer of git, not the data; get it by `git lfs pull`") from None
             reason = " ".join(str(error).split())[:100] or type(error).__name__
-            kind = self.path.suffix.lower().removeprefix(".")
-            raise InputError(
-                f"{self.path}: damaged, or no {kind} file ({reason}); download or write it again"
-            ) from None
+            said = f"damaged{where()}, or no {self.path.suffix[1:].lower()} file"
+            raise InputError(f"{self.path}: {said} ({reason}); download or write it again") from None
 
 
 def find_tables(source: Path) -> list[TableFile]:
@@ -147,7 +144,7 @@ def find_tables(source: Path) -> list[TableFile]:
         return [TableFile(source, _split_of(Path(source.name)))]
     try:
         if (source / SPLITS_FILE).is_file():
-            splits = [(name, source / name) for name in read_json(source / SPLITS_FILE)["splits"]]
+            splits = [(name, source / name) for name in _json(source / SPLITS_FILE)["splits"]]
             return [TableFile(path, name) for name, folder in splits for path in _saved(folder)[0]]
         if (source / STATE_FILE).is_file():
             paths, split = _saved(source)
@@ -194,7 +191,7 @@ def _saved(folder: Path) -> tuple[list[Path], str]:
     path = folder / STATE_FILE
     if not path.is_file():
         raise InputError(f"{folder}: there is no {STATE_FILE}, so a split is missing; write the data set again")
-    state = read_json(path)
+    state = _json(path)
     names = [file["filename"] for file in state["_data_files"]]
     if state.get("_indices_data_files"):
         raise InputError(f"{path}: keeps a choice of rows apart; load it and save it again by a newer `datasets`")
@@ -208,13 +205,10 @@ def _saved(folder: Path) -> tuple[list[Path], str]:
 
 def _tables_below(folder: Path) -> list[TableFile]:
     """Return all tables in a folder, at any depth; what is hidden is left out."""
-    paths = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [Path(place, name) for name in files if name.lower().endswith(PARQUET) and not name.startswith(".")]
-    if not paths:
+    names, _ = walk_pictures(folder, PARQUET)
+    if not names:
         raise InputError(f"{folder}: holds no file {' or '.join(PARQUET)}; give the folder that does")
-    tables = [TableFile(path, _split_of(path.relative_to(folder))) for path in sorted(paths)]
+    tables = [TableFile(folder / name, _split_of(Path(name))) for name in names]
     seen: dict[tuple[str, str], Path] = {}
     shards: Counter[tuple[Path, str, str]] = Counter()
     for table in tables:
@@ -254,5 +248,10 @@ def _batches(reader: Any) -> Iterator[Any]:
         yield from reader
 
 
-def _features_of(info: Path) -> dict[str, Any]:
-    return read_json(info)["features"] or {} if info.is_file() else {}
+def _json(path: Path) -> Any:
+    """Read what `datasets` wrote beside its tables; nothing where there is no such file."""
+    check_regular(path)
+    try:
+        return json.loads(path.read_bytes()) if path.is_file() else {}
+    except ValueError:
+        raise InputError(f"{path}: damaged; write the data set again") from None

@@ -102,20 +102,15 @@ def unpack(
     taken = [_Table(table, roles[table.split]) for table in tables if roles[table.split]]
     taken.sort(key=lambda table: SPLITS.index(table.split))
     chosen = _choose(taken, image, labels, masks)
-    _look(taken, chosen)
-    rows = [row for table in taken for row in table.rows if row.suffix]
-    if not rows:
-        raise InputError(f"{source}: holds no photograph in any row of its splits; correct the path")
-    classes = _classes(chosen, rows, source)
-    _name(taken)
-    folder = OutputFolder(output, Inputs([source, *(table.path for table in tables)]))
-    targets = [output / name for table in taken for name in (*table.photographs(), *table.masks()) if name]
-    folder.check([*targets, output / TABLE])
-    _check_alone(output, targets)
-    there = sum(target.lstat().st_size for target in targets if os.path.lexists(target))
-    require_space(output, sum(table.size for table in taken) - there, f"{len(targets)} pictures")
-    _write(folder, taken, chosen, len(rows))
-    folder.write_text(output / TABLE, _csv(taken, classes))
+    # each row is looked at, then written
+    with Progress("unpack", 2 * sum(table.file.count() for table in taken), unit="rows read") as progress:
+        _look(taken, chosen, progress)
+        classes = _classes(taken, chosen, source)
+        _name(taken)
+        folder = OutputFolder(output, Inputs([source, *(table.path for table in tables)]))
+        _check(folder, taken)
+        _write(folder, taken, chosen, progress)
+        folder.write_text(output / TABLE, _csv(taken, classes))
     return _summary(output, taken, chosen, classes, [name or "(no name)" for name, role in roles.items() if not role])
 
 
@@ -134,17 +129,12 @@ def _choose(taken: Sequence[_Table], image: str, labels: str, masks: str) -> Cho
     return first
 
 
-def _look(taken: Sequence[_Table], chosen: Chosen) -> None:
+def _look(taken: Sequence[_Table], chosen: Chosen, progress: Progress) -> None:
     """Look at all rows: what they show, and the names and sizes of their pictures."""
-    with Progress("look at the rows", sum(table.file.count() for table in taken), unit="rows") as progress:
-        for table in taken:
-            for values in table.file.rows(chosen.columns):
-                table.rows.append(_seen(table, values, chosen))
-                progress.advance()
-            empty = [number for number, row in enumerate(table.rows) if not row.suffix]
-            if empty:
-                text = "%s row %d: holds no photograph; it and all %d such rows of the table are left out"
-                logger.warning(text, table.file.path, empty[0], len(empty))
+    for table in taken:
+        for values in table.file.rows(chosen.columns):
+            table.rows.append(_seen(table, values, chosen))
+            progress.advance()
 
 
 def _seen(table: _Table, values: Mapping[str, Any], chosen: Chosen) -> _Row:
@@ -165,8 +155,11 @@ def _mask(values: Mapping[str, Any], chosen: Chosen, where: str) -> bytes | None
     return picture_of(values[chosen.masks.name], where) if chosen.masks else None
 
 
-def _classes(chosen: Chosen, rows: Sequence[_Row], source: Path) -> list[str]:
+def _classes(taken: Sequence[_Table], chosen: Chosen, source: Path) -> list[str]:
     """Return the names of the classes: in the order that the table gives them, for masks have it, else sorted."""
+    rows = [row for table in taken for row in table.rows if row.suffix]
+    if not rows:
+        raise InputError(f"{source}: holds no photograph in any row of its splits; correct the path")
     names = [name.strip() for name in chosen.labels.names] or sorted({name for row in rows for name in row.classes})
     names = [name for name in names if name != BACKGROUND]
     where = f"{source}: column `{chosen.labels.name}`"
@@ -197,26 +190,34 @@ def _is_good(name: str) -> bool:
     return name == name.strip() and name[0] not in '."' and len(name.encode()) <= _LONGEST
 
 
-def _check_alone(output: Path, targets: Sequence[Path]) -> None:
-    """Refuse files among which those to be written could not be told apart."""
-    known = set(targets)
-    for folder in (output / name for name in (*SPLITS, MASKS)):
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if path not in known and not path.is_dir() and not path.name.startswith("."):
+def _check(folder: OutputFolder, taken: Sequence[_Table]) -> None:
+    """Refuse what must not be written, files that could not be told apart from it, and what does not fit."""
+    output = folder.folder
+    names = (name for table in taken for name in (*table.photographs(), *table.masks()) if name)
+    targets = dict.fromkeys(output / name for name in names)
+    folder.check([*targets, output / TABLE])
+    for place in (output / name for name in (*SPLITS, MASKS)):
+        for path in sorted(place.rglob("*")) if place.is_dir() else ():
+            if path not in targets and not path.is_dir() and not path.name.startswith("."):
                 raise InputError(f"{path}: is not of this data set and its options; choose another output")
+    there = sum(target.lstat().st_size for target in targets if os.path.lexists(target))
+    require_space(output, sum(table.size for table in taken) - there, f"{len(targets)} pictures")
 
 
-def _write(folder: OutputFolder, taken: Sequence[_Table], chosen: Chosen, count: int) -> None:
+def _write(folder: OutputFolder, taken: Sequence[_Table], chosen: Chosen, progress: Progress) -> None:
     """Write the pictures that are not there yet."""
-    with Progress("unpack", count) as progress:
-        for table in taken:
-            names = zip(table.photographs(), table.masks(), strict=True)
-            for (photograph, mask), values in zip(names, table.file.rows(chosen.columns), strict=True):
-                if photograph:
-                    _write_picture(folder, photograph, picture_of(values[chosen.photographs.name], photograph))
-                    progress.advance()
-                if photograph and mask:
-                    _write_picture(folder, mask, _mask(values, chosen, mask))
+    for table in taken:
+        empty = [number for number, row in enumerate(table.rows) if not row.suffix]
+        if empty:
+            text = "%s row %d: holds no photograph; it and all %d such rows of the table are left out"
+            logger.warning(text, table.file.path, empty[0], len(empty))
+        names = zip(table.photographs(), table.masks(), strict=True)
+        for (photograph, mask), values in zip(names, table.file.rows(chosen.columns), strict=True):
+            if photograph:
+                _write_picture(folder, photograph, picture_of(values[chosen.photographs.name], photograph))
+            if mask:
+                _write_picture(folder, mask, _mask(values, chosen, mask))
+            progress.advance()
 
 
 def _write_picture(folder: OutputFolder, name: str, picture: bytes | None) -> None:

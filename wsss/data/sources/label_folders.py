@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 
-from wsss.data.sources.files import ImageFolder
+from wsss.data.sources.files import ImageFolder, walk_pictures
 from wsss.data.sources.label_tables import PARQUET, LabelRow, LabelTable, read_table
 from wsss.data.sources.records import BACKGROUND
 from wsss.errors import InputError
@@ -120,10 +118,10 @@ def inside_tables(source: Path) -> str:
     Args:
         source: A file, or a folder.
     """
-    files = ((Path(folder, name) for name in names) for folder, _, names in os.walk(source))
-    table = next((path for path in (source, *chain.from_iterable(files)) if path.suffix.lower() in PARQUET), None)
-    if table is None:
+    names = walk_pictures(source, PARQUET)[0] if source.is_dir() else [""] if source.suffix.lower() in PARQUET else []
+    if not names:
         return ""
+    table = source / names[0]
     return (
         f"{table}: photographs inside {table.suffix} files are read once they are files: "
         f"`wsss unpack {shlex.quote(str(source))} --output photos` writes them, and their labels"
