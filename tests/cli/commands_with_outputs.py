@@ -91,6 +91,8 @@ COMMANDS = {name: of_stage(name) for name in STAGES if name not in OWN_OPTIONS} 
     "study": Command(("study", "study.yaml")),
     **({"unpack": Command(("unpack", "tables"))} if importlib.util.find_spec("pyarrow") else {}),
 }
+LACKING = {"unpack"} - COMMANDS.keys()
+"""Commands that need an extra which is not installed."""
 WRITING_FILES = [name for name, command in COMMANDS.items() if command.output]
 
 

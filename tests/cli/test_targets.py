@@ -11,6 +11,7 @@ from click.testing import Result
 
 from tests.cli.commands_with_outputs import (
     COMMANDS,
+    LACKING,
     MASK,
     PHOTOGRAPH,
     PLANTS,
@@ -80,7 +81,7 @@ def one_of_each_kind(names: list[str]) -> list[str]:
 
 
 def test_every_command_with_an_output_is_here():
-    assert {name.split()[0] for name in COMMANDS} == commands_with("output")
+    assert {name.split()[0] for name in COMMANDS} | LACKING == commands_with("output")
 
 
 @pytest.mark.parametrize("name", WRITING_FILES)

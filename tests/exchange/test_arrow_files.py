@@ -43,6 +43,7 @@ def found(root: Path) -> dict[str, str]:
         ("default/train/0000.parquet", "train"),
         ("default/partial-train/0000.parquet", "train"),
         ("my_valid.parquet", "valid"),
+        ("test/data-00000-of-00001.arrow", "test"),
         ("Test.parquet", "test"),
         ("trains/photographs.parquet", ""),
         ("a.PARQUET", ""),
@@ -92,7 +93,7 @@ def test_folders_that_are_no_data_set(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert "two data sets in one folder; give the folder of one" in refused(find_tables, tmp_path)
     (tmp_path / "a/train-00000-of-00001.parquet").rename(tmp_path / "a/train-00000-of-00003.parquet")
-    assert f"{tmp_path / 'a'}: 1 of the 3 files train-...-of-00003 are there" in refused(find_tables, tmp_path)
+    assert f"{tmp_path / 'a'}: 1 of 3 files train-...-of-00003 are there" in refused(find_tables, tmp_path)
     os.mkfifo(tmp_path / "b.parquet")
     assert "is a pipe, not a file" in refused(find_tables, tmp_path / "b.parquet")
 
@@ -122,7 +123,7 @@ def test_what_splits_are_for(names: tuple[str, ...], said: dict[str, str], roles
         (("validation", "test"), {}, "not clear which to train on"),
         (("train", ""), {}, "its splits are `train`, one without a name"),
         (("train",), {"train": "none"}, "not clear which to train on"),
-        (("train",), {"tran": "train"}, "--split takes NAME=train|val|none, got tran=train; it has `train`"),
+        (("train",), {"tran": "train"}, "--split takes NAME=train|val|none, got tran=train; its splits are `train`"),
         (("train",), {"train": "test"}, "--split takes NAME=train|val|none, got train=test"),
     ],
 )

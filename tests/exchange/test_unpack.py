@@ -258,7 +258,7 @@ def test_tables_that_differ(splits: dict[str, Rows], tmp_path: Path) -> None:
     )
     assert "left out: test" in unpack(source, tmp_path / "photos")
     text = refused(source, tmp_path / "others", splits={"test": "val"})
-    assert text.startswith(f"{other}: its columns or classes differ from those of")
+    assert text.startswith(f"{other}: columns or classes differ from those of")
 
 
 def test_a_table_without_rows(tmp_path: Path) -> None:

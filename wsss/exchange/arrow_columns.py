@@ -10,6 +10,8 @@ from typing import Any
 from wsss.data.sources.records import BACKGROUND
 from wsss.errors import InputError
 
+NONE = "none"
+"""In place of what a split is for: it is left out."""
 PICTURE, CLASSES, TEXT, NUMBER = "pictures", "classes", "texts", "whole numbers"
 _LISTS = ("Sequence", "List", "LargeList")
 _OF_PHOTOGRAPHS = ("image", "img", "photo", "picture", "pixel_values")
@@ -59,7 +61,8 @@ class Column:
 
     def _class(self, value: Any, where: str) -> str:
         if value is None or value == -1:
-            raise InputError(f"{where}: `{self.name}` is empty ({value}), so nothing says what it shows; leave it out")
+            said = f"`{self.name}` is empty ({value}), so nothing says what it shows"
+            raise InputError(f"{where}: {said}; leave the row out, or its split by `--split NAME={NONE}`")
         if isinstance(value, str):
             return value.strip()
         if not isinstance(value, int) or (self.names and not 0 <= value < len(self.names)):

@@ -17,15 +17,13 @@ from wsss.data.sources.files import walk_pictures
 from wsss.data.sources.label_folders import SPLIT_FOLDERS
 from wsss.data.sources.label_tables import PARQUET
 from wsss.errors import InputError
-from wsss.exchange.arrow_columns import feature_of
+from wsss.exchange.arrow_columns import NONE, feature_of
 from wsss.inputs import begins_with, check_regular
 from wsss.pipeline.artifact import SPLITS
 
-NONE = "none"
-"""In place of what a split is for: it is left out."""
 ROWS = 16
 """Rows that are in memory at once, photographs included."""
-SPLITS_FILE, STATE_FILE, INFO_FILE = "dataset_dict.json", "state.json", "dataset_info.json"
+_SPLITS, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 """What `save_to_disk` writes beside the tables."""
 _BUFFER = 2**20
 _SHARD = re.compile(r"(?P<split>.+)-\d{5,}-of-(?P<count>\d{5,})(-[0-9a-f]+)?")
@@ -54,7 +52,7 @@ class TableFile:
         with self._explained(), self._opened() as opened:
             schema = opened.schema_arrow if self._is_parquet else opened.schema
             about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-            about = about["info"] if about else _json(self.path.with_name(INFO_FILE))
+            about = about["info"] if about else _json(self.path.with_name(_INFO))
             known = about.get("features") or {}
             return {field.name: known.get(field.name) or feature_of(field.type) for field in schema}
 
@@ -136,21 +134,21 @@ def find_tables(source: Path) -> list[TableFile]:
     if importlib.util.find_spec("pyarrow") is None:
         raise InputError("tables of photographs need pyarrow, which is not installed: pip install 'wsss[parquet]'")
     check_regular(source)
+    if not source.exists():
+        raise InputError(f"{source}: no such file or folder; correct the path")
     if not source.is_dir():
-        if not source.is_file():
-            raise InputError(f"{source}: no such file or folder; correct the path")
         if source.suffix.lower() not in PARQUET:
             raise InputError(f"{source}: is no table of photographs; give a folder, or a file {' or '.join(PARQUET)}")
         return [TableFile(source, _split_of(Path(source.name)))]
     try:
-        if (source / SPLITS_FILE).is_file():
-            splits = [(name, source / name) for name in _json(source / SPLITS_FILE)["splits"]]
+        if (source / _SPLITS).is_file():
+            splits = [(name, source / name) for name in _json(source / _SPLITS)["splits"]]
             return [TableFile(path, name) for name, folder in splits for path in _saved(folder)[0]]
-        if (source / STATE_FILE).is_file():
+        if (source / _STATE).is_file():
             paths, split = _saved(source)
             return [TableFile(path, split) for path in paths]
     except (KeyError, TypeError, AttributeError):
-        raise InputError(f"{source}: its {SPLITS_FILE} or {STATE_FILE} is damaged; write the data set again") from None
+        raise InputError(f"{source}: its {_SPLITS} or {_STATE} is damaged; write the data set again") from None
     return _tables_below(source)
 
 
@@ -169,9 +167,8 @@ def roles_of(tables: Sequence[TableFile], said: Mapping[str, str], source: Path)
     listed = ", ".join(f"`{name}`" if name else "one without a name" for name in names)
     for name, role in said.items():
         if name not in names or role not in (*SPLITS, NONE):
-            raise InputError(
-                f"{source}: --split takes NAME={'|'.join((*SPLITS, NONE))}, got {name}={role}; it has {listed}"
-            )
+            takes = f"--split takes NAME={'|'.join((*SPLITS, NONE))}"
+            raise InputError(f"{source}: {takes}, got {name}={role}; its splits are {listed}")
     known = {name: role for role, own in SPLIT_FOLDERS.items() for name in names if name.lower() in own}
     roles = {name: said.get(name) or known.get(name, "") for name in names}
     if len(names) == 1 and not said:
@@ -188,9 +185,9 @@ def roles_of(tables: Sequence[TableFile], said: Mapping[str, str], source: Path)
 
 def _saved(folder: Path) -> tuple[list[Path], str]:
     """Return the tables and the name of a split that `save_to_disk` wrote."""
-    path = folder / STATE_FILE
+    path = folder / _STATE
     if not path.is_file():
-        raise InputError(f"{folder}: there is no {STATE_FILE}, so a split is missing; write the data set again")
+        raise InputError(f"{folder}: there is no {_STATE}, so a split is missing; write the data set again")
     state = _json(path)
     names = [file["filename"] for file in state["_data_files"]]
     if state.get("_indices_data_files"):
@@ -199,8 +196,8 @@ def _saved(folder: Path) -> tuple[list[Path], str]:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise InputError(f"{path}: names {name!a:.80}, which lies outside of its folder; write the data set again")
         if not (folder / name).is_file():
-            raise InputError(f"{folder / name}: no such file, and {STATE_FILE} names it; copy it there too")
-    return [folder / name for name in names], state.get("_split") or ""
+            raise InputError(f"{folder / name}: no such file, and {_STATE} names it; copy it there too")
+    return [folder / name for name in names], str(state.get("_split") or "")
 
 
 def _tables_below(folder: Path) -> list[TableFile]:
@@ -219,9 +216,7 @@ def _tables_below(folder: Path) -> list[TableFile]:
             shards[table.path.parent, shard["split"], shard["count"]] += 1
     for (place, split, count), there in shards.items():
         if there < int(count):
-            raise InputError(
-                f"{place}: {there} of the {int(count)} files {split}-...-of-{count} are there; add the others"
-            )
+            raise InputError(f"{place}: {there} of {int(count)} files {split}-...-of-{count} are there; add the others")
     return tables
 
 
@@ -229,7 +224,7 @@ def _split_of(path: Path) -> str:
     """Return the name of the split that a path, below the folder of the data set, says; the innermost counts."""
     known = {name for names in SPLIT_FOLDERS.values() for name in names}
     shard = _SHARD.fullmatch(path.stem)
-    if shard:
+    if shard and shard["split"] != "data":
         # names of splits have no dashes: what stands before one is the name of the data set
         return shard["split"].rpartition("-")[2]
     for part in (path.stem, *reversed(path.parent.parts)):

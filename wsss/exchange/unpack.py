@@ -122,9 +122,7 @@ def _choose(taken: Sequence[_Table], image: str, labels: str, masks: str) -> Cho
         columns = columns_of(table.file.features(), where)
         chosen = choose_columns(columns, where, image=image, labels=labels, masks=masks)
         if chosen != (first := first or chosen):
-            raise InputError(
-                f"{where}: its columns or classes differ from those of {taken[0].file.path}; leave one out"
-            )
+            raise InputError(f"{where}: columns or classes differ from those of {taken[0].file.path}; leave one out")
     assert first is not None, "one split is train"
     return first
 
