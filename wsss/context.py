@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from wsss.errors import InputError
+from wsss.nodes import node_rank
 
 PRECISIONS = ("auto", "32", "bf16-mixed")
 LOGGERS = ("auto", "tensorboard", "wandb", "mlflow", "csv")
@@ -29,7 +30,8 @@ class RunContext:
         batch_size: Images per batch at inference. Training has its own setting.
         precision: `auto`, `32` or `bf16-mixed`, of networks at inference; `auto` is bf16 where the device has it.
         pixels_per_forward: Most input pixels of a forward pass at inference; 0 leaves it to the device.
-        devices: GPUs that one training uses.
+        devices: GPUs that one training uses on each node.
+        nodes: Nodes that share one training; the same command runs on each of them.
         checkpoint_minutes: Minutes between resumable states of a training; 0 means after every step.
         part: The part of the artifact that this call makes, counted from 1; 0: the artifact.
         parts: Number of parts of the artifact; 1: it is one file.
@@ -47,6 +49,7 @@ class RunContext:
     precision: str = "auto"
     pixels_per_forward: int = 0
     devices: int = 1
+    nodes: int = 1
     checkpoint_minutes: float = 2.0
     part: int = 0
     parts: int = 1
@@ -56,6 +59,15 @@ class RunContext:
     def joins(self) -> bool:
         """Whether this call puts an artifact together from parts that others made."""
         return self.parts > 1 and not self.part
+
+    @property
+    def writes(self) -> bool:
+        """Whether this node writes what comes of a training: the first one does, the others take part.
+
+        Raises:
+            InputError: If there are several nodes, and nothing says which one this is.
+        """
+        return node_rank(self.nodes) == 0
 
     def __post_init__(self) -> None:
         """Check what is text or a time.

@@ -35,6 +35,7 @@ class StageState:
     Args:
         output: The artifact or checkpoint that the stage writes.
         stamp: Everything that the result depends on. State with another stamp is dropped.
+        writes: Whether this process does; one that only takes part in a training on another node touches nothing.
 
     Attributes:
         folder: The folder, `.NAME.state` beside the output.
@@ -44,11 +45,12 @@ class StageState:
             something else, or when the disk does not let this one be made.
     """
 
-    def __init__(self, output: str | Path, stamp: Mapping[str, Any]) -> None:
+    def __init__(self, output: str | Path, stamp: Mapping[str, Any], *, writes: bool = True) -> None:
         output = Path(output)
         self.output = output
         self.folder = output.parent / f".{output.name}.state"
         self._stamp = json.dumps(dict(stamp), sort_keys=True, default=str)
+        self._writes = writes
         self._lock: int | None = None
         self._finished = False
 
@@ -57,6 +59,8 @@ class StageState:
         self._finished = True
 
     def __enter__(self) -> StageState:
+        if not self._writes:
+            return self
         self._refuse_foreign()
         try:
             with writing(self.output):

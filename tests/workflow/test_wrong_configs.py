@@ -39,7 +39,7 @@ def test_a_workflow_without_a_config_is_one_line(project: Project):
         ),
         (
             {"methods": ["aalr"], "train_aalr": {"mask_delay": 1}, "runtime": {"devices": 2}},
-            "my.yaml: train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices to 1",
+            "my.yaml: train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices and nodes to 1",
         ),
         ({"backbone": {"name": "resnet38d"}}, "`train_classifier.backbone.weights` is `auto`, but no package has"),
     ],

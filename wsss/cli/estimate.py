@@ -63,7 +63,14 @@ def _context(plan: Plan, cores: int) -> RunContext:
     runtime = plan.config.runtime
     known = {field.name for field in fields(RunContext)}
     values: Mapping[str, Any] = {name: value for name, value in runtime.model_dump().items() if name in known}
-    own = {"run": plan.run, "threads": cores, "devices": 1, "workers": min(runtime.workers, cores), "loggers": ()}
+    own = {
+        "run": plan.run,
+        "threads": cores,
+        "devices": 1,
+        "nodes": 1,
+        "workers": min(runtime.workers, cores),
+        "loggers": (),
+    }
     return RunContext(**{**values, **own})
 
 

@@ -24,6 +24,7 @@ from wsss.config.files import load_yaml
 from wsss.context import RunContext
 from wsss.errors import InputError
 from wsss.inputs import check_regular
+from wsss.nodes import writes_log
 from wsss.pipeline.stage import imported
 from wsss.pipeline.stages import STAGES
 from wsss.protected import Inputs, given_paths
@@ -57,7 +58,13 @@ PrecisionOption = Annotated[str, typer.Option(help="At inference: auto, 32 or bf
 PixelsOption = Annotated[
     int, typer.Option(min=0, help="Most pixels of a forward pass; 0: by device.", rich_help_panel=MACHINE)
 ]
-DevicesOption = Annotated[int, typer.Option(min=1, help="GPUs of one training.", rich_help_panel=MACHINE)]
+DevicesOption = Annotated[int, typer.Option(min=1, help="GPUs of one training, per node.", rich_help_panel=MACHINE)]
+NodesOption = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Nodes that share one training; start the command on each, e.g. by srun.", rich_help_panel=MACHINE
+    ),
+]
 CheckpointOption = Annotated[
     float, typer.Option(min=0, help="Minutes between resumable states of a training.", rich_help_panel=MACHINE)
 ]
@@ -138,6 +145,7 @@ def _common(
     precision: PrecisionOption = _DEFAULT.precision,
     pixels_per_forward: PixelsOption = _DEFAULT.pixels_per_forward,
     devices: DevicesOption = _DEFAULT.devices,
+    nodes: NodesOption = _DEFAULT.nodes,
     checkpoint_minutes: CheckpointOption = _DEFAULT.checkpoint_minutes,
     shards: ShardsOption = "1",
     loggers: LoggersOption = "auto",
@@ -162,12 +170,16 @@ def stage_command(app: typer.Typer, panel: str = ONE_STAGE) -> Callable[[Callabl
         def command(**values: Any) -> None:
             options = {name: values.pop(name) for name in common}
             log, debug = options.pop("log"), options.pop("debug")
+            if not writes_log(options["nodes"]):
+                log = None
             limit_threads(options["threads"])
             set_up_logging(None, debug=debug)
             with guarded(log, debug=debug, place=values.get("output")):
                 check_log(log, [*given_paths(values), *given_paths(options["settings"])])
                 set_up_logging(log, debug=debug)
-                end_with(options.pop("parent"))
+                parent = options.pop("parent")
+                # on several nodes, srun ends the command, and the number is that of a process of one of them
+                end_with(parent if options["nodes"] == 1 else 0)
                 options["loggers"] = tuple(name for name in options["loggers"].split(",") if name not in ("", "none"))
                 settings = _settings(function.__name__, options.pop("settings"))
                 options["part"], options["parts"] = _shards(function.__name__, options.pop("shards"))

@@ -140,7 +140,7 @@ class TrainAalr(Training):
         """Say that masks of the step before are made on one device."""
         if not self.mask_delay or devices == 1:
             return ""
-        return "train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices to 1"
+        return "train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices and nodes to 1"
 
     @model_validator(mode="after")
     def _check(self) -> TrainAalr:

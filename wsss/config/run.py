@@ -63,7 +63,10 @@ class Runtime(Settings):
     """Most input pixels of a forward pass at inference, which bounds its memory. 0: 0.8 million on a CPU, 40 million on
     a GPU. A pass for which the memory of a GPU does not suffice is halved in any case."""
     devices: int = Field(default=1, ge=1, le=4096)
-    """GPUs of one training. The batch is divided among them."""
+    """GPUs of one training, on each of its nodes. The batch is divided among them."""
+    nodes: int = Field(default=1, ge=1, le=4096)
+    """Nodes of a cluster that share one training, `devices` GPUs on each; the batch is divided among all. SLURM gives
+    them to the job and starts the training on each."""
     checkpoint_minutes: float = Field(default=2.0, ge=0, le=1_000_000)
     """Minutes between resumable states of a training. 0 writes one after every step."""
     shards: int = Field(default=1, ge=1, le=1000)

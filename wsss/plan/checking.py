@@ -46,11 +46,12 @@ def checked_plan(values: Mapping[str, Any], source: str | Path, files: Sequence[
 
 def _problem_of_trainings(plan: Plan) -> str | None:
     """Say in one line which training cannot start, the first one, as far as settings tell; None if all can."""
+    runtime = plan.config.runtime
     for artifact in (artifact for stage in STAGES for artifact in plan.wanted(stage)):
         settings = plan.settings(artifact)
         if not isinstance(settings, Training):
             continue
-        if problem := settings.problem_with(plan.config.runtime.devices):
+        if problem := settings.problem_with(runtime.devices * runtime.nodes):
             return problem
         if settings.backbone.weights != "auto":
             continue

@@ -67,7 +67,7 @@ def train_aalr(
     stored = cams if settings.mask_source == "cams" else None
     inputs = {"index": Path(index), "classifier": used, "cams": stored, "weights": weights_file(settings.backbone)}
     attributes = provenance(STAGE, settings, inputs, context)
-    with StageState(output, stamp(STAGE, attributes)) as state:
+    with StageState(output, stamp(STAGE, attributes), writes=context.writes) as state:
         module = AALRModule(
             _network(settings, used, dataset, context.seed),
             settings,
@@ -109,7 +109,7 @@ def _check(
             f"train_aalr.max_steps is {settings.max_steps}, but the first phase alone has {first} steps, and nothing "
             "would learn to segment; raise max_steps, or lower warmup_epochs"
         )
-    if problem := settings.problem_with(context.devices):
+    if problem := settings.problem_with(context.devices * context.nodes):
         raise InputError(problem)
     if settings.measure_masks and not dataset.has_masks("train"):
         raise InputError("train_aalr.measure_masks is set, but no training image has a mask; set it to false")

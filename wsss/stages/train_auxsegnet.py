@@ -58,7 +58,7 @@ def train_auxsegnet(
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)
     source = ArtifactLabels(Path(labels), dataset)
     of_classes = class_weights(settings, dataset, source.ids, stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes)) as state:
+    with StageState(output, stamp(STAGE, attributes), writes=context.writes) as state:
         source.check()
         network = network_from_checkpoint(
             AuxSegNet,

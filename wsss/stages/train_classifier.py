@@ -45,7 +45,7 @@ def train_classifier(
     )
     model_settings = {"backbone": settings.backbone.model_dump(mode="json"), "dropout": settings.dropout}
     weights = class_weights(settings, dataset, dataset.ids("train"), stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes)) as state:
+    with StageState(output, stamp(STAGE, attributes), writes=context.writes) as state:
         network = build_model(Classifier, model_settings, dataset.num_classes, seed=context.seed)
         train_to_checkpoint(
             state,

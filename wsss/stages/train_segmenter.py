@@ -57,7 +57,7 @@ def train_segmenter(
     )
     model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
     weights = class_weights(settings, dataset, source.ids, stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes)) as state:
+    with StageState(output, stamp(STAGE, attributes), writes=context.writes) as state:
         source.check()
         _check_batch(settings, len(source.ids))
         network = build_model(

@@ -43,6 +43,8 @@ def train_to_checkpoint(
 ) -> None:
     """Train, or go on from the saved state, and write the result; the state is removed then.
 
+    Of several nodes that share the training, the first one writes.
+
     Args:
         state: State of the stage, entered. Its output is the checkpoint; metrics, curves and what loggers
             wrote are put beside it.
@@ -72,6 +74,8 @@ def train_to_checkpoint(
         folder=state.folder,
         probabilities=image_probabilities(settings, dataset, data.image_ids),
     )
+    if not context.writes:
+        return
     logs.keep(state.folder)
     write_outputs(
         state.output,

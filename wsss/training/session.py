@@ -47,6 +47,7 @@ class Session(Callback):
         stop: Says when to stop.
 
     Attributes:
+        description: As given.
         steps: Steps in all.
         steps_per_epoch: Steps in an epoch.
     """
@@ -72,7 +73,7 @@ class Session(Callback):
             self.steps = min(self.steps, settings.max_steps)
         if state:
             logger.info("%s: going on after step %d of %d", description, record.step, self.steps)
-        self._description, self._seed = description, seed
+        self.description, self._seed = description, seed
         self._every = max(1, math.ceil(self.steps / MAX_ROWS))
         self._validate_every = settings.validate_every * self.steps_per_epoch
         self._checkpoint_seconds = 60 * checkpoint_minutes
@@ -134,6 +135,8 @@ class Session(Callback):
         if last or due or stop or old:
             self._save(trainer)
         if stop:
+            # srun ends all when one node has ended
+            trainer.strategy.barrier("saved")
             self.raise_if_stopped(self.stop.requested or "a signal")
         if due and not last:
             self._validate_if_due(trainer)
@@ -155,7 +158,7 @@ class Session(Callback):
         self.record.validated = self.record.step
         metric = self._validation.metric
         value = self.record.validation.get(metric)
-        logger.info("%s: step %d, validation %s %s", self._description, self.record.step, metric, _text(value))
+        logger.info("%s: step %d, validation %s %s", self.description, self.record.step, metric, _text(value))
         if self.record.rows:
             self.record.rows[-1][metric] = value
 
@@ -163,13 +166,13 @@ class Session(Callback):
         """End the stage when it was asked to stop; its state is on the disk by then."""
         if signal_name or self.stop.requested:
             raise Interrupted(
-                f"{self._description}: stopped by {signal_name or self.stop.requested} after step {self.record.step} "
+                f"{self.description}: stopped by {signal_name or self.stop.requested} after step {self.record.step} "
                 f"of {self.steps}; the same command goes on from there"
             )
 
     def _start_progress(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
-            self._progress = Progress(self._description, self.steps, done=self.record.step, unit="steps")
+            self._progress = Progress(self.description, self.steps, done=self.record.step, unit="steps")
             self._progress.__enter__()
 
     def _end_progress(self, error: type[BaseException] | None) -> None:
@@ -199,7 +202,7 @@ class Session(Callback):
             self._note = f"loss {loss:.4f}"
             if not math.isfinite(loss):
                 raise InputError(
-                    f"{self._description}: the loss is {loss} at step {self.record.step}; "
+                    f"{self.description}: the loss is {loss} at step {self.record.step}; "
                     "set a lower optimizer.learning_rate, or optimizer.gradient_clip"
                 )
 

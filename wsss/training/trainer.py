@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from wsss.config import Training
 from wsss.context import RunContext
@@ -22,6 +22,7 @@ from wsss.models.precision import computes_in_bf16
 from wsss.system_errors import in_words
 from wsss.training.batch_norm import SharedBatchNorms
 from wsss.training.loggers import make_loggers, take_up
+from wsss.training.meeting import Meeting
 from wsss.training.module import TrainingModule
 from wsss.training.quiet import quiet_lightning
 from wsss.training.resume import StopRequest, load_state
@@ -76,44 +77,46 @@ def run_training(
         Interrupted: After SIGTERM or Ctrl-C; the state is saved.
     """
     accelerator, devices = _prepare(description, settings, context, len(data))
-    record, state = load_state(folder)
-    if state:
-        module.network.load_state_dict(state["network"])
-        module.load_extra_state(state.get("module", {}))
-    with StopRequest() as stop, quiet_lightning():
-        session = Session(
-            description=description,
-            settings=settings,
-            images=len(data),
-            seed=context.seed,
-            folder=folder,
-            checkpoint_minutes=context.checkpoint_minutes,
-            record=record,
-            state=state,
-            validation=validation,
-            stop=stop,
-        )
-        loggers = make_loggers(context, folder, description)
-        take_up(loggers, record.rows)
-        unused = module.leaves_parameters_unused
-        trainer = make_trainer(
-            settings, accelerator, devices, folder, session, loggers=loggers, unused_parameters=unused
-        )
-        if record.step < session.steps:
-            sampler = StepSampler(
-                len(data),
-                settings.batch_size,
-                session.steps,
+    with Meeting(description, context) as meeting:
+        meeting.check_alike(accelerator, len(devices))
+        record, state = meeting.load_same_state(folder)
+        if state:
+            module.network.load_state_dict(state["network"])
+            module.load_extra_state(state.get("module", {}))
+        with StopRequest() as stop, quiet_lightning():
+            session = Session(
+                description=description,
+                settings=settings,
+                images=len(data),
                 seed=context.seed,
-                start=record.step,
-                parts=settings.accumulate,
-                probabilities=probabilities,
+                folder=folder,
+                checkpoint_minutes=context.checkpoint_minutes,
+                record=record,
+                state=state,
+                validation=validation if meeting.is_first else None,
+                stop=stop,
             )
-            _fit(trainer, module, data, sampler, session, context, pin_memory=accelerator == "gpu")
-            if words := module.describe_timings(session.record.timings):
-                logger.info("%s: %s", description, words)
-        device = _device(accelerator, devices)
-        session.validate(module.network.to(device), device, trainer.precision_plugin.forward_context)
+            loggers = make_loggers(context, folder, description) if meeting.is_first else []
+            take_up(loggers, record.rows)
+            unused = module.leaves_parameters_unused
+            trainer = make_trainer(
+                settings, accelerator, devices, folder, session, meeting, loggers=loggers, unused_parameters=unused
+            )
+            if record.step < session.steps:
+                sampler = StepSampler(
+                    len(data),
+                    settings.batch_size,
+                    session.steps,
+                    seed=context.seed,
+                    start=record.step,
+                    parts=settings.accumulate,
+                    probabilities=probabilities,
+                )
+                _fit(trainer, module, data, sampler, session, context, pin_memory=accelerator == "gpu")
+                if words := module.describe_timings(session.record.timings):
+                    logger.info("%s: %s", description, words)
+            device = _device(accelerator, devices)
+            session.validate(module.network.to(device), device, trainer.precision_plugin.forward_context)
     module.network.cpu().eval()
     return _result(session, len(data), device)
 
@@ -128,12 +131,15 @@ def _prepare(description: str, settings: Training, context: RunContext, images: 
     accelerator, devices = choose_device(context)
     if settings.precision == "16-mixed" and accelerator == "cpu":
         raise InputError("precision `16-mixed` needs a GPU; use `bf16-mixed` or `32`")
-    batch = min(settings.batch_size, images)
-    if batch % (len(devices) * settings.accumulate):
+    batch, count = min(settings.batch_size, images), len(devices)
+    if batch % (count * context.nodes * settings.accumulate):
+        among = f"{count} device{'s' if count > 1 else ''}"
+        if context.nodes > 1:
+            among += f" on each of {context.nodes} nodes"
         parts = f" in {settings.accumulate} parts each (accumulate)" if settings.accumulate > 1 else ""
         raise InputError(
-            f"{description}: a batch of {batch} images cannot be divided among {len(devices)} "
-            f"device{'s' if len(devices) > 1 else ''}{parts}; choose another batch_size, or other numbers of these"
+            f"{description}: a batch of {batch} images cannot be divided among {among}{parts}; choose another "
+            "batch_size, or other numbers of these"
         )
     return accelerator, devices
 
@@ -165,15 +171,27 @@ def _fit(
             session.raise_if_stopped()
         raise
     except torch.multiprocessing.ProcessRaisedException as error:
-        last = str(error).strip().splitlines()[-1]
-        if last.startswith("wsss.errors.InputError: "):
-            raise worker_error(InputError(last)) from None
-        if last.startswith("wsss.errors.Interrupted: "):
-            raise Interrupted(last.removeprefix("wsss.errors.Interrupted: ")) from None
+        session.record = load_state(session.folder)[0]
+        _raise_own(str(error), session, trainer.num_nodes)
         raise
-    if trainer.num_devices > 1:
+    if trainer.world_size > 1:
         # the processes that trained are gone; their record is in their last state
         session.record = load_state(session.folder)[0]
+
+
+def _raise_own(trace: str, session: Session, nodes: int) -> None:
+    """Raise what a training process said with its last line, where it is no defect."""
+    last = trace.strip().splitlines()[-1]
+    if last.startswith("wsss.errors.InputError: "):
+        raise worker_error(InputError(last)) from None
+    if last.startswith("wsss.errors.Interrupted: "):
+        raise Interrupted(last.removeprefix("wsss.errors.Interrupted: ")) from None
+    # a job that is cancelled may lose its processes in any order
+    session.raise_if_stopped()
+    if nodes > 1 and re.search(r"Connection closed by peer|Connection reset|DistBackendError", last):
+        raise InputError(
+            f"{session.description}: a process on another node has ended; the output of its command says why"
+        ) from None
 
 
 def choose_device(context: RunContext) -> tuple[str, list[int]]:
@@ -201,6 +219,7 @@ def make_trainer(
     devices: list[int],
     folder: Path,
     session: Session,
+    meeting: Meeting,
     *,
     loggers: Sequence[Any] = (),
     unused_parameters: bool = False,
@@ -210,7 +229,8 @@ def make_trainer(
     return Trainer(
         accelerator=accelerator,
         devices=devices if accelerator == "gpu" else len(devices),
-        strategy="auto" if len(devices) == 1 else parallel,
+        num_nodes=meeting.nodes,
+        strategy="auto" if len(devices) * meeting.nodes == 1 else parallel,
         precision=_precision(settings, _device(accelerator, devices)),
         max_epochs=1,
         max_steps=session.steps - session.record.step,
@@ -218,7 +238,7 @@ def make_trainer(
         benchmark=accelerator == "gpu",
         # the statistics that normalise a batch must not depend on how many devices share it
         # this process starts the others itself, also in a job of SLURM, whose tasks Lightning would take for them
-        plugins=[SharedBatchNorms(), LightningEnvironment()],
+        plugins=[SharedBatchNorms(), meeting.environment()],
         gradient_clip_val=settings.optimizer.gradient_clip,
         callbacks=[session],
         logger=list(loggers) or False,

@@ -1,0 +1,28 @@
+"""The program `wsss`, whose trainings wait before their third step until they are asked to stop.
+
+The processes that train along import this module too, as the main one of their parent.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from wsss.cli import main
+from wsss.training.session import Session
+
+HELD = 2
+"""Steps that are done by then."""
+_start_step = Session.on_train_batch_start
+
+
+def _held(session: Session, *arguments: Any) -> None:
+    while session.record.step == HELD and not session.stop.requested:
+        time.sleep(0.02)
+    _start_step(session, *arguments)
+
+
+Session.on_train_batch_start = _held  # type: ignore[method-assign]
+
+if __name__ == "__main__":
+    main()
