@@ -1,10 +1,11 @@
-"""The program `wsss`, whose trainings wait before their third step until they are asked to stop.
+"""The program `wsss`, which on the second node waits before the third step of a training until it is asked to stop.
 
 The processes that train along import this module too, as the main one of their parent.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -17,7 +18,7 @@ _start_step = Session.on_train_batch_start
 
 
 def _held(session: Session, *arguments: Any) -> None:
-    while session.record.step == HELD and not session.stop.requested:
+    while os.environ["NODE_RANK"] == "1" and session.record.step == HELD and not session.stop.requested:
         time.sleep(0.02)
     _start_step(session, *arguments)
 

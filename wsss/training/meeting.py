@@ -10,6 +10,7 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -131,17 +132,19 @@ class Meeting:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._store is None or not (error is None or isinstance(error, Interrupted)):
+        if self._store is None:
             return
-        if self.is_first:
+        finished = error is None or isinstance(error, Interrupted)
+        if not self.is_first:
+            while finished and not self._has("ended"):
+                time.sleep(POLL_SECONDS)
+            with suppress(RuntimeError):
+                self._store.add("left", 1)
+        elif finished:
             self._store.set("ended", "")
             deadline = time.monotonic() + END_SECONDS
             while self._store.add("left", 0) < self.nodes - 1 and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
-        else:
-            while not self._has("ended"):
-                time.sleep(POLL_SECONDS)
-            self._store.add("left", 1)
 
     def _has(self, name: str) -> bool:
         try:

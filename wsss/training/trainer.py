@@ -174,6 +174,11 @@ def _fit(
         session.record = load_state(session.folder)[0]
         _raise_own(str(error), session, trainer.num_nodes)
         raise
+    except torch.multiprocessing.ProcessExitedException as error:
+        raise InputError(
+            f"{session.description}: a process that trains was ended ({error.signal_name or error.exit_code}), perhaps "
+            "for the memory that it took; the same command goes on from the last state"
+        ) from None
     if trainer.world_size > 1:
         # the processes that trained are gone; their record is in their last state
         session.record = load_state(session.folder)[0]
