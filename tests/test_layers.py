@@ -23,7 +23,7 @@ TOP = {
     "memory",
     "outputs",
 }
-TOP |= {"parallel", "progress", "protected", "record", "signals", "state", "system_errors", "temporary"}
+TOP |= {"nodes", "parallel", "progress", "protected", "record", "signals", "state", "system_errors", "temporary"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 
 from wsss.errors import InputError
-from wsss.nodes import node_rank
 
 PRECISIONS = ("auto", "32", "bf16-mixed")
 LOGGERS = ("auto", "tensorboard", "wandb", "mlflow", "csv")
@@ -59,15 +58,6 @@ class RunContext:
     def joins(self) -> bool:
         """Whether this call puts an artifact together from parts that others made."""
         return self.parts > 1 and not self.part
-
-    @property
-    def writes(self) -> bool:
-        """Whether this node writes what comes of a training: the first one does, the others take part.
-
-        Raises:
-            InputError: If there are several nodes, and nothing says which one this is.
-        """
-        return node_rank(self.nodes) == 0
 
     def __post_init__(self) -> None:
         """Check what is text or a time.

@@ -44,10 +44,19 @@ def node_rank(nodes: int, environment: Mapping[str, str] = os.environ) -> int:
     return _number("SLURM_NODEID", nodes, environment)
 
 
+def is_first(nodes: int) -> bool:
+    """Return whether this node writes what comes of a training; the others take part.
+
+    Raises:
+        InputError: As for `node_rank`.
+    """
+    return node_rank(nodes) == 0
+
+
 def writes_log(nodes: int) -> bool:
     """Return whether this command writes the log: of several nodes, the first does, or the one that finds no place."""
     try:
-        return node_rank(nodes) == 0
+        return is_first(nodes)
     except InputError:
         return True
 

@@ -28,12 +28,12 @@ def test_a_stage_gets_its_settings_inputs_and_context(tmp_path: Path):
     section.write_text(yaml.safe_dump({"scales": [2.0]}))
     options = ("--output", "o.h5", "--run", "r", "--variant", "v", "--seed", "3", "--code", "c", "--device", "cpu")
     machine = ("--workers", "1", "--threads", "2", "--batch-size", "4", "--devices", "2", "--checkpoint-minutes", "0.5")
-    machine += ("--loggers", "csv,wandb")
+    machine += ("--nodes", "1", "--loggers", "csv,wandb")
     for settings in ('{"scales": [2.0]}', str(section)):
         said = wsss(*CAMS, "--settings", settings, *options, *machine, before=SAYING).stdout
         assert '{"flip":true,"scales":[2.0],"tiles":null}' in said
         assert "run='r', variant='v', seed=3, code='c', device='cpu', workers=1, threads=2, batch_size=4" in said
-        assert "devices=2, checkpoint_minutes=0.5, part=0, parts=1, loggers=('csv', 'wandb')" in said
+        assert "devices=2, nodes=1, checkpoint_minutes=0.5, part=0, parts=1, loggers=('csv', 'wandb')" in said
         assert "'classifier': PosixPath('m.ckpt')" in said
 
 

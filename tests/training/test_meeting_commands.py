@@ -38,6 +38,8 @@ SETTINGS = {
     "optimizer": {"name": "sgd", "learning_rate": 0.01},
 }
 HELD_COMMAND = "tests.training.held_command"
+LONGEST = 1800
+"""Seconds after which commands are taken for hung: four processes import torch, on a busy machine for minutes."""
 STATE = ".model.ckpt.state/training.pt"
 
 
@@ -75,7 +77,8 @@ def together(
     commands = [start(project, name, "--nodes", "2", module=module, NODE_RANK=rank, **where) for rank in (1, 0)]
     try:
         meanwhile(commands)
-        wait_until(lambda: all(command.poll() is not None for command in commands))
+        for command in commands:
+            command.wait(LONGEST)
     finally:
         for command in commands:
             command.kill()

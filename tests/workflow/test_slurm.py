@@ -30,6 +30,7 @@ pytestmark = [
 ]
 # a GPU is asked for, and where none is the processor computes
 RUN: dict[str, Any] = {**BOTH, "runtime": {**BOTH["runtime"], "device": "auto", "shards": 2}}
+CLASSIFIER = "results/my/classifier/model.ckpt"
 ON_CLUSTER = (
     *("--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue"),
     *("--jobs", "2", "--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "3"),
@@ -47,14 +48,28 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tupl
     """A finished run in a folder with a space, and what Snakemake said. One job was cancelled on the way."""
     project = copy_project(tmp_path_factory.mktemp("on a cluster") / "project", made_up=False)
     make_maps(project.folder / "photos", project.folder / "maps")
+    return project, run_with_a_cancelled_training(cluster, project, project.config(**RUN))
+
+
+@pytest.fixture(scope="module")
+def over_both_nodes(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+    """The same for the classifier alone, whose training takes both nodes."""
+    project = copy_project(tmp_path_factory.mktemp("over nodes") / "project", made_up=False)
+    option = project.config(**{**RUN, "runtime": {**RUN["runtime"], "nodes": 2}})
+    # nothing finds the nodes by their names, for they are none of a machine
+    said = run_with_a_cancelled_training(cluster, project, option, CLASSIFIER, MASTER_ADDR="127.0.0.1")
+    return project, said
+
+
+def run_with_a_cancelled_training(cluster: Cluster, project: Project, *arguments: str, **variables: str) -> str:
+    """Run Snakemake, cancel the classifier's training after its first steps, and return what was said."""
     state = project.folder / "results/my/classifier/.model.ckpt.state/training.pt"
     said = project.folder / "said.txt"
-    command = project.command(*ON_CLUSTER, project.config(**RUN))
     with said.open("w") as output:
         snakemake = subprocess.Popen(
-            command,
+            project.command(*ON_CLUSTER, *arguments),
             cwd=project.folder,
-            env=project.environment(**cluster.environment),
+            env=project.environment(**cluster.environment, **variables),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -62,7 +77,7 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tupl
             wait_until(lambda: state.is_file() or snakemake.poll() is not None)
             cluster.ask("scancel", job_of("train_classifier", said.read_text()))
     assert snakemake.returncode == 0, said.read_text()
-    return project, said.read_text()
+    return said.read_text()
 
 
 def job_of(rule: str, said: str) -> str:
@@ -70,8 +85,9 @@ def job_of(rule: str, said: str) -> str:
     return re.findall(rf"SLURM jobid (\d+) \(log: .*/rule_{rule}/", said)[0]
 
 
-def test_a_cancelled_job_is_submitted_again_and_goes_on(finished: tuple[Project, str]):
-    project, said = finished
+@pytest.mark.parametrize("run", ["finished", "over_both_nodes"])
+def test_a_cancelled_job_is_submitted_again_and_goes_on(run: str, request: pytest.FixtureRequest):
+    project, said = request.getfixturevalue(run)
     assert "Trying to restart job" in said
     assert (
         "train_classifier: going on after step" in (project.folder / "results/my/logs/train_classifier.log").read_text()
@@ -86,6 +102,20 @@ def test_jobs_ran_on_both_nodes_and_got_what_they_asked_for(finished: tuple[Proj
     assert all(re.search(r"gres[:/]gpu[:=]1", job) for job in parts)
     (training,) = [job for job in jobs if f"JobId={job_of('train_auxsegnet', finished[1])} " in job]
     assert "mem=8000M" in training
+
+
+def test_a_training_takes_both_nodes_and_nothing_else_does(over_both_nodes: tuple[Project, str], cluster: Cluster):
+    project, said = over_both_nodes
+    jobs = cluster.ask("scontrol", "show", "job", "--oneliner").splitlines()
+    nodes = {}
+    for rule in ("index", "train_classifier"):
+        (job,) = [job for job in jobs if f"JobId={job_of(rule, said)} " in job]
+        nodes[rule] = re.search(r" NumNodes=(\d+) ", job)[1]  # type: ignore[index]
+    assert nodes == {"index": "1", "train_classifier": "2"}
+    assert re.search(r"TresPerNode=\S*gpu:1", job)
+    assert (project.folder / CLASSIFIER).is_file()
+    assert not list((project.folder / "results").rglob(".*.state"))
+    assert project.would_write(project.config(**RUN), CLASSIFIER) == set()
 
 
 def test_everything_is_there_and_whole(finished: tuple[Project, str]):

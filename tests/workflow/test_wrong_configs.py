@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,10 +41,42 @@ def test_a_workflow_without_a_config_is_one_line(project: Project):
         ),
         (
             {"methods": ["aalr"], "train_aalr": {"mask_delay": 1}, "runtime": {"devices": 2}},
-            "my.yaml: train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices and nodes to 1",
+            "my.yaml: train_aalr.mask_delay is 1, which works on one device; set it to 0, or runtime.devices and",
         ),
         ({"backbone": {"name": "resnet38d"}}, "`train_classifier.backbone.weights` is `auto`, but no package has"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(project: Project, sections: dict[str, Any], message: str):
     assert message in project.error_line("-n", project.config(data=DATA, **sections))
+
+
+@pytest.fixture
+def srun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of SLURM that is there, and does nothing."""
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("SLURM_JOB_NUM_NODES", raising=False)
+
+
+@pytest.mark.usefixtures("srun")
+def test_a_training_over_several_nodes_needs_nodes(project: Project):
+    option = project.config(data=DATA, saliency={"source": "superpixels"}, runtime={"device": "cpu", "nodes": 2})
+    assert project.error_line("-n", "--cores=1", option) == (
+        "error: runtime.nodes is 2, but jobs run on this machine alone; set it to 1, or add --workflow-profile "
+        "profiles/slurm"
+    )
+
+
+@pytest.mark.usefixtures("srun")
+def test_a_training_over_several_nodes_is_started_on_each_and_nothing_else_is(project: Project):
+    option = project.config(data=DATA, runtime={"device": "cpu", "nodes": 2})
+    text = project.snakemake("-n", "-p", "--cores=1", option, SLURM_JOB_NUM_NODES="2").stdout
+    (training,) = [line for line in text.splitlines() if "wsss train_classifier" in line]
+    start = "srun --nodes 2 --ntasks 2 --ntasks-per-node 1 --cpus-per-task 1 --kill-on-bad-exit=1 --wait=0"
+    assert f" {start} wsss train_classifier " in training
+    assert " --nodes 2 --threads 1 " in training
+    others = [line for line in text.splitlines() if "wsss " in line and "wsss train_" not in line]
+    assert len(others) > 3
+    assert not any("nodes" in line or "srun" in line for line in others)
+    assert {"nodes=2", "tasks=2", "mpi=srun"} <= set(text.replace(",", " ").split())

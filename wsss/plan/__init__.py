@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsss.plan.checking import checked_plan
+from wsss.plan.checking import checked_plan, problem_of_nodes
 from wsss.plan.plan import Plan
 from wsss.plan.sources import (
     FolderContents,
@@ -20,6 +20,7 @@ __all__ = [
     "choices",
     "folder_contents",
     "missing_source",
+    "problem_of_nodes",
     "source_files",
     "source_folders",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,12 @@ def checked_plan(values: Mapping[str, Any], source: str | Path, files: Sequence[
         read_yaml(path)
     try:
         plan = Plan(load_config({**values, "run": run_of(values, Path(source))}))
-        problem = missing_source(plan) or _problem_of_trainings(plan) or _problem_of_loggers(plan)
+        problem = (
+            missing_source(plan)
+            or _problem_of_trainings(plan)
+            or _problem_of_loggers(plan)
+            or problem_of_nodes(plan.config.runtime.nodes)
+        )
     except InputError as error:
         problem = str(error)
     if problem:
@@ -72,4 +78,22 @@ def _problem_of_loggers(plan: Plan) -> str | None:
             return f"runtime.loggers: {name} is not installed: pip install 'wsss[{LOGGER_EXTRAS[name]}]'"
         if name == "mlflow" and not os.environ.get("MLFLOW_TRACKING_URI"):
             return "runtime.loggers: mlflow needs the address of a server in the variable MLFLOW_TRACKING_URI"
+    return None
+
+
+def problem_of_nodes(nodes: int, *, on_cluster: bool = True) -> str | None:
+    """Say in one line why trainings cannot have so many nodes; None if they can, as far as this machine tells.
+
+    Args:
+        nodes: How many each is to have.
+        on_cluster: Whether jobs are submitted to a cluster; else they need nodes that this process has been given.
+    """
+    if nodes == 1:
+        return None
+    what = f"runtime.nodes is {nodes}, but"
+    if shutil.which("srun") is None:
+        return f"{what} this machine has no SLURM (no srun) to start a training on several nodes; set it to 1"
+    given = os.environ.get("SLURM_JOB_NUM_NODES", "1")
+    if not on_cluster and (not given.isdecimal() or int(given) < nodes):
+        return f"{what} jobs run on this machine alone; set it to 1, or add --workflow-profile profiles/slurm"
     return None

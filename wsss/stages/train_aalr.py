@@ -15,6 +15,7 @@ from wsss.data.steps import steps_per_epoch
 from wsss.errors import InputError
 from wsss.models.aalr import AALR
 from wsss.models.pretrained import weights_file
+from wsss.nodes import is_first
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.cam_batches import ArtifactCams
@@ -67,7 +68,7 @@ def train_aalr(
     stored = cams if settings.mask_source == "cams" else None
     inputs = {"index": Path(index), "classifier": used, "cams": stored, "weights": weights_file(settings.backbone)}
     attributes = provenance(STAGE, settings, inputs, context)
-    with StageState(output, stamp(STAGE, attributes), writes=context.writes) as state:
+    with StageState(output, stamp(STAGE, attributes), writes=is_first(context.nodes)) as state:
         module = AALRModule(
             _network(settings, used, dataset, context.seed),
             settings,

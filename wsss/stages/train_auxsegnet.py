@@ -10,6 +10,7 @@ from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
 from wsss.models.auxsegnet import AuxSegNet
+from wsss.nodes import is_first
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.class_balance import class_weights
@@ -58,7 +59,7 @@ def train_auxsegnet(
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)
     source = ArtifactLabels(Path(labels), dataset)
     of_classes = class_weights(settings, dataset, source.ids, stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes), writes=context.writes) as state:
+    with StageState(output, stamp(STAGE, attributes), writes=is_first(context.nodes)) as state:
         source.check()
         network = network_from_checkpoint(
             AuxSegNet,

@@ -10,6 +10,7 @@ from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
 from wsss.models.classifier import Classifier
 from wsss.models.pretrained import weights_file
+from wsss.nodes import is_first
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.class_balance import class_weights
 from wsss.stages.outputs import checks_output
@@ -45,7 +46,7 @@ def train_classifier(
     )
     model_settings = {"backbone": settings.backbone.model_dump(mode="json"), "dropout": settings.dropout}
     weights = class_weights(settings, dataset, dataset.ids("train"), stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes), writes=context.writes) as state:
+    with StageState(output, stamp(STAGE, attributes), writes=is_first(context.nodes)) as state:
         network = build_model(Classifier, model_settings, dataset.num_classes, seed=context.seed)
         train_to_checkpoint(
             state,

@@ -13,6 +13,7 @@ from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
 from wsss.models.pretrained import weights_file
 from wsss.models.segmenter import Segmenter
+from wsss.nodes import is_first
 from wsss.stages.artifact import provenance, stamp
 from wsss.stages.class_balance import class_weights
 from wsss.stages.labels import ArtifactLabels, Labels
@@ -57,7 +58,7 @@ def train_segmenter(
     )
     model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
     weights = class_weights(settings, dataset, source.ids, stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes), writes=context.writes) as state:
+    with StageState(output, stamp(STAGE, attributes), writes=is_first(context.nodes)) as state:
         source.check()
         _check_batch(settings, len(source.ids))
         network = build_model(

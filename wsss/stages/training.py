@@ -15,6 +15,7 @@ from wsss.data.loaders import TrainingImages
 from wsss.disk import require_space
 from wsss.errors import InputError
 from wsss.models.network import NetworkType
+from wsss.nodes import is_first
 from wsss.stages.class_balance import image_probabilities
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model, load_weights
@@ -74,7 +75,7 @@ def train_to_checkpoint(
         folder=state.folder,
         probabilities=image_probabilities(settings, dataset, data.image_ids),
     )
-    if not context.writes:
+    if not is_first(context.nodes):
         return
     logs.keep(state.folder)
     write_outputs(

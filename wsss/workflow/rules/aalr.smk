@@ -15,19 +15,20 @@ rule train_aalr:
         "../envs/wsss.yaml"
     threads: training_threads("models")
     resources:
-        gpu=gpus(training=True),
+        **of_training(),
         mem_mb=memory(8000),
         runtime=minutes("train_aalr", 0.2),
     params:
         digest=digest_of("train_aalr"),
-        machine=machine_alone,
+        machine=machine_of_training,
+        start=start_of_training,
         settings=settings_of("train_aalr"),
         code=code_of("train_aalr"),
         identity=identity_of("train_aalr"),
         classifier=option("classifier"),
         cams=option("cams"),
     shell:
-        "wsss train_aalr --settings {params.settings:q} --code {params.digest} {params.identity}"
+        "{params.start}wsss train_aalr --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} {params.classifier} {params.cams} --output {output.model:q}"
         " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 

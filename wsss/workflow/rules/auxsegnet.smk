@@ -48,17 +48,18 @@ rule train_auxsegnet:
         "../envs/wsss.yaml"
     threads: training_threads("models")
     resources:
-        gpu=gpus(training=True),
+        **of_training(),
         mem_mb=memory(8000),
         runtime=minutes("train_auxsegnet", 0.2),
     params:
         digest=digest_of("train_auxsegnet"),
-        machine=machine_alone,
+        machine=machine_of_training,
+        start=start_of_training,
         settings=settings_of("train_auxsegnet"),
         code=code_of("train_auxsegnet"),
         identity=identity_of("train_auxsegnet"),
     shell:
-        "wsss train_auxsegnet --settings {params.settings:q} --code {params.digest} {params.identity}"
+        "{params.start}wsss train_auxsegnet --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --labels {input.labels:q} --weights {input.weights:q} --output {output.model:q}"
         " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 

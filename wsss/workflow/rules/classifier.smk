@@ -13,17 +13,18 @@ rule train_classifier:
         "../envs/wsss.yaml"
     threads: training_threads("classifiers")
     resources:
-        gpu=gpus(training=True),
+        **of_training(),
         mem_mb=memory(8000),
         runtime=minutes("train_classifier", 0.1),
     params:
         digest=digest_of("train_classifier"),
-        machine=machine_alone,
+        machine=machine_of_training,
+        start=start_of_training,
         settings=settings_of("train_classifier"),
         code=code_of("train_classifier"),
         identity=identity_of("train_classifier"),
     shell:
-        "wsss train_classifier --settings {params.settings:q} --code {params.digest} {params.identity}"
+        "{params.start}wsss train_classifier --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} --output {output.model:q}"
         " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 

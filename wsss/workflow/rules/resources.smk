@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.names import stages_making
-from wsss.plan import source_folders
+from wsss.plan import problem_of_nodes, source_folders
 
 
 def machine():
@@ -49,6 +50,31 @@ def gpus(training=False):
     """Return the GPU slots of a job. The profile gives one slot in all, so that such jobs take turns."""
     runtime = PLAN.config.runtime
     return 0 if on_processor() else runtime.devices if training else 1
+
+
+def of_training():
+    """Return the resources that a training alone asks for: its GPUs and, where it has several, its nodes.
+
+    The executor for SLURM starts a job with `mpi` once, so that its command may start one on each node. It counts
+    `gpu` over all nodes, and `gres` for each.
+    """
+    nodes, count = PLAN.config.runtime.nodes, gpus(training=True)
+    if nodes == 1:
+        return {"gpu": count}
+    on_nodes = {"nodes": nodes, "tasks": nodes, "tasks_per_gpu": 0, "mpi": "srun"}
+    if known_cores() is not None or not count:
+        return {"gpu": count, **on_nodes}
+    return {"gpu": 0, "gres": f"gpu:{count}", **on_nodes}
+
+
+def refuse_nodes():
+    """End Snakemake with one line if trainings are to have several nodes, and jobs run on this machine."""
+    on_cluster = known_cores() is None
+    if problem := problem_of_nodes(PLAN.config.runtime.nodes, on_cluster=on_cluster):
+        sys.exit(f"error: {problem}")
+
+
+refuse_nodes()
 
 
 def network_threads(share=1):
@@ -151,6 +177,23 @@ def machine_alone(wildcards, threads):
     As it asks for threads, Snakemake takes it for derived, and a change does not run a stage again.
     """
     return MACHINE
+
+
+def machine_of_training(wildcards, threads):
+    """Params function: return these options, and of how many nodes the training is."""
+    nodes = PLAN.config.runtime.nodes
+    return MACHINE if nodes == 1 else f"{MACHINE} --nodes {nodes}"
+
+
+def start_of_training(wildcards, threads):
+    """Params function: return what starts the command on each node, where a training has several; else nothing."""
+    nodes = PLAN.config.runtime.nodes
+    if nodes == 1:
+        return ""
+    return (
+        f"srun --nodes {nodes} --ntasks {nodes} --ntasks-per-node 1 --cpus-per-task {threads} --kill-on-bad-exit=1"
+        " --wait=0 "
+    )
 
 
 def machine_of(wildcards, threads):

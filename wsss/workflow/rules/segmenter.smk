@@ -14,18 +14,19 @@ rule train_segmenter:
         "../envs/wsss.yaml"
     threads: training_threads("models")
     resources:
-        gpu=gpus(training=True),
+        **of_training(),
         mem_mb=memory(8000),
         runtime=minutes("train_segmenter", 0.1),
     params:
         digest=digest_of("train_segmenter"),
-        machine=machine_alone,
+        machine=machine_of_training,
+        start=start_of_training,
         settings=settings_of("train_segmenter"),
         code=code_of("train_segmenter"),
         identity=identity_of("train_segmenter"),
         labels=option("labels"),
     shell:
-        "wsss train_segmenter --settings {params.settings:q} --code {params.digest} {params.identity}"
+        "{params.start}wsss train_segmenter --settings {params.settings:q} --code {params.digest} {params.identity}"
         " --index {input.index:q} {params.labels} --output {output.model:q}"
         " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
