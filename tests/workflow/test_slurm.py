@@ -55,6 +55,7 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def over_both_nodes(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
     """The same for the classifier alone, whose training takes both nodes."""
     project = copy_project(tmp_path_factory.mktemp("over nodes") / "project", made_up=False)
+    make_maps(project.folder / "photos", project.folder / "maps")
     option = project.config(**{**RUN, "runtime": {**RUN["runtime"], "nodes": 2}})
     # nothing finds the nodes by their names, for they are none of a machine
     said = run_with_a_cancelled_training(cluster, project, option, CLASSIFIER, MASTER_ADDR="127.0.0.1")
