@@ -23,7 +23,9 @@ def _held(session: Session, *arguments: Any) -> None:
     _start_step(session, *arguments)
 
 
-Session.on_train_batch_start = _held  # type: ignore[method-assign]
+if __name__ in ("__main__", "__mp_main__"):
+    # tests import a number from here, and train in their own process
+    Session.on_train_batch_start = _held  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     main()
