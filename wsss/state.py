@@ -39,6 +39,7 @@ class StageState:
 
     Attributes:
         folder: The folder, `.NAME.state` beside the output.
+        writes: As given.
 
     Raises:
         InputError: On entering, when another process is writing the same output, when a folder of this name holds
@@ -50,7 +51,7 @@ class StageState:
         self.output = output
         self.folder = output.parent / f".{output.name}.state"
         self._stamp = json.dumps(dict(stamp), sort_keys=True, default=str)
-        self._writes = writes
+        self.writes = writes
         self._lock: int | None = None
         self._finished = False
 
@@ -59,7 +60,7 @@ class StageState:
         self._finished = True
 
     def __enter__(self) -> StageState:
-        if not self._writes:
+        if not self.writes:
             return self
         self._refuse_foreign()
         try:

@@ -88,9 +88,9 @@ def _gpu(context: RunContext) -> str:
     import sys
 
     number = context.device.partition(":")[2] or "0"
-    asked = [sys.executable, "-c", f"import torch; print('GPU', torch.cuda.get_device_name({number}))"]
-    answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    name = answer.rpartition("GPU ")[2]
+    asked = [sys.executable, "-c", f"import torch; print(torch.cuda.get_device_name({number}))"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    name = "" if answer.returncode else answer.stdout.strip().rpartition("\n")[2]
     if context.device != "auto" and not name:
         raise InputError(f"runtime.device is `{context.device}`, but this machine has no GPU; use `auto`")
     return name

@@ -15,15 +15,13 @@ from wsss.data.steps import steps_per_epoch
 from wsss.errors import InputError
 from wsss.models.aalr import AALR
 from wsss.models.pretrained import weights_file
-from wsss.nodes import is_first
 from wsss.pipeline.inputs import makers_of
-from wsss.stages.artifact import provenance, stamp
+from wsss.stages.artifact import provenance
 from wsss.stages.cam_batches import ArtifactCams
 from wsss.stages.class_balance import class_weights
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
-from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
-from wsss.state import StageState
+from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint, training_state
 from wsss.training.aalr import AALRModule
 from wsss.training.checkpoint import build_model
 from wsss.training.validation import SegmentationValidation
@@ -68,7 +66,7 @@ def train_aalr(
     stored = cams if settings.mask_source == "cams" else None
     inputs = {"index": Path(index), "classifier": used, "cams": stored, "weights": weights_file(settings.backbone)}
     attributes = provenance(STAGE, settings, inputs, context)
-    with StageState(output, stamp(STAGE, attributes), writes=is_first(context.nodes)) as state:
+    with training_state(output, STAGE, attributes, context) as state:
         module = AALRModule(
             _network(settings, used, dataset, context.seed),
             settings,

@@ -10,15 +10,13 @@ from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
 from wsss.models.auxsegnet import AuxSegNet
-from wsss.nodes import is_first
 from wsss.pipeline.inputs import makers_of
-from wsss.stages.artifact import provenance, stamp
+from wsss.stages.artifact import provenance
 from wsss.stages.class_balance import class_weights
 from wsss.stages.labels import ArtifactLabels
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
-from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint
-from wsss.state import StageState
+from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint, training_state
 from wsss.training.auxsegnet import AuxSegNetModule
 from wsss.training.label_losses import LabelLosses
 from wsss.training.second_view import second_view
@@ -59,7 +57,7 @@ def train_auxsegnet(
     attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)
     source = ArtifactLabels(Path(labels), dataset)
     of_classes = class_weights(settings, dataset, source.ids, stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes), writes=is_first(context.nodes)) as state:
+    with training_state(output, STAGE, attributes, context) as state:
         source.check()
         network = network_from_checkpoint(
             AuxSegNet,

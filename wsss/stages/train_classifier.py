@@ -10,13 +10,11 @@ from wsss.data import load_dataset
 from wsss.data.loaders import TrainingImages
 from wsss.models.classifier import Classifier
 from wsss.models.pretrained import weights_file
-from wsss.nodes import is_first
-from wsss.stages.artifact import provenance, stamp
+from wsss.stages.artifact import provenance
 from wsss.stages.class_balance import class_weights
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
-from wsss.stages.training import train_to_checkpoint
-from wsss.state import StageState
+from wsss.stages.training import train_to_checkpoint, training_state
 from wsss.training.checkpoint import build_model
 from wsss.training.classifier import ClassifierModule, ClassifierValidation
 
@@ -46,7 +44,7 @@ def train_classifier(
     )
     model_settings = {"backbone": settings.backbone.model_dump(mode="json"), "dropout": settings.dropout}
     weights = class_weights(settings, dataset, dataset.ids("train"), stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes), writes=is_first(context.nodes)) as state:
+    with training_state(output, STAGE, attributes, context) as state:
         network = build_model(Classifier, model_settings, dataset.num_classes, seed=context.seed)
         train_to_checkpoint(
             state,

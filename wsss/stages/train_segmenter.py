@@ -13,14 +13,12 @@ from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
 from wsss.models.pretrained import weights_file
 from wsss.models.segmenter import Segmenter
-from wsss.nodes import is_first
-from wsss.stages.artifact import provenance, stamp
+from wsss.stages.artifact import provenance
 from wsss.stages.class_balance import class_weights
 from wsss.stages.labels import ArtifactLabels, Labels
 from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
-from wsss.stages.training import train_to_checkpoint
-from wsss.state import StageState
+from wsss.stages.training import train_to_checkpoint, training_state
 from wsss.training.checkpoint import build_model
 from wsss.training.segmenter import SegmenterModule
 from wsss.training.validation import SegmentationValidation
@@ -58,7 +56,7 @@ def train_segmenter(
     )
     model_settings = settings.model_dump(mode="json", include={"backbone", "head_channels", "atrous_rates", "dropout"})
     weights = class_weights(settings, dataset, source.ids, stage=STAGE)
-    with StageState(output, stamp(STAGE, attributes), writes=is_first(context.nodes)) as state:
+    with training_state(output, STAGE, attributes, context) as state:
         source.check()
         _check_batch(settings, len(source.ids))
         network = build_model(

@@ -16,6 +16,7 @@ from wsss.disk import require_space
 from wsss.errors import InputError
 from wsss.models.network import NetworkType
 from wsss.nodes import is_first
+from wsss.stages.artifact import stamp
 from wsss.stages.class_balance import image_probabilities
 from wsss.state import StageState
 from wsss.training.checkpoint import build_model, load_weights
@@ -27,6 +28,21 @@ from wsss.training.trainer import run_training
 from wsss.training.validation import Validation, batch_limits
 
 logger = logging.getLogger(__name__)
+
+
+def training_state(output: Path, stage: str, attributes: Mapping[str, Any], context: RunContext) -> StageState:
+    """Return the state of a training, to be entered; of several nodes that share it, the first one writes.
+
+    Args:
+        output: The checkpoint.
+        stage: Name of the stage.
+        attributes: Provenance of the checkpoint.
+        context: Number of nodes.
+
+    Raises:
+        InputError: If nothing says which of several nodes this is.
+    """
+    return StageState(output, stamp(stage, attributes), writes=is_first(context.nodes))
 
 
 def train_to_checkpoint(
@@ -75,7 +91,7 @@ def train_to_checkpoint(
         folder=state.folder,
         probabilities=image_probabilities(settings, dataset, data.image_ids),
     )
-    if not is_first(context.nodes):
+    if not state.writes:
         return
     logs.keep(state.folder)
     write_outputs(
