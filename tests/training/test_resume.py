@@ -15,6 +15,8 @@ from wsss.errors import Interrupted
 from wsss.training.resume import STATE_FILE, StopRequest, load_state, seed_step
 
 STEPS = 9
+# not fork: once any test here has gone backward on another device, PyTorch refuses that in children of this process
+PROCESSES = multiprocessing.get_context("forkserver")
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,8 @@ def assert_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
 
 def killed_child(folder: Path, step: int, workers: int) -> int:
     """Exit code of a process that trains and kills itself, without warning, in the middle of a step."""
-    context = multiprocessing.get_context("fork")
     arguments = {"signal_at": step, "number": signal.SIGKILL, "workers": workers}
-    child = context.Process(target=train_tiny, args=(folder,), kwargs=arguments)
+    child = PROCESSES.Process(target=train_tiny, args=(folder,), kwargs=arguments)
     child.start()
     # not join: it waits for the loader processes too, which see only after seconds that the child is gone
     wait_until(lambda: child.exitcode is not None)
@@ -126,7 +127,7 @@ def test_second_interrupt_stops_at_once() -> None:
 
 
 def test_an_interrupted_process_with_loader_workers_ends(tmp_path: Path) -> None:
-    child = multiprocessing.get_context("fork").Process(
+    child = PROCESSES.Process(
         target=train_tiny, args=(tmp_path,), kwargs={"signal_at": 3, "number": signal.SIGTERM, "workers": 2}
     )
     child.start()

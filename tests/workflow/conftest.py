@@ -51,10 +51,14 @@ StageCall.run = _make_up
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These tests share what the first of them has built, so they stay together on one worker."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("real" if item.path.stem == "test_real" else "workflow"))
+    """These tests share what the first of them has built, so they stay together on one worker.
+
+    They are the longest of all groups and begin first, or one worker would still run them when the other has ended.
+    """
+    own = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in own:
+        item.add_marker(pytest.mark.xdist_group("real" if item.path.stem == "test_real" else "workflow"))
+    items.sort(key=lambda item: item not in own)
 
 
 @dataclass
