@@ -55,9 +55,10 @@ def test_a_training_lays_its_own_over_it_key_by_key():
     assert backbones(found)["train_classifier"] == BackboneSettings.parse(CHOSEN)
 
 
-def test_a_training_of_its_own_weights_may_have_another_network():
-    found = config(train_aalr={"backbone": {"name": "resnet50", "weights": "none"}})
-    assert found.train_aalr.backbone.name == "resnet50"
+@pytest.mark.parametrize(("stage", "own"), [("train_aalr", {}), ("train_auxsegnet", {"start": "backbone"})])
+def test_a_training_of_its_own_weights_may_have_another_network(stage: str, own: dict[str, Any]):
+    found = config(**{stage: {**own, "backbone": {"name": "resnet50", "weights": "none"}}})
+    assert found.stage(stage).backbone.name == "resnet50"
     assert found.train_classifier.backbone.name == BackboneSettings().name
 
 

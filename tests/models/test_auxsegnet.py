@@ -291,6 +291,14 @@ def test_queries_and_keys_that_start_the_same_make_every_position_most_akin_to_i
     assert not torch.equal(independent.segmentation.pairwise.query.weight, independent.segmentation.pairwise.key.weight)
 
 
+def test_branches_can_start_from_the_first_weights_of_torch() -> None:
+    xavier, own = (build(affinity="off", first_weights=kind).segmentation for kind in ("xavier", "torch"))
+    assert xavier.tail[-1].bias is None
+    assert own.tail[-1].bias is not None
+    # from 8 channels to 8, 3 x 3: Kaiming's uniform weights with a = sqrt(5) reach 1 / sqrt(72), Xavier's sqrt(6 / 144)
+    assert own.stem[2].weight.abs().max() <= 72**-0.5 < xavier.stem[2].weight.abs().max() <= (6 / 144) ** 0.5
+
+
 def test_branches_can_be_normalised() -> None:
     network = build(normalization="batch").train()
     names = [name for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)]

@@ -8,6 +8,7 @@ import pytest
 
 from wsss.config import SeedLabels, SegmenterLabels
 from wsss.config.aalr import TrainAalr
+from wsss.config.rounds import TrainAuxsegnet
 from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.inputs import in_branch, inputs_of, makers_of
 from wsss.pipeline.stages import STAGES
@@ -85,6 +86,10 @@ def test_inputs_that_the_settings_do_not_use_are_left_out():
     assert names("seed_labels", SeedLabels(rule="background_threshold")) == ["index", "cams"]
     assert names("segmenter_labels", SegmenterLabels()) == ["index", "segmenter", "saliency"]
     assert names("segmenter_labels", SegmenterLabels(saliency_threshold=None)) == ["index", "segmenter"]
+    assert names("train_auxsegnet", TrainAuxsegnet()) == ["index", "labels", "weights"]
+    assert names("train_auxsegnet", TrainAuxsegnet(start="backbone")) == ["index", "labels"]
+    later = inputs_of(Artifact("train_auxsegnet", round=1), TrainAuxsegnet(start="backbone"))
+    assert later["weights"] == Artifact("train_auxsegnet", round=0)
     assert names("train_aalr", TrainAalr()) == ["index"]
     assert names("train_aalr", SimpleNamespace(start="classifier", mask_source="network")) == ["index", "classifier"]
     assert names("train_aalr", TrainAalr(start="classifier", mask_source="cams")) == ["index", "classifier", "cams"]

@@ -97,6 +97,14 @@ def test_a_round_is_made_of_the_round_before():
     assert found.path(found.inputs(predicted)["model"]) == "results/x/auxsegnet/round1/model.ckpt"
 
 
+def test_rounds_that_start_from_the_backbone_read_no_classifier_but_for_their_seeds():
+    found = plan(**ROUNDS, train_auxsegnet={"start": "backbone"})
+    assert list(found.inputs(Artifact("train_auxsegnet", round=0))) == ["index", "labels"]
+    later = found.inputs(Artifact("train_auxsegnet", round=1))
+    assert found.path(later["weights"]) == "results/x/auxsegnet/round0/model.ckpt"
+    assert paths(found, "train_classifier") == ["classifier/model.ckpt"]
+
+
 def test_how_many_rounds_there_are_changes_no_round():
     two, three = plan(**ROUNDS), plan(**{**ROUNDS, "auxsegnet": {"rounds": 3, "predict": "last"}})
     for stage in ("train_auxsegnet", "update_labels"):

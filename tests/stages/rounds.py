@@ -52,7 +52,7 @@ class Rounds:
         self.model = root / "round0/model.ckpt"
         self.train(self.seeds, self.classifier, self.model)
 
-    def train(self, labels: Path, weights: Path, output: Path, **changes: Any) -> None:
+    def train(self, labels: Path, weights: Path | None, output: Path, **changes: Any) -> None:
         settings = TrainAuxsegnet.parse({**TRAINING, "network": NETWORK, **changes})
         train_auxsegnet(settings, index=self.index, labels=labels, weights=weights, output=output, context=CPU)
 

@@ -12,10 +12,11 @@ from tests.stages.rounds import BACKBONE, CPU, NETWORK, Rounds
 from wsss.config import SeedLabels
 from wsss.config.rounds import TrainAuxsegnet
 from wsss.errors import InputError
+from wsss.models.auxsegnet import AuxSegNet
 from wsss.stages.seed_labels import seed_labels
 from wsss.stages.train_auxsegnet import train_auxsegnet
 from wsss.store import ArtifactReader
-from wsss.training.checkpoint import load_weights
+from wsss.training.checkpoint import build_model, load_weights
 
 
 def test_a_round_starts_from_the_classifier_and_the_next_from_it(rounds: Rounds, tmp_path: Path) -> None:
@@ -63,6 +64,31 @@ def test_another_backbone_than_the_classifier_s_is_refused(rounds: Rounds, tmp_p
         rounds.train(rounds.seeds, rounds.classifier, tmp_path / "m.ckpt", backbone={**BACKBONE, "name": "resnet50"})
     with pytest.raises(InputError, match="goes on from the classifier's weights"):
         rounds.train(rounds.seeds, rounds.classifier, tmp_path / "m.ckpt", backbone={**BACKBONE, "weights": "none"})
+
+
+def test_round_0_starts_from_the_weights_of_its_backbone(rounds: Rounds, tmp_path: Path) -> None:
+    model, backbone = tmp_path / "model.ckpt", {**BACKBONE, "weights": "none"}
+    still = {"optimizer": {"name": "sgd", "learning_rate": 1e-12}, "start": "backbone", "backbone": backbone}
+    rounds.train(rounds.seeds, None, model, **still)
+    weights, info = load_weights(model, "train_auxsegnet")
+    assert "weights" not in info.attributes["inputs"]
+    fresh = build_model(
+        AuxSegNet, {"backbone": backbone, **NETWORK}, rounds.dataset.num_classes, seed=CPU.seed
+    ).state_dict()
+    assert fresh.keys() == weights.keys()
+    assert all(torch.allclose(weights[name], value, atol=1e-6) for name, value in fresh.items())
+    # a later round goes on from the one before
+    rounds.train(rounds.seeds, model, tmp_path / "round1.ckpt", **still)
+    _, info = load_weights(tmp_path / "round1.ckpt", "train_auxsegnet")
+    assert info.attributes["inputs"]["weights"]
+
+
+def test_a_start_that_contradicts_the_settings_is_refused(rounds: Rounds, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"train_auxsegnet\.start is `classifier`: pass --weights FILE"):
+        rounds.train(rounds.seeds, None, tmp_path / "model.ckpt")
+    with pytest.raises(InputError, match="train_classifier"):
+        rounds.train(rounds.seeds, rounds.classifier, tmp_path / "model.ckpt", start="backbone")
+    assert not (tmp_path / "model.ckpt").exists()
 
 
 def test_labels_without_saliency_need_a_network_without_it(rounds: Rounds, tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ class AuxSegNetNetwork(StrideSettings):
     normalization: Literal["none", "batch"] = "none"
     """Batch normalisation after the convolutions of the branches, which then learn faster. ICCV has none, on features
     that end in normalisation and ReLU. Inferred."""
+    first_weights: Literal["xavier", "torch"] = "xavier"
+    """First weights of the branches' convolutions. `xavier`: Xavier's uniform ones, and no bias in the predictions
+    (ICCV's code). `torch`: PyTorch's own, and a bias, as DeepLabV3's head has them. Inferred."""
     last_convolution: bool = True
     """Add the third convolution, between affinity and prediction. ICCV's code has it, its text does not."""
     dropout: float = Field(default=0.5, ge=0, lt=1)

@@ -77,12 +77,15 @@ class RoundsLabelReassign(LabelReassign):
 class TrainAuxsegnet(Training):
     """The multi-task network of AuxSegNet: one training per round, all with these settings.
 
-    It goes on from the classifier's weights, later rounds from the last round's, so `backbone.name` is the
-    classifier's; its stride and what is frozen may differ. AuxSegNet's released code: SGD, rate 7e-4, momentum and
-    weight decay 0 in effect (it passes them in the wrong places), 15 epochs, batch 4, crop 321, padding `background`,
-    no colour jitter, `released_rate_groups`; the paper: rate 1e-3, 10 epochs, colour jitter.
+    Round 0 goes on from the classifier's weights unless `start` says otherwise, so `backbone.name` is the classifier's;
+    its stride and what is frozen may differ. Later rounds go on from the last round's. AuxSegNet's released code: SGD,
+    rate 7e-4, momentum and weight decay 0 in effect (it passes them in the wrong places), 15 epochs, batch 4, crop 321,
+    padding `background`, no colour jitter, `released_rate_groups`; the paper: rate 1e-3, 10 epochs, colour jitter.
     """
 
+    start: Literal["classifier", "backbone"] = "classifier"
+    """Weights that round 0 starts from: the trained classifier's (AuxSegNet), or those of its backbone, such as
+    ImageNet's, as a segmentation network does. Inferred."""
     network: AuxSegNetNetwork = AuxSegNetNetwork()
     loss_weights: AuxSegNetLossWeights = AuxSegNetLossWeights()
     adaptive_affinity: RoundsAdaptiveAffinity = RoundsAdaptiveAffinity()
@@ -94,15 +97,15 @@ class TrainAuxsegnet(Training):
 
     @classmethod
     def starts_from_classifier(cls, values: Mapping[str, Any]) -> bool:
-        """Return True: round 0 goes on from the classifier."""
-        return True
+        """Tell whether `start` is `classifier`."""
+        return values.get("start", cls.model_fields["start"].default) == "classifier"
 
     @model_validator(mode="after")
     def _check(self) -> TrainAuxsegnet:
-        if self.backbone.weights != "auto":
+        if self.start == "classifier" and self.backbone.weights != "auto":
             raise ValueError(
                 "train_auxsegnet goes on from the classifier's weights: leave backbone.weights at `auto`, and set "
-                "the backbone.weights of the whole config"
+                "the backbone.weights of the whole config; or set start to `backbone`"
             )
         return self
 

@@ -170,11 +170,12 @@ class TaskBranch(nn.Module):
             rate = rates[2]
         self.tail = nn.Sequential(
             *(_dilated(width, width, rate, normalization) if settings.last_convolution else ()),
-            nn.Conv2d(width, out_channels, 1, bias=False),
+            nn.Conv2d(width, out_channels, 1, bias=settings.first_weights == "torch"),
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
+        if settings.first_weights == "xavier":
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.xavier_uniform_(module.weight)
         self.head = head
         pairwise = affinity and settings.pairwise_affinity
         unary = affinity and settings.unary_affinity

@@ -19,7 +19,9 @@ def inputs_of(artifact: Artifact, settings: Any = None) -> dict[str, Artifact]:
         settings: Settings of its stage; inputs that they do not use are left out. None keeps all inputs.
     """
     used = [
-        item for item in STAGES[artifact.stage].inputs if settings is None or item.when is None or item.when(settings)
+        item
+        for item in STAGES[artifact.stage].inputs
+        if settings is None or item.when is None or item.when(settings, artifact)
     ]
     found = {item.name: _source(item, artifact) for item in used}
     return {name: source for name, source in found.items() if source is not None}

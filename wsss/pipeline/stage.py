@@ -25,14 +25,14 @@ class Input:
             `{model}`, the label set or model that this wildcard of the reading artifact names; or a function of the
             reading artifact.
         help: Text for the command line; empty names the stage.
-        when: Returns whether the settings of the reading stage use it; None: always.
+        when: Returns whether the reading artifact, by the settings of its stage, uses it; None: always.
         optional: Whether a stage can do without it although its settings do not say so.
     """
 
     name: str
     source: str | Callable[[Artifact], Artifact]
     help: str = ""
-    when: Callable[[Any], bool] | None = None
+    when: Callable[[Any, Artifact], bool] | None = None
     optional: bool = False
 
 

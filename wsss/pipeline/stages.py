@@ -129,7 +129,7 @@ STAGES: dict[str, Stage] = {
             inputs=(
                 INDEX,
                 Input("cams", "cams"),
-                Input("saliency", "saliency", when=lambda own: own.rule == "saliency"),
+                Input("saliency", "saliency", when=lambda own, artifact: own.rule == "saliency"),
             ),
             # a run that trains nothing still makes labels to look at
             asked=lambda config, models: [] if config.methods or config.stage("train_segmenter").label_sets else [{}],
@@ -148,7 +148,12 @@ STAGES: dict[str, Stage] = {
             inputs=(
                 INDEX,
                 Input("labels", _labels_of_round, "Labels of this round."),
-                Input("weights", _weights_of_round, "Checkpoint to go on from: the classifier's, or the last round's."),
+                Input(
+                    "weights",
+                    _weights_of_round,
+                    "Checkpoint to go on from: the last round's, or the classifier's unless `start` is `backbone`.",
+                    when=lambda own, artifact: own.start == "classifier" or artifact.round > 0,
+                ),
             ),
             asked=lambda config, models: [{"round": number} for number in _rounds(config)],
             predicted=lambda config: [
@@ -188,8 +193,8 @@ STAGES: dict[str, Stage] = {
             settings="wsss.config.aalr:TrainAalr",
             inputs=(
                 INDEX,
-                Input("classifier", "train_classifier", when=lambda own: own.start == "classifier"),
-                Input("cams", "cams", when=lambda own: own.mask_source == "cams"),
+                Input("classifier", "train_classifier", when=lambda own, artifact: own.start == "classifier"),
+                Input("cams", "cams", when=lambda own, artifact: own.mask_source == "cams"),
             ),
             asked=lambda config, models: [{}] if _runs(config, "aalr") else [],
             method="aalr",
@@ -236,7 +241,7 @@ STAGES: dict[str, Stage] = {
             inputs=(
                 INDEX,
                 Input("segmenter", "train_segmenter"),
-                Input("saliency", "saliency", when=lambda own: own.saliency_threshold is not None),
+                Input("saliency", "saliency", when=lambda own, artifact: own.saliency_threshold is not None),
             ),
             product="{label_set}_self",
             words="self-trained",

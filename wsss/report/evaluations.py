@@ -17,6 +17,7 @@ from wsss.evaluation import FORMAT_VERSION
 from wsss.evaluation.summary import Record
 from wsss.files import read_json
 from wsss.inputs import check_regular
+from wsss.pipeline.artifact import Artifact
 from wsss.pipeline.names import TRUE_MASKS, label_words, method_of, model, model_words
 from wsss.pipeline.stages import STAGES
 from wsss.report.form import check_metrics, rows_of, whole_table
@@ -168,10 +169,10 @@ def uses(record: Record, name: str) -> bool:
     """
     stage = STAGES.get(str(record.get("stage")))
     found = [item for item in stage.inputs if item.name == name] if stage is not None else []
-    if not found or not record.get("settings"):
+    if stage is None or not found or not record.get("settings"):
         return False
     when = found[0].when
-    return when is None or when(SimpleNamespace(**record["settings"]))
+    return when is None or when(SimpleNamespace(**record["settings"]), Artifact(stage.name))
 
 
 def method_of_record(record: Record) -> str:

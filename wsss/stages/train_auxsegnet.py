@@ -6,10 +6,11 @@ from pathlib import Path
 
 from wsss.config.rounds import NEEDS_BACKGROUND, TrainAuxsegnet
 from wsss.context import RunContext
-from wsss.data import load_dataset
+from wsss.data import Dataset, load_dataset
 from wsss.data.loaders import TrainingImages
 from wsss.errors import InputError
 from wsss.models.auxsegnet import AuxSegNet
+from wsss.models.pretrained import weights_file
 from wsss.pipeline.inputs import makers_of
 from wsss.stages.artifact import provenance
 from wsss.stages.class_balance import class_weights
@@ -18,6 +19,7 @@ from wsss.stages.outputs import checks_output
 from wsss.stages.settled import settled
 from wsss.stages.training import model_settings, network_from_checkpoint, train_to_checkpoint, training_state
 from wsss.training.auxsegnet import AuxSegNetModule
+from wsss.training.checkpoint import build_model
 from wsss.training.label_losses import LabelLosses
 from wsss.training.second_view import second_view
 from wsss.training.validation import SegmentationValidation
@@ -31,19 +33,20 @@ def train_auxsegnet(
     *,
     index: Path,
     labels: Path,
-    weights: Path,
     output: Path,
+    weights: Path | None = None,
     context: RunContext = RunContext(),
 ) -> None:
-    """Train classification, saliency and segmentation together, from given weights.
+    """Train classification, saliency and segmentation together.
 
     Args:
         settings: Settings of the stage.
         index: Artifact of stage `index`.
         labels: Artifact with the labels of the round (kinds `segmentation` and `saliency`) of the training images.
-        weights: Checkpoint to start from: of `train_classifier` in round 0, of the round before in later ones.
         output: Checkpoint to write; `metrics.json` and `curves.csv` are written beside it, and `epochs.csv` with label
             reassignment.
+        weights: Checkpoint to go on from: of the round before, or of `train_classifier` in round 0. None in a round 0
+            whose `settings.start` is `backbone`.
         context: Seed and machine.
 
     Raises:
@@ -54,20 +57,15 @@ def train_auxsegnet(
     if not dataset.background:
         raise InputError(f"{index}: data.background is false, but {STAGE} {NEEDS_BACKGROUND}")
     settings = settled(settings, dataset, dataset.ids("train"), stage=STAGE)
-    attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": weights}, context)
+    if settings.start == "classifier" and weights is None:
+        raise InputError("train_auxsegnet.start is `classifier`: pass --weights FILE, the checkpoint to go on from")
+    started = weights_file(settings.backbone) if weights is None else weights
+    attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": started}, context)
     source = ArtifactLabels(Path(labels), dataset)
     of_classes = class_weights(settings, dataset, source.ids, stage=STAGE)
     with training_state(output, STAGE, attributes, context) as state:
         source.check()
-        network = network_from_checkpoint(
-            AuxSegNet,
-            settings,
-            Path(weights),
-            makers_of(STAGE, "weights"),
-            dataset,
-            stage=STAGE,
-            seed=context.seed,
-        )
+        network = _network(settings, weights, dataset, context.seed)
         train_to_checkpoint(
             state,
             AuxSegNetModule(
@@ -97,3 +95,12 @@ def train_auxsegnet(
             model_settings=model_settings(settings),
             attributes=attributes,
         )
+
+
+def _network(settings: TrainAuxsegnet, weights: Path | None, dataset: Dataset, seed: int) -> AuxSegNet:
+    """Build the network with the weights of a checkpoint or of its backbone; the seed draws the other layers."""
+    if weights is None:
+        return build_model(AuxSegNet, model_settings(settings), dataset.num_classes, seed=seed)
+    # the classifier is no start where the settings name the backbone
+    stages = makers_of(STAGE, "weights") if settings.start == "classifier" else (STAGE,)
+    return network_from_checkpoint(AuxSegNet, settings, Path(weights), stages, dataset, stage=STAGE, seed=seed)

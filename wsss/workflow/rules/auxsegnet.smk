@@ -30,7 +30,8 @@ rule seed_labels:
         " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
-# Train the multi-task network of one round, from the weights of the round before; round 0 takes the classifier's.
+# Train the multi-task network of one round, from the weights of the round before; round 0 takes the classifier's,
+# or with `start: backbone` none.
 rule train_auxsegnet:
     input:
         index=upstream("train_auxsegnet", "index"),
@@ -58,9 +59,10 @@ rule train_auxsegnet:
         settings=settings_of("train_auxsegnet"),
         code=code_of("train_auxsegnet"),
         identity=identity_of("train_auxsegnet"),
+        weights=option("weights"),
     shell:
         "{params.start}wsss train_auxsegnet --settings {params.settings:q} --code {params.digest} {params.identity}"
-        " --index {input.index:q} --labels {input.labels:q} --weights {input.weights:q} --output {output.model:q}"
+        " --index {input.index:q} --labels {input.labels:q} {params.weights} --output {output.model:q}"
         " {params.machine} --threads {threads} --log {log:q} --parent $PPID"
 
 
