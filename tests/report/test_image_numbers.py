@@ -22,6 +22,20 @@ def test_what_is_known_of_an_image_comes_back() -> None:
     assert dict(numbers) == {"a": {"foreground": 0.0}, "b/c": {"change": 0.25}}
 
 
+def test_things_of_one_table_share_the_places_of_their_images() -> None:
+    places: dict[str, int] = {}
+    first, second = ImageNumbers(places), ImageNumbers(places)
+    first.add(row("a", iou="0.5"))
+    second.add(row("b", iou="0.25"))
+    second.add(row("c"))
+    first.add(row("d", iou="1"))
+    assert dict(first) == {"a": {"iou": 0.5}, "d": {"iou": 1.0}}
+    assert dict(second) == {"b": {"iou": 0.25}, "c": {}}
+    assert len(first) == len(second) == 2
+    assert "b" not in first
+    assert "d" not in second
+
+
 def test_a_damaged_row_is_an_error() -> None:
     with pytest.raises(ValueError, match="could not convert"):
         ImageNumbers().add(row("a", iou="half"))
@@ -30,11 +44,13 @@ def test_a_damaged_row_is_an_error() -> None:
 
 
 def test_a_hundred_thousand_images_take_few_bytes_each() -> None:
-    def filled() -> ImageNumbers:
-        numbers = ImageNumbers()
+    def filled() -> list[ImageNumbers]:
+        places: dict[str, int] = {}
+        things = [ImageNumbers(places) for _ in range(5)]
         for image in range(20_000):
-            numbers.add(row(f"image_{image:06d}", iou="0.123", coverage="0.5"))
-        return numbers
+            for numbers in things:
+                numbers.add(row(f"image_{image:06d}", iou="0.123", coverage="0.5"))
+        return things
 
     tracemalloc.start()
     try:
@@ -44,6 +60,6 @@ def test_a_hundred_thousand_images_take_few_bytes_each() -> None:
     finally:
         tracemalloc.stop()
     held = sum(trace.size for trace in own.traces)
-    assert held > 1_000_000
-    # dictionaries took 400
-    assert held / len(kept) < 250
+    assert held > 5 * 20_000 * 33
+    # dictionaries took 400 each
+    assert held / len(kept[0]) < 200 + 5 * 40

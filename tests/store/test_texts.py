@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from wsss.store import texts as texts_module
 from wsss.store.texts import Texts
 
 NAMES = ["b/ü", "a", "b/c", "", "b0", "b-/x", "zebra" * 9]
@@ -18,6 +19,17 @@ def test_texts_are_found_in_any_order(names: list[str]) -> None:
     others = [*names, "b", "zz", "zebra" * 10]
     assert texts.has(Texts.of(others)).tolist() == [name in names for name in others]
     assert texts.has(texts).all()
+
+
+def test_many_texts_are_handled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Texts.of(NAMES)
+    monkeypatch.setattr(texts_module, "BLOCK", 3)
+    texts = Texts.of(NAMES)
+    assert np.array_equal(texts.values, whole.values)
+    assert texts.strings() == NAMES
+    assert texts.strings(np.array([6, 0])) == [NAMES[6], NAMES[0]]
+    with pytest.raises(ValueError, match="utf-8"):
+        Texts(np.array([*whole.values.tolist(), b"\xff"]))
 
 
 def test_a_text_that_is_there_twice_is_seen() -> None:

@@ -96,11 +96,11 @@ class Dataset:
 
     def labels(self, split: str) -> np.ndarray:
         """Return the labels of a split, (N, C) uint8 multi-hot, ordered as `ids`; column c is class c + 1."""
-        return self._index.labels[self._members_of(split)]
+        return self._index.labels(self._members_of(split))
 
     def image_labels(self, image_id: str) -> np.ndarray:
         """Return the labels of one image, (C,) uint8 multi-hot."""
-        return self._index.labels[self._row(image_id)].copy()
+        return self._index.labels(self._row(image_id))
 
     def size(self, image_id: str) -> tuple[int, int]:
         """Return the height and width (H, W) of the photograph."""

@@ -48,7 +48,7 @@ class IndexFile:
         ids: Names of the images.
         members: Rows of each split.
         sizes: (N, 2) int32, H and W.
-        labels: (N, C) uint8 multi-hot.
+        labels_packed: (N, C / 8 rounded up) uint8, the multi-hot labels, eight in a byte.
 
     Raises:
         InputError: If it is missing, damaged or no index, its tables do not fit each other, or it has been built again
@@ -67,10 +67,18 @@ class IndexFile:
             if not problem:
                 self.ids, split = _texts(reader, "ids"), _texts(reader, "split").values
                 self.members = {name: np.flatnonzero(split == name.encode()) for name in SPLITS}
-                self.sizes, self.labels = _numbers(reader, "sizes"), _numbers(reader, "labels")
-                problem = self._problem()
+                self.sizes, labels = _numbers(reader, "sizes"), _numbers(reader, "labels")
+                problem = self._problem(labels)
+                self.labels_packed = np.packbits(labels, axis=1)
         if problem:
             raise InputError(f"{path}: {problem}; {rebuild_hint(path)}")
+
+    def labels(self, rows: np.ndarray | int) -> np.ndarray:
+        """Return the labels of an image, (C,) uint8 multi-hot, or of several, (M, C)."""
+        found: np.ndarray = np.unpackbits(
+            self.labels_packed[rows], axis=-1, count=len(self.attributes["class_names"]) - 1
+        )
+        return found
 
     @cached_property
     def paths(self) -> Texts:
@@ -128,13 +136,13 @@ class IndexFile:
             noted = _numbers(reader, "stamps")[:, first : first + 2].copy() if self._knows_times else None
             return FileStamps(self.path, noted, _numbers(reader, content))
 
-    def _problem(self) -> str:
+    def _problem(self, labels: np.ndarray) -> str:
         """Say what is wrong with the values that are read at once; empty for nothing."""
         if not self.ids.are_unique:
             return "it has an image twice"
         if sum(map(len, self.members.values())) < len(self.ids):
             return f"it has splits other than {' and '.join(SPLITS)}"
-        if len(self.ids) and (self.sizes.min() < 1 or self.labels.min() < 0 or self.labels.max() > 1):
+        if len(self.ids) and (self.sizes.min() < 1 or labels.min() < 0 or labels.max() > 1):
             return "its sizes or its labels are out of range"
         return ""
 

@@ -125,6 +125,7 @@ ImageRow = dict[str, Any]
 class Measured:
     """The tallies of some images, and a row per image and evaluated map."""
 
+    images: int = 0
     tallies: dict[Key, Tally] = field(default_factory=dict)
     rows: list[ImageRow] = field(default_factory=list)
 
@@ -136,17 +137,19 @@ class Measured:
             self.tallies[key] = tally
 
 
-def measure(sources: Sources, images: list[tuple[str, str]]) -> Measured:
-    """Count some images.
+def measure(sources: Sources, task: tuple[str, list[str]]) -> Measured:
+    """Count some images of a split.
 
     Args:
-        images: Pairs of split and image id.
+        sources: What is evaluated.
+        task: The split, and ids of its images.
 
     Raises:
         InputError: If an artifact lacks an image or does not fit the data set.
     """
-    measured = Measured()
-    for split, image_id in images:
+    split, images = task
+    measured = Measured(len(images))
+    for image_id in images:
         truth = sources.dataset.mask(image_id)
         if sources.saliency is not None and split in sources.saliency_splits:
             _measure_saliency(measured, sources.saliency, ("saliency", "saliency", split), image_id, sources, truth)

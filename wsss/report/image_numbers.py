@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from array import array
 from collections.abc import Iterator, Mapping
 
@@ -14,12 +13,16 @@ KEYS = ("iou", "coverage", "foreground", "change")
 class ImageNumbers(Mapping[str, dict[str, float]]):
     """Image -> its numbers by `KEYS`, those that are known.
 
-    32 bytes an image beside its place; a dictionary of its own for each would take ten times as much.
+    33 bytes an image; a dictionary of its own for each would take ten times as much.
+
+    Args:
+        places: Image -> its place in the arrays; new images are added. All things of one table share it, for they have
+            the same images.
     """
 
-    def __init__(self) -> None:
-        self._places: dict[str, int] = {}
-        self._values = array("d")
+    def __init__(self, places: dict[str, int] | None = None) -> None:
+        self._places = places if places is not None else {}
+        self._values, self._known = array("d"), bytearray()
 
     def add(self, row: Mapping[str, str]) -> None:
         """Take over a row of the table.
@@ -28,18 +31,27 @@ class ImageNumbers(Mapping[str, dict[str, float]]):
             KeyError: If a column is missing.
             ValueError: If there is something else than a number, or nothing, in one.
         """
-        numbers = [float(row[key]) if row[key] else math.nan for key in KEYS]
-        # all things have the same images: one text serves them
-        place = self._places.setdefault(sys.intern(row["image"]), len(self._places))
-        self._values[place * len(KEYS) : (place + 1) * len(KEYS)] = array("d", numbers)
+        numbers = array("d", [float(row[key]) if row[key] else math.nan for key in KEYS])
+        place = self._places.setdefault(row["image"], len(self._places))
+        missing = place + 1 - len(self._known)
+        if missing > 0:
+            self._known.extend(bytes(missing))
+            self._values.extend([math.nan] * (missing * len(KEYS)))
+        self._known[place] = True
+        self._values[place * len(KEYS) : (place + 1) * len(KEYS)] = numbers
 
     def __getitem__(self, image: str) -> dict[str, float]:
-        start = self._places[image] * len(KEYS)
-        numbers = self._values[start : start + len(KEYS)]
+        place = self._places[image]
+        if not self._is_known(place):
+            raise KeyError(image)
+        numbers = self._values[place * len(KEYS) : (place + 1) * len(KEYS)]
         return {key: number for key, number in zip(KEYS, numbers, strict=True) if not math.isnan(number)}
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return (image for image, place in self._places.items() if self._is_known(place))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._known.count(True)
+
+    def _is_known(self, place: int) -> bool:
+        return place < len(self._known) and bool(self._known[place])

@@ -91,6 +91,9 @@ class ImageArtifact:
         stage: Name of the stage.
         attributes: From `provenance`, and further ones of the stage.
         shard_size: Images per shard.
+
+    Attributes:
+        done: Images that an earlier call had finished when this one began.
     """
 
     def __init__(
@@ -147,7 +150,6 @@ class ImageArtifact:
                 shard.write_packed(array)
             shard.write_table("done", sorted(self._buffered))
         self._warn_of_space(path)
-        self.done |= self._buffered
         self._buffer, self._buffered = [], set()
 
     def _warn_of_space(self, shard: Path) -> None:

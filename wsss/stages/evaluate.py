@@ -180,19 +180,22 @@ def _measure(sources: Sources, output: Path, context: RunContext) -> Measured:
     splits |= {split for split, _ in sources.predictions.values()}
     if sources.cams is not None or sources.labels:
         splits.add("train")
-    ids = sources.dataset.ids
-    images = [(split, name) for split in sources.dataset.splits if split in splits for name in ids(split)]
+    ids = {split: sources.dataset.ids(split) for split in sources.dataset.splits if split in splits}
     total = Measured()
-    tasks = [images[start : start + IMAGES_PER_TASK] for start in range(0, len(images), IMAGES_PER_TASK)]
+    tasks = (
+        (split, names[start : start + IMAGES_PER_TASK])
+        for split, names in ids.items()
+        for start in range(0, len(names), IMAGES_PER_TASK)
+    )
     results = map_in_processes(partial(measure, sources), tasks, workers=context.workers, what="evaluate")
     table = CsvWriter(output.with_name("per_image.csv"), PER_IMAGE, digits=DIGITS)
-    with table, Progress("evaluate", len(images)) as progress:
-        for task, measured in zip(tasks, results, strict=True):
+    with table, Progress("evaluate", sum(map(len, ids.values()))) as progress:
+        for measured in results:
             for key, tally in measured.tallies.items():
                 total.add(key, tally)
             for row in measured.rows:
                 table.write(row)
-            progress.advance(len(task))
+            progress.advance(measured.images)
     return total
 
 

@@ -62,31 +62,41 @@ class SumList:
     """The checksums of an artifact that is being written, in few bytes each."""
 
     def __init__(self) -> None:
-        self._names: list[bytes] = []
+        # an object for each name would take three times as much
+        self._names, self._ends = bytearray(), array("Q")
         self._content, self._attributes, self._packed = array("I"), array("I"), array("B")
 
     def add(self, name: str, sums: Sums) -> None:
         """Take the checksums of an array."""
-        self._names.append(name.encode())
+        self._add_name(name.encode())
         self._content.append(sums.content)
         self._attributes.append(sums.attributes)
         self._packed.append(sums.packed)
 
     def add_all(self, table: SumTable) -> None:
         """Take the checksums of all arrays of another artifact."""
-        self._names += table.names.values.tolist()
+        for name in table.names.values:
+            self._add_name(name)
         for own, name in ((self._content, "content"), (self._attributes, "attributes"), (self._packed, "packed")):
             own.frombytes(np.ascontiguousarray(table.values[name]).tobytes())
 
     def taken(self) -> np.ndarray:
-        """Return the table (N,) as it lies in the file. The list is empty then, for both together take much memory."""
-        names = np.array(self._names, dtype=np.bytes_)
-        self._names = []
+        """Return the table (N,) as it lies in the file. The names are gone then, for both together take much memory."""
+        starts = [0, *self._ends][:-1]
+        longest = max((end - start for start, end in zip(starts, self._ends, strict=True)), default=0)
         # HDF5 has no text of length 0
-        text = h5py.string_dtype("utf-8", max(names.dtype.itemsize, 1))
-        found = np.empty(len(names), dtype=[("name", text), *_FIELDS])
-        order = np.argsort(names, kind="stable")
-        found["name"] = names[order]
+        text = h5py.string_dtype("utf-8", longest or 1)
+        found = np.empty(len(starts), dtype=[("name", text), *_FIELDS])
+        names = found["name"]
+        for row, (start, end) in enumerate(zip(starts, self._ends, strict=True)):
+            names[row] = bytes(self._names[start:end])
+        self._names.clear()
         for values, name in ((self._content, "content"), (self._attributes, "attributes"), (self._packed, "packed")):
-            found[name] = np.frombuffer(values, dtype=found.dtype[name])[order] if len(values) else 0
+            found[name] = np.frombuffer(values, dtype=found.dtype[name]) if len(values) else 0
+        # in place: an ordered copy would be as large again
+        found.sort(order="name")
         return found
+
+    def _add_name(self, name: bytes) -> None:
+        self._names += name
+        self._ends.append(len(self._names))

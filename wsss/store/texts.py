@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
+
+BLOCK = 4096
+"""Texts for which there are objects at a time: those of all at once would be most of the memory of opening a file."""
 
 
 class Texts:
@@ -23,16 +26,18 @@ class Texts:
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = np.ascontiguousarray(values)
-        self.values.tobytes().decode()
+        for block in _blocks(self.values):
+            block.tobytes().decode()
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Texts:
         """Return texts given one by one. None may hold a zero byte."""
         given = list(texts)
-        # one text encoded and cut is three times as fast as encoding each
-        parts = "\0".join(given).encode(errors="surrogatepass").split(b"\0") if given else []
         found = cls.__new__(cls)
-        found.values = np.array(parts, dtype=np.bytes_)
+        # one text encoded and cut is three times as fast as encoding each
+        blocks = ("\0".join(given[start : start + BLOCK]) for start in range(0, len(given), BLOCK))
+        parts = [np.array(block.encode(errors="surrogatepass").split(b"\0"), np.bytes_) for block in blocks]
+        found.values = np.concatenate(parts) if parts else np.array([], np.bytes_)
         return found
 
     @cached_property
@@ -56,7 +61,7 @@ class Texts:
 
     def strings(self, rows: np.ndarray | slice = slice(None)) -> list[str]:
         """Return all texts, or those of some rows."""
-        return [text.decode() for text in self.values[rows].tolist()]
+        return [text.decode() for block in _blocks(self.values[rows]) for text in block.tolist()]
 
     def row(self, text: str) -> int | None:
         """Return the row of a text; None if it is not there."""
@@ -104,3 +109,8 @@ class Texts:
         rest = values.view(np.uint8).reshape(len(values), values.dtype.itemsize)[:, cut:] if len(values) else values
         found.values = np.ascontiguousarray(rest).view(f"S{length}").reshape(-1) if len(values) else values
         return found
+
+
+def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield values (N,) in pieces of `BLOCK`."""
+    return (values[start : start + BLOCK] for start in range(0, len(values), BLOCK))
