@@ -20,6 +20,7 @@ ATTRIBUTES = ("root", "class_names", "ignore_index", "max_side", "label_source",
 """Root attributes that an index has beside those of every artifact."""
 DRAWN = "masks"
 """Kind of the masks that an index holds itself."""
+OUT_OF_RANGE = "its sizes or its labels are out of range"
 TEXTS = ("ids", "paths", "mask_paths", "split")
 _READING = threading.RLock()
 """Tables are read when they are asked for first, which several threads may do at once."""
@@ -67,9 +68,9 @@ class IndexFile:
             if not problem:
                 self.ids, split = _texts(reader, "ids"), _texts(reader, "split").values
                 self.members = {name: np.flatnonzero(split == name.encode()) for name in SPLITS}
-                self.sizes, labels = _numbers(reader, "sizes"), _numbers(reader, "labels")
-                problem = self._problem(labels)
-                self.labels_packed = np.packbits(labels, axis=1)
+                self.sizes = _numbers(reader, "sizes")
+                self.labels_packed, problem = _packed_labels(reader)
+                problem = problem or self._problem()
         if problem:
             raise InputError(f"{path}: {problem}; {rebuild_hint(path)}")
 
@@ -136,15 +137,13 @@ class IndexFile:
             noted = _numbers(reader, "stamps")[:, first : first + 2].copy() if self._knows_times else None
             return FileStamps(self.path, noted, _numbers(reader, content))
 
-    def _problem(self, labels: np.ndarray) -> str:
+    def _problem(self) -> str:
         """Say what is wrong with the values that are read at once; empty for nothing."""
         if not self.ids.are_unique:
             return "it has an image twice"
         if sum(map(len, self.members.values())) < len(self.ids):
             return f"it has splits other than {' and '.join(SPLITS)}"
-        if len(self.ids) and (self.sizes.min() < 1 or labels.min() < 0 or labels.max() > 1):
-            return "its sizes or its labels are out of range"
-        return ""
+        return OUT_OF_RANGE if len(self.ids) and self.sizes.min() < 1 else ""
 
 
 def _texts(reader: ArtifactReader, name: str) -> Texts:
@@ -157,6 +156,16 @@ def _numbers(reader: ArtifactReader, name: str) -> np.ndarray:
     found = reader.raw_table(name)
     assert isinstance(found, np.ndarray)
     return found
+
+
+def _packed_labels(reader: ArtifactReader) -> tuple[np.ndarray, str]:
+    """Return the labels, eight in a byte, and what is wrong with them; as bytes they would be most of the memory."""
+    blocks, problem = [np.zeros((0, -(-reader.table_form("labels")[0][1] // 8)), np.uint8)], ""
+    for block in reader.table_blocks("labels"):
+        if block.min() < 0 or block.max() > 1:
+            problem = OUT_OF_RANGE
+        blocks.append(np.packbits(block, axis=1))
+    return np.concatenate(blocks), problem
 
 
 def _problem_of_form(attributes: dict[str, Any], reader: ArtifactReader, *, stamps: bool) -> str:

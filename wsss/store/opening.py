@@ -11,6 +11,7 @@ import h5py
 from wsss.errors import InputError
 from wsss.inputs import ZIP, begins_with
 from wsss.store.layout import (
+    CHUNK_BYTES,
     FORMAT_VERSION,
     READ_TOO,
     WITHOUT_CHECKSUMS,
@@ -39,7 +40,7 @@ def open_artifact(path: Path, stages: tuple[str, ...] | None) -> tuple[h5py.File
         raise InputError(f"{path}: no such artifact; build it with `wsss run CONFIG {path}`")
     try:
         # no lock: a reader must not stop the pipeline from replacing the file
-        file = h5py.File(path, "r", locking=False)
+        file = h5py.File(path, "r", locking=False, rdcc_nbytes=CHUNK_BYTES)
         bound_metadata(file)
     except OSError as error:
         if begins_with(path, ZIP):

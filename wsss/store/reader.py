@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import h5py
 import numpy as np
@@ -20,6 +21,8 @@ from wsss.store.opening import guarded, open_artifact
 from wsss.store.parts import Parts, named_parts
 from wsss.store.sums import SumTable
 from wsss.store.texts import Texts
+
+OTHER_VALUES = "its values are not those that were written"
 
 
 class Kind(Mapping[str, np.ndarray]):
@@ -168,7 +171,7 @@ class ArtifactReader:
             if sums is not None:
                 content = chunk if chunk is not None else array_bytes(array)
                 if content_sum(name, dataset.shape, str(dataset.dtype), content) != sums.content:
-                    raise OSError("its values are not those that were written")
+                    raise OSError(OTHER_VALUES)
             attributes = self._attributes_of(dataset, name, sums)
             return PackedArray(name, dataset.shape, dataset.dtype, 0, chunk, array, attributes)
 
@@ -223,6 +226,23 @@ class ArtifactReader:
                 self._check_table(self._sums, f"{TABLES}/{name}", values, texts)
             return values if texts is None else texts
 
+    def table_blocks(self, name: str) -> Iterator[np.ndarray]:
+        """Yield a table of numbers in blocks of rows, so that a wide one is never whole in memory.
+
+        Raises:
+            InputError: If it is missing or damaged. Wrong values are known only after the last block.
+        """
+        with self._guarded_table(name) as dataset:
+            found = content_sum(f"{TABLES}/{name}", dataset.shape, str(dataset.dtype), b"")
+            # rows of HDF5's chunks, or each chunk would be unpacked for two blocks
+            rows = dataset.chunks[0] if dataset.chunks else len(dataset)
+            for start in range(0, len(dataset), max(rows, 1)):
+                block = dataset[start : start + rows]
+                found = crc32(array_bytes(block), found)
+                yield block
+            if self._sums is not None and found != self._sums[f"{TABLES}/{name}"].content:
+                raise OSError(OTHER_VALUES)
+
     def table_form(self, name: str) -> tuple[tuple[int, ...], str]:
         """Return the shape of a table and the kind of its values, as numpy calls it (`S`: text); read nothing."""
         with self._guarded_table(name) as dataset:
@@ -242,7 +262,7 @@ class ArtifactReader:
         if texts is not None and sums.text_as_json:
             kind, content = "", table_bytes(texts.strings())
         if content_sum(name, values.shape, kind, content) != sums[name].content:
-            raise OSError("its values are not those that were written")
+            raise OSError(OTHER_VALUES)
 
     def tables(self) -> list[str]:
         """List the tables; those of checksums and notes are left out."""

@@ -21,6 +21,7 @@ from wsss.signals import held
 from wsss.store.layout import (
     CHECKSUM,
     CHECKSUMS,
+    CHUNK_BYTES,
     FORMAT_VERSION,
     GZIP,
     HDF5,
@@ -66,7 +67,7 @@ class ArtifactWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._raw = HdfFile(self._temporary)
         try:
-            self._file = h5py.File(self._raw, "w", libver=HDF5)
+            self._file = h5py.File(self._raw, "w", libver=HDF5, rdcc_nbytes=CHUNK_BYTES)
             bound_metadata(self._file)
             for name, value in {**header, **(attributes or {})}.items():
                 self.set_attribute(name, value)
