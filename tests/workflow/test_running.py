@@ -98,6 +98,19 @@ def test_rounds_follow_each_other_so_that_each_takes_all_cores(project: Project)
         assert all("threads: 2" in block for block in blocks)
 
 
+@pytest.mark.parametrize(("start", "first"), [("classifier", "/classifier/model.ckpt"), ("backbone", "")])
+def test_later_rounds_go_on_from_the_round_before(project: Project, start: str, first: str):
+    option = project.config(data=DATA, methods=["auxsegnet"], train_auxsegnet={"start": start})
+    text = project.snakemake("-n", "-p", "models", "--cores=1", option).stdout
+    trainings = sorted(line for line in text.splitlines() if "wsss train_auxsegnet" in line)
+    given = {re.search(r"round\d", line.partition("--output")[2])[0]: line for line in trainings}
+    weights = {name: re.findall(r"--weights (\S+)", line) for name, line in given.items()}
+    assert weights == {
+        "round0": [f"results/my{first}"] if first else [],
+        "round1": ["results/my/auxsegnet/round0/model.ckpt"],
+    }
+
+
 def test_what_a_stage_says_is_wrong_is_one_line(tmp_path: Path):
     project = copy_project(tmp_path / "project", made_up=False)
     with (project.folder / "photos" / "labels.csv").open("a") as handle:
