@@ -8,21 +8,19 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import h5py
 import numpy as np
 
-from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, table_bytes
+from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum
 from wsss.chunks import PackedArray, unpack
 from wsss.errors import InputError
-from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, attributes_of, decoded, is_array, kind_of, rebuild_hint
+from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, attributes_of, decoded, is_array, rebuild_hint
 from wsss.store.opening import guarded, open_artifact
 from wsss.store.parts import Parts, named_parts
 from wsss.store.sums import SumTable
+from wsss.store.tables import OTHER_VALUES, read_blocks, read_table
 from wsss.store.texts import Texts
-
-OTHER_VALUES = "its values are not those that were written"
 
 
 class Kind(Mapping[str, np.ndarray]):
@@ -217,14 +215,7 @@ class ArtifactReader:
     def raw_table(self, name: str) -> np.ndarray | Texts:
         """Read a table; strings come without an object for each."""
         with self._guarded_table(name) as dataset:
-            values: np.ndarray = dataset[()]
-            texts = None
-            if h5py.check_string_dtype(dataset.dtype) is not None:
-                # texts of any length, as earlier versions wrote them, come as objects
-                texts = Texts(np.array(values.tolist(), np.bytes_) if values.dtype == object else values)
-            if self._sums is not None:
-                self._check_table(self._sums, f"{TABLES}/{name}", values, texts)
-            return values if texts is None else texts
+            return read_table(dataset, f"{TABLES}/{name}", self._sums)
 
     def table_blocks(self, name: str) -> Iterator[np.ndarray]:
         """Yield a table of numbers in blocks of rows, so that a wide one is never whole in memory.
@@ -233,15 +224,7 @@ class ArtifactReader:
             InputError: If it is missing or damaged. Wrong values are known only after the last block.
         """
         with self._guarded_table(name) as dataset:
-            found = content_sum(f"{TABLES}/{name}", dataset.shape, str(dataset.dtype), b"")
-            # rows of HDF5's chunks, or each chunk would be unpacked for two blocks
-            rows = dataset.chunks[0] if dataset.chunks else len(dataset)
-            for start in range(0, len(dataset), max(rows, 1)):
-                block = dataset[start : start + rows]
-                found = crc32(array_bytes(block), found)
-                yield block
-            if self._sums is not None and found != self._sums[f"{TABLES}/{name}"].content:
-                raise OSError(OTHER_VALUES)
+            yield from read_blocks(dataset, f"{TABLES}/{name}", self._sums)
 
     def table_form(self, name: str) -> tuple[tuple[int, ...], str]:
         """Return the shape of a table and the kind of its values, as numpy calls it (`S`: text); read nothing."""
@@ -255,14 +238,6 @@ class ArtifactReader:
             raise InputError(f"{self.path}: holds no table {name}; {rebuild_hint(self.path)}")
         with guarded(self.path, f"its table {name} is"):
             yield self._dataset(f"{TABLES}/{name}")
-
-    @staticmethod
-    def _check_table(sums: SumTable, name: str, values: np.ndarray, texts: Texts | None) -> None:
-        kind, content = kind_of(values), array_bytes(values) if values.dtype != object else b""
-        if texts is not None and sums.text_as_json:
-            kind, content = "", table_bytes(texts.strings())
-        if content_sum(name, values.shape, kind, content) != sums[name].content:
-            raise OSError(OTHER_VALUES)
 
     def tables(self) -> list[str]:
         """List the tables; those of checksums and notes are left out."""

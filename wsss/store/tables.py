@@ -1,0 +1,54 @@
+"""Read the tables of an artifact, and hold them against their checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zlib import crc32
+
+import h5py
+import numpy as np
+
+from wsss.checksums import array_bytes, content_sum, table_bytes
+from wsss.store.layout import kind_of
+from wsss.store.sums import SumTable
+from wsss.store.texts import Texts
+
+OTHER_VALUES = "its values are not those that were written"
+
+
+def read_table(dataset: h5py.Dataset, name: str, sums: SumTable | None) -> np.ndarray | Texts:
+    """Read a whole table; strings come without an object for each.
+
+    Args:
+        dataset: The table.
+        name: Its name in the file.
+        sums: Checksums of the file; None for a file of a version without.
+
+    Raises:
+        OSError: If its values are not those that were written.
+    """
+    values: np.ndarray = dataset[()]
+    texts = None
+    if h5py.check_string_dtype(dataset.dtype) is not None:
+        # texts of any length, as earlier versions wrote them, come as objects
+        texts = Texts(np.array(values.tolist(), np.bytes_) if values.dtype == object else values)
+    if sums is not None:
+        kind, content = kind_of(values), array_bytes(values) if values.dtype != object else b""
+        if texts is not None and sums.text_as_json:
+            kind, content = "", table_bytes(texts.strings())
+        if content_sum(name, values.shape, kind, content) != sums[name].content:
+            raise OSError(OTHER_VALUES)
+    return values if texts is None else texts
+
+
+def read_blocks(dataset: h5py.Dataset, name: str, sums: SumTable | None) -> Iterator[np.ndarray]:
+    """Yield a table of numbers in blocks of rows. Takes and raises what `read_table` does, after the last block."""
+    found = content_sum(name, dataset.shape, str(dataset.dtype), b"")
+    # rows of HDF5's chunks, or each chunk would be unpacked for two blocks
+    rows = dataset.chunks[0] if dataset.chunks else max(len(dataset), 1)
+    for start in range(0, len(dataset), rows):
+        block = dataset[start : start + rows]
+        found = crc32(array_bytes(block), found)
+        yield block
+    if sums is not None and found != sums[name].content:
+        raise OSError(OTHER_VALUES)
