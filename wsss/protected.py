@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+
+Key = TypeVar("Key", bound=Hashable)
+"""What tells an input: a name, or its number on the disk."""
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 """Endings of files that are taken for photographs, masks or maps wherever a folder of them is read."""
 RESULTS = "results"
@@ -27,10 +30,18 @@ class Inputs:
     Args:
         files: Files and folders that the run reads; None is left out.
         folders: Folders in which every picture is an input, at any depth.
+        many: Further files, of which there may be a hundred thousand. They are gone through anew where they are asked
+            for, and not kept.
     """
 
-    def __init__(self, files: Iterable[Path | str | None] = (), folders: Iterable[Path | None] = ()) -> None:
-        # texts, for a path takes several times as much and there may be a hundred thousand
+    def __init__(
+        self,
+        files: Iterable[Path | str | None] = (),
+        folders: Iterable[Path | None] = (),
+        many: Iterable[str] = (),
+    ) -> None:
+        assert not isinstance(many, Iterator), "can be gone through once only"
+        self._many = many
         self._folders = [str(path) for path in folders if path is not None]
         self._files = [*(str(Path(path)) for path in files if path is not None), *self._folders]
         self._real_folders: dict[str, str] = {}
@@ -45,12 +56,12 @@ class Inputs:
             The reason, to stand behind the name of the target; empty if there is none.
         """
         name = self._name(str(target))
-        found = self._named(name)
+        found = self._last(name, self._name_hashes, self._names)
         if found is None:
             with suppress(OSError, ValueError):
                 # first: most targets are not there yet, and then no input needs a look
                 number = _number(os.lstat(target))
-                found = self._numbers.get(number)
+                found = self._last(number, self._number_hashes, _numbers)
         if found is not None:
             return "is an input of this run" + ("" if found == str(target) else f" ({found})")
         if name.endswith(PICTURES):
@@ -61,33 +72,36 @@ class Inputs:
                     return f"would be taken for one of the inputs in {folder}"
         return ""
 
-    def _named(self, name: str) -> str | None:
-        """Return the input that has this name, the last one; None if there is none."""
-        place = bisect_left(self._hashes, hash(name))
-        if place == len(self._hashes) or self._hashes[place] != hash(name):
+    def _last(self, key: Key, hashes: np.ndarray, keys: Callable[[str], Iterable[Key]]) -> str | None:
+        """Return the last input that has a key; None if there is none."""
+        place = int(hashes.searchsorted(hash(key)))
+        if place == len(hashes) or hashes[place] != hash(key):
             return None
-        return next((path for path in reversed(self._files) if name in self._names(path)), None)
+        found = None
+        for path in chain(self._files, self._many):
+            if key in keys(path):
+                found = path
+        return found
 
     @cached_property
-    def _hashes(self) -> array[int]:
-        """The hashes of all names in order, for the names themselves take twenty times as much."""
-        return array("q", sorted(hash(name) for path in self._files for name in self._names(path)))
+    def _name_hashes(self) -> np.ndarray:
+        return self._hashes(self._names)
+
+    @cached_property
+    def _number_hashes(self) -> np.ndarray:
+        return self._hashes(_numbers)
+
+    def _hashes(self, keys: Callable[[str], Iterable[Key]]) -> np.ndarray:
+        """Return the hashes of the keys of all inputs in order: the keys themselves take twenty times as much."""
+        found = np.fromiter((hash(key) for path in chain(self._files, self._many) for key in keys(path)), np.int64)
+        found.sort()
+        return found
 
     def _names(self, path: str) -> Iterator[str]:
         """Yield the names of an input: of itself, and of what it leads to."""
         yield self._name(path)
         if Path(path).is_symlink():
             yield _normal(os.path.realpath(path))
-
-    @cached_property
-    def _numbers(self) -> dict[tuple[int, int], str]:
-        """Device and inode of every input and of what it leads to: they tell hard links, and folders mounted twice."""
-        found: dict[tuple[int, int], str] = {}
-        for path in self._files:
-            for read in (os.lstat, os.stat):
-                with suppress(OSError, ValueError):
-                    found[_number(read(path))] = path
-        return found
 
     @cached_property
     def _searched(self) -> dict[str, str]:
@@ -117,6 +131,13 @@ def given_paths(values: Any) -> Iterator[Path]:
     elif isinstance(values, list | tuple):
         for value in values:
             yield from given_paths(value)
+
+
+def _numbers(path: str) -> Iterator[tuple[int, int]]:
+    """Yield device and inode of an input and of what it leads to: they tell hard links, and folders mounted twice."""
+    for read in (os.lstat, os.stat):
+        with suppress(OSError, ValueError):
+            yield _number(read(path))
 
 
 def _number(status: os.stat_result) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,11 @@ class Dataset:
         """Return the path of the mask's file; None where there is none, also where the index holds the mask itself."""
         path = self._index.mask_paths[self._row(image_id)]
         return self.root / path if path else None
+
+    def files(self) -> Iterator[str]:
+        """Yield the paths of all photographs, then of all masks that are files."""
+        for texts in (self._index.paths, self._index.mask_paths):
+            yield from (str(self.root / path) for path in texts if path)
 
     def _whole_image(self, image_id: str) -> np.ndarray:
         self._index.stamps.check(self._row(image_id), self.image_path(image_id))

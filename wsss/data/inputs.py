@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from wsss.data.dataset import Dataset
@@ -20,10 +20,18 @@ def dataset_inputs(dataset: Dataset, files: Iterable[Path | None] = (), folders:
         files: Further files that the run reads.
         folders: Further folders of pictures.
     """
-    ids = [image_id for split in dataset.splits for image_id in dataset.ids(split)]
-    both = ((dataset.image_path(image_id), dataset.mask_path(image_id)) for image_id in ids)
-    pictures = [str(path) for pair in both for path in pair if path is not None]
+    pictures = _Pictures(dataset)
     searched = {Path(path).parent for path in pictures}
     if dataset.name == SEARCHED:
         searched.add(dataset.root)
-    return Inputs([dataset.path, dataset.root, *files, *pictures], [*sorted(searched), *folders])
+    return Inputs([dataset.path, dataset.root, *files], [*sorted(searched), *folders], pictures)
+
+
+class _Pictures:
+    """Paths of photographs and masks, gone through as often as they are asked for."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def __iter__(self) -> Iterator[str]:
+        return self._dataset.files()

@@ -143,10 +143,12 @@ def choose(numbers: tuple[str, Numbers], ids: Sequence[str], count: int) -> tupl
     """
     what, per_image = numbers
     for key, words in (("iou", "IoU"), ("coverage", "coverage")):
-        ranked = sorted((row[key], image) for image, row in per_image.items() if key in row)
-        if ranked:
-            places = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int))
-            return [ranked[place][1] for place in places], f"from the worst to the best by {words} of {what}"
+        known = sorted(image for image, row in per_image.items() if key in row)
+        if known:
+            # of equal ones, the first name comes first
+            order = np.argsort([per_image[image][key] for image in known], kind="stable")
+            places = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
+            return [known[place] for place in order[places]], f"from the worst to the best by {words} of {what}"
     return list(ids[:count]), "the first of the list"
 
 

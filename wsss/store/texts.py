@@ -59,6 +59,9 @@ class Texts:
         text: bytes = self.values[row]
         return text.decode()
 
+    def __iter__(self) -> Iterator[str]:
+        return (text.decode() for block in _blocks(self.values) for text in block.tolist())
+
     def strings(self, rows: np.ndarray | slice = slice(None)) -> list[str]:
         """Return all texts, or those of some rows."""
         return [text.decode() for block in _blocks(self.values[rows]) for text in block.tolist()]
