@@ -1,0 +1,59 @@
+"""What is listed of each image of a data set, and the list of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from wsss.data.sources.packed import PackedClasses, PackedTexts
+
+TRAIN, VAL = "train", "val"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image of a data set.
+
+    Attributes:
+        image_id: Its path below the folder of images, without suffix.
+        image: Path of the photograph, relative to the root (absolute where it lies elsewhere).
+        mask: Path of its mask likewise, empty where it has none.
+        labels: Numbers of the classes in it, from 1 on (background is not among them); None: all that are in the mask.
+        split: `train` or `val`.
+    """
+
+    image_id: str
+    image: str
+    mask: str
+    labels: tuple[int, ...] | None
+    split: str
+
+
+class ImageRecords(Sequence[ImageRecord]):
+    """The images of a data set as columns, of about 0.1 kB an image; a record is made when it is asked for."""
+
+    def __init__(self) -> None:
+        self._ids, self._images, self._masks = PackedTexts(), PackedTexts(), PackedTexts()
+        self._labels, self._val = PackedClasses(), bytearray()
+
+    def append(self, record: ImageRecord) -> None:
+        """Add an image at the end."""
+        self._ids.append(record.image_id)
+        self._images.append(record.image)
+        self._masks.append(record.mask)
+        self._labels.append(record.labels)
+        self._val.append(record.split == VAL)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, row: int) -> ImageRecord: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[ImageRecord]: ...
+    def __getitem__(self, row: int | slice) -> ImageRecord | list[ImageRecord]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(len(self))[row]]
+        split = VAL if self._val[row] else TRAIN
+        return ImageRecord(self._ids[row], self._images[row], self._masks[row], self._labels[row], split)
