@@ -13,7 +13,7 @@ from wsss.errors import InputError
 from wsss.inputs import check_regular
 from wsss.system_errors import said_of
 
-CHUNK = 2**22
+CHUNK = 2**20
 """Bytes that are read at a time."""
 LARGEST = 2**26
 """Bytes that one item may take: of a file that is damaged, no more is read in vain."""
