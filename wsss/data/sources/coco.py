@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wsss.config.data import CocoData
 from wsss.data.sources.image_folder import ImageFolder
-from wsss.data.sources.packed import PackedLabels, PackedNames
+from wsss.data.sources.packed import PackedNames, PackedTexts
 from wsss.data.sources.records import BACKGROUND, Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
 
@@ -49,15 +49,16 @@ def read(settings: CocoData, *, workers: int = 0) -> Listing:
     parts = _with_prefixes(parts)
     categories = _categories(settings, parts["train"].instances)
     values = {category_id: number for number, category_id in enumerate(categories, start=1)}
-    labels, used = PackedLabels(), dict[str, list[str]]()
-    for name, part in parts.items():
-        used[name] = []
-        for row, image_id in enumerate(part.members.ids()):
-            own = _labels(part.instances, row, values, settings.crowds)
-            labels.add(image_id, own)
-            if own or settings.without_classes:
-                used[name].append(image_id)
-    splits = choose_splits(settings, used["train"], used.get("val", []))
+
+    def labels(image_id: str) -> set[int]:
+        part, row = _find(parts, image_id)
+        return _labels(part.instances, row, values, settings.crowds)
+
+    used = {
+        name: PackedTexts(image_id for image_id in part.members.ids() if settings.without_classes or labels(image_id))
+        for name, part in parts.items()
+    }
+    splits = choose_splits(settings, used["train"], used.get("val", ()))
     return make_listing(
         name=settings.name,
         root=root,
@@ -65,7 +66,7 @@ def read(settings: CocoData, *, workers: int = 0) -> Listing:
         splits=splits,
         images=_paths(root, parts),
         masks=lambda _: "",
-        labels=labels.__getitem__,
+        labels=labels,
         label_source="JSON of instances",
         drawn=_masks(settings, parts, values),
         category_ids=list(categories),
@@ -127,12 +128,18 @@ def _with_prefixes(parts: dict[str, _Part]) -> dict[str, _Part]:
     }
 
 
+def _find(parts: Mapping[str, _Part], image_id: str) -> tuple[_Part, int]:
+    """Return the part that an image is in, and its row there."""
+    return next((part, row) for part in parts.values() if (row := part.members.row(image_id)) is not None)
+
+
 def _paths(root: Path, parts: Mapping[str, _Part]) -> Callable[[str], str]:
     """Return what gives the path of a photograph below the root by its id."""
-    paths = [(part.members, part.folder.relative_to(root)) for part in parts.values()]
+    below = {part.folder.folder: part.folder.relative_to(root) for part in parts.values()}
 
     def path(image_id: str) -> str:
-        return next(below[members.names[row]] for members, below in paths if (row := members.row(image_id)) is not None)
+        part, row = _find(parts, image_id)
+        return below[part.folder.folder][part.members.names[row]]
 
     return path
 

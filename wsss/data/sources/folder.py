@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from wsss.config.data import FolderData
@@ -12,6 +12,7 @@ from wsss.data.sources.files import existing_folder
 from wsss.data.sources.image_folder import MASK_SUFFIXES, ImageFolder, read_image_list, shared_folders
 from wsss.data.sources.label_folders import metadata_files, read_folders
 from wsss.data.sources.label_tables import LabelRows, LabelTable, read_table
+from wsss.data.sources.packed import PackedTexts
 from wsss.data.sources.records import Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
 
@@ -138,7 +139,9 @@ def _classes(settings: FolderData, root: Path, table: LabelTable) -> tuple[str, 
     return classes
 
 
-def _split(settings: FolderData, root: Path, images: ImageFolder, rows: LabelRows) -> tuple[list[str], list[str]]:
+def _split(
+    settings: FolderData, root: Path, images: ImageFolder, rows: LabelRows
+) -> tuple[Sequence[str], Sequence[str]]:
     """Return the ids of train and val, in the order of the labels (val: of its list)."""
     listed = rows.val()
     if settings.val_list is not None:
@@ -152,7 +155,7 @@ def _split(settings: FolderData, root: Path, images: ImageFolder, rows: LabelRow
         if not listed:
             raise InputError(f"{path}: the list is empty; fill it or remove `data.val_list`")
     val = set(listed)
-    train = [image_id for image_id in rows if image_id not in val]
+    train = PackedTexts(image_id for image_id in rows if image_id not in val)
     if not train:
         raise InputError(f"{root}: every image is in val, none is left to train on; correct the splits")
     # images held out of train take the place of val, which stays unseen

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from wsss.data.sources.packed import PackedClasses, PackedTexts
+from wsss.data.sources.packed import PackedClasses, PackedNames, PackedTexts
 
 TRAIN, VAL = "train", "val"
 
@@ -57,3 +57,36 @@ class ImageRecords(Sequence[ImageRecord]):
             return [self[number] for number in range(len(self))[row]]
         split = VAL if self._val[row] else TRAIN
         return ImageRecord(self._ids[row], self._images[row], self._masks[row], self._labels[row], split)
+
+
+class Splits(Mapping[str, str]):
+    """The split of each image, by id.
+
+    Args:
+        train: Ids, each once.
+        val: Ids likewise; one that is in train too is refused.
+
+    Raises:
+        ValueError: If an id is there twice.
+    """
+
+    def __init__(self, train: Iterable[str], val: Iterable[str]) -> None:
+        self._ids = PackedNames(train)
+        self._train = len(self._ids)
+        for image_id in val:
+            self._ids.append(image_id)
+
+    def __getitem__(self, image_id: str) -> str:
+        row = self._ids.row(image_id)
+        if row is None:
+            raise KeyError(image_id)
+        return TRAIN if row < self._train else VAL
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)

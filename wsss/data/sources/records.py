@@ -8,11 +8,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from wsss.config.data import DataSettings
-from wsss.data.sources.image_records import TRAIN, VAL, ImageRecord, ImageRecords
+from wsss.data.sources.image_records import ImageRecord, ImageRecords, Splits
+from wsss.data.sources.packed import PackedTexts
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,24 +105,22 @@ def make_listing(
     return Listing(name, root.absolute(), names, records, label_source, drawn, tuple(category_ids))
 
 
-def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[str]) -> dict[str, str]:
+def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[str]) -> Splits:
     """Choose the split of every used image (id -> split), train first, by `val_from_train` and `limit`.
 
     Whether an image is held out depends on its id alone, so other images can come and go. Where the share rounds to
     none or to all of them, one image is moved, so that neither split is empty.
     """
-    if settings.val_from_train > 0 and len(train) > 1:
-        positions = {image_id: _position(image_id) for image_id in train}
-        held_out = {image_id for image_id in train if positions[image_id] < settings.val_from_train}
-        if not held_out:
-            held_out.add(min(train, key=positions.__getitem__))
-        if len(held_out) == len(train):
-            held_out.remove(max(train, key=positions.__getitem__))
-        val = [image_id for image_id in train if image_id in held_out]
-        train = [image_id for image_id in train if image_id not in held_out]
-    chosen = dict.fromkeys(train[: settings.limit], TRAIN)
-    chosen.update(dict.fromkeys(val[: settings.limit], VAL))
-    return chosen
+    share = settings.val_from_train
+    if share > 0 and len(train) > 1:
+        first, last = min(train, key=_position), max(train, key=_position)
+
+        def held_out(image_id: str) -> bool:
+            return image_id == first or (image_id != last and _position(image_id) < share)
+
+        val = PackedTexts(filter(held_out, train))
+        train = PackedTexts(image_id for image_id in train if not held_out(image_id))
+    return Splits(islice(train, settings.limit), islice(val, settings.limit))
 
 
 def check_id(name: str, where: str) -> None:
