@@ -156,7 +156,8 @@ def _stems(names: Sequence[str]) -> tuple[PackedNames, dict[str, list[str]]]:
 def _from_root(folder: Path, root: Path) -> Callable[[str], str]:
     """Return what makes the path below the root, with `/`, of a name in the folder; in full where it lies elsewhere."""
     start = folder.relative_to(root) if folder.is_relative_to(root) else folder.absolute()
-    return lambda name: posixpath.join("" if start == Path() else start.as_posix(), name)
+    # joined to nothing, a folder ends with /
+    return posixpath.join("" if start == Path() else start.as_posix(), "").__add__
 
 
 def shared_folders(image_ids: Collection[str]) -> tuple[str, ...]:
