@@ -135,11 +135,10 @@ def _find(parts: Mapping[str, _Part], image_id: str) -> tuple[_Part, int]:
 
 def _paths(root: Path, parts: Mapping[str, _Part]) -> Callable[[str], str]:
     """Return what gives the path of a photograph below the root by its id."""
-    below = {part.folder.folder: part.folder.relative_to(root) for part in parts.values()}
+    below = [(part.members, part.folder.relative_to(root)) for part in parts.values()]
 
     def path(image_id: str) -> str:
-        part, row = _find(parts, image_id)
-        return below[part.folder.folder][part.members.names[row]]
+        return next(paths[image_id.removeprefix(own.prefix)] for own, paths in below if own.row(image_id) is not None)
 
     return path
 
