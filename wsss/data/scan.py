@@ -114,8 +114,7 @@ def scan_images(
     problems: list[InputError] = []
     # raised before the progress ends, which would say that all is done
     with Progress("index", len(listing.records)) as progress:
-        results = _results(listing, workers, reading)
-        for row, (record, result) in enumerate(zip(listing.records, results, strict=True)):
+        for row, (record, result) in enumerate(_results(listing, workers, reading)):
             if isinstance(result, Scan):
                 if result.drawn is not None and not problems:
                     keep(result.drawn)
@@ -128,14 +127,14 @@ def scan_images(
     return scans
 
 
-def _results(listing: Listing, workers: int, reading: Reading) -> Iterator[Scan | InputError]:
-    def scan(record: ImageRecord) -> Scan | InputError:
+def _results(listing: Listing, workers: int, reading: Reading) -> Iterator[tuple[ImageRecord, Scan | InputError]]:
+    def scan(record: ImageRecord) -> tuple[ImageRecord, Scan | InputError]:
         try:
             found = _scan(listing, record, reading)
             _check_shows_class(listing, record, found)
-            return found
+            return record, found
         except InputError as error:
-            return error
+            return record, error
 
     if workers < 1:
         yield from map(scan, listing.records)
@@ -214,7 +213,7 @@ def _check_any_class(listing: Listing, scans: Scans) -> None:
     """Refuse masks of 0 and 255 alone, as many tools write them: all objects would count as ignored."""
     if scans.masks_show_class:
         return
-    masks = [record.mask for record in listing.records if record.mask]
+    masks = [mask for mask in listing.records.masks if mask]
     if masks:
         raise InputError(
             f"{listing.root / masks[0]}: this mask and all {len(masks) - 1} others hold no class, only background (0) "

@@ -45,10 +45,10 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
     records = listing.records
     with ArtifactWriter(output, stage="index", attributes=attributes) as artifact:
         scans = scan_images(listing, workers=context.workers, keep=artifact.write_packed, reading=reading)
-        artifact.write_table("ids", [record.image_id for record in records])
-        artifact.write_table("paths", [record.image for record in records])
-        artifact.write_table("mask_paths", [record.mask for record in records])
-        artifact.write_table("split", [record.split for record in records])
+        artifact.write_table("ids", list(records.ids))
+        artifact.write_table("paths", list(records.images))
+        artifact.write_table("mask_paths", list(records.masks))
+        artifact.write_table("split", records.splits())
         artifact.write_table("sizes", scans.sizes)
         artifact.write_table("labels", scans.labels())
         # the fingerprint leaves attributes out, so those that other stages depend on stand here too

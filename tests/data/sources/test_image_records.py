@@ -25,6 +25,10 @@ def test_records_come_back() -> None:
     assert list(records) == RECORDS
     assert records[::2] == RECORDS[::2]
     assert records[-1] == RECORDS[-1]
+    assert list(records.ids) == ["sub/a", "b", "ü"]
+    assert list(records.images) == ["photos/sub/a.jpg", "photos/b.jpg", "photos/ü.jpg"]
+    assert list(records.masks) == ["/masks/a.png", "", ""]
+    assert records.splits() == ["train", "train", "val"]
     with pytest.raises(IndexError):
         records[3]
 

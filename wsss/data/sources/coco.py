@@ -55,7 +55,11 @@ def read(settings: CocoData, *, workers: int = 0) -> Listing:
         return _labels(part.instances, row, values, settings.crowds)
 
     used = {
-        name: PackedTexts(image_id for image_id in part.members.ids() if settings.without_classes or labels(image_id))
+        name: PackedTexts(
+            image_id
+            for row, image_id in enumerate(part.members.ids())
+            if settings.without_classes or _labels(part.instances, row, values, settings.crowds)
+        )
         for name, part in parts.items()
     }
     splits = choose_splits(settings, used["train"], used.get("val", ()))

@@ -31,22 +31,28 @@ class ImageRecord:
 
 
 class ImageRecords(Sequence[ImageRecord]):
-    """The images of a data set as columns, of about 0.1 kB an image; a record is made when it is asked for."""
+    """The images of a data set as columns, of about 0.1 kB an image; a record is made when it is asked for.
+
+    Attributes:
+        ids: Of each image, as in its record.
+        images: Likewise.
+        masks: Likewise.
+    """
 
     def __init__(self) -> None:
-        self._ids, self._images, self._masks = PackedTexts(), PackedTexts(), PackedTexts()
+        self.ids, self.images, self.masks = PackedTexts(), PackedTexts(), PackedTexts()
         self._labels, self._val = PackedClasses(), bytearray()
 
     def append(self, record: ImageRecord) -> None:
         """Add an image at the end."""
-        self._ids.append(record.image_id)
-        self._images.append(record.image)
-        self._masks.append(record.mask)
+        self.ids.append(record.image_id)
+        self.images.append(record.image)
+        self.masks.append(record.mask)
         self._labels.append(record.labels)
         self._val.append(record.split == VAL)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.ids)
 
     @overload
     def __getitem__(self, row: int) -> ImageRecord: ...
@@ -56,7 +62,11 @@ class ImageRecords(Sequence[ImageRecord]):
         if isinstance(row, slice):
             return [self[number] for number in range(len(self))[row]]
         split = VAL if self._val[row] else TRAIN
-        return ImageRecord(self._ids[row], self._images[row], self._masks[row], self._labels[row], split)
+        return ImageRecord(self.ids[row], self.images[row], self.masks[row], self._labels[row], split)
+
+    def splits(self) -> list[str]:
+        """Return the split of each image."""
+        return [VAL if val else TRAIN for val in self._val]
 
 
 class Splits(Mapping[str, str]):

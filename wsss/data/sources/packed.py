@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeVar, overload
 
 _Value_co = TypeVar("_Value_co", covariant=True)
@@ -32,6 +33,12 @@ class PackedTexts(Sequence[str]):
 
     def __len__(self) -> int:
         return len(self._ends) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        start = 0
+        for end in islice(self._ends, 1, None):
+            yield self._bytes[start:end].decode(errors="surrogatepass")
+            start = end
 
     @overload
     def __getitem__(self, row: int) -> str: ...

@@ -55,7 +55,7 @@ class Listing:
     name: str
     root: Path
     class_names: tuple[str, ...]
-    records: Sequence[ImageRecord]
+    records: ImageRecords
     label_source: str
     masks: DrawnMasks | None = None
     category_ids: tuple[int | str, ...] = ()
