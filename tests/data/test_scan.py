@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from tests.helpers import CLASSES, make_folder, make_land, make_voc, save_mask
 from tests.stages.indexed import refused, run
 from wsss.config import FolderData
 from wsss.data import load_dataset
-from wsss.data.scan import scan_images
-from wsss.data.sources import list_images
+from wsss.data.scan import Scan, Scans, scan_images
+from wsss.data.sources import ImageRecord, list_images
 from wsss.errors import InputError
 from wsss.stages.index import index
 
@@ -110,7 +111,7 @@ def test_grey_of_16_bits_is_read(tmp_path: Path):
     root = make_folder(tmp_path / "photos", masks=False, names=("a.tif", "b.png"), train=2, val=0)
     for name in ("a.tif", "b.png"):
         Image.fromarray(np.full((30, 40), 257 * 100, np.uint16)).save(root / name)
-    assert [scan.size for scan in scan_images(list_images(FolderData(root=str(root))))] == [(30, 40), (30, 40)]
+    assert scan_images(list_images(FolderData(root=str(root)))).sizes.tolist() == [[30, 40], [30, 40]]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
@@ -187,4 +188,33 @@ def test_an_image_of_no_class_where_every_pixel_is_of_one(tmp_path: Path) -> Non
         scan_images(list_images(settings))
     # those to validate on may have labels in their masks alone
     (root / "labels.csv").write_text(table.replace("land 0.png,,train", "land 0.png,,val"))
-    assert len(scan_images(list_images(settings))) == 5
+    assert len(scan_images(list_images(settings)).sizes) == 5
+
+
+def test_what_is_found_of_an_image_takes_few_bytes() -> None:
+    images, classes = 20_000, 80
+    tracemalloc.start()
+    try:
+        scans = Scans(images, classes)
+        # of this module, not of threads that other tests have left
+        own = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*data/scan.py")])
+    finally:
+        tracemalloc.stop()
+    held = sum(trace.size for trace in own.traces)
+    assert held >= 82 * images
+    # objects took 500
+    assert held < 100 * images
+    assert scans.labels().shape == (images, classes)
+
+
+def test_labels_are_those_of_the_record_or_of_the_mask() -> None:
+    scans = Scans(3, 10)
+    scan = Scan((30, 40), b"a" * 16, b"b" * 16, (1, 9, 10), (1, 2, 3, 4))
+    scans.put(0, ImageRecord("a", "a.jpg", "a.png", None, "train"), scan)
+    scans.put(2, ImageRecord("b", "b.jpg", "b.png", (8,), "train"), scan)
+    assert [np.flatnonzero(row).tolist() for row in scans.labels()] == [[0, 8, 9], [], [7]]
+    assert scans.sizes.tolist() == [[30, 40], [0, 0], [30, 40]]
+    assert scans.content[2].tobytes() == scan.digest
+    assert scans.mask_content[2].tobytes() == scan.mask_digest
+    assert scans.stamps[2].tolist() == [1, 2, 3, 4]
+    assert scans.masks_show_class

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.helpers import CLASSES, make_voc, save_mask
 from tests.stages.indexed import refused, run
+from wsss.checksums import bytes_digest
 from wsss.data import load_dataset
 from wsss.errors import InputError
 from wsss.store import ArtifactReader
@@ -48,6 +49,19 @@ def test_tables_and_attributes(root: Path) -> None:
     assert attributes["label_source"] == "table image_labels.txt"
     assert attributes["data_name"] == "voc"
     assert set(attributes["inputs"]) == {"train_list", "val_list", "image_labels", "classes"}
+
+
+def test_digests_and_stamps_are_those_of_the_files(root: Path) -> None:
+    with ArtifactReader(run(root, mask_folder="SegmentationClass"), stage="index") as reader:
+        tables = {name: reader.table(name) for name in ("paths", "mask_paths", "content", "mask_content", "stamps")}
+    for row in range(5):
+        files = [root / tables[name][row] for name in ("paths", "mask_paths")]
+        digests = [tables[name][row].tobytes() for name in ("content", "mask_content")]
+        assert digests == [bytes_digest(path.read_bytes()) for path in files]
+        status = [path.stat() for path in files]
+        assert tables["stamps"][row].tolist() == [
+            number for found in status for number in (found.st_size, found.st_mtime_ns)
+        ]
 
 
 def test_workers_change_nothing(root: Path) -> None:

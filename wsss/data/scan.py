@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +50,54 @@ class Scan:
     drawn: PackedArray | None = None
 
 
+class Scans:
+    """The contents of the files of all images: a row for each in arrays, in place of objects of 0.5 kB.
+
+    Args:
+        images: How many images there are.
+        classes: How many classes there are, without background.
+
+    Attributes:
+        sizes: (N, 2) int32, (H, W) of the photographs.
+        content: (N, 16) uint8, hashes of the photographs.
+        mask_content: (N, 16) uint8, hashes of the masks.
+        stamps: (N, 4) int64, bytes and time in ns of the photograph, then of the mask.
+        masks_show_class: Whether a mask shows any class.
+    """
+
+    def __init__(self, images: int, classes: int) -> None:
+        self.sizes = np.zeros((images, 2), np.int32)
+        self.content = np.zeros((images, DIGEST_BYTES), np.uint8)
+        self.mask_content = np.zeros((images, DIGEST_BYTES), np.uint8)
+        self.stamps = np.zeros((images, 4), np.int64)
+        self.masks_show_class = False
+        self._classes = classes
+        # one bit for each class: bytes would take as much as all the rest
+        self._labels = np.zeros((images, -(-classes // 8)), np.uint8)
+
+    def put(self, row: int, record: ImageRecord, scan: Scan) -> None:
+        """Take over what was found of the image in this row."""
+        self.sizes[row] = scan.size
+        self.content[row] = np.frombuffer(scan.digest, np.uint8)
+        self.mask_content[row] = np.frombuffer(scan.mask_digest, np.uint8)
+        self.stamps[row] = scan.stamps
+        self.masks_show_class |= bool(scan.classes)
+        labels = np.zeros(self._classes, np.uint8)
+        labels[[number - 1 for number in _shown(record, scan)]] = 1
+        self._labels[row] = np.packbits(labels)
+
+    def labels(self) -> np.ndarray:
+        """Return the labels of the images, or the classes in their masks: (N, C) uint8; column c is class c + 1."""
+        return np.unpackbits(self._labels, axis=1, count=self._classes)
+
+
 def scan_images(
     listing: Listing,
     *,
     workers: int = 0,
     keep: Callable[[PackedArray], None] = lambda mask: None,
     reading: Reading = PLAIN,
-) -> list[Scan]:
+) -> Scans:
     """Decode every photograph and mask, in the order of the records.
 
     Args:
@@ -69,15 +110,15 @@ def scan_images(
             also for one that is to train on and shows no class. All are looked at; the message counts the others, and
             the log names them.
     """
-    scans: list[Scan] = []
+    scans = Scans(len(listing.records), len(listing.class_names) - 1)
     problems: list[InputError] = []
     # raised before the progress ends, which would say that all is done
     with Progress("index", len(listing.records)) as progress:
-        for result in _results(listing, workers, reading):
+        for row, (record, result) in enumerate(_results(listing, workers, reading)):
             if isinstance(result, Scan):
                 if result.drawn is not None and not problems:
                     keep(result.drawn)
-                scans.append(replace(result, drawn=None))
+                scans.put(row, record, result)
             else:
                 problems.append(result)
             progress.advance()
@@ -86,14 +127,14 @@ def scan_images(
     return scans
 
 
-def _results(listing: Listing, workers: int, reading: Reading) -> Iterator[Scan | InputError]:
-    def scan(record: ImageRecord) -> Scan | InputError:
+def _results(listing: Listing, workers: int, reading: Reading) -> Iterator[tuple[ImageRecord, Scan | InputError]]:
+    def scan(record: ImageRecord) -> tuple[ImageRecord, Scan | InputError]:
         try:
             found = _scan(listing, record, reading)
             _check_shows_class(listing, record, found)
-            return found
+            return record, found
         except InputError as error:
-            return error
+            return record, error
 
     if workers < 1:
         yield from map(scan, listing.records)
@@ -154,20 +195,26 @@ def _classes(mask: np.ndarray, num_classes: int) -> tuple[int, ...]:
     return tuple(int(value) for value in values if 0 < value <= num_classes)
 
 
+def _shown(record: ImageRecord, scan: Scan) -> tuple[int, ...]:
+    """Return the classes of an image: its labels, or those in its mask."""
+    return scan.classes if record.labels is None else record.labels
+
+
 def _check_shows_class(listing: Listing, record: ImageRecord, scan: Scan) -> None:
     """Refuse an image to train on whose pixels could be of no class at all."""
-    shown = scan.classes if record.labels is None else record.labels
-    if record.split == "train" and not shown and not has_background(listing.class_names):
+    if record.split == "train" and not _shown(record, scan) and not has_background(listing.class_names):
         raise InputError(
             f"{listing.root / record.image}: is to train on and shows no class, but `data.background` is false, so "
             "that every pixel is of a class; label it, or leave it out"
         )
 
 
-def _check_any_class(listing: Listing, scans: Sequence[Scan]) -> None:
+def _check_any_class(listing: Listing, scans: Scans) -> None:
     """Refuse masks of 0 and 255 alone, as many tools write them: all objects would count as ignored."""
-    masks = [record.mask for record in listing.records if record.mask]
-    if masks and not any(scan.classes for scan in scans):
+    if scans.masks_show_class:
+        return
+    masks = [mask for mask in listing.records.masks if mask]
+    if masks:
         raise InputError(
             f"{listing.root / masks[0]}: this mask and all {len(masks) - 1} others hold no class, only background (0) "
             f"or ignored ({IGNORE_INDEX}); write the classes as 1 to {len(listing.class_names) - 1}"

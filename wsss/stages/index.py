@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from wsss.checksums import DIGEST_BYTES
 from wsss.config import AnyData
 from wsss.context import RunContext
 from wsss.data.reading import Reading
-from wsss.data.scan import Scan, scan_images
-from wsss.data.sources import Listing, input_files, list_images
+from wsss.data.scan import scan_images
+from wsss.data.sources import input_files, list_images
 from wsss.label_values import IGNORE_INDEX
 from wsss.stages.artifact import provenance
 from wsss.stages.outputs import checks_output
@@ -49,31 +45,17 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
     records = listing.records
     with ArtifactWriter(output, stage="index", attributes=attributes) as artifact:
         scans = scan_images(listing, workers=context.workers, keep=artifact.write_packed, reading=reading)
-        artifact.write_table("ids", [record.image_id for record in records])
-        artifact.write_table("paths", [record.image for record in records])
-        artifact.write_table("mask_paths", [record.mask for record in records])
-        artifact.write_table("split", [record.split for record in records])
-        artifact.write_table("sizes", np.array([scan.size for scan in scans], np.int32))
-        artifact.write_table("labels", _multi_hot(listing, scans))
+        artifact.write_table("ids", list(records.ids))
+        artifact.write_table("paths", list(records.images))
+        artifact.write_table("mask_paths", list(records.masks))
+        artifact.write_table("split", records.splits())
+        artifact.write_table("sizes", scans.sizes)
+        artifact.write_table("labels", scans.labels())
         # the fingerprint leaves attributes out, so those that other stages depend on stand here too
         called = [f"category {category}" for category in listing.category_ids]
         read = [f"{name} {value}" for name, value in reading.attributes().items() if name != "max_pixels"]
         artifact.write_table("identity", [f"max_side {settings.max_side}", *read, *listing.class_names, *called])
-        artifact.write_table("content", _bytes([scan.digest for scan in scans]))
-        artifact.write_table("mask_content", _bytes([scan.mask_digest for scan in scans]))
+        artifact.write_table("content", scans.content)
+        artifact.write_table("mask_content", scans.mask_content)
         # a copy of the data set is the same data set, so times are no part of the fingerprint
-        artifact.write_note("stamps", np.array([scan.stamps for scan in scans], np.int64).reshape(-1, 4))
-
-
-def _multi_hot(listing: Listing, scans: Sequence[Scan]) -> np.ndarray:
-    """Return the labels as (N, C) uint8; column c is class c + 1."""
-    labels = np.zeros((len(scans), len(listing.class_names) - 1), np.uint8)
-    for row, record, scan in zip(labels, listing.records, scans, strict=True):
-        present = scan.classes if record.labels is None else record.labels
-        row[[number - 1 for number in present]] = 1
-    return labels
-
-
-def _bytes(digests: Sequence[bytes]) -> np.ndarray:
-    """Return digests as (N, 16) uint8."""
-    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)
+        artifact.write_note("stamps", scans.stamps)

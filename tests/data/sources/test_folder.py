@@ -229,11 +229,11 @@ def test_folder_masks_may_be_tiffs_but_an_image_has_one(folder_root: Path) -> No
 
 def test_the_pictures_of_a_run_inside_the_folder_are_no_photographs(tmp_path: Path) -> None:
     root = make_folder(tmp_path / "photos")
-    before = folder(root).records
+    before = list(folder(root).records)
     own = root / "results" / "my" / "report"
     own.mkdir(parents=True)
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(own / "contact_sheet.jpg")
-    assert folder(root).records == before
+    assert list(folder(root).records) == before
 
 
 def _refused(root: Path, **settings: Any) -> str:

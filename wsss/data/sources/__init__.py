@@ -12,7 +12,8 @@ from types import ModuleType
 
 from wsss.config.data import AnyData
 from wsss.data.sources import coco, demo, folder, voc
-from wsss.data.sources.records import ImageRecord, Listing
+from wsss.data.sources.image_records import ImageRecord
+from wsss.data.sources.records import Listing
 from wsss.label_values import NO_BACKGROUND
 
 SOURCES: dict[str, ModuleType] = {"demo": demo, "voc": voc, "folder": folder, "coco": coco}

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsss.config.data import CocoData
-from wsss.data.sources.files import ImageFolder
+from wsss.data.sources.image_folder import ImageFolder
+from wsss.data.sources.packed import PackedNames, PackedTexts
 from wsss.data.sources.records import BACKGROUND, Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
     # they need numpy, and whoever asks for the names of files does not
     from wsss.data.sources.coco_instances import Id, Instances
-    from wsss.data.sources.coco_masks import OutlinedMasks
+    from wsss.data.sources.coco_masks import Members, OutlinedMasks
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """The JSON and the photographs of a split.
+    """The images that the JSON of a split says, and the photographs of this split."""
 
-    Attributes:
-        images: The image of the JSON that each photograph is, by its id below the folder, in the order of the JSON.
-    """
-
-    instances: Instances
+    members: Members
     folder: ImageFolder
-    images: dict[str, Id]
+
+    @property
+    def instances(self) -> Instances:
+        """The JSON."""
+        return self.members.instances
 
 
 def read(settings: CocoData, *, workers: int = 0) -> Listing:
@@ -45,33 +46,33 @@ def read(settings: CocoData, *, workers: int = 0) -> Listing:
     if settings.val_annotations is not None and not settings.val_from_train:
         parts["val"] = _read_part(root, settings.val_annotations, settings.val_images, "val")
         _check_same_categories(parts["train"].instances, parts["val"].instances)
-    names = _by_id(root, parts)
+    parts = _with_prefixes(parts)
     categories = _categories(settings, parts["train"].instances)
     values = {category_id: number for number, category_id in enumerate(categories, start=1)}
-    found = {image_id: (part, own_id) for part, members in names.items() for image_id, own_id in members.items()}
-    labels = {
-        image_id: _labels(parts[split].instances, own_id, values, settings.crowds)
-        for image_id, (split, own_id) in found.items()
-    }
+
+    def labels(image_id: str) -> set[int]:
+        part, row = _find(parts, image_id)
+        return _labels(part.instances, row, values, settings.crowds)
+
     used = {
-        name: [image_id for image_id in members if labels[image_id] or settings.without_classes]
-        for name, members in names.items()
+        name: PackedTexts(
+            image_id
+            for row, image_id in enumerate(part.members.ids())
+            if settings.without_classes or _labels(part.instances, row, values, settings.crowds)
+        )
+        for name, part in parts.items()
     }
-    splits = choose_splits(settings, used["train"], used.get("val", []))
+    splits = choose_splits(settings, used["train"], used.get("val", ()))
     return make_listing(
         name=settings.name,
         root=root,
         classes=list(categories.values()),
         splits=splits,
-        images={
-            image_id: part.folder.paths[own]
-            for name, part in parts.items()
-            for image_id, own in zip(names[name], part.images, strict=True)
-        },
-        masks={},
-        labels={image_id: labels[image_id] for image_id in splits},
+        images=_paths(root, parts),
+        masks=lambda _: "",
+        labels=labels,
         label_source="JSON of instances",
-        drawn=_masks(settings, parts, {image_id: found[image_id] for image_id in splits}, values),
+        drawn=_masks(settings, parts, values),
         category_ids=list(categories),
     )
 
@@ -96,37 +97,54 @@ def input_folders(settings: CocoData) -> dict[str, Path]:
 
 def _read_part(root: Path, annotations: str, images: str, split: str) -> _Part:
     from wsss.data.sources.coco_instances import Instances
+    from wsss.data.sources.coco_masks import Members
 
     instances = Instances(root / annotations, f"data.{split}_annotations")
     folder = ImageFolder(root / images, f"data.{split}_images")
-    found: dict[str, Id] = {}
-    for own_id, listed in instances.images.items():
-        where = f"{instances.path}: images[{listed.number}]"
-        image_id = folder.find(listed.name, where)
-        if image_id in found:
-            first = instances.images[found[image_id]].number
-            raise InputError(f"{where}: `{listed.name}` is there twice (first in images[{first}]); remove one")
-        found[image_id] = own_id
+    found = PackedNames()
+    for row, name in enumerate(instances.names):
+        where = f"{instances.path}: images[{row}]"
+        image_id = folder.find(name, where)
+        if (first := found.row(image_id)) is not None:
+            raise InputError(f"{where}: `{name}` is there twice (first in images[{first}]); remove one")
+        found.append(image_id)
     if len(found) < len(folder.paths):
         logger.info("%d images in %s are not in %s", len(folder.paths) - len(found), folder.folder, instances.path)
-    return _Part(instances, folder, found)
+    return _Part(Members(instances, found), folder)
 
 
-def _by_id(root: Path, parts: Mapping[str, _Part]) -> dict[str, dict[str, Id]]:
-    """Return the images of each split by id; where the splits share names, all ids begin with their folder."""
-    members = [set(part.images) for part in parts.values()]
-    if len(members) == 1 or not members[0] & members[1]:
-        return {name: part.images for name, part in parts.items()}
-    first, second = (part.folder.folder for part in parts.values())
+def _with_prefixes(parts: dict[str, _Part]) -> dict[str, _Part]:
+    """Let all ids begin with the folder of their split where the splits share names."""
+    if len(parts) == 1:
+        return parts
+    train, val = parts["train"], parts["val"]
+    shared = next((image_id for image_id in val.members.names if image_id in train.members.names), None)
+    if shared is None:
+        return parts
+    first, second = train.folder.folder, val.folder.folder
     if first.resolve() == second.resolve():
-        shared = next(image_id for image_id in parts["val"].images if image_id in members[0])
-        raise InputError(f"{parts['val'].instances.path}: image `{shared}` of val is in train too; remove it from one")
+        raise InputError(f"{val.instances.path}: image `{shared}` of val is in train too; remove it from one")
     if first.name == second.name:
         raise InputError(f"{second}: has images of the same names as {first}; rename one of the folders")
     return {
-        name: {f"{part.folder.folder.name}/{image_id}": own_id for image_id, own_id in part.images.items()}
+        name: replace(part, members=replace(part.members, prefix=f"{part.folder.folder.name}/"))
         for name, part in parts.items()
     }
+
+
+def _find(parts: Mapping[str, _Part], image_id: str) -> tuple[_Part, int]:
+    """Return the part that an image is in, and its row there."""
+    return next((part, row) for part in parts.values() if (row := part.members.row(image_id)) is not None)
+
+
+def _paths(root: Path, parts: Mapping[str, _Part]) -> Callable[[str], str]:
+    """Return what gives the path of a photograph below the root by its id."""
+    below = [(part.members, part.folder.relative_to(root)) for part in parts.values()]
+
+    def path(image_id: str) -> str:
+        return next(paths[image_id.removeprefix(own.prefix)] for own, paths in below if own.row(image_id) is not None)
+
+    return path
 
 
 def _check_same_categories(train: Instances, val: Instances) -> None:
@@ -146,7 +164,9 @@ def _categories(settings: CocoData, instances: Instances) -> dict[Id, str]:
         known = dict(sorted(known.items()))
     if settings.classes is None:
         # some tools list it; it has no annotations, for it is everywhere
-        used = {instances.category(place) for own in instances.images for place in instances.annotations(own)}
+        used = {
+            instances.category(place) for row in range(len(instances.names)) for place in instances.annotations(row)
+        }
         named = {own: name for own, name in known.items() if name.lower() != BACKGROUND or own in used}
         check_classes(list(named.values()), f"{instances.path}: categories")
         return named
@@ -156,26 +176,21 @@ def _categories(settings: CocoData, instances: Instances) -> dict[Id, str]:
     return {ids[class_number(name, by_name, "`data.classes`")]: name for name in settings.classes}
 
 
-def _labels(instances: Instances, own_id: Id, values: Mapping[Id, int], crowds: bool) -> set[int]:
+def _labels(instances: Instances, row: int, values: Mapping[Id, int], crowds: bool) -> set[int]:
     """Return the label values of an image's annotations."""
     return {
         values[category]
-        for place in instances.annotations(own_id)
+        for place in instances.annotations(row)
         if (category := instances.category(place)) in values and (crowds or not instances.is_crowd(place))
     }
 
 
-def _masks(
-    settings: CocoData, parts: Mapping[str, _Part], images: Mapping[str, tuple[str, Id]], values: Mapping[Id, int]
-) -> OutlinedMasks | None:
+def _masks(settings: CocoData, parts: Mapping[str, _Part], values: Mapping[Id, int]) -> OutlinedMasks | None:
     """Return the masks of the splits that have outlines."""
-    outlined = {name for name, part in parts.items() if part.instances.segmented}
+    outlined = [part.members for part in parts.values() if part.instances.segmented]
     if not settings.masks or not outlined:
         return None
     from wsss.data.sources.coco_masks import OutlinedMasks, require_pycocotools
 
     require_pycocotools()
-    drawn = {
-        image_id: (parts[split].instances, own_id) for image_id, (split, own_id) in images.items() if split in outlined
-    }
-    return OutlinedMasks(drawn, values, settings.overlaps)
+    return OutlinedMasks(outlined, values, settings.overlaps)

@@ -5,46 +5,32 @@ from __future__ import annotations
 import json
 import os
 from array import array
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wsss.data.sources.json_stream import Item, stream_items
+from wsss.data.sources.packed import PackedTexts
 from wsss.errors import InputError
 
 PARTS = ("images", "categories", "annotations")
 Id = int | str
-
-
-@dataclass(frozen=True)
-class ListedImage:
-    """One of `images`.
-
-    Attributes:
-        number: Its place in the list.
-        name: Its `file_name`.
-        size: (H, W) as the file has it; None where it says none.
-    """
-
-    number: int
-    name: str
-    size: tuple[int, int] | None
+LONGEST = 2**31 - 1
+"""No photograph is longer: an image whose side is said to be fits none."""
 
 
 class Instances:
     """What a JSON says of its images, without outlines: those are read from the file again when they are drawn.
 
-    Of each annotation some 40 bytes stay in memory. Can be used by several threads.
+    Of each annotation some 20 bytes stay in memory, of each image its name and 24 more. Can be used by several threads.
 
     Args:
         path: The file.
         setting: The setting that names it, for messages.
 
     Attributes:
-        images: By their ids.
+        names: The `file_name` of each image, in the order of the file; functions below name an image by its row here.
         categories: Names by ids, in the order of the file.
         segmented: How many annotations have a segmentation.
 
@@ -54,13 +40,17 @@ class Instances:
 
     def __init__(self, path: Path, setting: str) -> None:
         self.path = path
-        self.images: dict[Id, ListedImage] = {}
+        self.names = PackedTexts()
         self.categories: dict[Id, str] = {}
         self.segmented = 0
         self._handle: Any = None
-        self._image_ids: list[Id] = []
-        self._category_ids: list[Id] = []
-        self._crowds, self._starts, self._lengths = array("b"), array("q"), array("l")
+        # two for each image, 0 and 0 where the file says none
+        self._sides = array("i")
+        # of each annotation; ids stand as numbers, in the order in which they came
+        self._image_ids, self._category_ids = _Numbered(), _Numbered()
+        self._image_numbers, self._category_numbers = array("i"), array("i")
+        self._crowds, self._starts, self._lengths = array("b"), array("q"), array("i")
+        self._row_of: dict[Id, int] = {}
         readers = {"images": self._take_image, "categories": self._take_category, "annotations": self._take_annotation}
         found = set()
         for item in stream_items(path, setting):
@@ -78,9 +68,13 @@ class Instances:
         key, number = ("annotations", item) if isinstance(item, int) else (item.key, item.number)
         return f"{self.path}: {key}" + ("" if number is None else f"[{number}]")
 
-    def annotations(self, image_id: Id) -> range:
+    def size(self, row: int) -> tuple[int, int] | None:
+        """Return (H, W) of an image as the file has it; None where it says none."""
+        height, width = self._sides[2 * row : 2 * row + 2]
+        return (height, width) if height else None
+
+    def annotations(self, row: int) -> range:
         """Return the annotations of an image, as places for the functions below."""
-        row = self._row_of[image_id]
         return range(int(self._bounds[row]), int(self._bounds[row + 1]))
 
     def number(self, place: int) -> int:
@@ -89,7 +83,7 @@ class Instances:
 
     def category(self, place: int) -> Id:
         """Return the id of an annotation's category."""
-        return self._category_ids[self._order[place]]
+        return self._category_ids.ids[self._category_numbers[self._order[place]]]
 
     def is_crowd(self, place: int) -> bool:
         """Return whether an annotation is of a region of many objects."""
@@ -114,17 +108,18 @@ class Instances:
         image_id, name = self._id(item, "id"), item.value.get("file_name")
         if not isinstance(name, str) or not name:
             raise InputError(f"{self.where(item)}: has no `file_name`; add it, or remove the image")
-        if image_id in self.images:
+        if image_id in self._row_of:
             raise InputError(f"{self.where(item)}: the id {image_id} is there twice; give each image its own")
         sides = item.value.get("height"), item.value.get("width")
         size = None
         if all(isinstance(side, int) and side > 0 for side in sides):
-            size = (int(sides[0]), int(sides[1]))
+            size = (min(sides[0], LONGEST), min(sides[1], LONGEST))
         elif sides != (None, None):
             raise InputError(f"{self.where(item)}: its height and width are {sides[0]!a:.20} and {sides[1]!a:.20}, "
                              "expected whole numbers above 0; correct or remove them")  # fmt: skip
-        assert item.number is not None
-        self.images[image_id] = ListedImage(item.number, name, size)
+        self._row_of[image_id] = len(self.names)
+        self.names.append(name)
+        self._sides.extend(size or (0, 0))
 
     def _take_category(self, item: Item) -> None:
         category_id, name = self._id(item, "id"), item.value.get("name")
@@ -135,8 +130,8 @@ class Instances:
         self.categories[category_id] = name
 
     def _take_annotation(self, item: Item) -> None:
-        self._image_ids.append(self._id(item, "image_id"))
-        self._category_ids.append(self._id(item, "category_id"))
+        self._image_numbers.append(self._image_ids.number(self._id(item, "image_id")))
+        self._category_numbers.append(self._category_ids.number(self._id(item, "category_id")))
         crowd = item.value.get("iscrowd", 0)
         if crowd not in (0, 1):
             raise InputError(f"{self.where(item)}: its `iscrowd` is {crowd!a:.20}, expected 0 or 1; correct it")
@@ -162,26 +157,41 @@ class Instances:
         for part in PARTS:
             if part not in found:
                 raise InputError(f"{self.path}: has no `{part}`; give a JSON of instances in COCO's format")
-        for part, held in (("images", self.images), ("categories", self.categories)):
+        for part, held in (("images", self._row_of), ("categories", self.categories)):
             if not held:
                 raise InputError(f"{self.path}: its list `{part}` is empty; fill it")
-        for what, ids, known in (
-            ("image", self._image_ids, self.images),
-            ("category", self._category_ids, self.categories),
+        for what, named, numbers, known in (
+            ("image", self._image_ids, self._image_numbers, self._row_of),
+            ("category", self._category_ids, self._category_numbers, self.categories),
         ):
-            number = next((number for number, own in enumerate(ids) if own not in known), None)
-            if number is not None:
+            unknown = next((number for number, own in enumerate(named.ids) if own not in known), None)
+            if unknown is not None:
                 raise InputError(
-                    f"{self.where(number)}: there is no {what} with the id {ids[number]!a:.40}; correct or remove it"
+                    f"{self.where(numbers.index(unknown))}: there is no {what} with the id "
+                    f"{named.ids[unknown]!a:.40}; correct or remove it"
                 )
 
     def _index(self) -> None:
         """Sort the annotations by image, those of one image in the order of the file."""
-        self._row_of: Mapping[Id, int] = {image_id: row for row, image_id in enumerate(self.images)}
-        rows = np.fromiter((self._row_of[own] for own in self._image_ids), np.int64, len(self._image_ids))
-        self._order = np.argsort(rows, kind="stable")
-        self._bounds = np.searchsorted(rows[self._order], np.arange(len(self.images) + 1))
-        # a few ids, of many annotations
-        shared = {own: own for own in self.categories}
-        self._category_ids = [shared[own] for own in self._category_ids]
-        self._image_ids = []
+        row_of_number = np.array([self._row_of[own] for own in self._image_ids.ids], np.int32)
+        rows = row_of_number[np.array(self._image_numbers, np.int32)]
+        order = np.argsort(rows, kind="stable")
+        self._bounds = np.searchsorted(rows[order], np.arange(len(self.names) + 1))
+        self._order = order.astype(np.int32)
+        # from here on images are rows
+        self._row_of, self._image_ids, self._image_numbers = {}, _Numbered(), array("i")
+
+
+class _Numbered:
+    """Ids, numbered in the order in which they come, so that an annotation need not hold the id itself."""
+
+    def __init__(self) -> None:
+        self.ids: list[Id] = []
+        self._numbers: dict[Id, int] = {}
+
+    def number(self, own: Id) -> int:
+        """Return the number of an id, a new one if it has none."""
+        if own not in self._numbers:
+            self._numbers[own] = len(self.ids)
+            self.ids.append(own)
+        return self._numbers[own]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from wsss.data.sources.coco_instances import Id, Instances
+from wsss.data.sources.packed import PackedNames
 from wsss.errors import InputError
 from wsss.label_values import IGNORE_INDEX
 
@@ -17,8 +18,29 @@ SMALLER, IGNORED = "smaller", "ignore"
 """Whose a pixel of objects of several classes is: the smaller object's, or nobody's."""
 LEAST_NUMBERS = 6
 """A polygon of less than three points covers nothing."""
-Drawn = tuple[Instances, Id]
-"""The image of a JSON that an image of the data set is."""
+
+
+@dataclass(frozen=True)
+class Members:
+    """The images of a JSON, by their ids in the data set.
+
+    Attributes:
+        instances: The JSON.
+        names: Ids below the folder of photographs, in the order of the JSON.
+        prefix: What ids in the data set begin with and those do not.
+    """
+
+    instances: Instances
+    names: PackedNames
+    prefix: str = ""
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids in the data set, in the order of the JSON."""
+        return (self.prefix + name for name in self.names)
+
+    def row(self, image_id: str) -> int | None:
+        """Return the row of an image in the JSON; None if it is not there."""
+        return self.names.row(image_id.removeprefix(self.prefix)) if image_id.startswith(self.prefix) else None
 
 
 @dataclass(frozen=True)
@@ -29,17 +51,17 @@ class OutlinedMasks:
     the pixels are 255.
 
     Attributes:
-        images: The images that have a mask.
+        parts: The images that have a mask.
         values: Label values of the categories; what is not among them stays background.
         overlaps: `smaller` or `ignore`.
     """
 
-    images: Mapping[str, Drawn]
+    parts: Sequence[Members]
     values: Mapping[Id, int]
     overlaps: str = SMALLER
 
     def __contains__(self, image_id: object) -> bool:
-        return image_id in self.images
+        return isinstance(image_id, str) and any(part.row(image_id) is not None for part in self.parts)
 
     def draw(self, image_id: str, size: tuple[int, int]) -> np.ndarray:
         """Draw the mask of a photograph of this size (H, W): (H, W) uint8.
@@ -47,17 +69,17 @@ class OutlinedMasks:
         Raises:
             InputError: If the JSON gives another size, or an outline cannot be drawn.
         """
-        instances, own_id = self.images[image_id]
-        listed = instances.images[own_id]
-        if listed.size not in (None, size):
-            assert listed.size is not None
+        found = ((part.instances, row) for part in self.parts if (row := part.row(image_id)) is not None)
+        instances, row = next(found)
+        listed = instances.size(row)
+        if listed is not None and listed != size:
             raise InputError(
-                f"{instances.path}: images[{listed.number}]: `{listed.name}` is {listed.size[1]} x {listed.size[0]} "
-                f"pixels there, but the photograph has {size[1]} x {size[0]}; correct the file, or the photograph"
+                f"{instances.path}: images[{row}]: `{instances.names[row]}` is {listed[1]} x {listed[0]} pixels "
+                f"there, but the photograph has {size[1]} x {size[0]}; correct the file, or the photograph"
             )
         mask, crowds = np.zeros(size, np.uint8), np.zeros(size, bool)
         objects = []
-        for place in instances.annotations(own_id):
+        for place in instances.annotations(row):
             value = self.values.get(instances.category(place))
             if value is None:
                 continue

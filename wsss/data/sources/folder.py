@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from wsss.config.data import FolderData
 from wsss.data.sources.annotations import read_annotation
-from wsss.data.sources.files import (
-    MASK_SUFFIXES,
-    ImageFolder,
-    existing_folder,
-    read_image_list,
-    shared_folders,
-)
-from wsss.data.sources.label_folders import classes_of, metadata_files, read_folders
-from wsss.data.sources.label_tables import LabelRow, LabelTable, read_table
+from wsss.data.sources.files import existing_folder
+from wsss.data.sources.image_folder import MASK_SUFFIXES, ImageFolder, read_image_list, shared_folders
+from wsss.data.sources.label_folders import metadata_files, read_folders
+from wsss.data.sources.label_tables import LabelRows, LabelTable, read_table
+from wsss.data.sources.packed import PackedTexts
 from wsss.data.sources.records import Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
 
@@ -44,19 +40,20 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
         )
     classes = _classes(settings, root, table)
     numbers = {name: number for number, name in enumerate(classes, start=1)}
-    labels = {
-        image_id: tuple({class_number(name, numbers, row.where) for name in row.labels})
-        for image_id, row in table.rows.items()
-    }
+    if set(table.rows.names) - numbers.keys():
+        for image_id in table.rows:
+            for name in table.rows.labels(image_id):
+                class_number(name, numbers, table.rows.where(image_id))  # refuses the first unknown one
     splits = choose_splits(settings, *_split(settings, root, images, table.rows))
+    masks = _find_masks(settings, root, images)
     return make_listing(
         name=settings.name,
         root=root,
         classes=classes,
         splits=splits,
-        images=images.paths,
-        masks=_find_masks(settings, root, images),
-        labels=labels,
+        images=images.relative_to(root).__getitem__,
+        masks=lambda image_id: masks.get(image_id, ""),
+        labels=lambda image_id: {numbers[name] for name in table.rows.labels(image_id)},
         label_source=_label_source(settings, root),
     )
 
@@ -110,16 +107,17 @@ def _read_labels(settings: FolderData, root: Path, images: ImageFolder) -> tuple
     def mend() -> str:
         return "add it, move the image out of the folder, or correct `data.labels`"
 
-    rows = {}
-    for image_id, image in images.paths.items():
+    def annotation(image_id: str) -> Path:
         # an id keeps the suffix where others differ in it alone; the annotation never has it
-        own = path / image.relative_to(root).with_suffix(".xml")
-        labels = read_annotation(own, difficult=settings.difficult, missing=mend)
-        rows[image_id] = LabelRow(str(own), labels or ())
+        return path / images.paths[image_id].relative_to(root).with_suffix(".xml")
+
+    rows = LabelRows(lambda image_id, _: str(annotation(image_id)))
+    for image_id in images.paths:
+        rows.add(image_id, read_annotation(annotation(image_id), difficult=settings.difficult, missing=mend) or ())
     return LabelTable(rows), ()
 
 
-def _mend_missing_rows(settings: FolderData, missing: str, path: Path, rows: Mapping[str, LabelRow]) -> str:
+def _mend_missing_rows(settings: FolderData, missing: str, path: Path, rows: LabelRows) -> str:
     """Say how to mend images without a row; those with the names of others are masks that no setting names."""
     folders = missing.split("/")[:-1] if settings.masks is None and path.suffix.lower() in MASK_SUFFIXES else []
     starts = ("", *shared_folders(rows))
@@ -136,16 +134,16 @@ def _classes(settings: FolderData, root: Path, table: LabelTable) -> tuple[str, 
     if settings.classes is not None:
         check_classes(settings.classes, "`data.classes`")
         return settings.classes
-    classes = table.classes or classes_of(list(table.rows.values()))
+    classes = table.classes or tuple(sorted(table.rows.names))
     check_classes(classes, str(root / settings.labels if settings.labels != IMAGE_FOLDER else root))
     return classes
 
 
 def _split(
-    settings: FolderData, root: Path, images: ImageFolder, rows: Mapping[str, LabelRow]
-) -> tuple[list[str], list[str]]:
+    settings: FolderData, root: Path, images: ImageFolder, rows: LabelRows
+) -> tuple[Sequence[str], Sequence[str]]:
     """Return the ids of train and val, in the order of the labels (val: of its list)."""
-    listed = [image_id for image_id, row in rows.items() if row.split == "val"]
+    listed = rows.val()
     if settings.val_list is not None:
         path = root / settings.val_list
         if listed:
@@ -157,25 +155,25 @@ def _split(
         if not listed:
             raise InputError(f"{path}: the list is empty; fill it or remove `data.val_list`")
     val = set(listed)
-    train = [image_id for image_id in rows if image_id not in val]
+    train = PackedTexts(image_id for image_id in rows if image_id not in val)
     if not train:
         raise InputError(f"{root}: every image is in val, none is left to train on; correct the splits")
     # images held out of train take the place of val, which stays unseen
     return train, [] if settings.val_from_train else listed
 
 
-def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> Mapping[str, Path]:
-    """Find masks by the id of their image; images without one are left out.
+def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> Mapping[str, str]:
+    """Find the paths of masks below the root, or in full, by the id of their image; images without one are left out.
 
     They lie as the images do below the root, or, where none does, below a folder that holds all of the images.
     """
     if settings.masks is None:
         return {}
     found = ImageFolder(root / settings.masks, "data.masks", suffixes=MASK_SUFFIXES)
-    masks: Mapping[str, Path] = {}
+    masks: Mapping[str, str] = {}
     for start in ("", *shared_folders(images.paths)):
         found.check_masks(images.paths, start)
-        if masks := found.of(images.paths, start):
+        if masks := found.masks(images.paths, root, start):
             break
     if not masks:
         first = next(iter(found.paths.values()), None)

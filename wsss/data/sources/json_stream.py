@@ -13,8 +13,8 @@ from wsss.errors import InputError
 from wsss.inputs import check_regular
 from wsss.system_errors import said_of
 
-CHUNK = 2**22
-"""Bytes that are read at a time."""
+CHUNK = 2**20
+"""Bytes that are read at a time; more of an item that is larger."""
 LARGEST = 2**26
 """Bytes that one item may take: of a file that is damaged, no more is read in vain."""
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -127,7 +127,8 @@ class _Text:
         return value, start, len(raw)
 
     def _more(self) -> None:
-        content = self._handle.read(CHUNK)
+        # an item that goes on is parsed from its start again: what is held doubles, so that this is seldom
+        content = self._handle.read(max(CHUNK, len(self._text) - self._at))
         self._ended = not content
         self._start += self._at
         self._text, self._at = self._text[self._at :] + content.decode("latin-1"), 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsss.data.sources.files import ImageFolder, walk_pictures
-from wsss.data.sources.label_tables import PARQUET, LabelRow, LabelTable, read_table
+from wsss.data.sources.files import walk_pictures
+from wsss.data.sources.image_folder import ImageFolder
+from wsss.data.sources.label_tables import PARQUET, LabelRows, LabelTable, read_table
 from wsss.data.sources.records import BACKGROUND
 from wsss.errors import InputError
 
@@ -37,12 +37,20 @@ def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, set[str]]
     if not images.paths:
         raise InputError(_nothing(root))
     places = _split_folders(images)
-    rows: dict[str, LabelRow] = {}
     left_out = set()
     tables = {folder: _metadata(root, folder, images) for folder in (places or [""])}
-    for image_id in images.paths:
+
+    def folder_of(image_id: str) -> str:
         first, _, rest = image_id.partition("/")
-        folder = first if places and rest else ""
+        return first if places and rest else ""
+
+    def where(image_id: str, _: int) -> str:
+        table = tables[folder_of(image_id)]
+        return str(images.paths[image_id]) if table is None else table.where(image_id)
+
+    rows = LabelRows(where)
+    for image_id in images.paths:
+        folder = folder_of(image_id)
         if places and folder not in places:
             known = ", ".join(f"`{name}`" for name in places)
             raise InputError(f"{images.paths[image_id]}: is in none of the folders {known}; move it into one")
@@ -50,8 +58,7 @@ def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, set[str]]
         if not split:
             left_out.add(image_id)
             continue
-        row = _row_of(image_id, images.paths[image_id], folder, tables[folder], root)
-        rows[image_id] = LabelRow(row.where, row.labels, split)
+        rows.add(image_id, _labels_of(image_id, images.paths[image_id], folder, tables[folder], root), split)
     if left_out:
         logger.info(
             "%d images of the test split in %s are left out: it has another to validate on", len(left_out), root
@@ -66,12 +73,12 @@ def metadata_files(root: Path) -> dict[str, Path]:
     return {path.relative_to(root).as_posix(): path for path in paths if path.is_file()}
 
 
-def _row_of(image_id: str, path: Path, folder: str, table: Mapping[str, LabelRow] | None, root: Path) -> LabelRow:
+def _labels_of(image_id: str, path: Path, folder: str, table: LabelRows | None, root: Path) -> tuple[str, ...]:
     """Say the labels of an image by its table, or by the folder of its class."""
     if table is not None:
         if image_id not in table:
             raise InputError(f"{path}: no row of this image in the metadata beside it; add one, or move the image")
-        return table[image_id]
+        return table.labels(image_id)
     parts = (image_id[len(folder) + 1 :] if folder else image_id).split("/")
     if len(parts) < 2:
         raise InputError(f"{path}: is in no folder of a class; move it into one, or add a metadata.csv with its labels")
@@ -81,7 +88,7 @@ def _row_of(image_id: str, path: Path, folder: str, table: Mapping[str, LabelRow
             f"{root / folder / METADATA[0]}: a line `file_name,label`, then one for each image there, its label "
             "empty for these"
         )
-    return LabelRow(str(path), (parts[0],))
+    return (parts[0],)
 
 
 def _split_folders(images: ImageFolder) -> dict[str, str]:
@@ -99,7 +106,7 @@ def _split_folders(images: ImageFolder) -> dict[str, str]:
     return places | dict.fromkeys(found["test"], "" if found["val"] else "val")
 
 
-def _metadata(root: Path, folder: str, images: ImageFolder) -> dict[str, LabelRow] | None:
+def _metadata(root: Path, folder: str, images: ImageFolder) -> LabelRows | None:
     """Read the metadata of a folder; None where it has none."""
     found = [path for name in METADATA if (path := root / folder / name).is_file()]
     if len(found) > 1:
@@ -126,8 +133,3 @@ def inside_tables(source: Path) -> str:
         f"{table}: photographs inside {table.suffix} files are read once they are files: "
         f"`wsss unpack {shlex.quote(str(source))} --output photos` writes them, and their labels"
     )
-
-
-def classes_of(rows: Sequence[LabelRow]) -> tuple[str, ...]:
-    """Return all names of classes, sorted."""
-    return tuple(sorted({name for row in rows for name in row.labels}))

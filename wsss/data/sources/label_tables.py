@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsss.data.sources.files import ImageFolder, read_lines, read_text
+from wsss.data.sources.files import read_lines, read_text
+from wsss.data.sources.image_folder import ImageFolder
+from wsss.data.sources.image_records import TRAIN, VAL
+from wsss.data.sources.packed import PackedClasses, PackedNames
 from wsss.errors import InputError
 from wsss.pipeline.artifact import SPLITS
 
@@ -21,19 +25,66 @@ PARQUET = (".parquet", ".arrow")
 _BIT = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True, "": False}
 
 
-@dataclass(frozen=True, slots=True)
-class LabelRow:
-    """What is said of an image.
+class LabelRows(Collection[str]):
+    """What is said of images, by id, in the order of the table; as columns, because objects take 0.5 kB an image.
+
+    Args:
+        where: Makes file and line, for messages, of an id and the number of its line.
 
     Attributes:
-        where: File and line that say it, for messages.
-        labels: Names of the classes in it.
-        split: `train` or `val`.
+        names: All names of classes that occur, in the order in which they came.
     """
 
-    where: str
-    labels: tuple[str, ...]
-    split: str = "train"
+    def __init__(self, where: Callable[[str, int], str]) -> None:
+        self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._where = where
+        self._ids, self._labels = PackedNames(), PackedClasses()
+        self._lines, self._val = array("q"), bytearray()
+
+    def add(self, image_id: str, labels: Iterable[str], split: str = TRAIN, *, line: int = 0) -> None:
+        """Add the row of an image that has none yet."""
+        self._ids.append(image_id)
+        self._labels.append([self._number(name) for name in labels])
+        self._lines.append(line)
+        self._val.append(split == VAL)
+
+    def _number(self, name: str) -> int:
+        if name not in self._numbers:
+            self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return self._numbers[name]
+
+    def labels(self, image_id: str) -> tuple[str, ...]:
+        """Return the names of the classes in an image."""
+        return tuple(self.names[number] for number in self._labels[self._row(image_id)] or ())
+
+    def line(self, image_id: str) -> int:
+        """Return the line that says it."""
+        return self._lines[self._row(image_id)]
+
+    def where(self, image_id: str) -> str:
+        """Return file and line that say it, for messages."""
+        return self._where(image_id, self.line(image_id))
+
+    def val(self) -> list[str]:
+        """Return the images of the split `val`."""
+        return [image_id for image_id, val in zip(self._ids, self._val, strict=True) if val]
+
+    def _row(self, image_id: str) -> int:
+        row = self._ids.row(image_id)
+        if row is None:
+            raise KeyError(image_id)
+        return row
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
 @dataclass(frozen=True)
@@ -45,7 +96,7 @@ class LabelTable:
         classes: The classes in an order of the table's own; empty for none.
     """
 
-    rows: dict[str, LabelRow]
+    rows: LabelRows
     classes: tuple[str, ...] = ()
 
 
@@ -67,19 +118,18 @@ def read_table(path: Path, images: ImageFolder, setting: str, below: str = "") -
             "the photographs themselves, write them out by `wsss unpack`"
         )
     lines, classes = _json_lines(path, setting) if suffix in JSON_LINES else _csv_lines(path, setting)
-    rows: dict[str, LabelRow] = {}
-    numbers: dict[str, int] = {}
+    rows = LabelRows(lambda _, line: f"{path} line {line}")
     for number, name, labels, split in lines:
         where = f"{path} line {number}"
         image_id = images.find(below + name if name else name, where)
         if image_id in rows:
             raise InputError(
-                f"{where}: image `{image_id}` has two rows (first in line {numbers[image_id]}); "
+                f"{where}: image `{image_id}` has two rows (first in line {rows.line(image_id)}); "
                 "keep one, with all its labels (in a CSV separated by `;`)"
             )
         if split not in ("", *SPLITS):
             raise InputError(f"{where}: unknown split `{split}`; write train or val")
-        rows[image_id], numbers[image_id] = LabelRow(where, labels, split or "train"), number
+        rows.add(image_id, labels, split or TRAIN, line=number)
     return LabelTable(rows, classes)
 
 
@@ -125,7 +175,9 @@ def _is_one(fields: Mapping[str, str], name: str, where: str) -> bool:
 
 def _parse(path: Path, setting: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of the header and of every row of a CSV, blank rows left out."""
-    reader = csv.reader(io.StringIO(read_text(path, setting), newline=""), strict=True)
+    # decoded in pieces: a StringIO holds four bytes for each letter
+    text = io.TextIOWrapper(io.BytesIO(read_text(path, setting).encode()), "utf-8", newline="")
+    reader = csv.reader(text, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         twice = [name for place, name in enumerate(header) if name and name in header[:place]]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
 from wsss.config.data import AnyData, CocoData, FolderData, VocData
-from wsss.data.sources.files import MASK_SUFFIXES, ImageFolder, shared_folders
 from wsss.data.sources.folder import IMAGE_FOLDER
+from wsss.data.sources.image_folder import MASK_SUFFIXES, ImageFolder, shared_folders
 from wsss.data.sources.label_folders import inside_tables, metadata_files
 from wsss.data.sources.label_tables import IMAGE, JSON_LINES
 from wsss.errors import InputError

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from wsss.config.data import DataSettings
+from wsss.data.sources.image_records import ImageRecord, ImageRecords, Splits
+from wsss.data.sources.packed import PackedTexts
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,25 +22,6 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 254
 BACKGROUND = "background"
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """One image of a data set.
-
-    Attributes:
-        image_id: Its path below the folder of images, without suffix.
-        image: Path of the photograph, relative to the root (absolute where it lies elsewhere).
-        mask: Path of its mask likewise, empty where it has none.
-        labels: Numbers of the classes in it, from 1 on (background is not among them); None: all that are in the mask.
-        split: `train` or `val`.
-    """
-
-    image_id: str
-    image: str
-    mask: str
-    labels: tuple[int, ...] | None
-    split: str
 
 
 class DrawnMasks(Protocol):
@@ -70,7 +55,7 @@ class Listing:
     name: str
     root: Path
     class_names: tuple[str, ...]
-    records: tuple[ImageRecord, ...]
+    records: ImageRecords
     label_source: str
     masks: DrawnMasks | None = None
     category_ids: tuple[int | str, ...] = ()
@@ -82,9 +67,9 @@ def make_listing(
     root: Path,
     classes: Sequence[str],
     splits: Mapping[str, str],
-    images: Mapping[str, Path],
-    masks: Mapping[str, Path],
-    labels: Mapping[str, Collection[int] | None] | None,
+    images: Callable[[str], str],
+    masks: Callable[[str], str],
+    labels: Callable[[str], Iterable[int] | None],
     label_source: str,
     drawn: DrawnMasks | None = None,
     category_ids: Sequence[int | str] = (),
@@ -93,9 +78,9 @@ def make_listing(
 
     Args:
         classes: Names without background.
-        images: Path of each photograph, by id.
-        masks: Path of each mask, by id; images may be absent.
-        labels: Class numbers by id; None takes them from the masks, of one image or of all.
+        images: Returns the path of a photograph, by id: relative to the root, or absolute.
+        masks: Returns the path of its mask likewise; empty where it has none.
+        labels: Returns its class numbers; None takes them from the mask.
         drawn: Masks that are to be drawn.
         category_ids: What the source calls its classes; empty: 1, 2, 3, ...
 
@@ -103,44 +88,39 @@ def make_listing(
         InputError: If ids clash, or labels are to come from a mask that is not there.
     """
     check_nesting(splits)
-    found = {image_id: None if labels is None else labels[image_id] for image_id in splits}
-    missing = [image_id for image_id, own in found.items() if own is None and image_id not in masks]
+    records = ImageRecords()
+    missing, first = 0, ""
+    for image_id, split in splits.items():
+        mask, own = masks(image_id), labels(image_id)
+        if own is None and not mask:
+            missing, first = missing + 1, first or image_id
+        found = None if own is None else tuple(sorted(own))
+        records.append(ImageRecord(image_id, images(image_id), mask, found, split))
     if missing:
         raise InputError(
-            f"{root}: image `{missing[0]}` has no mask to take its labels from ({len(missing)} in all); "
+            f"{root}: image `{first}` has no mask to take its labels from ({missing} in all); "
             "add the masks or take the labels from elsewhere"
         )
-    records = tuple(
-        ImageRecord(
-            image_id,
-            relative(images[image_id], root),
-            relative(masks[image_id], root) if image_id in masks else "",
-            None if (own := found[image_id]) is None else tuple(sorted(own)),
-            split,
-        )
-        for image_id, split in splits.items()
-    )
     names = (BACKGROUND, *classes)
     return Listing(name, root.absolute(), names, records, label_source, drawn, tuple(category_ids))
 
 
-def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[str]) -> dict[str, str]:
+def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[str]) -> Splits:
     """Choose the split of every used image (id -> split), train first, by `val_from_train` and `limit`.
 
     Whether an image is held out depends on its id alone, so other images can come and go. Where the share rounds to
     none or to all of them, one image is moved, so that neither split is empty.
     """
-    if settings.val_from_train > 0 and len(train) > 1:
-        positions = {image_id: _position(image_id) for image_id in train}
-        held_out = {image_id for image_id in train if positions[image_id] < settings.val_from_train}
-        if not held_out:
-            held_out.add(min(train, key=positions.__getitem__))
-        if len(held_out) == len(train):
-            held_out.remove(max(train, key=positions.__getitem__))
-        val = [image_id for image_id in train if image_id in held_out]
-        train = [image_id for image_id in train if image_id not in held_out]
-    chosen = dict.fromkeys(train[: settings.limit], "train")
-    return chosen | dict.fromkeys(val[: settings.limit], "val")
+    share = settings.val_from_train
+    if share > 0 and len(train) > 1:
+        first, last = min(train, key=_position), max(train, key=_position)
+
+        def held_out(image_id: str) -> bool:
+            return image_id == first or (image_id != last and _position(image_id) < share)
+
+        val = PackedTexts(filter(held_out, train))
+        train = PackedTexts(image_id for image_id in train if not held_out(image_id))
+    return Splits(islice(train, settings.limit), islice(val, settings.limit))
 
 
 def check_id(name: str, where: str) -> None:
@@ -160,20 +140,21 @@ def check_id(name: str, where: str) -> None:
         raise InputError(f"{where}: {name!a} cannot name an image ({why}); rename it")
 
 
-def check_nesting(image_ids: Collection[str]) -> None:
+def check_nesting(image_ids: Mapping[str, object]) -> None:
     """Refuse an id that is also a folder of another: an artifact has room for only one of them.
 
     Raises:
         InputError: Naming both.
     """
-    known = set(image_ids)
     for image_id in image_ids:
-        for parent in PurePosixPath(image_id).parents:
-            if str(parent) in known:
+        parent = posixpath.dirname(image_id)
+        while parent:
+            if parent in image_ids:
                 raise InputError(
                     f"images `{parent}` and `{image_id}` clash: one is named like the folder of the other; "
                     "rename the image or the folder"
                 )
+            parent = posixpath.dirname(parent)
 
 
 def check_classes(names: Sequence[str], where: str) -> None:
@@ -226,11 +207,6 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return `: did you mean ...?` with the nearest candidate, empty where none is near."""
     close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
     return f": did you mean `{close[0]}`?" if close else ""
-
-
-def relative(path: Path, root: Path) -> str:
-    """Return the path below the root with `/`; give a path elsewhere in full."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.absolute().as_posix()
 
 
 def _position(image_id: str) -> float:

@@ -8,14 +8,9 @@ from pathlib import Path
 
 from wsss.config.data import VocData
 from wsss.data.sources.annotations import read_annotation
-from wsss.data.sources.files import (
-    MASK_SUFFIXES,
-    ImageFolder,
-    check_disjoint,
-    existing_folder,
-    read_image_list,
-    read_lines,
-)
+from wsss.data.sources.files import existing_folder, read_lines
+from wsss.data.sources.image_folder import MASK_SUFFIXES, ImageFolder, check_disjoint, read_image_list
+from wsss.data.sources.packed import PackedLabels
 from wsss.data.sources.records import (
     BACKGROUND,
     Listing,
@@ -48,20 +43,20 @@ def read(settings: VocData, *, workers: int = 0) -> Listing:
     images = ImageFolder(root / settings.image_folder, "data.image_folder")
     lists = _read_lists(settings, root, images)
     splits = choose_splits(settings, list(lists["train"]), list(lists["val"]))
-    masks: Mapping[str, Path] = {}
+    masks: Mapping[str, str] = {}
     if settings.mask_folder is not None:
         found = ImageFolder(root / settings.mask_folder, "data.mask_folder", suffixes=MASK_SUFFIXES)
         found.check_masks(splits)
-        masks = found.paths
+        masks = found.relative_to(root)
     labels, label_source = _read_labels(settings, root, splits, classes)
     return make_listing(
         name=settings.name,
         root=root,
         classes=classes,
         splits=splits,
-        images=images.paths,
-        masks=masks,
-        labels=labels,
+        images=images.relative_to(root).__getitem__,
+        masks=lambda image_id: masks.get(image_id, ""),
+        labels=labels.__getitem__,
         label_source=label_source,
     )
 
@@ -128,7 +123,7 @@ def _read_classes(path: Path) -> tuple[str, ...]:
 
 def _read_labels(
     settings: VocData, root: Path, image_ids: Iterable[str], classes: tuple[str, ...]
-) -> tuple[dict[str, set[int] | None], str]:
+) -> tuple[PackedLabels, str]:
     """Read class numbers by id, None where they are to come from the mask; also say where they come from."""
     ids = list(image_ids)
     if settings.image_labels != XML:
@@ -140,7 +135,7 @@ def _read_labels(
         return _from(settings.image_labels, "data.image_labels", root, ids, classes)
     folder = existing_folder(root / ANNOTATIONS, "data.image_labels")
     numbers = {name: number for number, name in enumerate(classes, start=1)}
-    labels: dict[str, set[int] | None] = {}
+    labels = PackedLabels()
     without = []
     for image_id in ids:
         path = folder / f"{image_id}.xml"
@@ -149,11 +144,13 @@ def _read_labels(
         if names is None:
             without.append(image_id)
         else:
-            labels[image_id] = {class_number(name, numbers, str(path)) for name in names}
+            labels.add(image_id, {class_number(name, numbers, str(path)) for name in names})
     if not without or settings.without_xml is None:
         return labels, _WORDS[XML]
     others, source = _from(settings.without_xml, "data.without_xml", root, without, classes)
-    return labels | others, f"{_WORDS[XML]}; {len(without)} images: {source}"
+    for image_id in without:
+        labels.add(image_id, others[image_id])
+    return labels, f"{_WORDS[XML]}; {len(without)} images: {source}"
 
 
 def _mend_missing_xml() -> str:
@@ -162,24 +159,28 @@ def _mend_missing_xml() -> str:
 
 def _from(
     source: str, setting: str, root: Path, image_ids: list[str], classes: tuple[str, ...]
-) -> tuple[dict[str, set[int] | None], str]:
+) -> tuple[PackedLabels, str]:
     """Read class numbers by id from a table; None for each where they are to come from masks."""
+    labels = PackedLabels()
     if source == MASKS:
-        return dict.fromkeys(image_ids), _WORDS[MASKS]
+        for image_id in image_ids:
+            labels.add(image_id, None)
+        return labels, _WORDS[MASKS]
     path = root / source
     if path.suffix == CLASS_TABLE:
         from wsss.data.sources.class_table import read_class_table
 
         published = read_class_table(path, len(classes), setting)
         _check_all_there(path, image_ids, published)
-        return {image_id: published[image_id] for image_id in image_ids}, f"table {source}"
+        for image_id in image_ids:
+            labels.add(image_id, published[image_id])
+        return labels, f"table {source}"
     numbers = {name: number for number, name in enumerate(classes, start=1)}
     table = _read_table(path, setting)
     _check_all_there(path, image_ids, table)
-    labels: dict[str, set[int] | None] = {}
     for image_id in image_ids:
         line, names = table[image_id]
-        labels[image_id] = {class_number(name, numbers, f"{path} line {line}") for name in names}
+        labels.add(image_id, {class_number(name, numbers, f"{path} line {line}") for name in names})
     return labels, f"table {source}"
 
 
