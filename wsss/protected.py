@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
-
-import numpy as np
 
 Key = TypeVar("Key", bound=Hashable)
 """What tells an input: a name, or its number on the disk."""
@@ -72,9 +72,9 @@ class Inputs:
                     return f"would be taken for one of the inputs in {folder}"
         return ""
 
-    def _last(self, key: Key, hashes: np.ndarray, keys: Callable[[str], Iterable[Key]]) -> str | None:
+    def _last(self, key: Key, hashes: array[int], keys: Callable[[str], Iterable[Key]]) -> str | None:
         """Return the last input that has a key; None if there is none."""
-        place = int(hashes.searchsorted(hash(key)))
+        place = bisect_left(hashes, hash(key))
         if place == len(hashes) or hashes[place] != hash(key):
             return None
         found = None
@@ -84,18 +84,16 @@ class Inputs:
         return found
 
     @cached_property
-    def _name_hashes(self) -> np.ndarray:
+    def _name_hashes(self) -> array[int]:
         return self._hashes(self._names)
 
     @cached_property
-    def _number_hashes(self) -> np.ndarray:
+    def _number_hashes(self) -> array[int]:
         return self._hashes(_numbers)
 
-    def _hashes(self, keys: Callable[[str], Iterable[Key]]) -> np.ndarray:
+    def _hashes(self, keys: Callable[[str], Iterable[Key]]) -> array[int]:
         """Return the hashes of the keys of all inputs in order: the keys themselves take twenty times as much."""
-        found = np.fromiter((hash(key) for path in chain(self._files, self._many) for key in keys(path)), np.int64)
-        found.sort()
-        return found
+        return array("q", sorted(hash(key) for path in chain(self._files, self._many) for key in keys(path)))
 
     def _names(self, path: str) -> Iterator[str]:
         """Yield the names of an input: of itself, and of what it leads to."""
