@@ -83,6 +83,19 @@ def test_round_0_starts_from_the_weights_of_its_backbone(rounds: Rounds, tmp_pat
     assert info.attributes["inputs"]["weights"]
 
 
+def test_weights_of_one_s_own_are_no_artifact_of_the_run(
+    rounds: Rounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.pth"
+    file.write_bytes(b"weights")
+    monkeypatch.setattr("wsss.stages.train_auxsegnet.weights_file", lambda backbone: file)
+    own = {"start": "backbone", "backbone": {**BACKBONE, "weights": "none"}}
+    rounds.train(rounds.seeds, None, tmp_path / "model.ckpt", **own)
+    _, info = load_weights(tmp_path / "model.ckpt", "train_auxsegnet")
+    # `wsss verify` looks for what is called like an input of the stage among the artifacts of the run
+    assert info.attributes["inputs"].keys() == {"index", "labels", "backbone"}
+
+
 def test_a_start_that_contradicts_the_settings_is_refused(rounds: Rounds, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train_auxsegnet\.start is `classifier`: pass --weights FILE"):
         rounds.train(rounds.seeds, None, tmp_path / "model.ckpt")

@@ -72,7 +72,7 @@ class AuxSegNetNetwork(StrideSettings):
     """Batch normalisation after the convolutions of the branches, which then learn faster. ICCV has none, on features
     that end in normalisation and ReLU. Inferred."""
     first_weights: Literal["xavier", "torch"] = "xavier"
-    """First weights of the branches' convolutions. `xavier`: Xavier's uniform ones, and no bias in the predictions
+    """First weights of the two dense branches. `xavier`: Xavier's uniform ones, and no bias in the predictions
     (ICCV's code). `torch`: PyTorch's own, and a bias, as DeepLabV3's head has them. Inferred."""
     last_convolution: bool = True
     """Add the third convolution, between affinity and prediction. ICCV's code has it, its text does not."""

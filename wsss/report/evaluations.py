@@ -75,13 +75,15 @@ class Evaluation:
     def per_image(self) -> Mapping[tuple[str, str, str], Mapping[str, Mapping[str, float]]]:
         """(kind, name, split) -> image -> its numbers: `iou`, `coverage`, `foreground`, `change`, if known."""
         table: dict[tuple[str, str, str], ImageNumbers] = {}
-        places: dict[str, int] = {}
+        # a dictionary a split: in one for all, those of val would begin behind those of train
+        places: dict[str, dict[str, int]] = {}
         path = self.path.with_name("per_image.csv")
         if not path.is_file():
             return table
         with whole_table(path):
             for row in rows_of(path):
-                table.setdefault((row["kind"], row["name"], row["split"]), ImageNumbers(places)).add(row)
+                own = ImageNumbers(places.setdefault(row["split"], {}))
+                table.setdefault((row["kind"], row["name"], row["split"]), own).add(row)
         return table
 
 

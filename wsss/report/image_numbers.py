@@ -16,7 +16,7 @@ class ImageNumbers(Mapping[str, dict[str, float]]):
     33 bytes an image; a dictionary of its own for each would take ten times as much.
 
     Args:
-        places: Image -> its place in the arrays; new images are added. All things of one table share it, for they have
+        places: Image -> its place in the arrays; new images are added. All things of one split share it, for they have
             the same images.
     """
 

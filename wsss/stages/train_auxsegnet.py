@@ -59,8 +59,11 @@ def train_auxsegnet(
     settings = settled(settings, dataset, dataset.ids("train"), stage=STAGE)
     if settings.start == "classifier" and weights is None:
         raise InputError("train_auxsegnet.start is `classifier`: pass --weights FILE, the checkpoint to go on from")
-    started = weights_file(settings.backbone) if weights is None else weights
-    attributes = provenance(STAGE, settings, {"index": index, "labels": labels, "weights": started}, context)
+    inputs = {"index": index, "labels": labels, "weights": weights}
+    if weights is None:
+        # `weights` is an artifact of the run, this is the user's file
+        inputs["backbone"] = weights_file(settings.backbone)
+    attributes = provenance(STAGE, settings, inputs, context)
     source = ArtifactLabels(Path(labels), dataset)
     of_classes = class_weights(settings, dataset, source.ids, stage=STAGE)
     with training_state(output, STAGE, attributes, context) as state:

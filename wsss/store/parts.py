@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 
 from wsss.errors import InputError
-from wsss.store.layout import PARTS, attributes_of, bound_metadata, is_array, rebuild_hint
+from wsss.store.layout import CHUNK_BYTES, PARTS, attributes_of, bound_metadata, is_array, rebuild_hint
 from wsss.store.opening import guarded
 
 
@@ -82,7 +82,7 @@ class Parts:
         if name not in self._files:
             path = self._whole.parent / name
             with guarded(path, "this part is"):
-                file = h5py.File(path, "r", locking=False)
+                file = h5py.File(path, "r", locking=False, rdcc_nbytes=CHUNK_BYTES)
                 bound_metadata(file)
                 found = attributes_of(file).get("fingerprint")
             if found != self._expected[name]:

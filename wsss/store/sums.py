@@ -62,6 +62,9 @@ class SumList:
     """The checksums of an artifact that is being written, in few bytes each."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         # an object for each name would take three times as much
         self._names, self._ends = bytearray(), array("Q")
         self._content, self._attributes, self._packed = array("I"), array("I"), array("B")
@@ -81,7 +84,7 @@ class SumList:
             own.frombytes(np.ascontiguousarray(table.values[name]).tobytes())
 
     def taken(self) -> np.ndarray:
-        """Return the table (N,) as it lies in the file. The names are gone then, for both together take much memory."""
+        """Return the table (N,) as it lies in the file. The list is empty then, for both together take much memory."""
         starts = [0, *self._ends][:-1]
         longest = max((end - start for start, end in zip(starts, self._ends, strict=True)), default=0)
         # HDF5 has no text of length 0
@@ -90,9 +93,9 @@ class SumList:
         names = found["name"]
         for row, (start, end) in enumerate(zip(starts, self._ends, strict=True)):
             names[row] = bytes(self._names[start:end])
-        self._names.clear()
         for values, name in ((self._content, "content"), (self._attributes, "attributes"), (self._packed, "packed")):
             found[name] = np.frombuffer(values, dtype=found.dtype[name]) if len(values) else 0
+        self._begin()
         # in place: an ordered copy would be as large again
         found.sort(order="name")
         return found

@@ -14,7 +14,8 @@ from wsss.data.sources.image_records import ImageRecord, ImageRecords, Splits
 RECORDS = [
     ImageRecord("sub/a", "photos/sub/a.jpg", "/masks/a.png", (1, 3), "train"),
     ImageRecord("b", "photos/b.jpg", "", None, "train"),
-    ImageRecord("ü", "photos/ü.jpg", "", (), "val"),
+    ImageRecord("c", "photos/c.jpg", "", (), "train"),
+    ImageRecord("ü", "photos/ü.jpg", "", (2,), "val"),
 ]
 
 
@@ -24,13 +25,13 @@ def test_records_come_back() -> None:
         records.append(record)
     assert list(records) == RECORDS
     assert records[::2] == RECORDS[::2]
-    assert records[-1] == RECORDS[-1]
-    assert list(records.ids) == ["sub/a", "b", "ü"]
-    assert list(records.images) == ["photos/sub/a.jpg", "photos/b.jpg", "photos/ü.jpg"]
-    assert list(records.masks) == ["/masks/a.png", "", ""]
-    assert records.splits() == ["train", "train", "val"]
+    assert [records[row] for row in range(-4, 0)] == RECORDS
+    assert list(records.ids) == ["sub/a", "b", "c", "ü"]
+    assert list(records.images) == ["photos/sub/a.jpg", "photos/b.jpg", "photos/c.jpg", "photos/ü.jpg"]
+    assert list(records.masks) == ["/masks/a.png", "", "", ""]
+    assert records.splits() == ["train", "train", "train", "val"]
     with pytest.raises(IndexError):
-        records[3]
+        records[4]
 
 
 def test_splits() -> None:

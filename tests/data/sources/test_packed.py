@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -20,6 +24,20 @@ def test_texts_come_back() -> None:
     with pytest.raises(IndexError):
         texts[6]
     assert list(PackedTexts()) == []
+
+
+def test_names_are_found_in_another_process_too() -> None:
+    names = PackedNames(TEXTS[:5])
+    code = "import pickle, sys; names = pickle.load(sys.stdin.buffer); print([names.row(text) for text in names])"
+    for seed in ("1", "2"):
+        found = subprocess.run(
+            [sys.executable, "-c", code],
+            input=pickle.dumps(names),
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        assert found.stdout.decode().strip() == "[0, 1, 2, 3, 4]"
 
 
 def test_names_are_found_as_in_a_dictionary() -> None:

@@ -94,6 +94,7 @@ class ImageFolder:
 
     def _row_of_file(self, key: str) -> int | None:
         """Return the row of the file of a name in one spelling, with or without suffix; None if none has it alone."""
+        # with its suffix the key is the whole name; without it, it is an id, which no stem is that several files share
         row = self._ids.row(self._id(key))
         return row if row is not None and _normal(self._names[row]) == key else self._ids.row(key)
 

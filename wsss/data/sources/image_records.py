@@ -87,10 +87,7 @@ class Splits(Mapping[str, str]):
             self._ids.append(image_id)
 
     def __getitem__(self, image_id: str) -> str:
-        row = self._ids.row(image_id)
-        if row is None:
-            raise KeyError(image_id)
-        return TRAIN if row < self._train else VAL
+        return TRAIN if self._ids.row_of(image_id) < self._train else VAL
 
     def __contains__(self, image_id: object) -> bool:
         return image_id in self._ids

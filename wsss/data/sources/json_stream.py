@@ -128,7 +128,8 @@ class _Text:
 
     def _more(self) -> None:
         # an item that goes on is parsed from its start again: what is held doubles, so that this is seldom
-        content = self._handle.read(max(CHUNK, len(self._text) - self._at))
+        held = len(self._text) - self._at
+        content = self._handle.read(max(CHUNK, min(held, LARGEST + 1 - held)))
         self._ended = not content
         self._start += self._at
         self._text, self._at = self._text[self._at :] + content.decode("latin-1"), 0

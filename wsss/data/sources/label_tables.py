@@ -57,11 +57,11 @@ class LabelRows(Collection[str]):
 
     def labels(self, image_id: str) -> tuple[str, ...]:
         """Return the names of the classes in an image."""
-        return tuple(self.names[number] for number in self._labels[self._row(image_id)] or ())
+        return tuple(self.names[number] for number in self._labels[self._ids.row_of(image_id)] or ())
 
     def line(self, image_id: str) -> int:
         """Return the line that says it."""
-        return self._lines[self._row(image_id)]
+        return self._lines[self._ids.row_of(image_id)]
 
     def where(self, image_id: str) -> str:
         """Return file and line that say it, for messages."""
@@ -70,12 +70,6 @@ class LabelRows(Collection[str]):
     def val(self) -> list[str]:
         """Return the images of the split `val`."""
         return [image_id for image_id, val in zip(self._ids, self._val, strict=True) if val]
-
-    def _row(self, image_id: str) -> int:
-        row = self._ids.row(image_id)
-        if row is None:
-            raise KeyError(image_id)
-        return row
 
     def __contains__(self, image_id: object) -> bool:
         return image_id in self._ids

@@ -89,8 +89,23 @@ class PackedNames(PackedTexts):
         row = self._places[self._place(text)]
         return None if row == FREE else row
 
+    def row_of(self, text: str) -> int:
+        """Return the row of a text.
+
+        Raises:
+            KeyError: If it is not there.
+        """
+        row = self.row(text)
+        if row is None:
+            raise KeyError(text)
+        return row
+
     def __contains__(self, text: object) -> bool:
         return isinstance(text, str) and self.row(text) is not None
+
+    def __reduce__(self) -> tuple[type[PackedNames], tuple[list[str]]]:
+        # hashes of texts are others in every process
+        return type(self), (list(self),)
 
     def _place(self, text: str) -> int:
         """Return the place of a text, or the free one where it belongs."""
@@ -113,6 +128,7 @@ class PackedClasses:
         self._unknown.append(classes is None)
 
     def __getitem__(self, row: int) -> tuple[int, ...] | None:
+        row = range(len(self._unknown))[row]
         return None if self._unknown[row] else tuple(self._numbers[self._ends[row] : self._ends[row + 1]])
 
 
@@ -128,10 +144,7 @@ class PackedLabels:
         self._classes.append(classes)
 
     def __getitem__(self, image_id: str) -> tuple[int, ...] | None:
-        row = self._ids.row(image_id)
-        if row is None:
-            raise KeyError(image_id)
-        return self._classes[row]
+        return self._classes[self._ids.row_of(image_id)]
 
 
 class MadeFrom(Mapping[str, _Value_co]):
@@ -147,10 +160,7 @@ class MadeFrom(Mapping[str, _Value_co]):
         self._names, self._texts, self._make = names, texts, make
 
     def __getitem__(self, name: str) -> _Value_co:
-        row = self._names.row(name)
-        if row is None:
-            raise KeyError(name)
-        return self._make(self._texts[row])
+        return self._make(self._texts[self._names.row_of(name)])
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
