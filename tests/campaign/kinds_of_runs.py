@@ -30,7 +30,9 @@ def of_results(root: Path) -> list[Kind]:
     picture = ("picture", RUN, "--output", f"{OUTPUT}/run.jpg")
 
     def changed_file(name: str, file: str, share: int, *command: str) -> Kind:
-        return Kind(name, file, damaged((root / file).read_bytes()), command, share)
+        # an export keeps the pictures before a damaged one, and the same command goes on from them
+        keeps = command[0] == "export"
+        return Kind(name, file, damaged((root / file).read_bytes()), command, share, keeps=keeps)
 
     return [
         Kind("metrics.json: summary", METRICS, metrics, ("summary", RUN), 200),
