@@ -6,8 +6,7 @@ code of the affinity loss, from RRM, on which the method stands, and from the wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -130,11 +129,6 @@ class TrainAalr(Training):
         if self.warmup_epochs is not None:
             return self.warmup_epochs
         return 0 if self.start == "classifier" else self.passes // 2
-
-    @classmethod
-    def starts_from_classifier(cls, values: Mapping[str, Any]) -> bool:
-        """Tell whether `start` is `classifier`."""
-        return values.get("start", cls.model_fields["start"].default) == "classifier"
 
     def problem_with(self, devices: int) -> str:
         """Say that masks of the step before are made on one device."""

@@ -193,7 +193,8 @@ class Training(Settings):
         Args:
             values: What a config says of the training, unchecked.
         """
-        return False
+        field = cls.model_fields.get("start")
+        return field is not None and values.get("start", field.default) == "classifier"
 
     def problem_with(self, devices: int) -> str:
         """Say in one line why this training cannot work on so many devices; empty if it can."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -94,11 +93,6 @@ class TrainAuxsegnet(Training):
     """Let the layers that fuse the affinities learn as slowly as the backbone, as in the released code, whose names for
     fast layers miss them; else as fast as all new layers."""
     augmentation: SegmentationAugmentation = SegmentationAugmentation()
-
-    @classmethod
-    def starts_from_classifier(cls, values: Mapping[str, Any]) -> bool:
-        """Tell whether `start` is `classifier`."""
-        return values.get("start", cls.model_fields["start"].default) == "classifier"
 
     @model_validator(mode="after")
     def _check(self) -> TrainAuxsegnet:
