@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from wsss.data.sources.packed import PackedClasses, PackedNames, PackedTexts
+from wsss.data.sources.packed import ByName, PackedClasses, PackedNames, PackedTexts
 
 TRAIN, VAL = "train", "val"
 
@@ -69,7 +69,7 @@ class ImageRecords(Sequence[ImageRecord]):
         return [VAL if val else TRAIN for val in self._val]
 
 
-class Splits(Mapping[str, str]):
+class Splits(ByName, Mapping[str, str]):
     """The split of each image, by id.
 
     Args:
@@ -81,19 +81,11 @@ class Splits(Mapping[str, str]):
     """
 
     def __init__(self, train: Iterable[str], val: Iterable[str]) -> None:
-        self._ids = PackedNames(train)
-        self._train = len(self._ids)
+        ids = PackedNames(train)
+        self._train = len(ids)
         for image_id in val:
-            self._ids.append(image_id)
+            ids.append(image_id)
+        super().__init__(ids)
 
     def __getitem__(self, image_id: str) -> str:
-        return TRAIN if self._ids.row_of(image_id) < self._train else VAL
-
-    def __contains__(self, image_id: object) -> bool:
-        return image_id in self._ids
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)
+        return TRAIN if self._names.row_of(image_id) < self._train else VAL

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from wsss.data.sources.files import read_lines, read_text
 from wsss.data.sources.image_folder import ImageFolder
 from wsss.data.sources.image_records import TRAIN, VAL
-from wsss.data.sources.packed import PackedClasses, PackedNames
+from wsss.data.sources.packed import ByName, PackedClasses, PackedNames
 from wsss.errors import InputError
 from wsss.pipeline.artifact import SPLITS
 
@@ -25,7 +25,7 @@ PARQUET = (".parquet", ".arrow")
 _BIT = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True, "": False}
 
 
-class LabelRows(Collection[str]):
+class LabelRows(ByName):
     """What is said of images, by id, in the order of the table; as columns, because objects take 0.5 kB an image.
 
     Args:
@@ -36,15 +36,16 @@ class LabelRows(Collection[str]):
     """
 
     def __init__(self, where: Callable[[str, int], str]) -> None:
+        super().__init__(PackedNames())
         self.names: list[str] = []
         self._numbers: dict[str, int] = {}
         self._where = where
-        self._ids, self._labels = PackedNames(), PackedClasses()
+        self._labels = PackedClasses()
         self._lines, self._val = array("q"), bytearray()
 
     def add(self, image_id: str, labels: Iterable[str], split: str = TRAIN, *, line: int = 0) -> None:
         """Add the row of an image that has none yet."""
-        self._ids.append(image_id)
+        self._names.append(image_id)
         self._labels.append([self._number(name) for name in labels])
         self._lines.append(line)
         self._val.append(split == VAL)
@@ -57,11 +58,11 @@ class LabelRows(Collection[str]):
 
     def labels(self, image_id: str) -> tuple[str, ...]:
         """Return the names of the classes in an image."""
-        return tuple(self.names[number] for number in self._labels[self._ids.row_of(image_id)] or ())
+        return tuple(self.names[number] for number in self._labels[self._names.row_of(image_id)] or ())
 
     def line(self, image_id: str) -> int:
         """Return the line that says it."""
-        return self._lines[self._ids.row_of(image_id)]
+        return self._lines[self._names.row_of(image_id)]
 
     def where(self, image_id: str) -> str:
         """Return file and line that say it, for messages."""
@@ -69,16 +70,7 @@ class LabelRows(Collection[str]):
 
     def val(self) -> list[str]:
         """Return the images of the split `val`."""
-        return [image_id for image_id, val in zip(self._ids, self._val, strict=True) if val]
-
-    def __contains__(self, image_id: object) -> bool:
-        return image_id in self._ids
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)
+        return [image_id for image_id, val in zip(self._names, self._val, strict=True) if val]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar, overload
 
@@ -147,20 +147,15 @@ class PackedLabels:
         return self._classes[self._ids.row_of(image_id)]
 
 
-class MadeFrom(Mapping[str, _Value_co]):
-    """What is made of a text when it is asked for, by a name.
+class ByName(Collection[str]):
+    """What holds something for each of some names: it has their order and their number.
 
     Args:
-        names: Names, in the order in which they are listed.
-        texts: The text of each.
-        make: Makes the value of a text.
+        names: The names.
     """
 
-    def __init__(self, names: PackedNames, texts: PackedTexts, make: Callable[[str], _Value_co]) -> None:
-        self._names, self._texts, self._make = names, texts, make
-
-    def __getitem__(self, name: str) -> _Value_co:
-        return self._make(self._texts[self._names.row_of(name)])
+    def __init__(self, names: PackedNames) -> None:
+        self._names = names
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -170,3 +165,20 @@ class MadeFrom(Mapping[str, _Value_co]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class MadeFrom(ByName, Mapping[str, _Value_co]):
+    """What is made of a text when it is asked for, by a name.
+
+    Args:
+        names: Names, in the order in which they are listed.
+        texts: The text of each.
+        make: Makes the value of a text.
+    """
+
+    def __init__(self, names: PackedNames, texts: PackedTexts, make: Callable[[str], _Value_co]) -> None:
+        super().__init__(names)
+        self._texts, self._make = texts, make
+
+    def __getitem__(self, name: str) -> _Value_co:
+        return self._make(self._texts[self._names.row_of(name)])
