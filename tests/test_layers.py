@@ -23,7 +23,8 @@ TOP = {
     "memory",
     "outputs",
 }
-TOP |= {"nodes", "parallel", "progress", "protected", "record", "signals", "state", "system_errors", "temporary"}
+TOP |= {"nodes", "parallel", "progress", "protected", "record", "scratch", "signals", "state"}
+TOP |= {"system_errors", "temporary"}
 """Modules at the top of the package that every room may use."""
 BESIDE = {"config", "pipeline", "store", *TOP}
 PURE = {"ops", "losses", *BESIDE}

@@ -1,0 +1,106 @@
+"""Long lists on the disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+from pathlib import Path
+
+import pytest
+
+from wsss import scratch
+from wsss.errors import InputError
+from wsss.scratch import ROW, ScratchTable
+
+MANY = 20_000
+
+
+def of_many() -> ScratchTable:
+    table = ScratchTable("name UNIQUE", "number")
+    for number in range(MANY):
+        table.append(b"images/%06d" % ((number * 7919) % MANY), number)
+    return table
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_rows_are_found_and_keep_their_order():
+    table = ScratchTable("name UNIQUE", "number")
+    assert [table.append(name, number) for number, name in enumerate((b"b", b"a", b"\xff"))] == [True] * 3
+    assert len(table) == 3
+    assert table.first(ROW, "name = ?", b"\xff") == (2,)
+    assert table.first("name, number", f"{ROW} = ?", 1) == (b"a", 1)
+    assert table.first(ROW, "name = ?", b"c") is None
+    assert list(table.rows("name")) == [(b"b",), (b"a",), (b"\xff",)]
+    assert [name for (name,) in table.rows("name", "ORDER BY name")] == [b"a", b"b", b"\xff"]
+    assert list(table.rows(ROW, "WHERE number > ?", 0)) == [(1,), (2,)]
+
+
+def test_what_is_there_is_not_added_again():
+    table = ScratchTable("name UNIQUE")
+    assert [table.append(name) for name in (b"a", b"a", b"b")] == [True, False, True]
+    assert list(table.rows(f"{ROW}, name")) == [(0, b"a"), (1, b"b")]
+
+
+def test_many_rows_lie_on_the_disk_in_a_file_without_a_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    handles = open_files()
+    table = of_many()
+    assert open_files() == handles + 1
+    assert list(tmp_path.iterdir()) == []
+    assert sorted(number for (number,) in table.rows("number", "ORDER BY name")) == list(range(MANY))
+    del table
+    assert open_files() == handles
+
+
+def test_few_rows_stay_in_memory():
+    handles = open_files()
+    table = ScratchTable("name UNIQUE")
+    table.append(b"a")
+    assert open_files() == handles
+
+
+def test_python_holds_nothing_of_a_row():
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        table = of_many()
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(table) == MANY
+    assert held < MANY
+
+
+def test_several_threads_read_at_once():
+    table = of_many()
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda row: table.first("number", f"{ROW} = ?", row), range(0, MANY, 7)))
+    assert found == [(row,) for row in range(0, MANY, 7)]
+
+
+def test_a_full_folder_of_temporary_files_is_one_line(monkeypatch):
+    class Full:
+        def execute(self, *_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    table = ScratchTable("name UNIQUE")
+    monkeypatch.setenv("TMPDIR", "/somewhere")
+    monkeypatch.setattr(table, "_connection", Full())
+    for use in (
+        lambda: table.append(b"a"),
+        lambda: table.first(ROW, "name = ?", b"a"),
+        lambda: list(table.rows(ROW)),
+    ):
+        with pytest.raises(InputError, match=r"^/somewhere: .*database or disk is full.*set TMPDIR to another folder$"):
+            use()
+
+
+def test_the_cache_is_bounded():
+    table = ScratchTable("name")
+    (size,) = table._connection.execute("PRAGMA cache_size").fetchone()
+    assert size == -scratch.CACHE_KILOBYTES

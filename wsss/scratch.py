@@ -1,0 +1,94 @@
+"""Long lists on the disk while a process works, so that its memory does not grow with the number of images.
+
+SQLite keeps each in a temporary database without a name, in the folder of temporary files (`TMPDIR`). It is gone when
+the list or the process is, however that ends. A short list never leaves memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from wsss.errors import InputError
+
+CACHE_KILOBYTES = 64
+"""What of a list is held in memory. More makes no list faster: the system keeps the file in memory that is free."""
+ROW = "row"
+"""Name of the column that numbers the rows, from 0 on."""
+
+
+class ScratchTable:
+    """Rows in the order in which they were added; those of a unique column are found by it, and can be sorted.
+
+    Several threads may read at once, while none adds. It belongs to the process that made it.
+
+    Args:
+        columns: Names, as SQL has them, each with UNIQUE behind it if it is to be searched.
+
+    Raises:
+        InputError: Anywhere, if the folder of temporary files takes no more.
+    """
+
+    def __init__(self, *columns: str) -> None:
+        self._count = 0
+        with _guarded():
+            self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            weakref.finalize(self, self._connection.close)
+            # nothing is ever undone, and nothing is to survive a crash
+            for setting in ("journal_mode=MEMORY", "synchronous=OFF", f"cache_size=-{CACHE_KILOBYTES}"):
+                self._connection.execute(f"PRAGMA {setting}")
+            self._connection.execute(f"CREATE TABLE list ({ROW} INTEGER PRIMARY KEY, {', '.join(columns)})")
+            self._connection.execute("BEGIN")
+        self._insert = f"INSERT OR IGNORE INTO list VALUES (?{', ?' * len(columns)})"
+
+    def append(self, *values: Any) -> bool:
+        """Add a row, and return True; return False, and add none, if a unique value is there."""
+        with _guarded():
+            added = self._connection.execute(self._insert, (self._count, *values)).rowcount == 1
+        self._count += added
+        return added
+
+    def __len__(self) -> int:
+        return self._count
+
+    def first(self, columns: str, where: str, *values: Any) -> tuple[Any, ...] | None:
+        """Return some columns of a row.
+
+        Args:
+            columns: Their names, separated by commas.
+            where: A condition in SQL, with a `?` for each value.
+            values: The values.
+
+        Returns:
+            The first of those for which it holds; None if there is none.
+        """
+        with _guarded():
+            found: tuple[Any, ...] | None = self._connection.execute(
+                f"SELECT {columns} FROM list WHERE {where} LIMIT 1", values
+            ).fetchone()
+        return found
+
+    def rows(self, columns: str, rest: str = f"ORDER BY {ROW}", *values: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield some columns of all rows, or of those, and in the order, that the rest of the query says.
+
+        The table may not change meanwhile.
+        """
+        with _guarded():
+            yield from self._connection.execute(f"SELECT {columns} FROM list {rest}", values)
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        folder = os.environ.get("TMPDIR") or tempfile.gettempdir()
+        raise InputError(
+            f"{folder}: this folder of temporary files takes no list of images ({error}); free some space there, or "
+            "set TMPDIR to another folder"
+        ) from error
