@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-
 from pathlib import Path
 
 import pytest
