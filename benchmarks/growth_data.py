@@ -73,4 +73,4 @@ def write_index(path: Path, ids: list[str]) -> None:
         index.write_table("labels", (random.random((count, CLASSES)) < 0.03).astype(np.uint8))
         for name in ("content", "mask_content"):
             index.write_table(name, random.integers(0, 256, (count, 16)).astype(np.uint8))
-        index.write_note("stamps", random.integers(0, 2**60, (count, 4)))
+        index.write_table("stamps", random.integers(0, 2**60, (count, 4)), note=True)

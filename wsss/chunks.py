@@ -89,9 +89,14 @@ def unpack(chunk: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.nda
 
 def digest(name: str, content: bytes | np.ndarray, shape: tuple[int, ...], dtype: str) -> int:
     """Return a number below 2^128 for a named array; sums of such numbers are the fingerprints of artifacts."""
-    hashed = hashlib.blake2b(f"{name}|{shape}|{dtype}|".encode(), digest_size=16)
+    hashed = begun_digest(name, shape, dtype)
     hashed.update(_bytes_of(content).data if isinstance(content, np.ndarray) else content)
     return int.from_bytes(hashed.digest())
+
+
+def begun_digest(name: str, shape: tuple[int, ...], dtype: str) -> hashlib.blake2b:
+    """Return the hash of the same number before any content, which may follow in pieces."""
+    return hashlib.blake2b(f"{name}|{shape}|{dtype}|".encode(), digest_size=16)
 
 
 def _bytes_of(array: np.ndarray) -> np.ndarray:

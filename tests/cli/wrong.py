@@ -48,7 +48,7 @@ def write(content: Content, path: Path) -> None:
         for (kind, image_id), (array, attributes) in content.arrays.items():
             artifact.write(kind, image_id, array, **attributes)
         for name, table in content.tables.items():
-            (artifact.write_note if name in notes else artifact.write_table)(name, table)
+            artifact.write_table(name, table, note=name in notes)
 
 
 def _rename_class(content: Content) -> None:

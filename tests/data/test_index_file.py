@@ -37,7 +37,7 @@ def write(path: Path, count: int = 9) -> Path:
         artifact.write_table("identity", ["cat"])
         artifact.write_table("content", np.full((count, 16), 1, np.uint8))
         artifact.write_table("mask_content", np.array([[n % 2] * 16 for n in range(count)], np.uint8))
-        artifact.write_note("stamps", np.zeros((count, 4), np.int64))
+        artifact.write_table("stamps", np.zeros((count, 4), np.int64), note=True)
     return path
 
 

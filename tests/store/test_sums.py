@@ -1,60 +1,96 @@
 from __future__ import annotations
 
-import tracemalloc
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from wsss.checksums import Sums
-from wsss.store.sums import SumList, SumTable
+from wsss.store import sums as sums_module
+from wsss.store.sums import BLOCK, SumList, SumTable
 
 SUMS = {"cams/a b": Sums(2**32 - 1, 0, True), "tables/x": Sums(1, 2, False), "cams/ü": Sums(5, 2**31, True)}
+NAMES = ["b/ü", "a", "b/c", "b0", "b-/x", "zebra" * 9]
+MANY = 9 * BLOCK + 1
+
+
+def listed(sums: dict[str, Sums]) -> SumList:
+    written = SumList()
+    for name, of in sums.items():
+        written.add(name, of)
+    return written
+
+
+def table_of(written: SumList) -> SumTable:
+    return SumTable(np.concatenate([np.array([], written.dtype), *written.blocks()]))
+
+
+def names_of(table: SumTable, rows: slice = slice(None)) -> list[str]:
+    return [name.decode() for block in table.blocks(rows) for name in block["name"].tolist()]
 
 
 def test_checksums_come_back_in_the_order_of_names() -> None:
-    written = SumList()
-    for name, sums in SUMS.items():
-        written.add(name, sums)
-    table = SumTable.unpacked(written.taken())
-    assert table.names.strings() == sorted(SUMS)
+    table = table_of(listed(SUMS))
+    assert names_of(table) == sorted(SUMS)
     assert {name: table[name] for name in SUMS} == SUMS
     with pytest.raises(KeyError):
         _ = table["cams/a"]
-    joined = SumList()
-    joined.add("cams/0", Sums(7, 8, False))
+    joined = listed({"cams/0": Sums(7, 8, False)})
     joined.add_all(table)
-    both = SumTable.unpacked(joined.taken())
-    assert both.names.strings() == sorted({"cams/0", *SUMS})
+    both = table_of(joined)
+    assert len(joined) == len(both) == 4
+    assert names_of(both) == sorted({"cams/0", *SUMS})
     assert both["cams/0"] == Sums(7, 8, False)
     assert {name: both[name] for name in SUMS} == SUMS
 
 
 def test_an_artifact_without_arrays_has_an_empty_table() -> None:
-    table = SumTable.unpacked(SumList().taken())
-    assert len(table.names) == 0
-    assert table.names.folders() == []
+    table = table_of(SumList())
+    assert len(table) == 0
+    assert table.folders() == []
     with pytest.raises(KeyError):
         _ = table["cams/a"]
 
 
-def test_what_is_no_table_is_refused() -> None:
-    for damaged in (b"{", b"[1, 2]", b'{"a": 3}'):
-        with pytest.raises((ValueError, TypeError, AttributeError)):
-            SumTable.unpacked(np.frombuffer(damaged, np.uint8))
+@pytest.mark.parametrize("names", [NAMES, sorted(NAMES), []])
+def test_names_are_found_in_any_order(names: list[str]) -> None:
+    table = SumTable.without_sums(names)
+    assert names_of(table) == sorted(names)
+    assert all(name in table for name in names)
+    for absent in ("b", "ab", "zebra", "zebra" * 10, "zz", "\ud800", "a\0", 3):
+        assert absent not in table
 
 
-def test_the_list_of_many_arrays_takes_few_bytes_for_each() -> None:
-    written = SumList()
-    tracemalloc.start()
-    try:
-        for number in range(20_000):
-            written.add(f"segmentation/{number:06d}", Sums(number, number, True))
-        held = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*store/sums.py")])
-    finally:
-        tracemalloc.stop()
-    size = sum(trace.size for trace in held.traces)
-    # name, its end, two sums and a byte; lists that grow have an eighth in reserve
-    assert 20_000 * 36 <= size < 20_000 * 60
-    table = SumTable.unpacked(written.taken())
-    assert len(table.names) == 20_000
-    assert table["segmentation/012345"] == Sums(12_345, 12_345, True)
+@pytest.mark.parametrize("block", [1, 3, BLOCK])
+def test_folders_of_names(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(sums_module, "BLOCK", block)
+    monkeypatch.setattr(sums_module, "READ_AT_ONCE", 2 * block)
+    table = SumTable.without_sums(["cams/a", "cams/b/c", "cams-2/a", "root", "tables/ü"])
+    assert table.folders() == ["cams-2", "cams", "root", "tables"]
+    assert names_of(table, table.below("cams")) == ["cams/a", "cams/b/c"]
+    assert names_of(table, table.below("tables")) == ["tables/ü"]
+    for absent in ("cam", "d", "cams/b/c/and/longer", "\U0001f600"):
+        assert names_of(table, table.below(absent)) == []
+
+
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for number, damaged in enumerate((b"{", b"[1, 2]", b'{"a": 3}', b'{"a": [1, 2]}')):
+            file[f"{number}"] = np.frombuffer(damaged, np.uint8)
+            with pytest.raises((ValueError, TypeError, AttributeError)):
+                SumTable.of(file[f"{number}"])
+    for text in (b"a\xff", b"\xff"):
+        with pytest.raises(ValueError, match="utf-8"):
+            SumTable(np.array([(text, 1, 2, 0)], listed({"ab": Sums(0, 0, False)}).dtype))
+
+
+def test_few_blocks_of_many_arrays_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sums_module, "KEPT_BLOCKS", 2)
+    order = [(number * 7919) % MANY for number in range(MANY)]
+    table = table_of(listed({f"segmentation/{number:06d}": Sums(number, number + 1, True) for number in order}))
+    assert [table[f"segmentation/{number:06d}"].content for number in order] == order
+    assert names_of(table) == [f"segmentation/{number:06d}" for number in range(MANY)]
+    assert len(table._kept) == 2
+    assert sum(len(block) for block in table._kept.values()) <= 2 * BLOCK
+    assert f"segmentation/{MANY:06d}" not in table

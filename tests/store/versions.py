@@ -11,7 +11,8 @@ import numpy as np
 
 from wsss.checksums import content_sum, table_bytes
 from wsss.store import ArtifactReader
-from wsss.store.layout import CHECKSUM, CHECKSUMS, attributes_of, root_sum, set_attribute
+from wsss.store.layout import CHECKSUM, attributes_of, root_sum, set_attribute
+from wsss.store.sums import CHECKSUMS
 
 
 def as_version_2(path: Path, *, any_length: bool = False) -> None:
@@ -22,7 +23,9 @@ def as_version_2(path: Path, *, any_length: bool = False) -> None:
     with ArtifactReader(path) as reader:
         sums = reader.sums()
         assert sums is not None
-        rows: dict[str, Any] = {name: sums[name] for name in sums.names.strings()}
+        rows: dict[str, Any] = {
+            name.decode(): sums[name.decode()] for block in sums.blocks() for name in block["name"].tolist()
+        }
         texts = {name: reader.table(name) for name in reader.tables() if reader.table(name).dtype == object}
     rows = {name: [item.content, item.attributes, int(item.packed)] for name, item in rows.items()}
     for name, table in texts.items():
@@ -35,4 +38,5 @@ def as_version_2(path: Path, *, any_length: bool = False) -> None:
         del file[CHECKSUMS], file.attrs[CHECKSUM]
         file[CHECKSUMS] = packed
         file.attrs["format_version"] = 2
-        set_attribute(file, CHECKSUM, root_sum(packed, attributes_of(file)))
+        content = content_sum(CHECKSUMS, packed.shape, str(packed.dtype), packed.tobytes())
+        set_attribute(file, CHECKSUM, root_sum(content, attributes_of(file)))

@@ -26,12 +26,11 @@ def about_image(artifact: Path, image_id: str) -> list[str]:
     dataset = load_dataset(artifact)
     height, width = dataset.size(image_id)
     photograph, mask = dataset.unchanged_path(image_id), dataset.mask_path(image_id)
-    (split,) = (name for name in dataset.splits if image_id in dataset.ids(name))
     classes = [dataset.class_names[number + 1] for number in np.flatnonzero(dataset.image_labels(image_id))]
     drawn = "in the index" if dataset.has_mask(image_id) else "none"
     lines = [
         f"photograph: {photograph}, {width} x {height} pixels",
-        f"split: {split}",
+        f"split: {dataset.split_of(image_id)}",
         f"classes: {', '.join(classes) or 'none'}",
         f"mask: {mask or drawn}",
     ]

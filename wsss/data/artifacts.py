@@ -13,9 +13,10 @@ import numpy as np
 
 from wsss.data.contents import CAMS, SALIENCY, problem_of
 from wsss.data.dataset import Dataset
+from wsss.data.image_ids import ImageIds
 from wsss.errors import InputError
 from wsss.pipeline.names import LABEL_STAGES
-from wsss.store import ArtifactReader, Texts, rebuild_hint
+from wsss.store import ArtifactReader, rebuild_hint
 
 
 class IndexedArtifact(ArtifactReader):
@@ -59,7 +60,7 @@ class IndexedArtifact(ArtifactReader):
                 raise
         return file
 
-    def require(self, kind: str, image_ids: Sequence[str]) -> Self:
+    def require(self, kind: str, image_ids: ImageIds) -> Self:
         """Check that the images have an array of this kind, then close the file, for workers open it themselves.
 
         Raises:
@@ -68,20 +69,23 @@ class IndexedArtifact(ArtifactReader):
         if kind not in self.kinds():
             held = ", ".join(self.kinds()) or "no arrays"
             raise InputError(f"{self.path}: holds no {kind}, only {held}; pass the file of another stage")
-        held_ids, wanted = self.id_texts(kind), Texts.of(image_ids)
-        missing = wanted.strings(~held_ids.has(wanted))
+        dataset = self._dataset_of_index
+        has, foreign, first = np.zeros(dataset.num_images, bool), 0, b""
+        for block in self.id_blocks(kind):
+            rows = dataset.rows(block)
+            has[rows[rows >= 0]] = True
+            unknown = block[rows < 0]
+            foreign, first = foreign + len(unknown), first or next(iter(unknown), b"")
+        missing = image_ids.where(~has[image_ids.rows])
         if missing:
             raise InputError(
                 f"{self.path}: {len(missing)} of {len(image_ids)} images have no {kind}, the first is `{missing[0]}`; "
                 f"{rebuild_hint(self.path)}"
             )
-        foreign = [
-            image_id for image_id in held_ids.strings(~wanted.has(held_ids)) if image_id not in self._dataset_of_index
-        ]
         if foreign:
             raise InputError(
-                f"{self.path}: holds image `{foreign[0]}` ({len(foreign)} such in all), which "
-                f"{self._dataset_of_index.path} does not have; pass the index that it was made from"
+                f"{self.path}: holds image `{first.decode()}` ({foreign} such in all), which {dataset.path} does not "
+                "have; pass the index that it was made from"
             )
         self.close()
         return self

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from wsss.checksums import bytes_digest
+from wsss.data.image_ids import ImageIds
 from wsss.data.images import bounded_size, image_size, read_image, read_mask, resize_image
 from wsss.data.index_file import DRAWN, IndexFile
 from wsss.data.reading import Reading
@@ -55,7 +55,6 @@ class Dataset:
         self._index = IndexFile(self.path)
         attributes = self._index.attributes
         self._members = {name: rows for name, rows in self._index.members.items() if rows.size}
-        self._ids: dict[str, list[str]] = {}
         self.root = Path(attributes["root"])
         self.class_names: tuple[str, ...] = tuple(attributes["class_names"])
         category_ids = attributes.get("category_ids") or range(1, len(self.class_names))
@@ -85,15 +84,30 @@ class Dataset:
         """The splits that hold images: `train`, and `val` where there is one."""
         return list(self._members)
 
-    def ids(self, split: str) -> list[str]:
-        """Return the ids of a split's images, in the order of its list.
+    @property
+    def num_images(self) -> int:
+        """Number of images of all splits."""
+        return len(self._index.ids)
+
+    def ids(self, *splits: str) -> ImageIds:
+        """Return the ids of the images of some splits, in the order of their lists.
 
         Raises:
             InputError: If there is no such split.
         """
-        if split not in self._ids:
-            self._ids[split] = self._index.ids.strings(self._members_of(split))
-        return list(self._ids[split])
+        rows = [self._members_of(split) for split in splits]
+        return ImageIds(self._index.ids, np.concatenate(rows) if rows else np.array([], int))
+
+    def rows(self, image_ids: np.ndarray) -> np.ndarray:
+        """Return the rows of images in the index, by their ids (M,) bytes: (M,) int64, -1 for what is not there."""
+        return self._index.ids.rows(image_ids)
+
+    def split_of(self, image_id: str) -> str:
+        """Return the split of an image."""
+        row = self._row(image_id)
+        return next(
+            split for split, rows in self._members.items() if rows[np.searchsorted(rows, row) % len(rows)] == row
+        )
 
     def labels(self, split: str) -> np.ndarray:
         """Return the labels of a split, (N, C) uint8 multi-hot, ordered as `ids`; column c is class c + 1."""
@@ -181,9 +195,9 @@ class Dataset:
         """Return whether any image of the split has a mask."""
         return len(self._index.with_masks(self._members_of(split))) > 0
 
-    def masked_ids(self, split: str) -> list[str]:
+    def masked_ids(self, split: str) -> ImageIds:
         """Return the ids of those images of a split that have a mask, in the order of its list."""
-        return self._index.ids.strings(self._index.with_masks(self._members_of(split)))
+        return ImageIds(self._index.ids, self._index.with_masks(self._members_of(split)))
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of the photograph."""
@@ -224,13 +238,9 @@ class Dataset:
     def _row(self, image_id: str) -> int:
         row = self._index.ids.row(image_id)
         if row is None:
-            meant = did_you_mean(image_id, self._index.ids.strings())
+            meant = did_you_mean(image_id, self._index.ids)
             raise InputError(f"{self.path}: has no image `{image_id}`{meant or '; build the index again'}")
         return row
-
-    def __getstate__(self) -> dict[str, Any]:
-        # loader workers are told which images to read
-        return {**self.__dict__, "_ids": {}}
 
     def _check_size(self, size: tuple[int, ...], image_id: str, path: Path) -> None:
         if size != self.size(image_id):

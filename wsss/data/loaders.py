@@ -32,7 +32,7 @@ class ImageSource(Protocol):
 
     ignore_index: int
 
-    def ids(self, split: str) -> list[str]: ...  # noqa: D102
+    def ids(self, split: str, /) -> Sequence[str]: ...  # noqa: D102
     def network_size(self, image_id: str) -> tuple[int, int]: ...  # noqa: D102
     def network_image(self, image_id: str) -> np.ndarray: ...  # noqa: D102
     def bounded_image(self, image_id: str) -> np.ndarray: ...  # noqa: D102

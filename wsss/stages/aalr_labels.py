@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -77,7 +77,7 @@ def aalr_labels(
 class _MaskBatch:
     """Masks of a batch, by kind, (N, h, w) uint8 on the network's device, and the sizes of the photographs."""
 
-    ids: list[str]
+    ids: Sequence[str]
     masks: dict[str, Tensor]
     sizes: list[tuple[int, int]]
 
@@ -103,7 +103,7 @@ class _Labeller:
     context: RunContext
     device: torch.device
 
-    def labels(self, ids: list[str]) -> Iterator[Arrays]:
+    def labels(self, ids: Sequence[str]) -> Iterator[Arrays]:
         """Yield every image with the arrays to keep of it."""
         if self.settings.source == "segmentation" and not self.settings.save_masks:
             yield from self._segmented(ids)
@@ -115,14 +115,14 @@ class _Labeller:
             for image_id, masks in self._masked(ids):
                 yield image_id, {"segmentation": masks["masks"]} | (masks if self.settings.save_masks else {})
 
-    def _segmented(self, ids: list[str]) -> Iterator[Arrays]:
+    def _segmented(self, ids: Sequence[str]) -> Iterator[Arrays]:
         settings = self.settings
         protocol = Protocol(scales=settings.scales, flip=settings.flip, crf=settings.crf)
         found = segmented(self.network, self.dataset, ids, protocol, self.context, self.device, named_classes=True)
         for image_id, labels in found:
             yield image_id, {"segmentation": labels}
 
-    def _masked(self, ids: list[str]) -> Iterator[Arrays]:
+    def _masked(self, ids: Sequence[str]) -> Iterator[Arrays]:
         found = map_beside_network(
             _at_photographs,
             self._mask_batches(ids),
@@ -133,7 +133,7 @@ class _Labeller:
         )
         return chain.from_iterable(found)
 
-    def _mask_batches(self, ids: list[str]) -> Iterator[_MaskBatch]:
+    def _mask_batches(self, ids: Sequence[str]) -> Iterator[_MaskBatch]:
         forward = Forward(self.device, self.context)
         for batch_ids, batch in image_batches(self.dataset, ids, self.context, self.device):
             images = scaled_images(batch, (self.settings.scale,))[0]

@@ -109,13 +109,13 @@ class ImageArtifact:
         self._left = self._next = 0
         self.done: set[str] = set()
 
-    def pending(self, image_ids: Sequence[str]) -> list[str]:
+    def pending(self, image_ids: Sequence[str]) -> Sequence[str]:
         """Return the images that are still to be done, in the order given.
 
         Raises:
             InputError: If the artifact surely does not fit on the disk.
         """
-        found = [image_id for image_id in image_ids if image_id not in self.done]
+        found = [image_id for image_id in image_ids if image_id not in self.done] if self.done else image_ids
         self._left = len(found)
         # a lower bound: nothing that may fit is refused
         require_space(self._output, self._left * LEAST_BYTES_PER_IMAGE, f"{self._left} images")

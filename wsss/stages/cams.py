@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -65,7 +65,7 @@ def cams(settings: Cams, *, index: Path, classifier: Path, output: Path, context
 
 
 def _maps(
-    network: Classifier, settings: Cams, dataset: Dataset, ids: list[str], context: RunContext, device: torch.device
+    network: Classifier, settings: Cams, dataset: Dataset, ids: Sequence[str], context: RunContext, device: torch.device
 ) -> Iterator[CamBatch]:
     compute = partial(Forward(device, context), partial(_cams, network))
     for batch_ids, images in image_batches(dataset, ids, context, device):
@@ -74,7 +74,7 @@ def _maps(
 
 
 def _tiled(
-    network: Classifier, settings: Cams, dataset: Dataset, ids: list[str], context: RunContext, device: torch.device
+    network: Classifier, settings: Cams, dataset: Dataset, ids: Sequence[str], context: RunContext, device: torch.device
 ) -> Iterator[StoredCams]:
     """Make the CAMs of images one after the other, each in tiles."""
     forward = Forward(device, context)

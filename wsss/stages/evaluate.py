@@ -146,14 +146,14 @@ def _open(
     maps = IndexedArtifact(saliency, "saliency", dataset) if saliency is not None else None
     covered = tuple(split for split in dataset.splits if maps is not None and maps.covers(split))
     if maps is not None:
-        maps.require("saliency", [image_id for split in covered for image_id in dataset.ids(split)])
-    ids = dataset.ids("train") if cams is not None or labels else []
+        maps.require("saliency", dataset.ids(*covered))
+    train = dataset.ids(*(["train"] if cams is not None or labels else []))
     return Sources(
         dataset=dataset,
         saliency=maps,
-        cams=IndexedArtifact(cams, "cams", dataset).require("cams", ids) if cams is not None else None,
+        cams=IndexedArtifact(cams, "cams", dataset).require("cams", train) if cams is not None else None,
         labels={
-            name: IndexedArtifact(path, LABEL_STAGES, dataset).require("segmentation", ids)
+            name: IndexedArtifact(path, LABEL_STAGES, dataset).require("segmentation", train)
             for name, path in labels.items()
         },
         predictions=predicted,
@@ -183,7 +183,7 @@ def _measure(sources: Sources, output: Path, context: RunContext) -> Measured:
     ids = {split: sources.dataset.ids(split) for split in sources.dataset.splits if split in splits}
     total = Measured()
     tasks = (
-        (split, names[start : start + IMAGES_PER_TASK])
+        (split, list(names[start : start + IMAGES_PER_TASK]))
         for split, names in ids.items()
         for start in range(0, len(names), IMAGES_PER_TASK)
     )

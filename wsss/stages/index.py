@@ -58,4 +58,4 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
         artifact.write_table("content", scans.content)
         artifact.write_table("mask_content", scans.mask_content)
         # a copy of the data set is the same data set, so times are no part of the fingerprint
-        artifact.write_note("stamps", scans.stamps)
+        artifact.write_table("stamps", scans.stamps, note=True)

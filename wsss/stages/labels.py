@@ -56,11 +56,11 @@ class ArtifactLabels(Labels):
     def __init__(self, path: Path, dataset: Dataset) -> None:
         super().__init__(dataset, str(path), "look at the CAMs, and lower the thresholds of the stage that made them")
         self._reader = IndexedArtifact(path, LABEL_STAGES, dataset)
-        self.ids = dataset.ids("train")
+        self.ids = self._required = dataset.ids("train")
 
     def check(self) -> None:
         """Check also that the labels are of these classes and images."""
-        self._reader.require("segmentation", self.ids)
+        self._reader.require("segmentation", self._required)
         super().check()
         # each loader process opens the file itself
         self._reader.close()
@@ -76,7 +76,7 @@ class ArtifactLabels(Labels):
                 f"{self._place}: has no saliency labels; let the stage that makes them use saliency (its setting "
                 "`rule`)"
             )
-        return self._reader.require("saliency", self.ids)["saliency"]
+        return self._reader.require("saliency", self._required)["saliency"]
 
     def _read(self, image_id: str) -> np.ndarray:
         return self._reader.read("segmentation", image_id)

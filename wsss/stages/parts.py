@@ -13,8 +13,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
+import numpy as np
+
 from wsss.context import RunContext
 from wsss.data.dataset import Dataset
+from wsss.data.image_ids import ImageIds
 from wsss.errors import InputError
 from wsss.pipeline.paths import part_path, parts_beside, parts_folder
 from wsss.stages.artifact import fingerprint
@@ -30,7 +33,7 @@ MAY_DIFFER = {*OF_A_PART, "git_commit"}
 Stage = ParamSpec("Stage")
 
 
-def own_images(dataset: Dataset, image_ids: Sequence[str], context: RunContext) -> list[str]:
+def own_images(dataset: Dataset, image_ids: ImageIds, context: RunContext) -> ImageIds:
     """Return the images that this call makes, in the order given: all of them, or those of its part.
 
     Images of one size stay together in blocks, which are dealt out so that parts have about as many pixels.
@@ -41,19 +44,19 @@ def own_images(dataset: Dataset, image_ids: Sequence[str], context: RunContext) 
         context: Says which part this call makes.
     """
     if not context.part:
-        return list(image_ids)
-    of_size: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for image_id in image_ids:
-        of_size[dataset.network_size(image_id)].append(image_id)
-    pixels, own = [0] * context.parts, set[str]()
+        return image_ids
+    of_size: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for place, image_id in enumerate(image_ids):
+        of_size[dataset.network_size(image_id)].append(place)
+    pixels, own = [0] * context.parts, np.zeros(len(image_ids), bool)
     for (height, width), members in of_size.items():
         for start in range(0, len(members), BLOCK):
             block = members[start : start + BLOCK]
             part = pixels.index(min(pixels))
             pixels[part] += len(block) * height * width
             if part == context.part - 1:
-                own.update(block)
-    return [image_id for image_id in image_ids if image_id in own]
+                own[block] = True
+    return image_ids.where(own)
 
 
 def in_parts(function: Callable[Stage, None]) -> Callable[Stage, None]:

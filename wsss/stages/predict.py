@@ -57,7 +57,7 @@ def predict(
         "model": whole_path(output).name.split("--")[0],
     }
     attributes |= {"protocol": protocol_name, "image_labels_used": False}
-    ids = dataset.ids(split) if split in dataset.splits else []
+    ids = dataset.ids(*([split] if split in dataset.splits else []))
     if not ids:
         logger.warning("predict: the data set has no images in `%s`, so nothing is predicted", split)
     ids = own_images(dataset, ids, context)

@@ -44,7 +44,7 @@ def saliency(settings: Saliency, *, index: Path, output: Path, context: RunConte
         InputError: If an input is missing or damaged, or the source is missing or does not fit the images.
     """
     dataset = load_dataset(index)
-    ids = [image_id for split in (dataset.splits if settings.val else ["train"]) for image_id in dataset.ids(split)]
+    ids = dataset.ids(*(dataset.splits if settings.val else ["train"]))
     # open sources before the artifact, so that a missing file is reported before anything is written
     folder = SaliencyFolder(settings.folder, ids) if settings.source == "folder" and settings.folder else None
     asked = settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -124,7 +124,7 @@ def _refined(
     network: AuxSegNet,
     settings: UpdateLabels,
     dataset: Dataset,
-    ids: list[str],
+    ids: Sequence[str],
     context: RunContext,
     device: torch.device,
 ) -> Iterator[_Refined]:

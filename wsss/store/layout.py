@@ -10,9 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from wsss.checksums import array_bytes, attributes_sum, content_sum
+from wsss.checksums import attributes_sum
 from wsss.chunks import COMPRESSION_LEVEL, SMALLEST_CHUNK, PackedArray
-from wsss.store.sums import SumTable
+from wsss.store.sums import CHECKSUMS, SumTable
+from wsss.store.texts import text_type
 
 FORMAT_VERSION = 3
 READ_TOO = (1, 2)
@@ -22,7 +23,6 @@ HDF5 = "v110"
 """The oldest version of HDF5 that reads what is written, 1.10. Its layout has checksums of all that says where and how
 long things are, but text of any length. What has none, HDF5 believes, and may crash or hang on damage."""
 TABLES = "tables"
-CHECKSUMS = f"{TABLES}/checksums"
 CHECKSUM = "checksum"
 PARTS = "parts"
 """Root attribute of an artifact of parts: their files, relative to its folder, with their fingerprints."""
@@ -72,44 +72,31 @@ def set_attribute(item: h5py.HLObject, name: str, value: Any) -> None:
     """Set an attribute. Text gets a fixed length: text of any length lies in a heap of HDF5 that has no checksums."""
     if isinstance(value, str):
         text = value.encode()
-        item.attrs.create(name, np.bytes_(text), dtype=_text_type([text]))
+        item.attrs.create(name, np.bytes_(text), dtype=text_type(len(text)))
     else:
         item.attrs[name] = value
 
 
-def text_table(values: list[str]) -> np.ndarray:
-    """Return texts as an array of one length, for the same reason."""
-    texts = [value.encode() for value in values]
-    return np.array(texts, dtype=_text_type(texts))
-
-
-def kind_of(table: np.ndarray) -> str:
+def kind_of(dtype: np.dtype) -> str:
     """Return the type of a table for its checksum, without what h5py notes beside the type of texts."""
-    return table.dtype.str if table.dtype.kind == "S" else str(table.dtype)
+    return dtype.str if dtype.kind in "SV" else str(dtype)
 
 
-def _text_type(texts: list[bytes]) -> np.dtype:
-    # HDF5 has no text of length 0
-    return h5py.string_dtype("utf-8", max((len(text) for text in texts), default=0) or 1)
-
-
-def root_sum(sums: np.ndarray, attributes: Mapping[str, Any]) -> str:
-    """Return the checksum of the table of checksums and of the root attributes."""
-    kind = str(sums.dtype) if sums.dtype.names is None else sums.dtype.str
-    content = content_sum(CHECKSUMS, sums.shape, kind, array_bytes(sums))
-    return f"{content:08x}{attributes_sum('', attributes):08x}"
+def root_sum(sums: int, attributes: Mapping[str, Any]) -> str:
+    """Return the checksum of the root attributes and of the table of checksums, of which `sums` is the CRC-32."""
+    return f"{sums:08x}{attributes_sum('', attributes):08x}"
 
 
 def checked_sums(file: h5py.File, attributes: dict[str, Any]) -> SumTable:
-    """Read the table of checksums of a file with these root attributes.
+    """Return the table of checksums of a file with these root attributes.
 
     Raises:
         OSError: If the table or the attributes are not those that were written.
     """
-    sums = file[CHECKSUMS][()]
-    if attributes.pop(CHECKSUM, "") != root_sum(sums, attributes):
+    expected, table = attributes.pop(CHECKSUM, ""), SumTable.of(file[CHECKSUMS])
+    if expected != root_sum(table.content, attributes):
         raise OSError("its attributes or checksums are not those that were written")
-    return SumTable.unpacked(sums)
+    return table
 
 
 def decoded(value: Any) -> Any:

@@ -15,12 +15,14 @@ import numpy as np
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum
 from wsss.chunks import PackedArray, unpack
 from wsss.errors import InputError
-from wsss.store.layout import CHECKSUM, CHECKSUMS, TABLES, attributes_of, decoded, is_array, rebuild_hint
+from wsss.store.layout import CHECKSUM, TABLES, attributes_of, decoded, is_array, rebuild_hint
 from wsss.store.opening import guarded, open_artifact
 from wsss.store.parts import Parts, named_parts
-from wsss.store.sums import SumTable
+from wsss.store.sums import CHECKSUMS, SumTable
 from wsss.store.tables import OTHER_VALUES, read_blocks, read_table
 from wsss.store.texts import Texts
+
+LIST = "its list of arrays is"
 
 
 class Kind(Mapping[str, np.ndarray]):
@@ -36,7 +38,7 @@ class Kind(Mapping[str, np.ndarray]):
         return iter(self._reader.ids(self._kind))
 
     def __len__(self) -> int:
-        return len(self._reader.id_texts(self._kind))
+        return self._reader.count(self._kind)
 
     def __contains__(self, image_id: object) -> bool:
         return self._reader.has(self._kind, str(image_id))
@@ -68,7 +70,7 @@ class ArtifactReader:
         self._parts: Parts | None = None
         self._process = 0
         self._sums: SumTable | None = None
-        self._listed: Texts | None = None
+        self._listed: SumTable | None = None
 
     @property
     def file(self) -> h5py.File:
@@ -93,35 +95,62 @@ class ArtifactReader:
 
     def kinds(self) -> list[str]:
         """List the kinds of arrays that the artifact has per image."""
-        return [kind for kind in self._names().folders() if kind != TABLES]
+        names = self._names()
+        with guarded(self.path, LIST):
+            return [kind for kind in names.folders() if kind != TABLES]
 
     def ids(self, kind: str) -> list[str]:
         """List the image ids that have an array of this kind, sorted."""
-        return self.id_texts(kind).strings()
+        return [image_id.decode() for block in self.id_blocks(kind) for image_id in block.tolist()]
 
-    def id_texts(self, kind: str) -> Texts:
-        """Return the same ids, without an object for each."""
-        found = self._names().within(kind)
-        if not len(found):
-            raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
-        return found
+    def id_blocks(self, kind: str) -> Iterator[np.ndarray]:
+        """Yield the same ids as (M,) bytes, UTF-8, a few thousand at a time.
+
+        Raises:
+            InputError: If the artifact has no such kind.
+        """
+        rows, cut = self._rows(kind), len(f"{kind}/".encode())
+        with guarded(self.path, LIST):
+            for block in self._names().blocks(rows):
+                names = np.ascontiguousarray(block["name"])
+                letters = names.view(np.uint8).reshape(len(names), -1)[:, cut:]
+                yield np.ascontiguousarray(letters).view(f"S{letters.shape[1]}").reshape(-1)
+
+    def count(self, kind: str) -> int:
+        """Return how many images have an array of this kind.
+
+        Raises:
+            InputError: If the artifact has no such kind.
+        """
+        rows = self._rows(kind)
+        return rows.stop - rows.start
 
     def has(self, kind: str, image_id: str) -> bool:
         """Return whether the image has an array of this kind."""
-        return self._names().row(f"{kind}/{image_id}") is not None
+        names = self._names()
+        with guarded(self.path, LIST):
+            return f"{kind}/{image_id}" in names
 
-    def _names(self) -> Texts:
+    def _rows(self, kind: str) -> slice:
+        names = self._names()
+        with guarded(self.path, LIST):
+            rows = names.below(kind)
+        if rows.start == rows.stop:
+            raise InputError(f"{self.path}: holds no {kind}, only {', '.join(self.kinds()) or 'tables'}")
+        return rows
+
+    def _names(self) -> SumTable:
         """Return the names of all arrays in order."""
         file = self.file
         assert self._parts is not None
         self._parts.check()
         if self._sums is not None:
-            return self._sums.names
+            return self._sums
         if self._listed is None:
             found: list[str] = []
-            with guarded(self.path, "its list of arrays is"):
+            with guarded(self.path, LIST):
                 file.visititems(lambda name, item: found.append(name) if is_array(item) else None)
-                self._listed = Texts.of(sorted(found))
+                self._listed = SumTable.without_sums(found)
         return self._listed
 
     def covers(self, split: str) -> bool:
@@ -174,7 +203,7 @@ class ArtifactReader:
             return PackedArray(name, dataset.shape, dataset.dtype, 0, chunk, array, attributes)
 
     def sums(self) -> SumTable | None:
-        """Return the checksums of all arrays; None for a file of a version without."""
+        """Return the checksums of all arrays, while the file is open; None for a file of a version without."""
         _ = self.file
         return self._sums
 
@@ -210,7 +239,7 @@ class ArtifactReader:
     def table(self, name: str) -> np.ndarray:
         """Read a table; strings come as an array of `str` objects."""
         found = self.raw_table(name)
-        return found if isinstance(found, np.ndarray) else np.array(found.strings(), dtype=object)
+        return found if isinstance(found, np.ndarray) else np.array(list(found), dtype=object)
 
     def raw_table(self, name: str) -> np.ndarray | Texts:
         """Read a table; strings come without an object for each."""
@@ -242,8 +271,10 @@ class ArtifactReader:
     def tables(self) -> list[str]:
         """List the tables; those of checksums and notes are left out."""
         left_out = {f"{TABLES}/{note}" for note in self.attributes.get("notes", [])} | {CHECKSUMS}
-        names = self._names().within(TABLES).strings()
-        return [name for name in names if f"{TABLES}/{name}" not in left_out]
+        names = self._names()
+        with guarded(self.path, LIST):
+            found = [name.decode() for block in names.blocks(names.below(TABLES)) for name in block["name"].tolist()]
+        return [name.removeprefix(f"{TABLES}/") for name in found if name not in left_out]
 
     def __getitem__(self, kind: str) -> Kind:
         return Kind(self, kind)

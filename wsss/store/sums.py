@@ -1,105 +1,184 @@
-"""The checksums of all arrays of an artifact: one table, in the order of names, which is also the list of arrays."""
+"""The checksums of all arrays of an artifact: one table, in the order of names, which is also the list of arrays.
+
+It stays on the disk, while an artifact is written and while it is read, for an artifact may hold a hundred thousand
+arrays.
+"""
 
 from __future__ import annotations
 
 import json
-from array import array
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from itertools import islice
+from zlib import crc32
 
 import h5py
 import numpy as np
 
-from wsss.checksums import Sums
-from wsss.store.texts import Texts
+from wsss.checksums import Sums, array_bytes, content_sum
+from wsss.scratch import ScratchTable
+from wsss.store.texts import text_type
 
+CHECKSUMS = "tables/checksums"
 _FIELDS = [("content", np.uint32), ("attributes", np.uint32), ("packed", np.uint8)]
+BLOCK = 256
+"""Rows that are read at a time, and the length of a chunk: so few, because an image may be asked for alone."""
+READ_AT_ONCE = 16 * BLOCK
+"""Rows that are read at a time where all are."""
+KEPT_BLOCKS = 32
+"""Blocks that stay in memory, about 0.3 MB."""
 
 
-@dataclass(frozen=True)
 class SumTable:
-    """Checksums by name.
+    """Names of arrays in order, with their checksums. They are read in blocks, and found by bisection.
+
+    Args:
+        table: (N,) with a field `name`, UTF-8, and the fields of `Sums`. All of it is read once.
+        text_as_json: Whether tables of text have the checksum of their JSON, as in format version 2.
 
     Attributes:
-        names: Names of the arrays, in order.
-        values: (N,) with the fields of `Sums`.
-        text_as_json: Whether tables of text have the checksum of their JSON, as in format version 2.
+        text_as_json: The same.
+        content: CRC-32 of the table itself.
+
+    Raises:
+        ValueError: If it is no such table.
     """
 
-    names: Texts
-    values: np.ndarray
-    text_as_json: bool = False
+    def __init__(self, table: h5py.Dataset | np.ndarray, *, text_as_json: bool = False) -> None:
+        self.text_as_json = text_as_json
+        self.content = content_sum(CHECKSUMS, table.shape, table.dtype.str, b"")
+        # a short one stays in memory
+        self._table = table[()] if len(table) <= READ_AT_ONCE else table
+        self._kept = OrderedDict[int, np.ndarray]()
+        firsts = [np.array([], table.dtype["name"])]
+        for rows in self.blocks():
+            self.content = crc32(array_bytes(rows), self.content)
+            names = np.ascontiguousarray(rows["name"])
+            names.tobytes().decode()
+            firsts.append(names[::BLOCK].copy())
+        self._firsts = np.concatenate(firsts)
 
     @classmethod
-    def unpacked(cls, table: np.ndarray) -> SumTable:
-        """Return the checksums of a table that was read, also of one in JSON, of format version 2.
+    def of(cls, dataset: h5py.Dataset) -> SumTable:
+        """Return the checksums of a file, also those in JSON, of format version 2.
 
         Raises:
-            ValueError: If it is no such table.
+            ValueError: If they are no such table; also TypeError and AttributeError.
         """
-        if table.dtype.names is None:
-            return cls._of_json(table)
-        values = np.empty(len(table), dtype=_FIELDS)
-        # a view would keep the names twice
-        for name, _ in _FIELDS:
-            values[name] = table[name]
-        return cls(Texts(table["name"]), values)
+        if dataset.dtype.names is not None:
+            return cls(dataset)
+        content = dataset[()].tobytes()
+        found = {name.encode(): tuple(row) for name, row in json.loads(content).items()}
+        table = cls._in_memory(found)
+        for row, name in enumerate(table["name"].tolist()):
+            table[row] = (name, *found[name])
+        sums = cls(table, text_as_json=True)
+        sums.content = content_sum(CHECKSUMS, dataset.shape, str(dataset.dtype), content)
+        return sums
 
     @classmethod
-    def _of_json(cls, table: np.ndarray) -> SumTable:
-        rows = dict(sorted(json.loads(table.tobytes()).items()))
-        values = np.array([tuple(row) for row in rows.values()], dtype=_FIELDS)
-        return cls(Texts.of(rows), values, text_as_json=True)
+    def without_sums(cls, names: list[str]) -> SumTable:
+        """Return the arrays of a file of format version 1, by name; it has no checksums."""
+        return cls(cls._in_memory([name.encode() for name in names]))
+
+    @staticmethod
+    def _in_memory(names: Collection[bytes]) -> np.ndarray:
+        table = np.zeros(len(names), _type_of(max(map(len, names), default=0)))
+        table["name"] = sorted(names)
+        return table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._found(name) is not None
 
     def __getitem__(self, name: str) -> Sums:
-        row = self.names.row(name)
-        if row is None:
+        found = self._found(name)
+        if found is None:
             raise KeyError(name)
-        content, attributes, packed = self.values[row].item()
+        _, content, attributes, packed = found.item()
         return Sums(content, attributes, bool(packed))
+
+    def blocks(self, rows: slice = slice(None)) -> Iterator[np.ndarray]:
+        """Yield rows of the table (M,) in order."""
+        start, stop, _ = rows.indices(len(self))
+        return (self._table[at : min(at + READ_AT_ONCE, stop)] for at in range(start, stop, READ_AT_ONCE))
+
+    def below(self, folder: str) -> slice:
+        """Return the rows of the names that begin with `folder/`."""
+        # 0 follows / in the alphabet
+        return slice(self._place(f"{folder}/".encode()), self._place(f"{folder}0".encode()))
+
+    def folders(self) -> list[str]:
+        """Return what stands before the first `/` of the names, each once."""
+        found: list[str] = []
+        row = 0
+        while row < len(self):
+            name: bytes = self._block(row // BLOCK)["name"][row % BLOCK]
+            found.append(name.decode().partition("/")[0])
+            row = max(row + 1, self.below(found[-1]).stop)
+        return found
+
+    def _found(self, name: str) -> np.void | None:
+        """Return the row of a name; None if it is not there."""
+        row = self._place(name.encode(errors="surrogatepass"))
+        if row == len(self):
+            return None
+        found: np.void = self._block(row // BLOCK)[row % BLOCK]
+        return found if found["name"].decode() == name else None
+
+    def _place(self, name: bytes) -> int:
+        """Return the row of a name, or of the next one where it is not there."""
+        block = int(np.searchsorted(self._firsts, name, side="right")) - 1
+        if block < 0:
+            return 0
+        return block * BLOCK + int(np.searchsorted(self._block(block)["name"], name))
+
+    def _block(self, number: int) -> np.ndarray:
+        block = self._kept.get(number)
+        if block is None:
+            block = self._kept[number] = self._table[number * BLOCK : (number + 1) * BLOCK]
+            if len(self._kept) > KEPT_BLOCKS:
+                self._kept.popitem(last=False)
+        return block
 
 
 class SumList:
-    """The checksums of an artifact that is being written, in few bytes each."""
+    """The checksums of an artifact that is being written."""
 
     def __init__(self) -> None:
-        self._begin()
-
-    def _begin(self) -> None:
-        # an object for each name would take three times as much
-        self._names, self._ends = bytearray(), array("Q")
-        self._content, self._attributes, self._packed = array("I"), array("I"), array("B")
+        self._rows = ScratchTable("name UNIQUE", "content", "attributes", "packed")
+        self._longest = 0
 
     def add(self, name: str, sums: Sums) -> None:
         """Take the checksums of an array."""
-        self._add_name(name.encode())
-        self._content.append(sums.content)
-        self._attributes.append(sums.attributes)
-        self._packed.append(sums.packed)
+        self._add(name.encode(), sums.content, sums.attributes, int(sums.packed))
 
     def add_all(self, table: SumTable) -> None:
         """Take the checksums of all arrays of another artifact."""
-        for name in table.names.values:
-            self._add_name(name)
-        for own, name in ((self._content, "content"), (self._attributes, "attributes"), (self._packed, "packed")):
-            own.frombytes(np.ascontiguousarray(table.values[name]).tobytes())
+        for block in table.blocks():
+            for row in block.tolist():
+                self._add(*row)
 
-    def taken(self) -> np.ndarray:
-        """Return the table (N,) as it lies in the file. The list is empty then, for both together take much memory."""
-        starts = [0, *self._ends][:-1]
-        longest = max((end - start for start, end in zip(starts, self._ends, strict=True)), default=0)
-        # HDF5 has no text of length 0
-        text = h5py.string_dtype("utf-8", longest or 1)
-        found = np.empty(len(starts), dtype=[("name", text), *_FIELDS])
-        names = found["name"]
-        for row, (start, end) in enumerate(zip(starts, self._ends, strict=True)):
-            names[row] = bytes(self._names[start:end])
-        for values, name in ((self._content, "content"), (self._attributes, "attributes"), (self._packed, "packed")):
-            found[name] = np.frombuffer(values, dtype=found.dtype[name]) if len(values) else 0
-        self._begin()
-        # in place: an ordered copy would be as large again
-        found.sort(order="name")
-        return found
+    def __len__(self) -> int:
+        return len(self._rows)
 
-    def _add_name(self, name: bytes) -> None:
-        self._names += name
-        self._ends.append(len(self._names))
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a row of the table."""
+        return _type_of(self._longest)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield the table (N,) in pieces, as it lies in the file."""
+        kind, rows = self.dtype, self._rows.rows("name, content, attributes, packed", "ORDER BY name")
+        while some := list(islice(rows, READ_AT_ONCE)):
+            yield np.array(some, kind)
+
+    def _add(self, name: bytes, content: int, attributes: int, packed: int) -> None:
+        self._rows.append(name, content, attributes, packed)
+        self._longest = max(self._longest, len(name))
+
+
+def _type_of(longest: int) -> np.dtype:
+    return np.dtype([("name", text_type(longest)), *_FIELDS])

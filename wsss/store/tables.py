@@ -1,8 +1,11 @@
-"""Read the tables of an artifact, and hold them against their checksums."""
+"""The tables of an artifact: read, held against their checksums, and cut into blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
 from zlib import crc32
 
 import h5py
@@ -11,7 +14,7 @@ import numpy as np
 from wsss.checksums import array_bytes, content_sum, table_bytes
 from wsss.store.layout import kind_of
 from wsss.store.sums import SumTable
-from wsss.store.texts import Texts
+from wsss.store.texts import BLOCK, Texts
 
 OTHER_VALUES = "its values are not those that were written"
 
@@ -33,9 +36,9 @@ def read_table(dataset: h5py.Dataset, name: str, sums: SumTable | None) -> np.nd
         # texts of any length, as earlier versions wrote them, come as objects
         texts = Texts(np.array(values.tolist(), np.bytes_) if values.dtype == object else values)
     if sums is not None:
-        kind, content = kind_of(values), array_bytes(values) if values.dtype != object else b""
+        kind, content = kind_of(values.dtype), array_bytes(values) if values.dtype != object else b""
         if texts is not None and sums.text_as_json:
-            kind, content = "", table_bytes(texts.strings())
+            kind, content = "", table_bytes(list(texts))
         if content_sum(name, values.shape, kind, content) != sums[name].content:
             raise OSError(OTHER_VALUES)
     return values if texts is None else texts
@@ -52,3 +55,24 @@ def read_blocks(dataset: h5py.Dataset, name: str, sums: SumTable | None) -> Iter
         yield block
     if sums is not None and found != sums[name].content:
         raise OSError(OTHER_VALUES)
+
+
+def text_blocks(texts: Iterable[str], dtype: np.dtype[Any]) -> Iterator[np.ndarray]:
+    """Yield texts as arrays (M,) of this type."""
+    for block in _in_blocks(texts):
+        yield np.array([text.encode() for text in block], dtype)
+
+
+def json_pieces(texts: Iterable[str]) -> Iterator[bytes]:
+    """Yield the JSON of a list of texts in pieces."""
+    start = "["
+    for block in _in_blocks(texts):
+        yield (start + json.dumps(block)[1:-1]).encode()
+        start = ", "
+    yield b"[]" if start == "[" else b"]"
+
+
+def _in_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    each = iter(texts)
+    while block := list(islice(each, BLOCK)):
+        yield block

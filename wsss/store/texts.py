@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+import h5py
 import numpy as np
 
 BLOCK = 4096
@@ -62,9 +63,9 @@ class Texts:
     def __iter__(self) -> Iterator[str]:
         return (text.decode() for block in _blocks(self.values) for text in block.tolist())
 
-    def strings(self, rows: np.ndarray | slice = slice(None)) -> list[str]:
-        """Return all texts, or those of some rows."""
-        return [text.decode() for block in _blocks(self.values[rows]) for text in block.tolist()]
+    def texts(self, rows: np.ndarray) -> Iterator[str]:
+        """Yield the texts of some rows."""
+        return (text.decode() for some in _blocks(rows) for text in self.values[some].tolist())
 
     def row(self, text: str) -> int | None:
         """Return the row of a text; None if it is not there."""
@@ -78,40 +79,20 @@ class Texts:
         row = place if self.order is None else int(self.order[place])
         return row if self[row] == text else None
 
-    def has(self, others: Texts) -> np.ndarray:
-        """Return which of other texts are here, (M,) bool."""
-        if not len(self.values) or np.array_equal(self.values, others.values):
-            return np.full(len(others), bool(len(self.values)))
-        places = np.searchsorted(self.values, others.values, sorter=self.order)
+    def rows(self, values: np.ndarray) -> np.ndarray:
+        """Return the rows of other texts, (M,) bytes: (M,) int64, -1 for what is not here."""
+        if not len(self.values):
+            return np.full(len(values), -1)
+        places = np.searchsorted(self.values, values, sorter=self.order)
         places[places == len(self.values)] = 0
         rows = places if self.order is None else self.order[places]
-        found: np.ndarray = self.values[rows] == others.values
-        return found
+        return np.where(self.values[rows] == values, rows, -1)
 
-    def below(self, folder: str) -> slice:
-        """Return the rows of the texts that begin with `folder/`. The texts must be in order."""
-        assert self.order is None
-        # 0 follows / in the alphabet
-        first, last = np.searchsorted(self.values, np.array([f"{folder}/".encode(), f"{folder}0".encode()]))
-        return slice(int(first), int(last))
 
-    def folders(self) -> list[str]:
-        """Return what stands before the first `/` of the texts, each once. The texts must be in order."""
-        found, row = [], 0
-        while row < len(self):
-            folder = self[row].partition("/")[0]
-            found.append(folder)
-            row = max(row + 1, self.below(folder).stop)
-        return found
-
-    def within(self, folder: str) -> Texts:
-        """Return the texts that begin with `folder/`, without that. The texts must be in order."""
-        values, cut = self.values[self.below(folder)], len(f"{folder}/".encode())
-        found = Texts.__new__(Texts)
-        length = max(values.dtype.itemsize - cut, 1)
-        rest = values.view(np.uint8).reshape(len(values), values.dtype.itemsize)[:, cut:] if len(values) else values
-        found.values = np.ascontiguousarray(rest).view(f"S{length}").reshape(-1) if len(values) else values
-        return found
+def text_type(longest: int) -> np.dtype:
+    """Return the type, in a file, of texts of at most so many bytes."""
+    # HDF5 has no text of length 0
+    return h5py.string_dtype("utf-8", longest or 1)
 
 
 def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from zlib import crc32
 
 import h5py
 import numpy as np
 
 from wsss import __version__
-from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum, table_bytes
-from wsss.chunks import SMALLEST_CHUNK, PackedArray, digest, pack
+from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum
+from wsss.chunks import SMALLEST_CHUNK, PackedArray, begun_digest, pack
 from wsss.disk import HdfFile, writing
 from wsss.errors import InputError
 from wsss.signals import held
 from wsss.store.layout import (
     CHECKSUM,
-    CHECKSUMS,
     CHUNK_BYTES,
     FORMAT_VERSION,
     GZIP,
@@ -33,10 +35,11 @@ from wsss.store.layout import (
     rebuild_hint,
     root_sum,
     set_attribute,
-    text_table,
 )
 from wsss.store.reader import ArtifactReader
-from wsss.store.sums import SumList
+from wsss.store.sums import BLOCK, CHECKSUMS, SumList
+from wsss.store.tables import json_pieces, text_blocks
+from wsss.store.texts import text_type
 from wsss.temporary import temporary_name
 
 
@@ -122,24 +125,79 @@ class ArtifactWriter:
                 raise ValueError(f"{self.path}: {packed.name} is written twice") from None
             raise
 
-    def write_table(self, name: str, values: np.ndarray | list[str]) -> None:
-        """Store an array, or a list of strings, that describes all images at once."""
-        self._table_digest += digest(f"{TABLES}/{name}", table_bytes(values), np.shape(values), "")
-        self._store_table(f"{TABLES}/{name}", values)
+    def write_table(self, name: str, values: np.ndarray | Collection[str], *, note: bool = False) -> None:
+        """Store an array, or texts, that describe all images at once. Texts are gone through several times.
 
-    def write_note(self, name: str, values: np.ndarray) -> None:
-        """Store a table that is no part of the content: the fingerprint leaves it out (times of files, for example)."""
-        self._notes.append(name)
-        self._store_table(f"{TABLES}/{name}", values)
+        Args:
+            name: Name of the table.
+            values: Its content.
+            note: The table is no part of the content: the fingerprint leaves it out (times of files, for example).
+        """
+        if isinstance(values, np.ndarray):
+            self.write_blocks(name, [values], values.shape, values.dtype, note=note)
+            return
+        hashed = begun_digest(f"{TABLES}/{name}", (len(values),), "")
+        for piece in json_pieces(values):
+            hashed.update(piece)
+        kind = text_type(max((len(text.encode()) for text in values), default=0))
+        self._store_table(name, text_blocks(values, kind), (len(values),), kind)
+        self._take(name, hashed, note=note)
+
+    def write_blocks(
+        self, name: str, blocks: Iterable[np.ndarray], shape: tuple[int, ...], dtype: Any, *, note: bool = False
+    ) -> None:
+        """Store an array that describes all images at once, and is never whole in memory.
+
+        Args:
+            name: Name of the table.
+            blocks: Its rows in order, in pieces of any length.
+            shape: Of the whole.
+            dtype: Of the whole.
+            note: As in `write_table`.
+        """
+        hashed = begun_digest(f"{TABLES}/{name}", shape, "")
+
+        def seen() -> Iterator[np.ndarray]:
+            for block in blocks:
+                hashed.update(array_bytes(block))
+                yield block
+
+        self._store_table(name, seen(), shape, np.dtype(dtype))
+        self._take(name, hashed, note=note)
+
+    def _take(self, name: str, hashed: hashlib.blake2b, *, note: bool) -> None:
+        if note:
+            self._notes.append(name)
+        else:
+            self._table_digest += int.from_bytes(hashed.digest())
 
     @held()
-    def _store_table(self, name: str, values: np.ndarray | list[str]) -> None:
-        data = text_table(values) if isinstance(values, list) else values
-        filters = GZIP if np.size(data) >= SMALLEST_CHUNK else {}
-        self._file.create_dataset(name, data=data, track_times=False, **filters)
-        content = content_sum(name, np.shape(data), kind_of(data), array_bytes(data))
+    def _store_table(
+        self, name: str, blocks: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        name, filters = f"{TABLES}/{name}", GZIP if math.prod(shape) >= SMALLEST_CHUNK else {}
+        content = self._write_rows(name, blocks, shape, dtype, filters)
         self._sums.add(name, Sums(content, attributes_sum(name, {}), False))
+
+    def _write_rows(
+        self,
+        name: str,
+        blocks: Iterable[np.ndarray],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        filters: Mapping[str, Any],
+    ) -> int:
+        """Write an array in pieces, and return the CRC-32 of its content."""
+        dataset = self._file.create_dataset(name, shape, dtype, track_times=False, **filters)
+        content, row = content_sum(name, shape, kind_of(dtype), b""), 0
+        for block in blocks:
+            if len(block):
+                dataset[row : row + len(block)] = block
+            content, row = crc32(array_bytes(block), content), row + len(block)
+        if row != shape[0]:
+            raise ValueError(f"{name} has {row} rows, not {shape[0]}")
         self._raise_failure()
+        return content
 
     def copy_from(self, path: Path) -> None:
         """Take over every image of another artifact (a shard of this one) without decoding it.
@@ -167,21 +225,25 @@ class ArtifactWriter:
         name = path.relative_to(self.path.parent).as_posix()
         with ArtifactReader(path) as part:
             sums, attributes = part.sums(), part.attributes
-        if sums is None:
-            raise InputError(f"{path}: has no checksums, as files of an earlier version; {rebuild_hint(path)}")
-        if sums.text_as_json and any(name.startswith(f"{TABLES}/") for name in sums.names.strings()):
-            raise InputError(f"{path}: has tables as an earlier version wrote them; {rebuild_hint(path)}")
-        for array in sums.names.strings():
-            try:
-                self._file[array] = h5py.ExternalLink(name, array)
-            except (OSError, RuntimeError, ValueError):
-                if self._file.get(array, getlink=True) is None:
-                    raise
-                raise ValueError(f"{path}: holds images of another part") from None
-        self._sums.add_all(sums)
+            if sums is None:
+                raise InputError(f"{path}: has no checksums, as files of an earlier version; {rebuild_hint(path)}")
+            if sums.text_as_json and TABLES in sums.folders():
+                raise InputError(f"{path}: has tables as an earlier version wrote them; {rebuild_hint(path)}")
+            for block in sums.blocks():
+                for array in block["name"].tolist():
+                    self._link(array.decode(), path, name)
+            self._sums.add_all(sums)
         self._digest += int(attributes["images_fingerprint"], 16)
         self._parts[name] = str(attributes["fingerprint"])
         self._raise_failure()
+
+    def _link(self, array: str, path: Path, name: str) -> None:
+        try:
+            self._file[array] = h5py.ExternalLink(name, array)
+        except (OSError, RuntimeError, ValueError):
+            if self._file.get(array, getlink=True) is None:
+                raise
+            raise ValueError(f"{path}: holds images of another part") from None
 
     def __setitem__(self, key: tuple[str, str], array: np.ndarray) -> None:
         self.write(*key, array)
@@ -208,10 +270,10 @@ class ArtifactWriter:
             self.set_attribute(PARTS, self._parts)
         self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
         self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
-        sums = self._sums.taken()
-        filters = GZIP if sums.size >= SMALLEST_CHUNK else {}
-        self._file.create_dataset(CHECKSUMS, data=sums, track_times=False, **filters)
-        set_attribute(self._file, CHECKSUM, root_sum(sums, self._attributes))
+        count = len(self._sums)
+        filters = {**GZIP, "chunks": (min(count, BLOCK),)} if count >= SMALLEST_CHUNK else {}
+        content = self._write_rows(CHECKSUMS, self._sums.blocks(), (count,), self._sums.dtype, filters)
+        set_attribute(self._file, CHECKSUM, root_sum(content, self._attributes))
         self._file.close()
         self._raise_failure()
         with writing(self.path):

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from wsss.data import Dataset, load_dataset
+from wsss.data.image_ids import ImageIds
 from wsss.data.images import read_image
 from wsss.errors import InputError
 from wsss.pipeline.artifact import Artifact
@@ -68,7 +69,7 @@ class Selection:
         note: Why there are no numbers to sort by.
     """
 
-    ids: list[str]
+    ids: Sequence[str]
     values: Values = field(default_factory=dict)
     share: float = 1.0
     note: str = ""
@@ -87,7 +88,6 @@ class Run:
         self.shelf, self.background = Shelf(), Background()
         self._lock = RLock()
         self._dataset: tuple[str | None, Dataset | None] = (None, None)
-        self._splits: dict[str, str] = {}
         self._found: tuple[float, list[Layer], dict[str, str]] = (0.0, [], {})
         self._evaluations: dict[Path, tuple[str, Evaluation]] = {}
         self._thumbnails: Cache[bytes] = Cache(THUMBNAIL_BYTES, len)
@@ -110,9 +110,7 @@ class Run:
         with self._lock:
             version = version_of(path)
             if version is None or version != self._dataset[0] or self._dataset[1] is None:
-                dataset = load_dataset(path)
-                self._dataset = (version, dataset)
-                self._splits = {image_id: split for split in dataset.splits for image_id in dataset.ids(split)}
+                self._dataset = (version, load_dataset(path))
             assert self._dataset[1] is not None
             return self._dataset[1]
 
@@ -122,10 +120,11 @@ class Run:
         Raises:
             InputError: If the index has no such image.
         """
-        self.dataset()
-        if image_id not in self._splits:
+        dataset = self.dataset()
+        # searching for one that is spelled alike would keep the page waiting
+        if image_id not in dataset:
             raise InputError(f"{self.root / 'index.h5'}: has no image `{image_id}`")
-        return self._splits[image_id]
+        return dataset.split_of(image_id)
 
     def layers(self) -> list[Layer]:
         """List the layers of all artifacts, in the order of the pipeline."""
@@ -226,54 +225,58 @@ class Run:
             InputError: If the query names an unknown split or layer.
         """
         dataset = self.dataset()
-        splits = [query.split] if query.split else dataset.splits
-        selection = Selection([])
-        for split in splits:
-            part = self._select(query, split)
-            selection.ids += part.ids
-            selection.values = {**selection.values, **part.values} if selection.values else part.values
-            selection.share = min(selection.share, part.share)
-            selection.note = selection.note or part.note
+        selection, ids = Selection([]), dataset.ids()
+        for split in [query.split] if query.split else dataset.splits:
+            own = self._chosen(query, split)
+            values, share, note = self._numbers(query, split, own)
+            ids += own
+            selection.values = {**selection.values, **values} if selection.values else values
+            selection.share = min(selection.share, share)
+            selection.note = selection.note or note
+        selection.ids = ids
         if query.sort == "id":
-            selection.ids.sort(reverse=query.descending)
+            selection.ids = sorted(ids, reverse=query.descending)
         elif query.sort == "list":
-            selection.ids = selection.ids[::-1] if query.descending else selection.ids
+            selection.ids = ids[::-1] if query.descending else ids
         else:
             sign = -1 if query.descending else 1
-            values, name = selection.values, query.sort
+            known, name = selection.values, query.sort
 
             def place(image_id: str) -> tuple[bool, float]:
-                number = values.get(image_id, {}).get(name)
+                number = known.get(image_id, {}).get(name)
                 return number is None, sign * (number or 0.0)
 
-            selection.ids.sort(key=place)
+            selection.ids = sorted(ids, key=place)
         return selection
 
-    def _select(self, query: Query, split: str) -> Selection:
+    def _chosen(self, query: Query, split: str) -> ImageIds:
         dataset = self.dataset()
         ids = dataset.ids(split)
         if query.label:
-            named = dataset.labels(split)[:, query.label - 1] > 0
-            ids = [image_id for image_id, has in zip(ids, named, strict=True) if has]
+            ids = ids.where(dataset.labels(split)[:, query.label - 1] > 0)
         if query.text:
             text = query.text.lower()
-            ids = [image_id for image_id in ids if text in image_id.lower()]
+            ids = ids.where(np.array([text in image_id.lower() for image_id in ids], bool))
+        return ids
+
+    def _numbers(self, query: Query, split: str, ids: ImageIds) -> tuple[Values, float, str]:
+        """Return numbers of the images, the share of them that is known, and why there are none to sort by."""
         base = query.layer.removeprefix(ERROR)
         values: Values = {}
-        share, note = 1.0, ""
+        share = 1.0
         if base not in (PHOTOGRAPH, TRUTH):
             values, share = self.measured(self.layer(base), split, wait=query.sort in MEASURED)
-        if query.sort in COMPARED:
-            counted = self._compared(query, split)
-            if counted is None:
-                note = {
-                    "change": "choose two layers of labels to sort by the change between them",
-                    "disagreement": "there are fewer than two layers of labels to disagree",
-                }[query.sort]
-            else:
-                values = {i: {**values.get(i, {}), **counted.values.get(i, {})} for i in ids}
-                share, note = counted.share, counted.failed
-        return Selection(ids, values, share, note)
+        if query.sort not in COMPARED:
+            return values, share, ""
+        counted = self._compared(query, split)
+        if counted is None:
+            why = {
+                "change": "choose two layers of labels to sort by the change between them",
+                "disagreement": "there are fewer than two layers of labels to disagree",
+            }
+            return values, share, why[query.sort]
+        values = {i: {**values.get(i, {}), **counted.values.get(i, {})} for i in ids}
+        return values, counted.share, counted.failed
 
     def measured(self, layer: Layer, split: str, *, wait: bool = True) -> tuple[Values, float]:
         """Return IoU, coverage and foreground per image, and the share of images that have them already.
