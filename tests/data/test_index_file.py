@@ -17,7 +17,8 @@ from tests.waiting import PATIENCE_SECONDS
 from wsss.data import Dataset, index_file, load_dataset
 from wsss.data.artifacts import IndexedArtifact
 from wsss.errors import InputError
-from wsss.store import ArtifactReader, ArtifactWriter
+from wsss.store import ArtifactReader, ArtifactWriter, blocks, tables
+from wsss.store.blocks import BLOCK
 
 AT_ONCE = {"/tables/checksums", "/tables/ids", "/tables/split", "/tables/sizes", "/tables/labels"}
 
@@ -65,7 +66,7 @@ def test_each_table_is_read_when_it_is_used_and_once(tmp_path: Path, read: list[
         assert dataset.mask_path("folder/00002") is None
         assert dataset.masked_ids("val") == ["folder/00003"]
         assert [dataset.has_mask(name) for name in dataset.ids("val")] == [False, True, False]
-    expected = AT_ONCE | {"/tables/paths", "/tables/mask_paths", "/tables/mask_content", "/tables/stamps"}
+    expected = AT_ONCE | {"/tables/paths", "/tables/mask_paths", "/tables/mask_content"}
     assert set(read) == expected
     # the file is opened once more, with its checksums
     assert len(read) == len(expected) + 1
@@ -174,3 +175,22 @@ def test_a_forked_process_reads_though_a_thread_was_reading(tmp_path: Path) -> N
         child.kill()
         done.set()
         thread.join()
+
+
+def test_tables_of_many_images_stay_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "READ_AT_ONCE", 2 * BLOCK)
+    monkeypatch.setattr(tables, "READ_AT_ONCE", 2 * BLOCK)
+    count = 5 * BLOCK + 3
+    dataset = load_dataset(write(tmp_path / "index.h5", count))
+    assert sum(map(len, dataset._index._table("paths")._kept.values())) == 0
+    for copy in (dataset, in_a_worker(dataset)):
+        for number in (0, 3 * BLOCK, count - 1, 7):
+            image_id = f"folder/{number:05d}"
+            assert copy.image_path(image_id) == Path(f"/photos/{image_id}.jpg")
+            masked = copy.mask_path(image_id)
+            assert masked == (Path(f"/photos/{image_id}.png") if copy.has_mask(image_id) else None)
+    files = [path.removeprefix("/photos/") for path in dataset.files()]
+    assert files[:count] == [f"{image_id}.jpg" for image_id in dataset._index.ids]
+    assert [f"{path.removesuffix('.png')}" for path in files[count:]] == [
+        image_id for image_id in dataset._index.ids if dataset.has_mask(image_id)
+    ]

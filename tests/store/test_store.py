@@ -13,9 +13,8 @@ from tests.damage import read_artifact
 from tests.store.versions import as_version_2
 from wsss.errors import InputError
 from wsss.inputs import ZIP
-from wsss.store import ArtifactReader, ArtifactWriter
-from wsss.store import sums as sums_module
-from wsss.store.sums import BLOCK
+from wsss.store import ArtifactReader, ArtifactWriter, blocks
+from wsss.store.blocks import BLOCK
 
 
 def write(path: Path, values: dict[str, int], stage: str = "cams") -> None:
@@ -271,7 +270,7 @@ def test_a_writer_keeps_no_object_for_an_array(tmp_path: Path) -> None:
 
 
 def test_a_long_list_of_arrays_stays_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sums_module, "READ_AT_ONCE", 2 * BLOCK)
+    monkeypatch.setattr(blocks, "READ_AT_ONCE", 2 * BLOCK)
     path, count = tmp_path / "a.h5", 4 * BLOCK + 7
     write(path, {f"folder/{number:04d}": 1 for number in range(count)})
     with ArtifactReader(path, "cams") as reader:

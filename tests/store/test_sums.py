@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from wsss.checksums import Sums
-from wsss.store import sums as sums_module
-from wsss.store.sums import BLOCK, SumList, SumTable
+from wsss.store import blocks
+from wsss.store.blocks import BLOCK
+from wsss.store.sums import SumList, SumTable
 
 SUMS = {"cams/a b": Sums(2**32 - 1, 0, True), "tables/x": Sums(1, 2, False), "cams/ü": Sums(5, 2**31, True)}
 NAMES = ["b/ü", "a", "b/c", "b0", "b-/x", "zebra" * 9]
@@ -23,11 +24,11 @@ def listed(sums: dict[str, Sums]) -> SumList:
 
 
 def table_of(written: SumList) -> SumTable:
-    return SumTable(np.concatenate([np.array([], written.dtype), *written.blocks()]))
+    return SumTable(np.concatenate([np.array([], written.dtype), *written.runs()]))
 
 
 def names_of(table: SumTable, rows: slice = slice(None)) -> list[str]:
-    return [name.decode() for block in table.blocks(rows) for name in block["name"].tolist()]
+    return [name.decode() for block in table.runs(rows) for name in block["name"].tolist()]
 
 
 def test_checksums_come_back_in_the_order_of_names() -> None:
@@ -62,14 +63,16 @@ def test_names_are_found_in_any_order(names: list[str]) -> None:
         assert absent not in table
 
 
-@pytest.mark.parametrize("block", [1, 3, BLOCK])
-def test_folders_of_names(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(sums_module, "BLOCK", block)
-    monkeypatch.setattr(sums_module, "READ_AT_ONCE", 2 * block)
-    table = SumTable.without_sums(["cams/a", "cams/b/c", "cams-2/a", "root", "tables/ü"])
+@pytest.mark.parametrize("each", [1, BLOCK - 1, BLOCK, 3 * BLOCK])
+def test_folders_of_names(monkeypatch: pytest.MonkeyPatch, each: int) -> None:
+    monkeypatch.setattr(blocks, "READ_AT_ONCE", BLOCK)
+    folders = {"cams": ["a", "b/c"], "cams-2": ["a"], "tables": ["ü"]}
+    for names in folders.values():
+        names += [f"x/{number:05d}" for number in range(each)]
+    table = SumTable.without_sums(["root", *(f"{folder}/{name}" for folder in folders for name in folders[folder])])
     assert table.folders() == ["cams-2", "cams", "root", "tables"]
-    assert names_of(table, table.below("cams")) == ["cams/a", "cams/b/c"]
-    assert names_of(table, table.below("tables")) == ["tables/ü"]
+    for folder, names in folders.items():
+        assert names_of(table, table.below(folder)) == sorted(f"{folder}/{name}" for name in names)
     for absent in ("cam", "d", "cams/b/c/and/longer", "\U0001f600"):
         assert names_of(table, table.below(absent)) == []
 
@@ -85,12 +88,9 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
             SumTable(np.array([(text, 1, 2, 0)], listed({"ab": Sums(0, 0, False)}).dtype))
 
 
-def test_few_blocks_of_many_arrays_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sums_module, "KEPT_BLOCKS", 2)
+def test_many_arrays_are_found() -> None:
     order = [(number * 7919) % MANY for number in range(MANY)]
     table = table_of(listed({f"segmentation/{number:06d}": Sums(number, number + 1, True) for number in order}))
     assert [table[f"segmentation/{number:06d}"].content for number in order] == order
     assert names_of(table) == [f"segmentation/{number:06d}" for number in range(MANY)]
-    assert len(table._kept) == 2
-    assert sum(len(block) for block in table._kept.values()) <= 2 * BLOCK
     assert f"segmentation/{MANY:06d}" not in table

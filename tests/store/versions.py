@@ -24,7 +24,7 @@ def as_version_2(path: Path, *, any_length: bool = False) -> None:
         sums = reader.sums()
         assert sums is not None
         rows: dict[str, Any] = {
-            name.decode(): sums[name.decode()] for block in sums.blocks() for name in block["name"].tolist()
+            name.decode(): sums[name.decode()] for run in sums.runs() for name in run["name"].tolist()
         }
         texts = {name: reader.table(name) for name in reader.tables() if reader.table(name).dtype == object}
     rows = {name: [item.content, item.attributes, int(item.packed)] for name, item in rows.items()}

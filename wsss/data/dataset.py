@@ -28,6 +28,10 @@ def load_dataset(index_path: str | Path) -> Dataset:
     return Dataset(index_path)
 
 
+BLOCK = 4096
+"""Images that are looked at together."""
+
+
 class Dataset:
     """Images by id, with labels, masks and splits; files are read when asked for. Can be pickled to loader workers.
 
@@ -112,6 +116,14 @@ class Dataset:
     def labels(self, split: str) -> np.ndarray:
         """Return the labels of a split, (N, C) uint8 multi-hot, ordered as `ids`; column c is class c + 1."""
         return self._index.labels(self._members_of(split))
+
+    def class_images(self, split: str) -> np.ndarray:
+        """Return how many images of a split show each class, (C,) int64; entry c is class c + 1."""
+        rows, found = self._members_of(split), np.zeros(self.num_classes, np.int64)
+        # all labels at once are a byte for each class and image
+        for start in range(0, len(rows), BLOCK):
+            found += self._index.labels(rows[start : start + BLOCK]).sum(axis=0, dtype=np.int64)
+        return found
 
     def image_labels(self, image_id: str) -> np.ndarray:
         """Return the labels of one image, (C,) uint8 multi-hot."""
@@ -201,17 +213,16 @@ class Dataset:
 
     def image_path(self, image_id: str) -> Path:
         """Return the path of the photograph."""
-        return self.root / self._index.paths[self._row(image_id)]
+        return self.root / self._index.path_of(self._row(image_id))
 
     def mask_path(self, image_id: str) -> Path | None:
         """Return the path of the mask's file; None where there is none, also where the index holds the mask itself."""
-        path = self._index.mask_paths[self._row(image_id)]
+        path = self._index.mask_path_of(self._row(image_id))
         return self.root / path if path else None
 
     def files(self) -> Iterator[str]:
         """Yield the paths of all photographs, then of all masks that are files."""
-        for texts in (self._index.paths, self._index.mask_paths):
-            yield from (str(self.root / path) for path in texts if path)
+        return (str(self.root / path) for path in self._index.all_paths())
 
     def _whole_image(self, image_id: str) -> np.ndarray:
         self._index.stamps.check(self._row(image_id), self.image_path(image_id))

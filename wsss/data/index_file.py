@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import cached_property
+from collections.abc import Iterator
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from wsss.checksums import DIGEST_BYTES
 from wsss.data.stamps import FileStamps
 from wsss.errors import InputError
 from wsss.pipeline.artifact import SPLITS
-from wsss.store import TABLES, ArtifactReader, Texts, rebuild_hint
+from wsss.store import TABLES, ArtifactReader, Blocks, Texts, guarded, rebuild_hint
 
 ATTRIBUTES = ("root", "class_names", "ignore_index", "max_side", "label_source", "data_name", "fingerprint")
 """Root attributes that an index has beside those of every artifact."""
@@ -60,6 +61,11 @@ class IndexFile:
         self.path = path
         self._reader = ArtifactReader(path, stage="index")
         self._compared_by = 0
+        self._tables: dict[str, Blocks] = {}
+        self._stamps = [
+            FileStamps(path, partial(self._stamp, first), partial(self._digest, content))
+            for first, content in ((0, "content"), (2, "mask_content"))
+        ]
         with self._reader as reader:
             self.attributes = reader.attributes
             # an index of an earlier version knows no times
@@ -81,37 +87,63 @@ class IndexFile:
         )
         return found
 
-    @cached_property
-    def paths(self) -> Texts:
-        """Photographs, below the root or absolute."""
-        with _READING:
-            return _texts(self.same_file(), "paths")
+    def path_of(self, row: int) -> str:
+        """Return the path of a photograph, below the root or absolute."""
+        return str(self._row("paths", row), "utf-8")
 
-    @cached_property
-    def mask_paths(self) -> Texts:
-        """Masks likewise, empty where there is none, or where the index holds it."""
-        with _READING:
-            return _texts(self.same_file(), "mask_paths")
+    def mask_path_of(self, row: int) -> str:
+        """Return the path of a mask likewise, empty where there is none, or where the index holds it."""
+        return str(self._row("mask_paths", row), "utf-8")
 
-    @cached_property
+    def all_paths(self) -> Iterator[str]:
+        """Yield the paths of all photographs, then of all masks that are files."""
+        for name in ("paths", "mask_paths"):
+            yield from (path.decode() for run in self._table(name).runs() for path in run.tolist() if path)
+
+    @property
     def stamps(self) -> FileStamps:
         """What the photographs were."""
-        return self._stamps("content", 0)
+        return self._stamps[0]
 
-    @cached_property
+    @property
     def mask_stamps(self) -> FileStamps:
         """What the masks were."""
-        return self._stamps("mask_content", 2)
+        return self._stamps[1]
 
     def drawn(self, row: int) -> bytes | None:
         """Return the digest of the pixels of a mask that the index holds itself; None if it holds none."""
         digest = self.mask_stamps.digest(row)
-        return digest if any(digest) and not self.mask_paths.values[row] else None
+        return digest if any(digest) and not self.mask_path_of(row) else None
 
     def with_masks(self, rows: np.ndarray) -> np.ndarray:
         """Return those of some rows that have a mask, in a file or here."""
-        has: np.ndarray = (self.mask_paths.values[rows] != b"") | self.mask_stamps.are_known(rows)
-        return rows[has]
+        return rows[self._has_mask[rows]]
+
+    @cached_property
+    def _has_mask(self) -> np.ndarray:
+        runs = zip(self._table("mask_paths").runs(), self._table("mask_content").runs(), strict=True)
+        has = [(paths != b"") | digests.any(axis=1) for paths, digests in runs]
+        return np.concatenate([np.zeros(0, bool), *has])
+
+    def _stamp(self, first: int, row: int) -> tuple[int, ...] | None:
+        return tuple(self._row("stamps", row)[first : first + 2].tolist()) if self._knows_times else None
+
+    def _digest(self, name: str, row: int) -> bytes:
+        found: bytes = self._row(name, row).tobytes()
+        return found
+
+    def _row(self, name: str, row: int) -> Any:
+        table = self._table(name)
+        with guarded(self.path, f"its table {name} is"):
+            return table[row]
+
+    def _table(self, name: str) -> Blocks:
+        """Return a table that stays in the file."""
+        with _READING:
+            reader = self.same_file()
+            if name not in self._tables:
+                self._tables[name] = reader.table_rows(name)
+            return self._tables[name]
 
     def same_file(self) -> ArtifactReader:
         """Return a reader of the file as it was when it was opened.
@@ -125,17 +157,11 @@ class IndexFile:
                 if self._reader.attributes.get("fingerprint") != self.attributes["fingerprint"]:
                     self._reader.close()
                     raise InputError(f"{self.path}: was built again while this ran; run the same command again")
-                self._compared_by = os.getpid()
+                self._compared_by, self._tables = os.getpid(), {}
         return self._reader
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_compared_by": 0}
-
-    def _stamps(self, content: str, first: int) -> FileStamps:
-        with _READING:
-            reader = self.same_file()
-            noted = _numbers(reader, "stamps")[:, first : first + 2].copy() if self._knows_times else None
-            return FileStamps(self.path, noted, _numbers(reader, content))
+        return {**self.__dict__, "_compared_by": 0, "_tables": {}}
 
     def _problem(self) -> str:
         """Say what is wrong with the values that are read at once; empty for nothing."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
 
 from wsss.checksums import bytes_digest
 from wsss.errors import InputError
@@ -28,22 +26,15 @@ class FileStamps:
 
     Args:
         index: The index, for messages.
-        stamps: (N, 2) int64, size in bytes and time in ns; None if the index knows neither.
-        digests: (N, 16) uint8.
+        stamp: Returns size in bytes and time in ns of a file, by its row; None if the index knows neither.
+        digest: Returns the digest of a file likewise.
     """
 
-    def __init__(self, index: Path, stamps: np.ndarray | None, digests: np.ndarray) -> None:
-        self._index, self._stamps, self._digests = index, stamps, digests
+    def __init__(
+        self, index: Path, stamp: Callable[[int], tuple[int, ...] | None], digest: Callable[[int], bytes]
+    ) -> None:
+        self._index, self._stamp, self.digest = index, stamp, digest
         self._same: dict[int, tuple[int, int]] = {}
-
-    def digest(self, row: int) -> bytes:
-        """Return the digest of one file."""
-        return self._digests[row].tobytes()
-
-    def are_known(self, rows: np.ndarray) -> np.ndarray:
-        """Return which of some files were there, (M,) bool."""
-        known: np.ndarray = self._digests[rows].any(axis=1)
-        return known
 
     def check(self, row: int, path: Path) -> None:
         """Check one file; a missing one is left to whoever reads it.
@@ -54,8 +45,8 @@ class FileStamps:
         now = stamp_of(path)
         if now[0] < 0 or self._same.get(row) == now:
             return
-        known: Sequence[int] | None = None if self._stamps is None else self._stamps[row].tolist()
-        if known is not None and tuple(known) == now:
+        known = self._stamp(row)
+        if known == now:
             return
         if (known is None or known[0] == now[0]) and self._has_content(row, path):
             self._same[row] = now

@@ -15,6 +15,7 @@ from wsss.errors import InputError
 from wsss.pipeline.stages import STAGES
 from wsss.plan.plan import Plan
 from wsss.protected import PICTURES, RESULTS
+from wsss.scratch import ScratchTable
 
 WATCHED = (*PICTURES, ".xml")
 """Endings of the files that count in a folder: images, maps, annotations. Tables are inputs of their own."""
@@ -88,14 +89,18 @@ def folder_contents(folder: Path) -> FolderContents:
     Raises:
         InputError: If a folder cannot be read.
     """
+    lines = ScratchTable("line")
     try:
-        lines = sorted(_entries(str(folder), "", {os.path.realpath(folder)}))
+        found = _entries(str(folder), "", {os.path.realpath(folder)})
+        lines.extend((line.encode(errors="surrogatepass"),) for line in found)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); make it readable, or move it") from None
-    content = "".join(lines).encode(errors="surrogateescape")
-    # a name ends before a zero byte
-    annotations = content.count(b".xml\0")
-    return FolderContents(hashlib.blake2b(content, digest_size=16).hexdigest(), len(lines) - annotations)
+    hashed, pictures = hashlib.blake2b(digest_size=16), 0
+    for (line,) in lines.rows("line", "ORDER BY line"):
+        hashed.update(line.decode(errors="surrogatepass").encode(errors="surrogateescape"))
+        # a name ends before a zero byte
+        pictures += b".xml\0" not in line
+    return FolderContents(hashed.hexdigest(), pictures)
 
 
 def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:

@@ -45,8 +45,6 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from wsss import __version__
 from wsss.checksums import file_digests
 from wsss.config import Evaluate
@@ -254,12 +252,12 @@ def _header(settings: Evaluate, inputs: Mapping[str, Any], output: Path, context
 def _data(dataset: Dataset) -> dict[str, Any]:
     splits = {}
     for split in dataset.splits:
-        image_labels = dataset.labels(split)
+        images, class_images = len(dataset.ids(split)), dataset.class_images(split)
         splits[split] = {
-            "images": len(image_labels),
+            "images": images,
             "masks": len(dataset.masked_ids(split)),
-            "classes_per_image": float(image_labels.sum(axis=1).mean()) if len(image_labels) else None,
-            "class_images": image_labels.sum(axis=0, dtype=np.int64),
+            "classes_per_image": float(class_images.sum() / images) if images else None,
+            "class_images": class_images,
         }
     return {
         "name": dataset.name,

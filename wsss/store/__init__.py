@@ -17,9 +17,11 @@ An artifact of parts holds, in place of arrays, links to those in the files of i
 
 from __future__ import annotations
 
+from wsss.store.blocks import Blocks
 from wsss.store.layout import TABLES, rebuild_hint
+from wsss.store.opening import guarded
 from wsss.store.reader import ArtifactReader
 from wsss.store.texts import Texts
 from wsss.store.writer import ArtifactWriter
 
-__all__ = ["TABLES", "ArtifactReader", "ArtifactWriter", "Texts", "rebuild_hint"]
+__all__ = ["TABLES", "ArtifactReader", "ArtifactWriter", "Blocks", "Texts", "guarded", "rebuild_hint"]

@@ -15,11 +15,12 @@ import numpy as np
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum
 from wsss.chunks import PackedArray, unpack
 from wsss.errors import InputError
+from wsss.store.blocks import Blocks
 from wsss.store.layout import CHECKSUM, TABLES, attributes_of, decoded, is_array, rebuild_hint
 from wsss.store.opening import guarded, open_artifact
 from wsss.store.parts import Parts, named_parts
 from wsss.store.sums import CHECKSUMS, SumTable
-from wsss.store.tables import OTHER_VALUES, read_blocks, read_table
+from wsss.store.tables import OTHER_VALUES, checked_rows, read_blocks, read_table
 from wsss.store.texts import Texts
 
 LIST = "its list of arrays is"
@@ -111,7 +112,7 @@ class ArtifactReader:
         """
         rows, cut = self._rows(kind), len(f"{kind}/".encode())
         with guarded(self.path, LIST):
-            for block in self._names().blocks(rows):
+            for block in self._names().runs(rows):
                 names = np.ascontiguousarray(block["name"])
                 letters = names.view(np.uint8).reshape(len(names), -1)[:, cut:]
                 yield np.ascontiguousarray(letters).view(f"S{letters.shape[1]}").reshape(-1)
@@ -255,6 +256,15 @@ class ArtifactReader:
         with self._guarded_table(name) as dataset:
             yield from read_blocks(dataset, f"{TABLES}/{name}", self._sums)
 
+    def table_rows(self, name: str) -> Blocks:
+        """Return a table of which rows are read when they are asked for, while the file is open; text as bytes, UTF-8.
+
+        Raises:
+            InputError: If it is missing or damaged.
+        """
+        with self._guarded_table(name) as dataset:
+            return checked_rows(dataset, f"{TABLES}/{name}", self._sums)
+
     def table_form(self, name: str) -> tuple[tuple[int, ...], str]:
         """Return the shape of a table and the kind of its values, as numpy calls it (`S`: text); read nothing."""
         with self._guarded_table(name) as dataset:
@@ -273,7 +283,7 @@ class ArtifactReader:
         left_out = {f"{TABLES}/{note}" for note in self.attributes.get("notes", [])} | {CHECKSUMS}
         names = self._names()
         with guarded(self.path, LIST):
-            found = [name.decode() for block in names.blocks(names.below(TABLES)) for name in block["name"].tolist()]
+            found = [name.decode() for block in names.runs(names.below(TABLES)) for name in block["name"].tolist()]
         return [name.removeprefix(f"{TABLES}/") for name in found if name not in left_out]
 
     def __getitem__(self, kind: str) -> Kind:

@@ -7,7 +7,6 @@ arrays.
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from itertools import islice
 from zlib import crc32
@@ -17,16 +16,11 @@ import numpy as np
 
 from wsss.checksums import Sums, array_bytes, content_sum
 from wsss.scratch import ScratchTable
+from wsss.store.blocks import BLOCK, READ_AT_ONCE, Blocks
 from wsss.store.texts import text_type
 
 CHECKSUMS = "tables/checksums"
 _FIELDS = [("content", np.uint32), ("attributes", np.uint32), ("packed", np.uint8)]
-BLOCK = 256
-"""Rows that are read at a time, and the length of a chunk: so few, because an image may be asked for alone."""
-READ_AT_ONCE = 16 * BLOCK
-"""Rows that are read at a time where all are."""
-KEPT_BLOCKS = 32
-"""Blocks that stay in memory, about 0.3 MB."""
 
 
 class SumTable:
@@ -47,11 +41,9 @@ class SumTable:
     def __init__(self, table: h5py.Dataset | np.ndarray, *, text_as_json: bool = False) -> None:
         self.text_as_json = text_as_json
         self.content = content_sum(CHECKSUMS, table.shape, table.dtype.str, b"")
-        # a short one stays in memory
-        self._table = table[()] if len(table) <= READ_AT_ONCE else table
-        self._kept = OrderedDict[int, np.ndarray]()
+        self._rows = Blocks(table)
         firsts = [np.array([], table.dtype["name"])]
-        for rows in self.blocks():
+        for rows in self._rows.runs():
             self.content = crc32(array_bytes(rows), self.content)
             names = np.ascontiguousarray(rows["name"])
             names.tobytes().decode()
@@ -88,7 +80,7 @@ class SumTable:
         return table
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._rows)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._found(name) is not None
@@ -100,10 +92,9 @@ class SumTable:
         _, content, attributes, packed = found.item()
         return Sums(content, attributes, bool(packed))
 
-    def blocks(self, rows: slice = slice(None)) -> Iterator[np.ndarray]:
-        """Yield rows of the table (M,) in order."""
-        start, stop, _ = rows.indices(len(self))
-        return (self._table[at : min(at + READ_AT_ONCE, stop)] for at in range(start, stop, READ_AT_ONCE))
+    def runs(self, rows: slice = slice(None)) -> Iterator[np.ndarray]:
+        """Yield rows of the table (M,) in order, some at a time."""
+        return self._rows.runs(rows)
 
     def below(self, folder: str) -> slice:
         """Return the rows of the names that begin with `folder/`."""
@@ -115,7 +106,7 @@ class SumTable:
         found: list[str] = []
         row = 0
         while row < len(self):
-            name: bytes = self._block(row // BLOCK)["name"][row % BLOCK]
+            name: bytes = self._rows[row]["name"]
             found.append(name.decode().partition("/")[0])
             row = max(row + 1, self.below(found[-1]).stop)
         return found
@@ -125,7 +116,7 @@ class SumTable:
         row = self._place(name.encode(errors="surrogatepass"))
         if row == len(self):
             return None
-        found: np.void = self._block(row // BLOCK)[row % BLOCK]
+        found: np.void = self._rows[row]
         return found if found["name"].decode() == name else None
 
     def _place(self, name: bytes) -> int:
@@ -133,15 +124,7 @@ class SumTable:
         block = int(np.searchsorted(self._firsts, name, side="right")) - 1
         if block < 0:
             return 0
-        return block * BLOCK + int(np.searchsorted(self._block(block)["name"], name))
-
-    def _block(self, number: int) -> np.ndarray:
-        block = self._kept.get(number)
-        if block is None:
-            block = self._kept[number] = self._table[number * BLOCK : (number + 1) * BLOCK]
-            if len(self._kept) > KEPT_BLOCKS:
-                self._kept.popitem(last=False)
-        return block
+        return block * BLOCK + int(np.searchsorted(self._rows.block(block)["name"], name))
 
 
 class SumList:
@@ -157,8 +140,8 @@ class SumList:
 
     def add_all(self, table: SumTable) -> None:
         """Take the checksums of all arrays of another artifact."""
-        for block in table.blocks():
-            for row in block.tolist():
+        for run in table.runs():
+            for row in run.tolist():
                 self._add(*row)
 
     def __len__(self) -> int:
@@ -169,8 +152,8 @@ class SumList:
         """The type of a row of the table."""
         return _type_of(self._longest)
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yield the table (N,) in pieces, as it lies in the file."""
+    def runs(self) -> Iterator[np.ndarray]:
+        """Yield the table (N,) as it lies in the file, some rows at a time."""
         kind, rows = self.dtype, self._rows.rows("name, content, attributes, packed", "ORDER BY name")
         while some := list(islice(rows, READ_AT_ONCE)):
             yield np.array(some, kind)

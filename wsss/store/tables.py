@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from wsss.checksums import array_bytes, content_sum, table_bytes
+from wsss.store.blocks import READ_AT_ONCE, Blocks
 from wsss.store.layout import kind_of
 from wsss.store.sums import SumTable
 from wsss.store.texts import BLOCK, Texts
@@ -44,11 +45,28 @@ def read_table(dataset: h5py.Dataset, name: str, sums: SumTable | None) -> np.nd
     return values if texts is None else texts
 
 
+def checked_rows(dataset: h5py.Dataset, name: str, sums: SumTable | None) -> Blocks:
+    """Return a table that stays in the file, after a look at all of it. Takes and raises what `read_table` does."""
+    text = h5py.check_string_dtype(dataset.dtype) is not None
+    of_before = text and (sums is None or sums.text_as_json or dataset.dtype == object)
+    if of_before or len(dataset) <= READ_AT_ONCE:
+        table = read_table(dataset, name, sums)
+        return Blocks(table.values if isinstance(table, Texts) else table)
+    for block in read_blocks(dataset, name, sums):
+        if text:
+            block.tobytes().decode()
+    return Blocks(dataset)
+
+
 def read_blocks(dataset: h5py.Dataset, name: str, sums: SumTable | None) -> Iterator[np.ndarray]:
-    """Yield a table of numbers in blocks of rows. Takes and raises what `read_table` does, after the last block."""
-    found = content_sum(name, dataset.shape, str(dataset.dtype), b"")
-    # rows of HDF5's chunks, or each chunk would be unpacked for two blocks
-    rows = dataset.chunks[0] if dataset.chunks else max(len(dataset), 1)
+    """Yield a table in blocks of rows, texts as bytes of one length, which they must have in the file.
+
+    Takes and raises what `read_table` does, after the last block.
+    """
+    found = content_sum(name, dataset.shape, kind_of(dataset.dtype), b"")
+    # whole chunks of HDF5, or one would be unpacked for two blocks
+    chunk = dataset.chunks[0] if dataset.chunks else max(len(dataset), 1)
+    rows = chunk * max(1, READ_AT_ONCE // chunk)
     for start in range(0, len(dataset), rows):
         block = dataset[start : start + rows]
         found = crc32(array_bytes(block), found)

@@ -21,6 +21,7 @@ from wsss.chunks import SMALLEST_CHUNK, PackedArray, begun_digest, pack
 from wsss.disk import HdfFile, writing
 from wsss.errors import InputError
 from wsss.signals import held
+from wsss.store.blocks import BLOCK
 from wsss.store.layout import (
     CHECKSUM,
     CHUNK_BYTES,
@@ -37,7 +38,7 @@ from wsss.store.layout import (
     set_attribute,
 )
 from wsss.store.reader import ArtifactReader
-from wsss.store.sums import BLOCK, CHECKSUMS, SumList
+from wsss.store.sums import CHECKSUMS, SumList
 from wsss.store.tables import json_pieces, text_blocks
 from wsss.store.texts import text_type
 from wsss.temporary import temporary_name
@@ -175,8 +176,8 @@ class ArtifactWriter:
     def _store_table(
         self, name: str, blocks: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> None:
-        name, filters = f"{TABLES}/{name}", GZIP if math.prod(shape) >= SMALLEST_CHUNK else {}
-        content = self._write_rows(name, blocks, shape, dtype, filters)
+        name = f"{TABLES}/{name}"
+        content = self._write_rows(name, blocks, shape, dtype)
         self._sums.add(name, Sums(content, attributes_sum(name, {}), False))
 
     def _write_rows(
@@ -185,9 +186,10 @@ class ArtifactWriter:
         blocks: Iterable[np.ndarray],
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-        filters: Mapping[str, Any],
     ) -> int:
         """Write an array in pieces, and return the CRC-32 of its content."""
+        chunked = math.prod(shape) >= SMALLEST_CHUNK
+        filters = {**GZIP, "chunks": (min(shape[0], BLOCK), *shape[1:])} if chunked else {}
         dataset = self._file.create_dataset(name, shape, dtype, track_times=False, **filters)
         content, row = content_sum(name, shape, kind_of(dtype), b""), 0
         for block in blocks:
@@ -229,8 +231,8 @@ class ArtifactWriter:
                 raise InputError(f"{path}: has no checksums, as files of an earlier version; {rebuild_hint(path)}")
             if sums.text_as_json and TABLES in sums.folders():
                 raise InputError(f"{path}: has tables as an earlier version wrote them; {rebuild_hint(path)}")
-            for block in sums.blocks():
-                for array in block["name"].tolist():
+            for run in sums.runs():
+                for array in run["name"].tolist():
                     self._link(array.decode(), path, name)
             self._sums.add_all(sums)
         self._digest += int(attributes["images_fingerprint"], 16)
@@ -271,8 +273,7 @@ class ArtifactWriter:
         self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
         self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
         count = len(self._sums)
-        filters = {**GZIP, "chunks": (min(count, BLOCK),)} if count >= SMALLEST_CHUNK else {}
-        content = self._write_rows(CHECKSUMS, self._sums.blocks(), (count,), self._sums.dtype, filters)
+        content = self._write_rows(CHECKSUMS, self._sums.runs(), (count,), self._sums.dtype)
         set_attribute(self._file, CHECKSUM, root_sum(content, self._attributes))
         self._file.close()
         self._raise_failure()

@@ -1,0 +1,55 @@
+"""The rows of a table that stays in the file: they are read in blocks, of which some are kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+
+BLOCK = 256
+"""Rows that are read at a time, and the length of a chunk: so few, because an image may be asked for alone."""
+READ_AT_ONCE = 16 * BLOCK
+"""Rows that are read at a time where all are. A table that is no longer than that stays in memory."""
+KEPT_BLOCKS = 32
+
+
+class Blocks:
+    """Rows of a table, each read when it is asked for. Several threads may ask at once.
+
+    Args:
+        table: (N, ...), in a file or in memory.
+
+    Attributes:
+        dtype: Its type.
+        shape: Its shape.
+    """
+
+    def __init__(self, table: h5py.Dataset | np.ndarray) -> None:
+        self._table = table[()] if len(table) <= READ_AT_ONCE else table
+        self._kept = OrderedDict[int, np.ndarray]()
+        self.dtype: np.dtype[Any] = table.dtype
+        self.shape: tuple[int, ...] = table.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, row: int) -> Any:
+        """Return a row, as an array or a value of numpy's, which may not be changed."""
+        return self.block(row // BLOCK)[row % BLOCK]
+
+    def block(self, number: int) -> np.ndarray:
+        """Return the rows (M, ...) from `BLOCK * number` on, `BLOCK` of them or what is left."""
+        block = self._kept.get(number)
+        if block is None:
+            block = self._kept[number] = self._table[number * BLOCK : (number + 1) * BLOCK]
+            if len(self._kept) > KEPT_BLOCKS:
+                self._kept.popitem(last=False)
+        return block
+
+    def runs(self, rows: slice = slice(None)) -> Iterator[np.ndarray]:
+        """Yield rows (M, ...) one after another, `READ_AT_ONCE` at a time."""
+        start, stop, _ = rows.indices(len(self))
+        return (self._table[at : min(at + READ_AT_ONCE, stop)] for at in range(start, stop, READ_AT_ONCE))
