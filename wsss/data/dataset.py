@@ -100,7 +100,7 @@ class Dataset:
             InputError: If there is no such split.
         """
         rows = [self._members_of(split) for split in splits]
-        return ImageIds(self._index.ids, np.concatenate(rows) if rows else np.array([], int))
+        return ImageIds(self._index.ids, np.concatenate(rows) if rows else np.array([], np.uint32))
 
     def rows(self, image_ids: np.ndarray) -> np.ndarray:
         """Return the rows of images in the index, by their ids (M,) bytes: (M,) int64, -1 for what is not there."""

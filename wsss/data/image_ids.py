@@ -17,7 +17,7 @@ class ImageIds(Sequence[str]):
 
     Args:
         all_ids: Those of the whole data set.
-        rows: (N,) rows of these.
+        rows: (N,) whole numbers, rows of these.
 
     Attributes:
         rows: The same.

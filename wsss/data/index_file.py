@@ -73,7 +73,8 @@ class IndexFile:
             problem = _problem_of_form(self.attributes, reader, stamps=self._knows_times)
             if not problem:
                 self.ids, split = _texts(reader, "ids"), _texts(reader, "split").values
-                self.members = {name: np.flatnonzero(split == name.encode()) for name in SPLITS}
+                # four bytes each: no list is longer
+                self.members = {name: np.flatnonzero(split == name.encode()).astype(np.uint32) for name in SPLITS}
                 self.sizes = _numbers(reader, "sizes")
                 self.labels_packed, problem = _packed_labels(reader)
                 problem = problem or self._problem()
@@ -186,12 +187,14 @@ def _numbers(reader: ArtifactReader, name: str) -> np.ndarray:
 
 def _packed_labels(reader: ArtifactReader) -> tuple[np.ndarray, str]:
     """Return the labels, eight in a byte, and what is wrong with them; as bytes they would be most of the memory."""
-    blocks, problem = [np.zeros((0, -(-reader.table_form("labels")[0][1] // 8)), np.uint8)], ""
+    (count, width), _ = reader.table_form("labels")
+    packed, row, problem = np.empty((count, -(-width // 8)), np.uint8), 0, ""
     for block in reader.table_blocks("labels"):
         if block.min() < 0 or block.max() > 1:
             problem = OUT_OF_RANGE
-        blocks.append(np.packbits(block, axis=1))
-    return np.concatenate(blocks), problem
+        packed[row : row + len(block)] = np.packbits(block, axis=1)
+        row += len(block)
+    return packed, problem
 
 
 def _problem_of_form(attributes: dict[str, Any], reader: ArtifactReader, *, stamps: bool) -> str:

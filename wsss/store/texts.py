@@ -50,8 +50,11 @@ class Texts:
     @property
     def are_unique(self) -> bool:
         """Whether no text is there twice."""
-        values = self.values if self.order is None else self.values[self.order]
-        return bool((values[:-1] != values[1:]).all())
+        if self.order is None:
+            return bool((self.values[:-1] != self.values[1:]).all())
+        # a block begins with what the one before ended with
+        blocks = (self.order[start : start + BLOCK + 1] for start in range(0, len(self.order), BLOCK))
+        return all((self.values[rows[:-1]] != self.values[rows[1:]]).all() for rows in blocks)
 
     def __len__(self) -> int:
         return len(self.values)
