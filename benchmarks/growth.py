@@ -119,7 +119,7 @@ def opening(root: Path, only_import: bool) -> Row | None:
     reader = IndexedArtifact(folder / "saliency.h5", "saliency", dataset)
     reader.kinds()
     opened = time.process_time()
-    reader.require("saliency", ids)
+    reader.require("saliency", dataset.ids("train"))
     held = time.process_time()
     reader.read("saliency", ids[0])
     some = ids[:: max(1, count // 100)][:100]

@@ -72,9 +72,7 @@ class IndexFile:
             self._knows_times = reader.has(TABLES, "stamps")
             problem = _problem_of_form(self.attributes, reader, stamps=self._knows_times)
             if not problem:
-                self.ids, split = _texts(reader, "ids"), _texts(reader, "split").values
-                # four bytes each: no list is longer
-                self.members = {name: np.flatnonzero(split == name.encode()).astype(np.uint32) for name in SPLITS}
+                self.ids, self.members = _texts(reader, "ids"), _members(reader)
                 self.sizes = _numbers(reader, "sizes")
                 self.labels_packed, problem = _packed_labels(reader)
                 problem = problem or self._problem()
@@ -177,6 +175,17 @@ def _texts(reader: ArtifactReader, name: str) -> Texts:
     found = reader.raw_table(name)
     assert isinstance(found, Texts)
     return found
+
+
+def _members(reader: ArtifactReader) -> dict[str, np.ndarray]:
+    """Return the rows of each split, four bytes each."""
+    found = {name: [np.array([], np.uint32)] for name in SPLITS}
+    row = 0
+    for run in reader.table_rows("split").runs():
+        for name, rows in found.items():
+            rows.append((row + np.flatnonzero(run == name.encode())).astype(np.uint32))
+        row += len(run)
+    return {name: np.concatenate(rows) for name, rows in found.items()}
 
 
 def _numbers(reader: ArtifactReader, name: str) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 BLOCK = 256
 """Rows that are read at a time, and the length of a chunk: so few, because an image may be asked for alone."""
-READ_AT_ONCE = 16 * BLOCK
+READ_AT_ONCE = 4 * BLOCK
 """Rows that are read at a time where all are. A table that is no longer than that stays in memory."""
 KEPT_BLOCKS = 32
 

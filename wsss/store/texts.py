@@ -8,7 +8,7 @@ from functools import cached_property
 import h5py
 import numpy as np
 
-BLOCK = 4096
+BLOCK = 1024
 """Texts for which there are objects at a time: those of all at once would be most of the memory of opening a file."""
 
 
