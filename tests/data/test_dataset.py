@@ -11,6 +11,7 @@ import wsss.data
 from tests.helpers import CLASSES, make_folder, make_voc
 from wsss.config import FolderData, VocData
 from wsss.data import Dataset, load_dataset
+from wsss.data import dataset as dataset_module
 from wsss.errors import InputError
 from wsss.grid import snapped_size
 from wsss.stages.index import index
@@ -37,6 +38,27 @@ def test_what_it_knows(dataset: Dataset) -> None:
     assert labels.tolist() == [[1, 0, 1], [1, 0, 0], [0, 1, 1]]
     for image_id, row in zip(dataset.ids("val"), labels, strict=True):
         assert np.array_equal(dataset.image_labels(image_id), row)
+
+
+def test_splits_and_classes_of_many_images(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [
+        dataset.split_of(image_id) for image_id in ("2007_000000", "2007_000004", "2007_000005", "2007_000007")
+    ] == [
+        "train",
+        "train",
+        "val",
+        "val",
+    ]
+    with pytest.raises(InputError, match="has no image `2007_00000`: did you mean"):
+        dataset.split_of("2007_00000")
+    assert dataset.num_images == 8
+    assert dataset.ids("val", "train") == [*dataset.ids("val"), *dataset.ids("train")]
+    assert dataset.ids() == []
+    rows = dataset.rows(np.array([b"2007_000006", b"elsewhere", b"2007_000001"]))
+    assert rows.tolist() == [6, -1, 1]
+    for block in (1, 2, 4096):
+        monkeypatch.setattr(dataset_module, "BLOCK", block)
+        assert dataset.class_images("val").tolist() == [2, 1, 2]
 
 
 def test_images_and_masks(dataset: Dataset) -> None:

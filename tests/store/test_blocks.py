@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
-from wsss.store import blocks
+from wsss.store import ArtifactReader, ArtifactWriter, blocks
 from wsss.store.blocks import BLOCK, Blocks
 
 MANY = 9 * BLOCK + 1
 
 
 @pytest.fixture
-def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> h5py.Dataset:
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[h5py.Dataset]:
     monkeypatch.setattr(blocks, "READ_AT_ONCE", 2 * BLOCK)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["table"] = np.arange(2 * MANY).reshape(MANY, 2)
@@ -40,6 +42,42 @@ def test_few_blocks_are_in_memory(table: h5py.Dataset, monkeypatch: pytest.Monke
     rows = Blocks(table)
     assert [int(rows[row][0]) for row in range(0, MANY, 100)] == list(range(0, 2 * MANY, 200))
     assert sum(map(len, rows._kept.values())) <= 2 * BLOCK
+
+
+@pytest.mark.parametrize("kind", ["<i8", "u1", "S5", "S1"])
+@pytest.mark.parametrize("width", [(), (3,)])
+def test_chunks_are_undone_as_hdf5_does(tmp_path: Path, kind: str, width: tuple[int, ...]) -> None:
+    random = np.random.default_rng(0)
+    # a chunk of what cannot be compressed is stored as it is
+    values = random.integers(1, 120, (MANY, *width, np.dtype(kind).itemsize), np.uint8)
+    values[3 * BLOCK : 6 * BLOCK] = 65
+    table = values.view(kind).reshape(MANY, *width)
+    with ArtifactWriter(tmp_path / "a.h5", stage="index") as artifact:
+        artifact.write_blocks("table", [table], table.shape, table.dtype)
+    with ArtifactReader(tmp_path / "a.h5") as reader:
+        rows = reader.table_rows("table")
+        assert rows._is_chunked
+        assert all(np.array_equal(rows[row], table[row]) for row in range(0, MANY, 7))
+        assert np.array_equal(rows[MANY - 1], table[MANY - 1])
+
+
+def test_other_chunks_are_left_to_hdf5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "READ_AT_ONCE", BLOCK)
+    values = np.arange(2 * MANY).reshape(MANY, 2)
+    ways: list[dict[str, Any]] = [
+        {},
+        {"chunks": (BLOCK, 2)},
+        {"chunks": (BLOCK, 1), "compression": "gzip", "shuffle": True},
+        {"chunks": (BLOCK, 2), "compression": "gzip"},
+        {"chunks": (100, 2), "compression": "gzip", "shuffle": True},
+        {"chunks": (BLOCK, 2), "compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"chunks": (BLOCK, 2), "compression": "lzf", "shuffle": True},
+    ]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for number, way in enumerate(ways):
+            rows = Blocks(file.create_dataset(f"{number}", data=values, **way))
+            assert not rows._is_chunked
+            assert all(np.array_equal(rows[row], values[row]) for row in range(0, MANY, 50))
 
 
 def test_a_short_table_is_read_once(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_table_in_blocks_is_the_same_table(tmp_path: Path) -> None:
 def test_texts_in_blocks_are_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str]) -> None:
     fingerprints = []
     for name, block in (("a.h5", 4096), ("b.h5", 7)):
-        monkeypatch.setattr(tables, "BLOCK", block)
+        monkeypatch.setattr(tables, "TEXTS_AT_ONCE", block)
         with ArtifactWriter(tmp_path / name, stage="index") as artifact:
             artifact.write_table("ids", dict.fromkeys(texts) if len(texts) < 2 else texts)
         reader = ArtifactReader(tmp_path / name)

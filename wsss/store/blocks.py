@@ -9,11 +9,13 @@ from typing import Any
 import h5py
 import numpy as np
 
+from wsss.chunks import unpack
+
 BLOCK = 256
 """Rows that are read at a time, and the length of a chunk: so few, because an image may be asked for alone."""
 READ_AT_ONCE = 4 * BLOCK
 """Rows that are read at a time where all are. A table that is no longer than that stays in memory."""
-KEPT_BLOCKS = 32
+KEPT_BLOCKS = 16
 
 
 class Blocks:
@@ -28,8 +30,10 @@ class Blocks:
     """
 
     def __init__(self, table: h5py.Dataset | np.ndarray) -> None:
-        self._table = table[()] if len(table) <= READ_AT_ONCE else table
+        self._table: Any = table[()] if len(table) <= READ_AT_ONCE else table
         self._kept = OrderedDict[int, np.ndarray]()
+        # what HDF5 needs for a few rows takes four times as long as undoing its filters
+        self._is_chunked = self._table is table and _is_packed(table)
         self.dtype: np.dtype[Any] = table.dtype
         self.shape: tuple[int, ...] = table.shape
 
@@ -44,12 +48,29 @@ class Blocks:
         """Return the rows (M, ...) from `BLOCK * number` on, `BLOCK` of them or what is left."""
         block = self._kept.get(number)
         if block is None:
-            block = self._kept[number] = self._table[number * BLOCK : (number + 1) * BLOCK]
+            block = self._kept[number] = self._read(number * BLOCK, min((number + 1) * BLOCK, len(self)))
             if len(self._kept) > KEPT_BLOCKS:
                 self._kept.popitem(last=False)
         return block
+
+    def _read(self, start: int, stop: int) -> np.ndarray:
+        if self._is_chunked:
+            skipped, chunk = self._table.id.read_direct_chunk((start, *(0 for _ in self.shape[1:])))
+            # a filter is skipped where it saves nothing
+            if not skipped:
+                return unpack(chunk, (BLOCK, *self.shape[1:]), self.dtype)[: stop - start]
+        found: np.ndarray = self._table[start:stop]
+        return found
 
     def runs(self, rows: slice = slice(None)) -> Iterator[np.ndarray]:
         """Yield rows (M, ...) one after another, `READ_AT_ONCE` at a time."""
         start, stop, _ = rows.indices(len(self))
         return (self._table[at : min(at + READ_AT_ONCE, stop)] for at in range(start, stop, READ_AT_ONCE))
+
+
+def _is_packed(table: h5py.Dataset | np.ndarray) -> bool:
+    """Tell whether the chunks of a table are blocks of whole rows, shuffled and compressed as `wsss.chunks` undoes."""
+    if not isinstance(table, h5py.Dataset):
+        return False
+    in_blocks = table.chunks == (BLOCK, *table.shape[1:]) and table.dtype != object
+    return in_blocks and table.compression == "gzip" and table.shuffle and not table.fletcher32

@@ -16,11 +16,34 @@ import h5py
 from wsss.errors import InputError
 from wsss.store.layout import CHUNK_BYTES, PARTS, attributes_of, bound_metadata, is_array, rebuild_hint
 from wsss.store.opening import guarded
+from wsss.store.sums import SumTable
 
 
 def named_parts(file: h5py.File) -> dict[str, str]:
     """Return the parts of an artifact, relative to its folder, with their fingerprints; none for an artifact whole."""
     return json.loads(attributes_of(file)[PARTS]) if PARTS in file.attrs else {}
+
+
+def link_arrays(file: h5py.File, arrays: SumTable, part: Path, name: str) -> None:
+    """Link all arrays of a part into an artifact.
+
+    Args:
+        file: The artifact, open for writing.
+        arrays: The arrays of the part.
+        part: Its file, for messages.
+        name: The same, below the folder of the artifact.
+
+    Raises:
+        ValueError: If the artifact has one of them.
+    """
+    for run in arrays.runs():
+        for array in run["name"].tolist():
+            try:
+                file[array.decode()] = h5py.ExternalLink(name, array.decode())
+            except (OSError, RuntimeError, ValueError):
+                if file.get(array.decode(), getlink=True) is None:
+                    raise
+                raise ValueError(f"{part}: holds images of another part") from None
 
 
 class Parts:

@@ -1,8 +1,9 @@
-"""The tables of an artifact: read, held against their checksums, and cut into blocks."""
+"""The tables of an artifact: written, read and held against their checksums, whole or in blocks."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -12,10 +13,12 @@ import h5py
 import numpy as np
 
 from wsss.checksums import array_bytes, content_sum, table_bytes
-from wsss.store.blocks import READ_AT_ONCE, Blocks
-from wsss.store.layout import kind_of
+from wsss.chunks import SMALLEST_CHUNK
+from wsss.store.blocks import BLOCK, READ_AT_ONCE, Blocks
+from wsss.store.layout import GZIP, kind_of
 from wsss.store.sums import SumTable
-from wsss.store.texts import BLOCK, Texts
+from wsss.store.texts import BLOCK as TEXTS_AT_ONCE
+from wsss.store.texts import Texts
 
 OTHER_VALUES = "its values are not those that were written"
 
@@ -75,6 +78,37 @@ def read_blocks(dataset: h5py.Dataset, name: str, sums: SumTable | None) -> Iter
         raise OSError(OTHER_VALUES)
 
 
+def write_rows(
+    file: h5py.File, name: str, blocks: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> int:
+    """Write a table in pieces.
+
+    Args:
+        file: The artifact.
+        name: Name of the table in it.
+        blocks: Its rows in order, in pieces of any length.
+        shape: Of the whole.
+        dtype: Of the whole.
+
+    Returns:
+        The CRC-32 of its content.
+
+    Raises:
+        ValueError: If there are more or fewer rows.
+    """
+    chunked = math.prod(shape) >= SMALLEST_CHUNK
+    filters = {**GZIP, "chunks": (min(shape[0], BLOCK), *shape[1:])} if chunked else {}
+    dataset = file.create_dataset(name, shape, dtype, track_times=False, **filters)
+    content, row = content_sum(name, shape, kind_of(dtype), b""), 0
+    for block in blocks:
+        if len(block):
+            dataset[row : row + len(block)] = block
+        content, row = crc32(array_bytes(block), content), row + len(block)
+    if row != shape[0]:
+        raise ValueError(f"{name} has {row} rows, not {shape[0]}")
+    return content
+
+
 def text_blocks(texts: Iterable[str], dtype: np.dtype[Any]) -> Iterator[np.ndarray]:
     """Yield texts as arrays (M,) of this type."""
     for block in _in_blocks(texts):
@@ -92,5 +126,5 @@ def json_pieces(texts: Iterable[str]) -> Iterator[bytes]:
 
 def _in_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
     each = iter(texts)
-    while block := list(islice(each, BLOCK)):
+    while block := list(islice(each, TEXTS_AT_ONCE)):
         yield block

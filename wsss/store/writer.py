@@ -4,42 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from zlib import crc32
 
 import h5py
 import numpy as np
 
 from wsss import __version__
 from wsss.checksums import Sums, array_bytes, attributes_sum, content_sum
-from wsss.chunks import SMALLEST_CHUNK, PackedArray, begun_digest, pack
+from wsss.chunks import PackedArray, begun_digest, pack
 from wsss.disk import HdfFile, writing
 from wsss.errors import InputError
 from wsss.signals import held
-from wsss.store.blocks import BLOCK
 from wsss.store.layout import (
     CHECKSUM,
     CHUNK_BYTES,
     FORMAT_VERSION,
-    GZIP,
     HDF5,
     PARTS,
     TABLES,
     bound_metadata,
     filters_of,
-    kind_of,
     rebuild_hint,
     root_sum,
     set_attribute,
 )
+from wsss.store.parts import link_arrays
 from wsss.store.reader import ArtifactReader
 from wsss.store.sums import CHECKSUMS, SumList
-from wsss.store.tables import json_pieces, text_blocks
+from wsss.store.tables import json_pieces, text_blocks, write_rows
 from wsss.store.texts import text_type
 from wsss.temporary import temporary_name
 
@@ -177,29 +173,9 @@ class ArtifactWriter:
         self, name: str, blocks: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> None:
         name = f"{TABLES}/{name}"
-        content = self._write_rows(name, blocks, shape, dtype)
-        self._sums.add(name, Sums(content, attributes_sum(name, {}), False))
-
-    def _write_rows(
-        self,
-        name: str,
-        blocks: Iterable[np.ndarray],
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-    ) -> int:
-        """Write an array in pieces, and return the CRC-32 of its content."""
-        chunked = math.prod(shape) >= SMALLEST_CHUNK
-        filters = {**GZIP, "chunks": (min(shape[0], BLOCK), *shape[1:])} if chunked else {}
-        dataset = self._file.create_dataset(name, shape, dtype, track_times=False, **filters)
-        content, row = content_sum(name, shape, kind_of(dtype), b""), 0
-        for block in blocks:
-            if len(block):
-                dataset[row : row + len(block)] = block
-            content, row = crc32(array_bytes(block), content), row + len(block)
-        if row != shape[0]:
-            raise ValueError(f"{name} has {row} rows, not {shape[0]}")
+        content = write_rows(self._file, name, blocks, shape, dtype)
         self._raise_failure()
-        return content
+        self._sums.add(name, Sums(content, attributes_sum(name, {}), False))
 
     def copy_from(self, path: Path) -> None:
         """Take over every image of another artifact (a shard of this one) without decoding it.
@@ -231,21 +207,11 @@ class ArtifactWriter:
                 raise InputError(f"{path}: has no checksums, as files of an earlier version; {rebuild_hint(path)}")
             if sums.text_as_json and TABLES in sums.folders():
                 raise InputError(f"{path}: has tables as an earlier version wrote them; {rebuild_hint(path)}")
-            for run in sums.runs():
-                for array in run["name"].tolist():
-                    self._link(array.decode(), path, name)
+            link_arrays(self._file, sums, path, name)
             self._sums.add_all(sums)
         self._digest += int(attributes["images_fingerprint"], 16)
         self._parts[name] = str(attributes["fingerprint"])
         self._raise_failure()
-
-    def _link(self, array: str, path: Path, name: str) -> None:
-        try:
-            self._file[array] = h5py.ExternalLink(name, array)
-        except (OSError, RuntimeError, ValueError):
-            if self._file.get(array, getlink=True) is None:
-                raise
-            raise ValueError(f"{path}: holds images of another part") from None
 
     def __setitem__(self, key: tuple[str, str], array: np.ndarray) -> None:
         self.write(*key, array)
@@ -273,7 +239,7 @@ class ArtifactWriter:
         self.set_attribute("images_fingerprint", f"{self._digest % 2**128:032x}")
         self.set_attribute("fingerprint", f"{(self._digest + self._table_digest) % 2**128:032x}")
         count = len(self._sums)
-        content = self._write_rows(CHECKSUMS, self._sums.runs(), (count,), self._sums.dtype)
+        content = write_rows(self._file, CHECKSUMS, self._sums.runs(), (count,), self._sums.dtype)
         set_attribute(self._file, CHECKSUM, root_sum(content, self._attributes))
         self._file.close()
         self._raise_failure()
