@@ -85,10 +85,10 @@ def _unseen(dataset: Dataset, evaluation: Evaluation) -> list[Sample]:
 def _samples(
     dataset: Dataset, evaluation: Evaluation, columns: list[PictureColumn], by: dict[str, object], split: str
 ) -> list[Sample]:
-    numbers = evaluation.per_image.get((by["kind"], by["name"], split), {})
+    ranking = ("", evaluation.numbers_of(by))
     # two more than are shown: the worst and the best are left out
     gallery: Gallery = draw_gallery(
-        dataset, columns, ("", numbers), split, count=IMAGES + 2, palette=PALETTES[PALETTE](), longest=CELL
+        dataset, columns, ranking, split, count=IMAGES + 2, palette=PALETTES[PALETTE](), longest=CELL
     )
     return list(gallery.samples[1:-1])
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 
 import pytest
 
@@ -11,55 +12,59 @@ def row(image: str, **numbers: str) -> dict[str, str]:
     return {"image": image, "iou": "", "coverage": "", "foreground": "", "change": "", **numbers}
 
 
-def test_what_is_known_of_an_image_comes_back() -> None:
+def of(*rows: dict[str, str]) -> ImageNumbers:
     numbers = ImageNumbers()
-    numbers.add(row("a", iou="0.5", coverage="1"))
-    numbers.add(row("b/c", change="0.25"))
-    assert dict(numbers) == {"a": {"iou": 0.5, "coverage": 1.0}, "b/c": {"change": 0.25}}
-    assert numbers.get("d", {}) == {}
-    # the last row of an image counts, as in a dictionary
-    numbers.add(row("a", foreground="0"))
-    assert dict(numbers) == {"a": {"foreground": 0.0}, "b/c": {"change": 0.25}}
+    for one in rows:
+        numbers.add(one)
+    return numbers
 
 
-def test_things_of_one_table_share_the_places_of_their_images() -> None:
-    places: dict[str, int] = {}
-    first, second = ImageNumbers(places), ImageNumbers(places)
-    first.add(row("a", iou="0.5"))
-    second.add(row("b", iou="0.25"))
-    second.add(row("c"))
-    first.add(row("d", iou="1"))
-    assert dict(first) == {"a": {"iou": 0.5}, "d": {"iou": 1.0}}
-    assert dict(second) == {"b": {"iou": 0.25}, "c": {}}
-    assert len(first) == len(second) == 2
-    assert "b" not in first
-    assert "d" not in second
+def test_what_is_known_of_an_image_comes_back() -> None:
+    numbers = of(row("b/c", iou="0.5", coverage="1"), row("a", change="0.25"), row("é"))
+    assert list(numbers.items()) == [("b/c", {"iou": 0.5, "coverage": 1.0}), ("a", {"change": 0.25}), ("é", {})]
+    assert len(numbers) == 3
+    assert "a" in numbers
+    # what an address may hold
+    assert [numbers.get(name, {}) for name in ("d", "\udcff", "a\0")] == [{}, {}, {}]
+    assert not ImageNumbers()
+
+
+def test_numbers_come_back_as_they_were() -> None:
+    texts = ("0.1", "1", "1e-320", "0.30000000000000004", "inf", "-7.25")
+    numbers = of(*(row(text, iou=text) for text in texts))
+    found = [numbers[text]["iou"] for text in texts]
+    assert found == [float(text) for text in texts]
+    assert {type(number) for number in found} == {float}
+    assert of(row("a", iou="nan", coverage="1"))["a"] == {"coverage": 1.0}
+
+
+def test_images_come_in_the_order_of_a_number_and_equal_ones_by_name() -> None:
+    names = ["b", "a/b", "é", "a", "a.b", "\U0001f600", "\uffee", "B"]
+    numbers = of(*(row(name, iou="0.5") for name in names), row("worst", iou="0"), row("z", change="1"))
+    assert list(numbers.in_order("iou")) == ["worst", *sorted(names)]
+    assert [numbers.count(key) for key in ("iou", "coverage", "change")] == [len(names) + 1, 0, 1]
+    assert list(numbers.in_order("coverage")) == []
 
 
 def test_a_damaged_row_is_an_error() -> None:
     with pytest.raises(ValueError, match="could not convert"):
-        ImageNumbers().add(row("a", iou="half"))
+        of(row("a", iou="half"))
     with pytest.raises(KeyError):
-        ImageNumbers().add({"image": "a"})
+        of({"image": "a"})
+    with pytest.raises(ValueError, match="it has image `a` twice"):
+        of(row("a"), row("b"), row("a"))
 
 
-def test_a_hundred_thousand_images_take_few_bytes_each() -> None:
-    def filled() -> list[ImageNumbers]:
-        places: dict[str, int] = {}
-        things = [ImageNumbers(places) for _ in range(5)]
-        for image in range(20_000):
-            for numbers in things:
-                numbers.add(row(f"image_{image:06d}", iou="0.123", coverage="0.5"))
-        return things
-
+def test_memory_does_not_grow_with_the_number_of_images() -> None:
     tracemalloc.start()
     try:
-        kept = filled()
-        # of this test and its module, not of threads that other tests have left
-        own = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*image_numbers.py")])
+        before = tracemalloc.get_traced_memory()[0]
+        numbers = ImageNumbers()
+        for image in range(20_000):
+            numbers.add(row(f"image_{image:06d}", iou=f"{image * 7919 % 20_000}", coverage="0.5"))
+        ordered = pairwise(numbers[image]["iou"] for image in numbers.in_order("iou"))
+        assert all(first < second for first, second in ordered)
+        held = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-    held = sum(trace.size for trace in own.traces)
-    assert held > 5 * 20_000 * 33
-    # dictionaries took 400 each
-    assert held / len(kept[0]) < 200 + 5 * 40
+    assert held < 2 * 20_000

@@ -159,14 +159,14 @@ def _gallery(
     if saliency is not None:
         columns.append(PictureColumn("saliency", "saliency", ArtifactReader(saliency, "saliency")))
     for item, path in sets:
-        reader, numbers = ArtifactReader(path), evaluation.per_image.get(("labels", item["name"], "train"), {})
+        reader = ArtifactReader(path)
         if item["stage"] == UPDATED:
             columns.append(PictureColumn("saliency", f"round {round_of(item['name'])} saliency", reader))
-        columns.append(PictureColumn("segmentation", title(item), reader, numbers))
+        columns.append(PictureColumn("segmentation", title(item), reader, evaluation.numbers_of(item)))
     if dataset.has_masks("train"):
         columns.append(PictureColumn("truth", "truth"))
     last = sets[-1][0]
-    ranking = (title(last), evaluation.per_image.get(("labels", last["name"], "train"), {}))
+    ranking = (title(last), evaluation.numbers_of(last))
     return draw_gallery(
         dataset, columns, ranking, "train", count=look.count, palette=look.palette, longest=look.longest
     )

@@ -72,19 +72,23 @@ class Evaluation:
         return [path for path in found if path is not None]
 
     @cached_property
-    def per_image(self) -> Mapping[tuple[str, str, str], Mapping[str, Mapping[str, float]]]:
+    def per_image(self) -> Mapping[tuple[str, str, str], ImageNumbers]:
         """(kind, name, split) -> image -> its numbers: `iou`, `coverage`, `foreground`, `change`, if known."""
         table: dict[tuple[str, str, str], ImageNumbers] = {}
-        # a dictionary a split: in one for all, those of val would begin behind those of train
-        places: dict[str, dict[str, int]] = {}
         path = self.path.with_name("per_image.csv")
         if not path.is_file():
             return table
         with whole_table(path):
             for row in rows_of(path):
-                own = ImageNumbers(places.setdefault(row["split"], {}))
-                table.setdefault((row["kind"], row["name"], row["split"]), own).add(row)
+                of = row["kind"], row["name"], row["split"]
+                if of not in table:
+                    table[of] = ImageNumbers()
+                table[of].add(row)
         return table
+
+    def numbers_of(self, record: Record) -> ImageNumbers:
+        """Return image -> its numbers of one evaluated thing; empty where the table has none."""
+        return self.per_image.get(identity(record)) or ImageNumbers()
 
 
 def load_evaluation(path: Path) -> Evaluation:

@@ -14,10 +14,9 @@ from wsss.data import Dataset
 from wsss.data.artifacts import IndexedArtifact
 from wsss.pipeline.stages import STAGES
 from wsss.report.evaluations import Evaluation, Record, final_prediction, title
+from wsss.report.image_numbers import ImageNumbers
 from wsss.report.tiles import Tiles
 from wsss.store import ArtifactReader
-
-Numbers = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class PictureColumn:
     kind: str
     title: str
     reader: ArtifactReader | None = None
-    numbers: Numbers | None = None
+    numbers: ImageNumbers | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def make_gallery(
 def draw_gallery(
     dataset: Dataset,
     columns: Sequence[PictureColumn],
-    ranking: tuple[str, Numbers],
+    ranking: tuple[str, ImageNumbers],
     split: str,
     *,
     count: int,
@@ -135,7 +134,7 @@ def draw_gallery(
     return Gallery(split, order, samples)
 
 
-def choose(numbers: tuple[str, Numbers], ids: Sequence[str], count: int) -> tuple[list[str], str]:
+def choose(numbers: tuple[str, ImageNumbers], ids: Sequence[str], count: int) -> tuple[list[str], str]:
     """Choose images evenly from the worst to the best, both included, and say in words what they are sorted by.
 
     Args:
@@ -143,22 +142,22 @@ def choose(numbers: tuple[str, Numbers], ids: Sequence[str], count: int) -> tupl
     """
     what, per_image = numbers
     for key, words in (("iou", "IoU"), ("coverage", "coverage")):
-        known = sorted(image for image, row in per_image.items() if key in row)
+        known = per_image.count(key)
         if known:
-            # of equal ones, the first name comes first
-            order = np.argsort([per_image[image][key] for image in known], kind="stable")
-            places = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).round().astype(int))
-            return [known[place] for place in order[places]], f"from the worst to the best by {words} of {what}"
+            places = set(np.linspace(0, known - 1, min(count, known)).round().astype(int).tolist())
+            # none but these as a list, for there may be a hundred thousand
+            chosen = [image for place, image in enumerate(per_image.in_order(key)) if place in places]
+            return chosen, f"from the worst to the best by {words} of {what}"
     return list(ids[:count]), "the first of the list"
 
 
-def _ranking(evaluation: Evaluation, split: str) -> tuple[str, Numbers]:
+def _ranking(evaluation: Evaluation, split: str) -> tuple[str, ImageNumbers]:
     """Return the numbers that sort the samples: of the last label set on `train`, else of the final prediction."""
     labels = evaluation.of_kind("labels") if split == "train" else []
     final = labels[-1] if labels else final_prediction(evaluation)
     if final is None or final["split"] != split:
-        return "", {}
-    return title(final), evaluation.per_image.get((final["kind"], final["name"], split), {})
+        return "", ImageNumbers()
+    return title(final), evaluation.numbers_of(final)
 
 
 def _columns(
@@ -197,9 +196,8 @@ def _columns_of(
             continue
         seen.add(path)
         kind = "cams" if item["kind"] == "cams" else "segmentation"
-        numbers = evaluation.per_image.get((item["kind"], item["name"], split), {})
         words = title(item) if uses[path] > 1 else prefix + title(item)
-        columns.append(PictureColumn(kind, words, ArtifactReader(path), numbers))
+        columns.append(PictureColumn(kind, words, ArtifactReader(path), evaluation.numbers_of(item)))
         columns += further_masks(item, path, f"{words}: ")
     return columns
 
@@ -222,8 +220,8 @@ def _sample(
         if image is None:
             continue
         shown |= values
-        note = _note((column.numbers or {}).get(image_id, {}))
-        drawn.append(Tile(column.title, note, image))
+        numbers = column.numbers.get(image_id, {}) if column.numbers is not None else {}
+        drawn.append(Tile(column.title, _note(numbers), image))
     return Sample(image_id, classes, tuple(drawn), frozenset(shown - {0, dataset.ignore_index}))
 
 

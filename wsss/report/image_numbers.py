@@ -1,57 +1,53 @@
-"""Numbers per image of one evaluated thing, held in arrays: there may be a hundred thousand images and ten things."""
+"""Numbers per image of one evaluated thing: there may be a hundred thousand images and ten things."""
 
 from __future__ import annotations
 
-import math
-from array import array
 from collections.abc import Iterator, Mapping
+
+from wsss.scratch import ScratchTable
 
 KEYS = ("iou", "coverage", "foreground", "change")
 """The columns of `per_image.csv` that are kept."""
 
 
 class ImageNumbers(Mapping[str, dict[str, float]]):
-    """Image -> its numbers by `KEYS`, those that are known.
+    """Image -> its numbers by `KEYS`, those that are known. Of many images they lie on the disk."""
 
-    33 bytes an image; a dictionary of its own for each would take ten times as much.
-
-    Args:
-        places: Image -> its place in the arrays; new images are added. All things of one split share it, for they have
-            the same images.
-    """
-
-    def __init__(self, places: dict[str, int] | None = None) -> None:
-        self._places = places if places is not None else {}
-        self._values, self._known = array("d"), bytearray()
+    def __init__(self) -> None:
+        # text in UTF-8 sorts as `str` does, by code point
+        self._rows = ScratchTable("name UNIQUE", *KEYS)
 
     def add(self, row: Mapping[str, str]) -> None:
         """Take over a row of the table.
 
         Raises:
             KeyError: If a column is missing.
-            ValueError: If there is something else than a number, or nothing, in one.
+            ValueError: If there is something else than a number, or nothing, in one, or the image had a row.
         """
-        numbers = array("d", [float(row[key]) if row[key] else math.nan for key in KEYS])
-        place = self._places.setdefault(row["image"], len(self._places))
-        missing = place + 1 - len(self._known)
-        if missing > 0:
-            self._known.extend(bytes(missing))
-            self._values.extend([math.nan] * (missing * len(KEYS)))
-        self._known[place] = True
-        self._values[place * len(KEYS) : (place + 1) * len(KEYS)] = numbers
+        # SQLite keeps nan as it keeps None: not known
+        numbers = [float(row[key]) if row[key] else None for key in KEYS]
+        if not self._rows.append(row["image"].encode(), *numbers):
+            raise ValueError(f"it has image `{row['image']}` twice")
+
+    def count(self, key: str) -> int:
+        """Return of how many images one of the numbers is known."""
+        found = self._rows.first(f"count({key})", "TRUE")
+        assert found is not None
+        return int(found[0])
+
+    def in_order(self, key: str) -> Iterator[str]:
+        """Yield the images of which one of the numbers is known, in its order; of equal ones, the first name first."""
+        rows = self._rows.rows("name", f"WHERE {key} NOT NULL ORDER BY {key}, name")
+        return (name.decode() for (name,) in rows)
 
     def __getitem__(self, image: str) -> dict[str, float]:
-        place = self._places[image]
-        if not self._is_known(place):
+        numbers = self._rows.first(", ".join(KEYS), "name = ?", image.encode(errors="surrogatepass"))
+        if numbers is None:
             raise KeyError(image)
-        numbers = self._values[place * len(KEYS) : (place + 1) * len(KEYS)]
-        return {key: number for key, number in zip(KEYS, numbers, strict=True) if not math.isnan(number)}
+        return {key: number for key, number in zip(KEYS, numbers, strict=True) if number is not None}
 
     def __iter__(self) -> Iterator[str]:
-        return (image for image, place in self._places.items() if self._is_known(place))
+        return (name.decode() for (name,) in self._rows.rows("name"))
 
     def __len__(self) -> int:
-        return self._known.count(True)
-
-    def _is_known(self, place: int) -> bool:
-        return place < len(self._known) and bool(self._known[place])
+        return len(self._rows)

@@ -86,11 +86,9 @@ def _gallery(
     last, split = items[-1][0], items[-1][0]["split"]
     if dataset.has_masks(split):
         columns.append(PictureColumn("truth", "truth"))
-    numbers = evaluation.per_image.get((last["kind"], last["name"], split), {})
     # two more than are shown: the worst and the best are left out
-    gallery = draw_gallery(
-        dataset, columns, (title(last), numbers), split, count=images + 2, palette=palette, longest=CELL
-    )
+    ranking = (title(last), evaluation.numbers_of(last))
+    gallery = draw_gallery(dataset, columns, ranking, split, count=images + 2, palette=palette, longest=CELL)
     kept = gallery.samples[1:-1] if len(gallery.samples) == images + 2 else gallery.samples[:images]
     return replace(gallery, samples=kept)
 

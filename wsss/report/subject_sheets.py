@@ -72,11 +72,10 @@ def subject_sheet(
         longest: Longest side of a picture, in pixels.
     """
     item = subject.item
-    numbers = subject.evaluation.per_image.get((item["kind"], item["name"], item["split"]), {})
     gallery = draw_gallery(
         dataset,
         _columns(dataset, subject, saliency),
-        (title(item), numbers),
+        (title(item), subject.evaluation.numbers_of(item)),
         item["split"],
         count=count,
         palette=palette,
@@ -110,7 +109,7 @@ def _columns(dataset: Dataset, subject: Subject, saliency: Path | None) -> list[
     elif cams is not None and cams.is_file() and uses(item, "cams"):
         columns.append(PictureColumn("cams", "CAMs", ArtifactReader(cams)))
     columns += further_masks(item, path)
-    numbers = subject.evaluation.per_image.get((item["kind"], item["name"], item["split"]), {})
+    numbers = subject.evaluation.numbers_of(item)
     columns.append(PictureColumn("segmentation", title(item), ArtifactReader(path), numbers))
     if dataset.has_masks(item["split"]):
         columns.append(PictureColumn("truth", "truth"))
