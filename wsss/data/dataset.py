@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -222,7 +223,9 @@ class Dataset:
 
     def files(self) -> Iterator[str]:
         """Yield the paths of all photographs, then of all masks that are files."""
-        return (str(self.root / path) for path in self._index.all_paths())
+        # not by a `Path` of each: for each name in it, Python's table of names grows
+        root = "" if self.root == Path() else str(self.root)
+        return (os.path.join(root, path) for path in self._index.all_paths())  # noqa: PTH118
 
     def _whole_image(self, image_id: str) -> np.ndarray:
         self._index.stamps.check(self._row(image_id), self.image_path(image_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def dataset_inputs(dataset: Dataset, files: Iterable[Path | None] = (), folders:
         folders: Further folders of pictures.
     """
     pictures = _Pictures(dataset)
-    searched = {Path(path).parent for path in pictures}
+    # not by a `Path` of each: for each name in it, Python's table of names grows
+    searched = {Path(folder) for folder in {os.path.dirname(path) for path in pictures}}  # noqa: PTH120
     if dataset.name == SEARCHED:
         searched.add(dataset.root)
     return Inputs([dataset.path, dataset.root, *files], [*sorted(searched), *folders], pictures)
