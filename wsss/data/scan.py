@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,18 @@ from wsss.data.images import decoded_size, read_mask, unreadable
 from wsss.data.index_file import DRAWN
 from wsss.data.reading import PLAIN, Reading
 from wsss.data.sources import ImageRecord, Listing
+from wsss.data.sources.lists import TextList
 from wsss.errors import InputError
 from wsss.inputs import check_regular
 from wsss.label_values import BACKGROUND, IGNORE_INDEX, has_background
 from wsss.parallel import map_in_threads
 from wsss.progress import Progress
+from wsss.scratch import ScratchTable
 
 logger = logging.getLogger(__name__)
 
+BLOCK = 256
+"""Images whose contents are held in memory."""
 IN_FLIGHT = 8
 """Images for each thread that are begun, or read and not yet taken."""
 
@@ -51,44 +56,55 @@ class Scan:
 
 
 class Scans:
-    """The contents of the files of all images: a row for each in arrays, in place of objects of 0.5 kB.
+    """The contents of the files of all images, on the disk.
 
     Args:
-        images: How many images there are.
         classes: How many classes there are, without background.
 
     Attributes:
-        sizes: (N, 2) int32, (H, W) of the photographs.
-        content: (N, 16) uint8, hashes of the photographs.
-        mask_content: (N, 16) uint8, hashes of the masks.
-        stamps: (N, 4) int64, bytes and time in ns of the photograph, then of the mask.
         masks_show_class: Whether a mask shows any class.
+        tables: Type and shape of a row of each table: sizes int32 (2,), (H, W) of the photograph; content uint8 (16,),
+            its hash; mask_content likewise, of the mask; stamps int64 (4,), bytes and time in ns of the photograph,
+            then of the mask; labels uint8 (C,), the labels of the image, or the classes in its mask: column c is class
+            c + 1.
     """
 
-    def __init__(self, images: int, classes: int) -> None:
-        self.sizes = np.zeros((images, 2), np.int32)
-        self.content = np.zeros((images, DIGEST_BYTES), np.uint8)
-        self.mask_content = np.zeros((images, DIGEST_BYTES), np.uint8)
-        self.stamps = np.zeros((images, 4), np.int64)
+    def __init__(self, classes: int) -> None:
+        hashes = (np.uint8, (DIGEST_BYTES,))
         self.masks_show_class = False
-        self._classes = classes
-        # one bit for each class: bytes would take as much as all the rest
-        self._labels = np.zeros((images, -(-classes // 8)), np.uint8)
+        self.tables: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+            "sizes": (np.int32, (2,)),
+            "content": hashes,
+            "mask_content": hashes,
+            "stamps": (np.int64, (4,)),
+            "labels": (np.uint8, (classes,)),
+        }
+        self._row = np.dtype([(name, *kind) for name, kind in self.tables.items()])
+        # many images in a row of the table on the disk: it takes microseconds for each of its own
+        self._stored, self._block = ScratchTable("block"), np.zeros(BLOCK, self._row)
+        self._count = 0
 
-    def put(self, row: int, record: ImageRecord, scan: Scan) -> None:
-        """Take over what was found of the image in this row."""
-        self.sizes[row] = scan.size
-        self.content[row] = np.frombuffer(scan.digest, np.uint8)
-        self.mask_content[row] = np.frombuffer(scan.mask_digest, np.uint8)
-        self.stamps[row] = scan.stamps
-        self.masks_show_class |= bool(scan.classes)
-        labels = np.zeros(self._classes, np.uint8)
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, record: ImageRecord, scan: Scan) -> None:
+        """Take over what was found of the next image."""
+        labels = np.zeros(self._row["labels"].shape, np.uint8)
         labels[[number - 1 for number in _shown(record, scan)]] = 1
-        self._labels[row] = np.packbits(labels)
+        hashes = (np.frombuffer(content, np.uint8) for content in (scan.digest, scan.mask_digest))
+        place = self._count % BLOCK
+        self._block[place] = (scan.size, *hashes, scan.stamps, labels)
+        self.masks_show_class |= bool(scan.classes)
+        self._count += 1
+        if place == BLOCK - 1:
+            self._stored.append(self._block.tobytes())
 
-    def labels(self) -> np.ndarray:
-        """Return the labels of the images, or the classes in their masks: (N, C) uint8; column c is class c + 1."""
-        return np.unpackbits(self._labels, axis=1, count=self._classes)
+    def blocks(self, table: str) -> Iterator[np.ndarray]:
+        """Yield a table in blocks of rows, (n, ...) as `tables` says."""
+        for (content,) in self._stored.rows("block"):
+            yield np.frombuffer(content, self._row)[table]
+        if left := self._count % BLOCK:
+            yield self._block[:left][table]
 
 
 def scan_images(
@@ -110,17 +126,18 @@ def scan_images(
             also for one that is to train on and shows no class. All are looked at; the message counts the others, and
             the log names them.
     """
-    scans = Scans(len(listing.records), len(listing.class_names) - 1)
-    problems: list[InputError] = []
+    scans = Scans(len(listing.class_names) - 1)
+    problems = TextList()
     # raised before the progress ends, which would say that all is done
     with Progress("index", len(listing.records)) as progress:
-        for row, (record, result) in enumerate(_results(listing, workers, reading)):
+        for record, result in _results(listing, workers, reading):
             if isinstance(result, Scan):
                 if result.drawn is not None and not problems:
                     keep(result.drawn)
-                scans.put(row, record, result)
+                scans.add(record, result)
             else:
-                problems.append(result)
+                # an error itself holds all that was read when it was raised
+                problems.append(str(result))
             progress.advance()
         _raise_first(problems)
         _check_any_class(listing, scans)
@@ -142,8 +159,8 @@ def _results(listing: Listing, workers: int, reading: Reading) -> Iterator[tuple
         yield from map_in_threads(scan, listing.records, workers=workers, in_flight=IN_FLIGHT * workers)
 
 
-def _raise_first(problems: Sequence[InputError]) -> None:
-    for problem in problems[1:]:
+def _raise_first(problems: Sequence[str]) -> None:
+    for problem in islice(problems, 1, None):
         logger.info("%s", problem, extra={"log_only": True})
     if problems:
         more = f" (and {len(problems) - 1} more such images, --log FILE names all)" if len(problems) > 1 else ""
@@ -213,10 +230,10 @@ def _check_any_class(listing: Listing, scans: Scans) -> None:
     """Refuse masks of 0 and 255 alone, as many tools write them: all objects would count as ignored."""
     if scans.masks_show_class:
         return
-    masks = [mask for mask in listing.records.masks if mask]
-    if masks:
+    masks = filter(None, listing.records.masks)
+    if first := next(masks, ""):
         raise InputError(
-            f"{listing.root / masks[0]}: this mask and all {len(masks) - 1} others hold no class, only background (0) "
+            f"{listing.root / first}: this mask and all {sum(1 for _ in masks)} others hold no class, only background (0) "
             f"or ignored ({IGNORE_INDEX}); write the classes as 1 to {len(listing.class_names) - 1}"
         )
 

@@ -202,7 +202,7 @@ def _saved(folder: Path) -> tuple[list[Path], str]:
 
 def _tables_below(folder: Path) -> list[TableFile]:
     """Return all tables in a folder, at any depth; what is hidden is left out."""
-    names, _ = walk_pictures(folder, PARQUET)
+    names = list(walk_pictures(folder, PARQUET)[0])
     if not names:
         raise InputError(f"{folder}: holds no file {' or '.join(PARQUET)}; give the folder that does")
     tables = [TableFile(folder / name, _split_of(Path(name))) for name in names]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wsss.config.data import CocoData
 from wsss.data.sources.image_folder import ImageFolder
-from wsss.data.sources.packed import PackedNames, PackedTexts
+from wsss.data.sources.lists import IdList, TextList
 from wsss.data.sources.records import BACKGROUND, Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
 
@@ -55,7 +55,7 @@ def read(settings: CocoData, *, workers: int = 0) -> Listing:
         return _labels(part.instances, row, values, settings.crowds)
 
     used = {
-        name: PackedTexts(
+        name: TextList(
             image_id
             for row, image_id in enumerate(part.members.ids())
             if settings.without_classes or _labels(part.instances, row, values, settings.crowds)
@@ -101,7 +101,7 @@ def _read_part(root: Path, annotations: str, images: str, split: str) -> _Part:
 
     instances = Instances(root / annotations, f"data.{split}_annotations")
     folder = ImageFolder(root / images, f"data.{split}_images")
-    found = PackedNames()
+    found = IdList()
     for row, name in enumerate(instances.names):
         where = f"{instances.path}: images[{row}]"
         image_id = folder.find(name, where)

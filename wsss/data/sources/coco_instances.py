@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wsss.data.sources.json_stream import Item, stream_items
-from wsss.data.sources.packed import PackedTexts
+from wsss.data.sources.lists import TextList
 from wsss.errors import InputError
 
 PARTS = ("images", "categories", "annotations")
@@ -40,7 +40,7 @@ class Instances:
 
     def __init__(self, path: Path, setting: str) -> None:
         self.path = path
-        self.names = PackedTexts()
+        self.names = TextList()
         self.categories: dict[Id, str] = {}
         self.segmented = 0
         self._handle: Any = None

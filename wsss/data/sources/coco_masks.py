@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wsss.data.sources.coco_instances import Id, Instances
-from wsss.data.sources.packed import PackedNames
+from wsss.data.sources.lists import IdColumn
 from wsss.errors import InputError
 from wsss.label_values import IGNORE_INDEX
 
@@ -31,7 +31,7 @@ class Members:
     """
 
     instances: Instances
-    names: PackedNames
+    names: IdColumn
     prefix: str = ""
 
     def ids(self) -> Iterator[str]:

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from wsss.data.sources.lists import bytes_of, text_of
 from wsss.errors import InputError
 from wsss.inputs import check_regular
 from wsss.protected import PICTURES, RESULTS
+from wsss.scratch import ScratchTable
 from wsss.system_errors import said_of
 
+PIECE = 2**16
+"""Characters that are decoded at a time."""
 
-def read_lines(path: Path, setting: str) -> list[tuple[int, str]]:
-    """Read the lines of a text file that are not blank, with their numbers, without white space around them.
+
+def read_lines(path: Path, setting: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text file that are not blank, with their numbers, without white space around them.
 
     Raises:
         InputError: If the file is missing or not UTF-8.
     """
-    text = read_text(path, setting)
-    lines = ((number, line.strip()) for number, line in enumerate(text.split("\n"), start=1))
-    return [(number, line) for number, line in lines if line]
+    for number, line in enumerate(text_lines(path, setting), start=1):
+        if text := line.strip():
+            yield number, text
 
 
-def read_text(path: Path, setting: str) -> str:
-    """Read a UTF-8 text file, with or without byte order mark.
+def text_lines(path: Path, setting: str) -> Iterator[str]:
+    """Yield the lines of a UTF-8 text file, with or without byte order mark, with their ends.
 
     Raises:
-        InputError: If the file is missing, no file, or not UTF-8.
+        InputError: Before the first line, if the file is missing, no file, or not UTF-8.
     """
     check_regular(path)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        _decode(path)
+        with path.open(encoding="utf-8-sig") as file:
+            yield from file
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file; correct `{setting}`") from None
     except IsADirectoryError:
@@ -41,6 +48,18 @@ def read_text(path: Path, setting: str) -> str:
     except (OSError, ValueError) as error:
         reason = said_of(error) if isinstance(error, OSError) else error
         raise InputError(f"{path}: cannot be read ({reason}); correct `{setting}`") from None
+
+
+def _decode(path: Path) -> None:
+    """Decode a whole file, and keep nothing of it."""
+    with path.open(encoding="utf-8-sig") as file:
+        try:
+            while file.read(PIECE):
+                pass
+        except UnicodeDecodeError:
+            # it counts the bytes of this piece; one of the whole text counts those of the file
+            path.read_text(encoding="utf-8-sig")
+            raise
 
 
 def existing_folder(path: Path, setting: str) -> Path:
@@ -60,7 +79,7 @@ def existing_folder(path: Path, setting: str) -> Path:
 
 def walk_pictures(
     folder: Path, suffixes: tuple[str, ...] = PICTURES, exclude: Collection[Path] = ()
-) -> tuple[list[str], list[str]]:
+) -> tuple[Iterator[str], list[str]]:
     """List the paths below a folder with `/`; follow links to folders, and enter each folder once.
 
     What is hidden is left out, and `results` directly in the folder: a run writes its pictures there.
@@ -76,25 +95,43 @@ def walk_pictures(
     Raises:
         InputError: If a folder cannot be read: what is in it would count as absent.
     """
-
-    def refuse(error: OSError) -> None:
-        raise InputError(
-            f"{error.filename}: the folder cannot be read ({error.strerror}); make it readable, or move it"
-        )
-
-    found: list[str] = []
-    like_files: list[str] = []
-    seen = {Path(os.path.realpath(folder)), *exclude}
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
-        prefix = "" if Path(place) == folder else Path(place).relative_to(folder).as_posix() + "/"
-        found += [prefix + name for name in files if name.lower().endswith(suffixes) and not name.startswith(".")]
+    found, like_files = ScratchTable("name UNIQUE"), []
+    seen, left = {Path(os.path.realpath(folder)), *exclude}, [folder]
+    while left:
+        place = left.pop()
+        prefix = "" if place == folder else place.relative_to(folder).as_posix() + "/"
+        folders = []
+        for name, is_folder in _entries(place):
+            if is_folder:
+                folders.append(name)
+            elif name.lower().endswith(suffixes) and not name.startswith("."):
+                found.append(bytes_of(prefix + name))
         like_files += [prefix + name for name in folders if name.lower().endswith(suffixes)]
         entered = []
         for name in sorted(folders):
-            target = Path(os.path.realpath(Path(place, name)))
+            target = Path(os.path.realpath(place / name))
             own = not prefix and name == RESULTS
             if not name.startswith(".") and target not in seen and not own:
                 seen.add(target)
-                entered.append(name)
-        folders[:] = entered
-    return sorted(found), like_files
+                entered.append(place / name)
+        left += reversed(entered)
+    return (text_of(name) for (name,) in found.rows("name", "ORDER BY name")), like_files
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the names in a folder, and whether each is a folder or a link to one."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                yield entry.name, _is_folder(entry)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename}: the folder cannot be read ({error.strerror}); make it readable, or move it"
+        ) from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads nowhere

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from wsss.config.data import FolderData
@@ -12,7 +12,7 @@ from wsss.data.sources.files import existing_folder
 from wsss.data.sources.image_folder import MASK_SUFFIXES, ImageFolder, read_image_list, shared_folders
 from wsss.data.sources.label_folders import metadata_files, read_folders
 from wsss.data.sources.label_tables import LabelRows, LabelTable, read_table
-from wsss.data.sources.packed import PackedTexts
+from wsss.data.sources.lists import IdList, TextList
 from wsss.data.sources.records import Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
 
@@ -141,9 +141,9 @@ def _classes(settings: FolderData, root: Path, table: LabelTable) -> tuple[str, 
 
 def _split(
     settings: FolderData, root: Path, images: ImageFolder, rows: LabelRows
-) -> tuple[Sequence[str], Sequence[str]]:
+) -> tuple[Collection[str], Collection[str]]:
     """Return the ids of train and val, in the order of the labels (val: of its list)."""
-    listed = rows.val()
+    listed: Collection[str] = IdList(rows.val())
     if settings.val_list is not None:
         path = root / settings.val_list
         if listed:
@@ -151,11 +151,10 @@ def _split(
                 f"{path}: the labels say a split that names val images too (a column `split`, or a folder); "
                 "remove that or the setting `data.val_list`"
             )
-        listed = list(read_image_list(path, "data.val_list", images))
+        listed = read_image_list(path, "data.val_list", images)
         if not listed:
             raise InputError(f"{path}: the list is empty; fill it or remove `data.val_list`")
-    val = set(listed)
-    train = PackedTexts(image_id for image_id in rows if image_id not in val)
+    train = TextList(image_id for image_id in rows if image_id not in listed)
     if not train:
         raise InputError(f"{root}: every image is in val, none is left to train on; correct the splits")
     # images held out of train take the place of val, which stays unseen

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import posixpath
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from heapq import merge
 from pathlib import Path
+from typing import TypeVar
 
 from wsss.data.sources.files import existing_folder, read_lines, walk_pictures
-from wsss.data.sources.packed import MadeFrom, PackedNames, PackedTexts
+from wsss.data.sources.lists import ID, UNIQUE_ID, ById, TextColumn, bytes_of, text_of
 from wsss.data.sources.records import check_id, nearest
 from wsss.errors import InputError
 from wsss.protected import PICTURES
+from wsss.scratch import ScratchTable
+
+_Made = TypeVar("_Made")
 
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
 
@@ -50,23 +56,21 @@ class ImageFolder:
         names, self._folders = walk_pictures(
             self.folder, tuple(suffixes), {Path(os.path.realpath(path)) for path in exclude}
         )
-        for name in names:
-            check_id(name, str(self.folder))
-        stems, self._alike = _stems(names)
-        self._ids = self._ids_of(names) if self._alike else stems
-        self._names = PackedTexts(names)
-        self.paths: Mapping[str, Path] = MadeFrom(self._ids, self._names, self.folder.__truediv__)
-        self._starts = ("", *shared_folders(self._ids)) if short else ("",)
+        self._files, self._alike = _by_stem(names, str(self.folder))
+        if self._alike:
+            others = sorted(name for alike in self._alike.values() for name in alike[1:])
+            self._files = self._by_id(merge(TextColumn(self._files, "name"), others))
+        self.paths: Mapping[str, Path] = _by_name(self._files, self.folder.__truediv__)
+        self._starts = ("", *shared_folders(self.paths)) if short else ("",)
 
-    def _ids_of(self, names: Sequence[str]) -> PackedNames:
-        """Return the ids of files some of which differ in the suffix alone."""
-        ids = PackedNames()
+    def _by_id(self, names: Iterable[str]) -> ScratchTable:
+        """Return a table of ids and names of files some of which differ in the suffix alone."""
+        files = ScratchTable(UNIQUE_ID, "name")
         for name in names:
             image_id = self._id(name)
-            if image_id in ids:
+            if not files.append(bytes_of(image_id), bytes_of(name)):
                 raise InputError(f"{self.folder}: two files have the name `{image_id}` up to spelling; rename one")
-            ids.append(image_id)
-        return ids
+        return files
 
     def _id(self, name: str) -> str:
         """Return the id of a file."""
@@ -85,22 +89,25 @@ class ImageFolder:
         key = _normal(name.removeprefix("./"))
         check_id(key, where)
         for start in self._starts:
-            if (row := self._row_of_file(start + key)) is not None:
-                return self._ids[row]
+            if (image_id := self._id_of_file(start + key)) is not None:
+                return image_id
             if alike := self._alike.get(start + key):
                 raise InputError(f"{where}: `{name}` may be `{alike[0]}` or `{alike[1]}`; write the suffix too")
-        known = dict.fromkeys(_normal(name if "." in key else _stem(name)) for name in self._names)
+        known = dict.fromkeys(_normal(name if "." in key else _stem(name)) for name in TextColumn(self._files, "name"))
         raise InputError(f"{where}: there is no image `{name}` in {self.folder}{nearest(key, known)}")
 
-    def _row_of_file(self, key: str) -> int | None:
-        """Return the row of the file of a name in one spelling, with or without suffix; None if none has it alone."""
+    def _id_of_file(self, key: str) -> str | None:
+        """Return the id of the file of a name in one spelling, with or without suffix; None if none has it alone."""
         # with its suffix the key is the whole name; without it, it is an id, which no stem is that several files share
-        row = self._ids.row(self._id(key))
-        return row if row is not None and _normal(self._names[row]) == key else self._ids.row(key)
+        image_id = self._id(key)
+        found = self._files.first("name", f"{ID} = ?", bytes_of(image_id))
+        if found is not None and (image_id == key or _normal(text_of(found[0])) == key):
+            return image_id
+        return key if key != image_id and key in self.paths else None
 
     def relative_to(self, root: Path) -> Mapping[str, str]:
         """Return the path of each file by id: below the root, with `/`, or in full where it lies elsewhere."""
-        return MadeFrom(self._ids, self._names, _from_root(self.folder, root))
+        return _by_name(self._files, _from_root(self.folder, root))
 
     def masks(self, image_ids: Collection[str], root: Path, start: str = "") -> Mapping[str, str]:
         """Return the paths, as `relative_to` does, of those of the images that have a file here.
@@ -110,12 +117,11 @@ class ImageFolder:
             root: What the paths start from.
             start: What their ids begin with and names of files here do not.
         """
-        ids, names = PackedNames(), PackedTexts()
-        for own, name in zip(self._ids, self._names, strict=True):
-            if start + own in image_ids:
-                ids.append(start + own)
-                names.append(name)
-        return MadeFrom(ids, names, _from_root(self.folder, root))
+        files = ScratchTable(UNIQUE_ID, "name")
+        for own, name in self._files.rows(f"{ID}, name"):
+            if (image_id := start + text_of(own)) in image_ids:
+                files.append(bytes_of(image_id), name)
+        return _by_name(files, _from_root(self.folder, root))
 
     def check_masks(self, image_ids: Collection[str], start: str = "") -> None:
         """Refuse what would leave an image without its mask, in silence: a folder in its place, or two files.
@@ -138,20 +144,25 @@ class ImageFolder:
                 )
 
 
-def _stems(names: Sequence[str]) -> tuple[PackedNames, dict[str, list[str]]]:
-    """Return what names are without suffix, each once, and by it the names that differ in the suffix alone."""
-    stems = PackedNames()
-    alike: dict[str, list[str]] = {}
+def _by_stem(names: Iterable[str], folder: str) -> tuple[ScratchTable, dict[str, list[str]]]:
+    """Check the names of the files in a folder, sorted; sort them by what they are without suffix.
+
+    Returns:
+        This, as the id, and the first name, by row; and all names that differ in the suffix alone, by what is the same.
+    """
+    files, alike = ScratchTable(UNIQUE_ID, "name"), defaultdict(list)
     for name in names:
+        check_id(name, folder)
         stem = _normal(_stem(name))
-        if stem in stems:
-            alike[stem] = []
-        else:
-            stems.append(stem)
-    for name in names if alike else ():
-        if (stem := _normal(_stem(name))) in alike:
+        if not files.append(bytes_of(stem), bytes_of(name)):
             alike[stem].append(name)
-    return stems, alike
+    first = _by_name(files, str)
+    return files, {stem: [first[stem], *others] for stem, others in alike.items()}
+
+
+def _by_name(files: ScratchTable, make: Callable[[str], _Made]) -> Mapping[str, _Made]:
+    """Return what is made of the names in a table of files, by id."""
+    return ById(files, "name", lambda name: make(text_of(name)))
 
 
 def _from_root(folder: Path, root: Path) -> Callable[[str], str]:
@@ -173,7 +184,7 @@ def shared_folders(image_ids: Collection[str]) -> tuple[str, ...]:
 
 def read_image_list(
     path: Path, setting: str, images: ImageFolder, keep: Callable[[str], bool] = lambda name: True
-) -> dict[str, int]:
+) -> Mapping[str, int]:
     """Read a list of images, one a line, blank lines left out.
 
     Args:
@@ -185,21 +196,21 @@ def read_image_list(
     Raises:
         InputError: If the list is missing, or names an image twice, or one that is not there.
     """
-    found: dict[str, int] = {}
+    table = ScratchTable(UNIQUE_ID, "line")
+    found = ById(table, "line", int)
     for number, line in read_lines(path, setting):
         if not keep(_stem(line)):
             continue
         image_id = images.find(line, f"{path} line {number}")
-        if image_id in found:
+        if not table.append(bytes_of(image_id), number):
             raise InputError(
                 f"{path} line {number}: image `{image_id}` is in the list twice (first in line {found[image_id]}); "
                 "remove one"
             )
-        found[image_id] = number
     return found
 
 
-def check_disjoint(train: dict[str, int], val: dict[str, int], path: Path) -> None:
+def check_disjoint(train: Mapping[str, int], val: Mapping[str, int], path: Path) -> None:
     """Refuse an image of the val list that is also in train.
 
     Raises:

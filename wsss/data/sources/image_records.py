@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from wsss.data.sources.packed import ByName, PackedClasses, PackedNames, PackedTexts
+from wsss.data.sources.lists import (
+    UNIQUE_ID,
+    ById,
+    TextColumn,
+    bytes_of,
+    bytes_of_numbers,
+    numbers_of,
+    text_of,
+)
+from wsss.scratch import ROW, ScratchTable
 
 TRAIN, VAL = "train", "val"
 
@@ -31,28 +40,31 @@ class ImageRecord:
 
 
 class ImageRecords(Sequence[ImageRecord]):
-    """The images of a data set as columns, of about 0.1 kB an image; a record is made when it is asked for.
+    """The images of a data set, on the disk; a record is made when it is asked for.
 
     Attributes:
         ids: Of each image, as in its record.
         images: Likewise.
         masks: Likewise.
+        splits: Likewise.
     """
 
     def __init__(self) -> None:
-        self.ids, self.images, self.masks = PackedTexts(), PackedTexts(), PackedTexts()
-        self._labels, self._val = PackedClasses(), bytearray()
+        self._table = ScratchTable("id", "image", "mask", "labels", "split")
+        self.ids, self.images = TextColumn(self._table, "id"), TextColumn(self._table, "image")
+        self.masks, self.splits = TextColumn(self._table, "mask"), TextColumn(self._table, "split")
 
     def append(self, record: ImageRecord) -> None:
         """Add an image at the end."""
-        self.ids.append(record.image_id)
-        self.images.append(record.image)
-        self.masks.append(record.mask)
-        self._labels.append(record.labels)
-        self._val.append(record.split == VAL)
+        labels = None if record.labels is None else bytes_of_numbers(record.labels)
+        names = map(bytes_of, (record.image_id, record.image, record.mask))
+        self._table.append(*names, labels, bytes_of(record.split))
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[ImageRecord]:
+        return (_record(*row) for row in self._table.rows("id, image, mask, labels, split"))
 
     @overload
     def __getitem__(self, row: int) -> ImageRecord: ...
@@ -61,15 +73,17 @@ class ImageRecords(Sequence[ImageRecord]):
     def __getitem__(self, row: int | slice) -> ImageRecord | list[ImageRecord]:
         if isinstance(row, slice):
             return [self[number] for number in range(len(self))[row]]
-        split = VAL if self._val[row] else TRAIN
-        return ImageRecord(self.ids[row], self.images[row], self.masks[row], self._labels[row], split)
-
-    def splits(self) -> list[str]:
-        """Return the split of each image."""
-        return [VAL if val else TRAIN for val in self._val]
+        found = self._table.first("id, image, mask, labels, split", f"{ROW} = ?", range(len(self))[row])
+        assert found is not None
+        return _record(*found)
 
 
-class Splits(ByName, Mapping[str, str]):
+def _record(image_id: bytes, image: bytes, mask: bytes, labels: bytes | None, split: bytes) -> ImageRecord:
+    own = None if labels is None else numbers_of(labels)
+    return ImageRecord(text_of(image_id), text_of(image), text_of(mask), own, text_of(split))
+
+
+class Splits(ById[str]):
     """The split of each image, by id.
 
     Args:
@@ -81,11 +95,8 @@ class Splits(ByName, Mapping[str, str]):
     """
 
     def __init__(self, train: Iterable[str], val: Iterable[str]) -> None:
-        ids = PackedNames(train)
-        self._train = len(ids)
-        for image_id in val:
-            ids.append(image_id)
-        super().__init__(ids)
-
-    def __getitem__(self, image_id: str) -> str:
-        return TRAIN if self._names.row_of(image_id) < self._train else VAL
+        super().__init__(ScratchTable(UNIQUE_ID, "split"), "split", text_of)
+        for split, ids in ((TRAIN, train), (VAL, val)):
+            for image_id in ids:
+                if not self._table.append(bytes_of(image_id), bytes_of(split)):
+                    raise ValueError(f"{image_id!r} is there twice")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 from wsss.data.sources.files import walk_pictures
 from wsss.data.sources.image_folder import ImageFolder
 from wsss.data.sources.label_tables import PARQUET, LabelRows, LabelTable, read_table
+from wsss.data.sources.lists import IdList
 from wsss.data.sources.records import BACKGROUND
 from wsss.errors import InputError
 
@@ -24,7 +26,7 @@ METADATA = tuple(f"metadata{suffix}" for suffix in (".csv", ".jsonl", *PARQUET))
 """Tables that say the labels of the photographs beside and below them."""
 
 
-def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, set[str]]:
+def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, Collection[str]]:
     """Read labels from the names of folders, or from the metadata beside the photographs.
 
     Returns:
@@ -37,7 +39,7 @@ def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, set[str]]
     if not images.paths:
         raise InputError(_nothing(root))
     places = _split_folders(images)
-    left_out = set()
+    left_out = IdList()
     tables = {folder: _metadata(root, folder, images) for folder in (places or [""])}
 
     def folder_of(image_id: str) -> str:
@@ -56,7 +58,7 @@ def read_folders(root: Path, images: ImageFolder) -> tuple[LabelTable, set[str]]
             raise InputError(f"{images.paths[image_id]}: is in none of the folders {known}; move it into one")
         split = places[folder] if places else "train"
         if not split:
-            left_out.add(image_id)
+            left_out.append(image_id)
             continue
         rows.add(image_id, _labels_of(image_id, images.paths[image_id], folder, tables[folder], root), split)
     if left_out:
@@ -126,9 +128,10 @@ def inside_tables(source: Path) -> str:
         source: A file, or a folder.
     """
     names = walk_pictures(source, PARQUET)[0] if source.is_dir() else [""] if source.suffix.lower() in PARQUET else []
-    if not names:
+    first = next(iter(names), None)
+    if first is None:
         return ""
-    table = source / names[0]
+    table = source / first
     return (
         f"{table}: photographs inside {table.suffix} files are read once they are files: "
         f"`wsss unpack {shlex.quote(str(source))} --output photos` writes them, and their labels"

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsss.data.sources.files import read_lines, read_text
+from wsss.data.sources.files import read_lines, text_lines
 from wsss.data.sources.image_folder import ImageFolder
 from wsss.data.sources.image_records import TRAIN, VAL
-from wsss.data.sources.packed import ByName, PackedClasses, PackedNames
+from wsss.data.sources.lists import ID, UNIQUE_ID, IdColumn, bytes_of, bytes_of_numbers, numbers_of, text_of
 from wsss.errors import InputError
 from wsss.pipeline.artifact import SPLITS
+from wsss.scratch import ROW, ScratchTable
 
 IMAGE, LABEL, SPLIT = ("image", "file_name"), ("label", "labels"), "split"
 """Names of the columns; the second ones are those of Hugging Face's `metadata` files."""
@@ -25,8 +24,8 @@ PARQUET = (".parquet", ".arrow")
 _BIT = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True, "": False}
 
 
-class LabelRows(ByName):
-    """What is said of images, by id, in the order of the table; as columns, because objects take 0.5 kB an image.
+class LabelRows(IdColumn):
+    """What is said of images, by id, in the order of the table.
 
     Args:
         where: Makes file and line, for messages, of an id and the number of its line.
@@ -36,19 +35,16 @@ class LabelRows(ByName):
     """
 
     def __init__(self, where: Callable[[str, int], str]) -> None:
-        super().__init__(PackedNames())
+        super().__init__(ScratchTable(UNIQUE_ID, "labels", "line", "val"))
         self.names: list[str] = []
         self._numbers: dict[str, int] = {}
         self._where = where
-        self._labels = PackedClasses()
-        self._lines, self._val = array("q"), bytearray()
 
     def add(self, image_id: str, labels: Iterable[str], split: str = TRAIN, *, line: int = 0) -> None:
         """Add the row of an image that has none yet."""
-        self._names.append(image_id)
-        self._labels.append([self._number(name) for name in labels])
-        self._lines.append(line)
-        self._val.append(split == VAL)
+        numbers = bytes_of_numbers(map(self._number, labels))
+        added = self._table.append(bytes_of(image_id), numbers, line, split == VAL)
+        assert added, image_id
 
     def _number(self, name: str) -> int:
         if name not in self._numbers:
@@ -58,19 +54,25 @@ class LabelRows(ByName):
 
     def labels(self, image_id: str) -> tuple[str, ...]:
         """Return the names of the classes in an image."""
-        return tuple(self.names[number] for number in self._labels[self._names.row_of(image_id)] or ())
+        return tuple(self.names[number] for number in numbers_of(self._of("labels", image_id)))
 
     def line(self, image_id: str) -> int:
         """Return the line that says it."""
-        return self._lines[self._names.row_of(image_id)]
+        return int(self._of("line", image_id))
 
     def where(self, image_id: str) -> str:
         """Return file and line that say it, for messages."""
         return self._where(image_id, self.line(image_id))
 
-    def val(self) -> list[str]:
-        """Return the images of the split `val`."""
-        return [image_id for image_id, val in zip(self._names, self._val, strict=True) if val]
+    def val(self) -> Iterator[str]:
+        """Yield the images of the split `val`."""
+        return (text_of(image_id) for (image_id,) in self._table.rows(ID, f"WHERE val ORDER BY {ROW}"))
+
+    def _of(self, column: str, image_id: str) -> Any:
+        found = self._table.first(column, f"{ID} = ?", bytes_of(image_id))
+        if found is None:
+            raise KeyError(image_id)
+        return found[0]
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,7 @@ def _is_one(fields: Mapping[str, str], name: str, where: str) -> bool:
 
 def _parse(path: Path, setting: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of the header and of every row of a CSV, blank rows left out."""
-    # decoded in pieces: a StringIO holds four bytes for each letter
-    text = io.TextIOWrapper(io.BytesIO(read_text(path, setting).encode()), "utf-8", newline="")
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(text_lines(path, setting), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         twice = [name for place, name in enumerate(header) if name and name in header[:place]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import posixpath
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from wsss.config.data import DataSettings
 from wsss.data.sources.image_records import ImageRecord, ImageRecords, Splits
-from wsss.data.sources.packed import PackedTexts
+from wsss.data.sources.lists import TextList
 from wsss.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def make_listing(
     return Listing(name, root.absolute(), names, records, label_source, drawn, tuple(category_ids))
 
 
-def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[str]) -> Splits:
+def choose_splits(settings: DataSettings, train: Collection[str], val: Collection[str]) -> Splits:
     """Choose the split of every used image (id -> split), train first, by `val_from_train` and `limit`.
 
     Whether an image is held out depends on its id alone, so other images can come and go. Where the share rounds to
@@ -118,8 +118,8 @@ def choose_splits(settings: DataSettings, train: Sequence[str], val: Sequence[st
         def held_out(image_id: str) -> bool:
             return image_id == first or (image_id != last and _position(image_id) < share)
 
-        val = PackedTexts(filter(held_out, train))
-        train = PackedTexts(image_id for image_id in train if not held_out(image_id))
+        val = TextList(filter(held_out, train))
+        train = TextList(image_id for image_id in train if not held_out(image_id))
     return Splits(islice(train, settings.limit), islice(val, settings.limit))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from wsss.config.data import VocData
 from wsss.data.sources.annotations import read_annotation
 from wsss.data.sources.files import existing_folder, read_lines
 from wsss.data.sources.image_folder import MASK_SUFFIXES, ImageFolder, check_disjoint, read_image_list
-from wsss.data.sources.packed import PackedLabels
+from wsss.data.sources.lists import UNIQUE_ID, ById, LabelsById, TextList, bytes_of, text_of
 from wsss.data.sources.records import (
     BACKGROUND,
     Listing,
@@ -21,6 +21,7 @@ from wsss.data.sources.records import (
     make_listing,
 )
 from wsss.errors import InputError
+from wsss.scratch import ScratchTable
 
 VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
@@ -42,7 +43,7 @@ def read(settings: VocData, *, workers: int = 0) -> Listing:
     classes = _read_classes(root / settings.classes) if settings.classes else VOC_CLASSES
     images = ImageFolder(root / settings.image_folder, "data.image_folder")
     lists = _read_lists(settings, root, images)
-    splits = choose_splits(settings, list(lists["train"]), list(lists["val"]))
+    splits = choose_splits(settings, lists["train"], lists["val"])
     masks: Mapping[str, str] = {}
     if settings.mask_folder is not None:
         found = ImageFolder(root / settings.mask_folder, "data.mask_folder", suffixes=MASK_SUFFIXES)
@@ -87,25 +88,26 @@ def input_folders(settings: VocData) -> dict[str, Path]:
     return folders
 
 
-def _read_lists(settings: VocData, root: Path, images: ImageFolder) -> dict[str, dict[str, int]]:
+def _read_lists(settings: VocData, root: Path, images: ImageFolder) -> dict[str, Mapping[str, int]]:
     """Read, per split, the line of each image in its list; no val where images of train will take its place."""
 
     def keep(name: str) -> bool:
         return settings.id_filter is None or fnmatchcase(name, settings.id_filter)
 
-    lists = {"train": _read_list(settings, root / settings.train_list, "data.train_list", images, keep), "val": {}}
+    train = _read_list(settings, root / settings.train_list, "data.train_list", images, keep)
+    val: Mapping[str, int] = {}
     if settings.val_list is not None and not settings.val_from_train:
         path = root / settings.val_list
-        lists["val"] = _read_list(settings, path, "data.val_list", images, keep)
-        check_disjoint(lists["train"], lists["val"], path)
-    return lists
+        val = _read_list(settings, path, "data.val_list", images, keep)
+        check_disjoint(train, val, path)
+    return {"train": train, "val": val}
 
 
 def _read_list(
     settings: VocData, path: Path, setting: str, images: ImageFolder, keep: Callable[[str], bool]
-) -> dict[str, int]:
+) -> Mapping[str, int]:
     found = read_image_list(path, setting, images, keep)
-    if not found and settings.id_filter is not None and read_lines(path, setting):
+    if not found and settings.id_filter is not None and any(read_lines(path, setting)):
         raise InputError(f"{path}: `data.id_filter` ({settings.id_filter}) leaves no image; correct the pattern")
     if not found:
         raise InputError(f"{path}: the list is empty; fill it or correct `{setting}`")
@@ -122,22 +124,21 @@ def _read_classes(path: Path) -> tuple[str, ...]:
 
 
 def _read_labels(
-    settings: VocData, root: Path, image_ids: Iterable[str], classes: tuple[str, ...]
-) -> tuple[PackedLabels, str]:
+    settings: VocData, root: Path, image_ids: Collection[str], classes: tuple[str, ...]
+) -> tuple[LabelsById, str]:
     """Read class numbers by id, None where they are to come from the mask; also say where they come from."""
-    ids = list(image_ids)
     if settings.image_labels != XML:
         if settings.without_xml is not None:
             raise InputError(
                 f"`data.without_xml` is {settings.without_xml}, but `data.image_labels` is {settings.image_labels}, "
                 "not `xml`; remove one"
             )
-        return _from(settings.image_labels, "data.image_labels", root, ids, classes)
+        return _from(settings.image_labels, "data.image_labels", root, image_ids, classes)
     folder = existing_folder(root / ANNOTATIONS, "data.image_labels")
     numbers = {name: number for number, name in enumerate(classes, start=1)}
-    labels = PackedLabels()
-    without = []
-    for image_id in ids:
+    labels = LabelsById()
+    without = TextList()
+    for image_id in image_ids:
         path = folder / f"{image_id}.xml"
         mend = None if settings.without_xml is not None else _mend_missing_xml
         names = read_annotation(path, difficult=settings.difficult, missing=mend)
@@ -158,10 +159,10 @@ def _mend_missing_xml() -> str:
 
 
 def _from(
-    source: str, setting: str, root: Path, image_ids: list[str], classes: tuple[str, ...]
-) -> tuple[PackedLabels, str]:
+    source: str, setting: str, root: Path, image_ids: Collection[str], classes: tuple[str, ...]
+) -> tuple[LabelsById, str]:
     """Read class numbers by id from a table; None for each where they are to come from masks."""
-    labels = PackedLabels()
+    labels = LabelsById()
     if source == MASKS:
         for image_id in image_ids:
             labels.add(image_id, None)
@@ -184,22 +185,22 @@ def _from(
     return labels, f"table {source}"
 
 
-def _check_all_there(path: Path, image_ids: list[str], table: Mapping[str, object]) -> None:
+def _check_all_there(path: Path, image_ids: Collection[str], table: Mapping[str, object]) -> None:
     missing = [image_id for image_id in image_ids if image_id not in table]
     if missing:
         hint = did_you_mean(missing[0], table.keys() - set(image_ids)) or "; add a line for each"
         raise InputError(f"{path}: no labels of image `{missing[0]}` ({len(missing)} such images in all){hint}")
 
 
-def _read_table(path: Path, setting: str) -> dict[str, tuple[int, list[str]]]:
+def _read_table(path: Path, setting: str) -> Mapping[str, tuple[int, list[str]]]:
     """Read line and class names by id; the table may hold images that are in no list."""
-    table: dict[str, tuple[int, list[str]]] = {}
+    table = ScratchTable(UNIQUE_ID, "line", "names")
+    found = ById(table, "line, names", lambda line, names: (int(line), text_of(names).split()))
     for number, line in read_lines(path, setting):
         image_id, *names = line.split()
-        if image_id in table:
+        if not table.append(bytes_of(image_id), number, bytes_of(" ".join(names))):
             raise InputError(
-                f"{path} line {number}: image `{image_id}` is in the table twice (first in line {table[image_id][0]}); "
+                f"{path} line {number}: image `{image_id}` is in the table twice (first in line {found[image_id][0]}); "
                 "remove one"
             )
-        table[image_id] = (number, names)
-    return table
+    return found
