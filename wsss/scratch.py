@@ -84,7 +84,8 @@ class ScratchTable:
         The table may not change meanwhile.
         """
         with _GUARDED:
-            yield from self._connection.execute(f"SELECT {columns} FROM list {rest}", values)
+            # not the cursor itself, which `yield from` closes where no more rows are asked for: its table may be gone
+            yield from map(tuple, self._connection.execute(f"SELECT {columns} FROM list {rest}", values))
 
 
 class _Guarded:

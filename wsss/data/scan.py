@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from struct import Struct
 
 import numpy as np
 
@@ -80,31 +81,30 @@ class Scans:
             "labels": (np.uint8, (classes,)),
         }
         self._row = np.dtype([(name, *kind) for name, kind in self.tables.items()])
-        # many images in a row of the table on the disk: it takes microseconds for each of its own
-        self._stored, self._block = ScratchTable("block"), np.zeros(BLOCK, self._row)
-        self._count = 0
+        self._pack = Struct(f"=2i{DIGEST_BYTES}s{DIGEST_BYTES}s4q{classes}s").pack
+        # a row of the table on the disk holds many images: it takes microseconds
+        self._stored, self._block, self._count = ScratchTable("block"), bytearray(), 0
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, record: ImageRecord, scan: Scan) -> None:
         """Take over what was found of the next image."""
-        labels = np.zeros(self._row["labels"].shape, np.uint8)
-        labels[[number - 1 for number in _shown(record, scan)]] = 1
-        hashes = (np.frombuffer(content, np.uint8) for content in (scan.digest, scan.mask_digest))
-        place = self._count % BLOCK
-        self._block[place] = (scan.size, *hashes, scan.stamps, labels)
+        labels = bytearray(self._row["labels"].itemsize)
+        for number in _shown(record, scan):
+            labels[number - 1] = 1
+        self._block += self._pack(*scan.size, scan.digest, scan.mask_digest, *scan.stamps, labels)
         self.masks_show_class |= bool(scan.classes)
         self._count += 1
-        if place == BLOCK - 1:
-            self._stored.append(self._block.tobytes())
+        if self._count % BLOCK == 0:
+            self._stored.append(bytes(self._block))
+            self._block.clear()
 
     def blocks(self, table: str) -> Iterator[np.ndarray]:
         """Yield a table in blocks of rows, (n, ...) as `tables` says."""
         for (content,) in self._stored.rows("block"):
             yield np.frombuffer(content, self._row)[table]
-        if left := self._count % BLOCK:
-            yield self._block[:left][table]
+        yield np.frombuffer(bytes(self._block), self._row)[table]
 
 
 def scan_images(
@@ -233,8 +233,8 @@ def _check_any_class(listing: Listing, scans: Scans) -> None:
     masks = filter(None, listing.records.masks)
     if first := next(masks, ""):
         raise InputError(
-            f"{listing.root / first}: this mask and all {sum(1 for _ in masks)} others hold no class, only background (0) "
-            f"or ignored ({IGNORE_INDEX}); write the classes as 1 to {len(listing.class_names) - 1}"
+            f"{listing.root / first}: this mask and all {sum(1 for _ in masks)} others hold no class, only background "
+            f"(0) or ignored ({IGNORE_INDEX}); write the classes as 1 to {len(listing.class_names) - 1}"
         )
 
 

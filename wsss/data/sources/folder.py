@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from wsss.config.data import FolderData
 from wsss.data.sources.annotations import read_annotation
 from wsss.data.sources.files import existing_folder
 from wsss.data.sources.image_folder import MASK_SUFFIXES, ImageFolder, read_image_list, shared_folders
+from wsss.data.sources.image_records import TRAIN, VAL
 from wsss.data.sources.label_folders import metadata_files, read_folders
 from wsss.data.sources.label_tables import LabelRows, LabelTable, read_table
-from wsss.data.sources.lists import IdList, TextList
+from wsss.data.sources.lists import TextList
 from wsss.data.sources.records import Listing, check_classes, choose_splits, class_number, make_listing
 from wsss.errors import InputError
 
@@ -32,8 +33,8 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
     exclude = [existing_folder(root / settings.masks, "data.masks")] if settings.masks is not None else []
     images = ImageFolder(root, "data.root", exclude=exclude, short=True)
     table, left_out = _read_labels(settings, root, images)
-    missing = [image_id for image_id in images.paths if image_id not in table.rows and image_id not in left_out]
-    if missing:
+    if len(table.rows) + len(left_out) < len(images.paths):
+        missing = [image_id for image_id in images.paths if image_id not in table.rows and image_id not in left_out]
         raise InputError(
             f"{root / settings.labels}: no row of image `{missing[0]}` ({len(missing)} such images in all); "
             + _mend_missing_rows(settings, missing[0], images.paths[missing[0]], table.rows)
@@ -52,7 +53,7 @@ def read(settings: FolderData, *, workers: int = 0) -> Listing:
         classes=classes,
         splits=splits,
         images=images.relative_to(root).__getitem__,
-        masks=lambda image_id: masks.get(image_id, ""),
+        masks=masks,
         labels=lambda image_id: {numbers[name] for name in table.rows.labels(image_id)},
         label_source=_label_source(settings, root),
     )
@@ -143,7 +144,8 @@ def _split(
     settings: FolderData, root: Path, images: ImageFolder, rows: LabelRows
 ) -> tuple[Collection[str], Collection[str]]:
     """Return the ids of train and val, in the order of the labels (val: of its list)."""
-    listed: Collection[str] = IdList(rows.val())
+    train = TextList(rows.ids(TRAIN))
+    listed: Collection[str] = TextList(rows.ids(VAL))
     if settings.val_list is not None:
         path = root / settings.val_list
         if listed:
@@ -154,31 +156,32 @@ def _split(
         listed = read_image_list(path, "data.val_list", images)
         if not listed:
             raise InputError(f"{path}: the list is empty; fill it or remove `data.val_list`")
-    train = TextList(image_id for image_id in rows if image_id not in listed)
+        train = TextList(image_id for image_id in rows if image_id not in listed)
     if not train:
         raise InputError(f"{root}: every image is in val, none is left to train on; correct the splits")
     # images held out of train take the place of val, which stays unseen
     return train, [] if settings.val_from_train else listed
 
 
-def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> Mapping[str, str]:
-    """Find the paths of masks below the root, or in full, by the id of their image; images without one are left out.
+def _find_masks(settings: FolderData, root: Path, images: ImageFolder) -> Callable[[str], str]:
+    """Return what gives the path of a mask below the root, or in full, by the id of its image; empty without one.
 
     They lie as the images do below the root, or, where none does, below a folder that holds all of the images.
     """
     if settings.masks is None:
-        return {}
+        return lambda image_id: ""
     found = ImageFolder(root / settings.masks, "data.masks", suffixes=MASK_SUFFIXES)
-    masks: Mapping[str, str] = {}
+    count, start = 0, ""
     for start in ("", *shared_folders(images.paths)):
         found.check_masks(images.paths, start)
-        if masks := found.masks(images.paths, root, start):
+        if count := found.count_masks(images.paths, start):
             break
-    if not masks:
+    if not count:
         first = next(iter(found.paths.values()), None)
         name = first.relative_to(found.folder).as_posix() if first is not None else ""
         example = f"`{name}` belongs to no image" if name else "there is no PNG or TIFF"
         raise InputError(f"{found.folder}: {example}; a mask is named like its image, with the suffix .png or .tif")
-    if len(masks) < len(found.paths):
-        logger.info("%d masks in %s belong to no image", len(found.paths) - len(masks), found.folder)
-    return masks
+    if count < len(found.paths):
+        logger.info("%d masks in %s belong to no image", len(found.paths) - count, found.folder)
+    paths = found.relative_to(root)
+    return lambda image_id: paths.get(image_id.removeprefix(start), "")

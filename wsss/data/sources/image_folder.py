@@ -109,19 +109,14 @@ class ImageFolder:
         """Return the path of each file by id: below the root, with `/`, or in full where it lies elsewhere."""
         return _by_name(self._files, _from_root(self.folder, root))
 
-    def masks(self, image_ids: Collection[str], root: Path, start: str = "") -> Mapping[str, str]:
-        """Return the paths, as `relative_to` does, of those of the images that have a file here.
+    def count_masks(self, image_ids: Collection[str], start: str = "") -> int:
+        """Return how many of the images have a file here.
 
         Args:
             image_ids: The images.
-            root: What the paths start from.
             start: What their ids begin with and names of files here do not.
         """
-        files = ScratchTable(UNIQUE_ID, "name")
-        for own, name in self._files.rows(f"{ID}, name"):
-            if (image_id := start + text_of(own)) in image_ids:
-                files.append(bytes_of(image_id), name)
-        return _by_name(files, _from_root(self.folder, root))
+        return sum(start + own in image_ids for own in self.paths)
 
     def check_masks(self, image_ids: Collection[str], start: str = "") -> None:
         """Refuse what would leave an image without its mask, in silence: a folder in its place, or two files.

@@ -40,11 +40,10 @@ class LabelRows(IdColumn):
         self._numbers: dict[str, int] = {}
         self._where = where
 
-    def add(self, image_id: str, labels: Iterable[str], split: str = TRAIN, *, line: int = 0) -> None:
-        """Add the row of an image that has none yet."""
+    def add(self, image_id: str, labels: Iterable[str], split: str = TRAIN, *, line: int = 0) -> bool:
+        """Add the row of an image, and return True; return False, and add none, if it has one."""
         numbers = bytes_of_numbers(map(self._number, labels))
-        added = self._table.append(bytes_of(image_id), numbers, line, split == VAL)
-        assert added, image_id
+        return self._table.append(bytes_of(image_id), numbers, line, split == VAL)
 
     def _number(self, name: str) -> int:
         if name not in self._numbers:
@@ -64,9 +63,10 @@ class LabelRows(IdColumn):
         """Return file and line that say it, for messages."""
         return self._where(image_id, self.line(image_id))
 
-    def val(self) -> Iterator[str]:
-        """Yield the images of the split `val`."""
-        return (text_of(image_id) for (image_id,) in self._table.rows(ID, f"WHERE val ORDER BY {ROW}"))
+    def ids(self, split: str) -> Iterator[str]:
+        """Yield the images of a split."""
+        rows = self._table.rows(ID, f"WHERE val = ? ORDER BY {ROW}", split == VAL)
+        return (text_of(image_id) for (image_id,) in rows)
 
     def _of(self, column: str, image_id: str) -> Any:
         found = self._table.first(column, f"{ID} = ?", bytes_of(image_id))
@@ -110,14 +110,13 @@ def read_table(path: Path, images: ImageFolder, setting: str, below: str = "") -
     for number, name, labels, split in lines:
         where = f"{path} line {number}"
         image_id = images.find(below + name if name else name, where)
-        if image_id in rows:
+        if not rows.add(image_id, labels, split or TRAIN, line=number):
             raise InputError(
                 f"{where}: image `{image_id}` has two rows (first in line {rows.line(image_id)}); "
                 "keep one, with all its labels (in a CSV separated by `;`)"
             )
         if split not in ("", *SPLITS):
             raise InputError(f"{where}: unknown split `{split}`; write train or val")
-        rows.add(image_id, labels, split or TRAIN, line=number)
     return LabelTable(rows, classes)
 
 

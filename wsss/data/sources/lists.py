@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, overload
 
 from wsss.scratch import ROW, ScratchTable
@@ -17,12 +17,12 @@ UNIQUE_ID = f"{ID} UNIQUE"
 
 def bytes_of(text: str) -> bytes:
     """Return a text as it stands in a table. Names of files may hold bytes that are no UTF-8."""
-    return text.encode(errors="surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def text_of(content: bytes) -> str:
     """Return a text of a table."""
-    return content.decode(errors="surrogatepass")
+    return content.decode("utf-8", "surrogatepass")
 
 
 def bytes_of_numbers(numbers: Iterable[int]) -> bytes:
@@ -148,11 +148,24 @@ class ById(Mapping[str, _Value_co]):
     def __contains__(self, image_id: object) -> bool:
         return image_id in self._ids
 
+    def items(self) -> ItemsView[str, _Value_co]:
+        """Return ids and values, which are found without looking for each id."""
+        return _Items(self)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._ids)
 
     def __len__(self) -> int:
         return len(self._ids)
+
+
+class _Items(ItemsView[str, _Value_co]):
+    _mapping: ById[_Value_co]
+
+    def __iter__(self) -> Iterator[tuple[str, _Value_co]]:
+        own = self._mapping
+        for image_id, *values in own._table.rows(f"{ID}, {own._columns}"):
+            yield text_of(image_id), own._make(*values)
 
 
 class LabelsById(ById[tuple[int, ...] | None]):

@@ -146,8 +146,12 @@ def check_nesting(image_ids: Mapping[str, object]) -> None:
     Raises:
         InputError: Naming both.
     """
+    last = ""
     for image_id in image_ids:
         parent = posixpath.dirname(image_id)
+        if parent == last:
+            continue
+        last = parent
         while parent:
             if parent in image_ids:
                 raise InputError(
