@@ -45,17 +45,15 @@ def index(settings: AnyData, *, output: str | Path, context: RunContext = RunCon
     records = listing.records
     with ArtifactWriter(output, stage="index", attributes=attributes) as artifact:
         scans = scan_images(listing, workers=context.workers, keep=artifact.write_packed, reading=reading)
-        artifact.write_table("ids", list(records.ids))
-        artifact.write_table("paths", list(records.images))
-        artifact.write_table("mask_paths", list(records.masks))
-        artifact.write_table("split", records.splits())
-        artifact.write_table("sizes", scans.sizes)
-        artifact.write_table("labels", scans.labels())
+        artifact.write_table("ids", records.ids)
+        artifact.write_table("paths", records.images)
+        artifact.write_table("mask_paths", records.masks)
+        artifact.write_table("split", records.splits)
+        # a copy of the data set is the same data set, so times are no part of the fingerprint
+        for name, (kind, shape) in scans.tables.items():
+            blocks = scans.blocks(name)
+            artifact.write_blocks(name, blocks, (len(scans), *shape), kind, note=name == "stamps")
         # the fingerprint leaves attributes out, so those that other stages depend on stand here too
         called = [f"category {category}" for category in listing.category_ids]
         read = [f"{name} {value}" for name, value in reading.attributes().items() if name != "max_pixels"]
         artifact.write_table("identity", [f"max_side {settings.max_side}", *read, *listing.class_names, *called])
-        artifact.write_table("content", scans.content)
-        artifact.write_table("mask_content", scans.mask_content)
-        # a copy of the data set is the same data set, so times are no part of the fingerprint
-        artifact.write_table("stamps", scans.stamps, note=True)
