@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_grey_of_16_bits_is_read(tmp_path: Path):
     root = make_folder(tmp_path / "photos", masks=False, names=("a.tif", "b.png"), train=2, val=0)
     for name in ("a.tif", "b.png"):
         Image.fromarray(np.full((30, 40), 257 * 100, np.uint16)).save(root / name)
-    assert scan_images(list_images(FolderData(root=str(root)))).sizes.tolist() == [[30, 40], [30, 40]]
+    assert table(scan_images(list_images(FolderData(root=str(root)))), "sizes").tolist() == [[30, 40], [30, 40]]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
@@ -188,33 +189,48 @@ def test_an_image_of_no_class_where_every_pixel_is_of_one(tmp_path: Path) -> Non
         scan_images(list_images(settings))
     # those to validate on may have labels in their masks alone
     (root / "labels.csv").write_text(table.replace("land 0.png,,train", "land 0.png,,val"))
-    assert len(scan_images(list_images(settings)).sizes) == 5
+    assert len(scan_images(list_images(settings))) == 5
 
 
-def test_what_is_found_of_an_image_takes_few_bytes() -> None:
-    images, classes = 20_000, 80
+def table(scans: Scans, name: str) -> np.ndarray:
+    kind, shape = scans.tables[name]
+    blocks = list(scans.blocks(name))
+    assert {(block.dtype, block.shape[1:]) for block in blocks} == {(np.dtype(kind), shape)}
+    return np.concatenate(blocks)
+
+
+SCAN = Scan((30, 40), b"a" * 16, b"b" * 16, (1, 9, 10), (1, 2, 3, 2**62))
+
+
+def test_memory_holds_little_of_what_is_found_of_an_image() -> None:
+    images, record = 20_000, ImageRecord("a", "a.jpg", "a.png", None, "train")
     tracemalloc.start()
     try:
-        scans = Scans(images, classes)
-        # of this module, not of threads that other tests have left
-        own = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*data/scan.py")])
+        scans = Scans(80)
+        for _ in range(images):
+            scans.add(record, SCAN)
+        # of these modules, not of threads that other tests have left
+        of_these = [tracemalloc.Filter(True, f"*wsss/{name}.py") for name in ("data/scan", "scratch")]
+        own = tracemalloc.take_snapshot().filter_traces(of_these)
     finally:
         tracemalloc.stop()
-    held = sum(trace.size for trace in own.traces)
-    assert held >= 82 * images
-    # objects took 500
-    assert held < 100 * images
-    assert scans.labels().shape == (images, classes)
+    # objects took 500 an image, rows of arrays 82
+    assert sum(trace.size for trace in own.traces) < 8 * images
+    assert (table(scans, "stamps") == SCAN.stamps).all()
+    assert len(table(scans, "labels")) == len(scans) == images
 
 
 def test_labels_are_those_of_the_record_or_of_the_mask() -> None:
-    scans = Scans(3, 10)
-    scan = Scan((30, 40), b"a" * 16, b"b" * 16, (1, 9, 10), (1, 2, 3, 4))
-    scans.put(0, ImageRecord("a", "a.jpg", "a.png", None, "train"), scan)
-    scans.put(2, ImageRecord("b", "b.jpg", "b.png", (8,), "train"), scan)
-    assert [np.flatnonzero(row).tolist() for row in scans.labels()] == [[0, 8, 9], [], [7]]
-    assert scans.sizes.tolist() == [[30, 40], [0, 0], [30, 40]]
-    assert scans.content[2].tobytes() == scan.digest
-    assert scans.mask_content[2].tobytes() == scan.mask_digest
-    assert scans.stamps[2].tolist() == [1, 2, 3, 4]
+    scans = Scans(10)
+    scans.add(ImageRecord("a", "a.jpg", "a.png", None, "train"), SCAN)
+    scans.add(ImageRecord("b", "b.jpg", "b.png", (8,), "train"), replace(SCAN, size=(3, 4), mask_digest=bytes(16)))
+    assert [np.flatnonzero(row).tolist() for row in table(scans, "labels")] == [[0, 8, 9], [7]]
+    assert table(scans, "sizes").tolist() == [[30, 40], [3, 4]]
+    assert [row.tobytes() for row in table(scans, "content")] == [SCAN.digest] * 2
+    assert [row.tobytes() for row in table(scans, "mask_content")] == [SCAN.mask_digest, bytes(16)]
+    assert table(scans, "stamps").tolist() == [list(SCAN.stamps)] * 2
     assert scans.masks_show_class
+
+
+def test_without_images_no_table_has_rows() -> None:
+    assert [table(Scans(3), name).size for name in Scans(3).tables] == [0] * 5

@@ -1,84 +1,72 @@
-"""Packed lists say what lists and dictionaries of objects say."""
+"""Lists on the disk say what lists and dictionaries of objects say."""
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
 import pytest
 
-from wsss.data.sources.packed import MadeFrom, PackedClasses, PackedNames, PackedTexts
+from wsss.data.sources.lists import UNIQUE_ID, ById, IdList, LabelsById, TextList, bytes_of, text_of
+from wsss.scratch import ScratchTable
 
 TEXTS = ["a", "", "größe/写真 1", "\udcff.jpg", "a" * 500, "a"]
 
 
 def test_texts_come_back() -> None:
-    texts = PackedTexts(TEXTS)
+    texts = TextList(TEXTS)
     assert list(texts) == TEXTS
     assert texts[1:4] == TEXTS[1:4]
     assert (texts[-1], len(texts)) == ("a", 6)
     with pytest.raises(IndexError):
         texts[6]
-    assert list(PackedTexts()) == []
+    assert list(TextList()) == []
 
 
-def test_names_are_found_in_another_process_too() -> None:
-    names = PackedNames(TEXTS[:5])
-    code = "import pickle, sys; names = pickle.load(sys.stdin.buffer); print([names.row(text) for text in names])"
-    for seed in ("1", "2"):
-        found = subprocess.run(
-            [sys.executable, "-c", code],
-            input=pickle.dumps(names),
-            capture_output=True,
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-        )
-        assert found.stdout.decode().strip() == "[0, 1, 2, 3, 4]"
-
-
-def test_names_are_found_as_in_a_dictionary() -> None:
+def test_ids_are_found_as_in_a_dictionary() -> None:
     random = np.random.default_rng(0)
     rows = {f"{number:x}": row for row, number in enumerate(random.permutation(5000).tolist())}
-    names = PackedNames(rows)
-    assert list(names) == list(rows)
-    assert [names.row(name) for name in rows] == list(rows.values())
-    assert [name for name in (f"{number:x}" for number in range(6000)) if name in names] == sorted(
-        rows, key=lambda name: int(name, 16)
+    ids = IdList(rows)
+    assert list(ids) == list(rows)
+    assert [ids.row(image_id) for image_id in rows] == list(rows.values())
+    assert [image_id for image_id in (f"{number:x}" for number in range(6000)) if image_id in ids] == sorted(
+        rows, key=lambda image_id: int(image_id, 16)
     )
-    assert names.row("") is None
-    assert 7 not in names
+    assert ids.row("") is None
+    assert 7 not in ids
     with pytest.raises(ValueError, match="'1f' is there twice"):
-        names.append("1f")
-    assert len(names) == 5000
+        ids.append("1f")
+    assert len(ids) == 5000
 
 
-def test_classes_come_back() -> None:
-    classes = PackedClasses()
-    given = [(1, 2, 3), None, (), (254,), (3, 1)]
-    for own in given:
-        classes.append(own)
-    assert [classes[row] for row in range(len(given))] == given
+def test_labels_come_back() -> None:
+    labels = LabelsById()
+    given = {"a": (1, 2, 3), "b": None, "c": (), "\udcff": (254,), "e": (3, 1)}
+    for image_id, own in given.items():
+        labels.add(image_id, own)
+    assert {image_id: labels[image_id] for image_id in given} == given
+    with pytest.raises(KeyError, match="'f'"):
+        labels["f"]
 
 
-def test_what_is_made_of_texts() -> None:
-    lengths = MadeFrom(PackedNames(["b", "a"]), PackedTexts(["xyz", ""]), len)
-    assert dict(lengths) == {"b": 3, "a": 0}
-    assert lengths.get("c") is None
-    assert "c" not in lengths
+def test_what_is_made_of_rows() -> None:
+    table = ScratchTable(UNIQUE_ID, "text", "number")
+    for row in (("b", "xyz", 2), ("a", "", 3)):
+        table.append(bytes_of(row[0]), bytes_of(row[1]), row[2])
+    made = ById(table, "text, number", lambda text, number: text_of(text) * number)
+    assert list(made.items()) == [("b", "xyzxyz"), ("a", "")]
+    assert dict(made) == {"b": "xyzxyz", "a": ""}
+    assert made.get("c") is None
+    assert "c" not in made
 
 
-def test_a_name_takes_few_bytes() -> None:
+def test_memory_holds_nothing_of_an_id() -> None:
     tracemalloc.start()
     try:
-        names = PackedNames(f"train/image_{number:06d}" for number in range(50_000))
-        own = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*packed.py")])
+        before = tracemalloc.get_traced_memory()[0]
+        ids = IdList(f"train/image_{number:06d}" for number in range(20_000))
+        held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    held = sum(trace.size for trace in own.traces)
-    assert held > 50_000 * 18
-    # a dictionary takes 150
-    assert held / len(names) < 50
+    # other threads may hold something too; a dictionary takes 150 an id
+    assert held < len(ids)
