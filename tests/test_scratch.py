@@ -84,6 +84,14 @@ def test_python_holds_nothing_of_a_row():
     assert held < MANY
 
 
+def test_a_list_that_is_given_up_after_its_table_says_nothing():
+    table = of_many()
+    rows = table.rows("name")
+    assert next(rows) == (b"images/000000",)
+    table._connection.close()
+    rows.close()
+
+
 def test_several_threads_read_at_once():
     table = of_many()
     with ThreadPoolExecutor(4) as threads:

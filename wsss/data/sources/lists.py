@@ -74,8 +74,7 @@ class TextList(TextColumn):
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         super().__init__(ScratchTable("text"), "text")
-        for text in texts:
-            self.append(text)
+        self._table.extend((bytes_of(text),) for text in texts)
 
     def append(self, text: str) -> None:
         """Add a text at the end."""
