@@ -92,14 +92,51 @@ def test_a_list_that_is_given_up_after_its_table_says_nothing():
     rows.close()
 
 
-def test_several_threads_read_at_once():
+def test_several_threads_use_it_at_once():
     table = of_many()
-    with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda row: table.first("number", f"{ROW} = ?", row), range(0, MANY, 7)))
-    assert found == [(row,) for row in range(0, MANY, 7)]
+    names = [b"images/%06d" % number for number in range(0, MANY, 3)]
+    expected = [table.first(ROW, "name = ?", name) for name in names]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda name: table.first(ROW, "name = ?", name), names)) == expected
+        lists = list(threads.map(lambda _: list(table.rows("number", "ORDER BY number")), range(8)))
+    assert lists == [[(number,) for number in range(MANY)]] * 8
 
 
-def test_a_full_folder_of_temporary_files_is_one_line(monkeypatch):
+def test_a_list_that_ends_in_an_error_goes_on():
+    def rows():
+        yield (b"a",)
+        raise KeyError("b")
+
+    table = ScratchTable("name UNIQUE")
+    with pytest.raises(KeyError):
+        table.extend(rows())
+    assert len(table) == 1
+    assert table.append(b"c")
+    assert list(table.rows(f"{ROW}, name")) == [(0, b"a"), (1, b"c")]
+
+
+def test_lists_are_gone_through_side_by_side():
+    table = of_many()
+    assert all(one == other for one, other in zip(table.rows("name"), table.rows("name"), strict=True))
+    first = table.rows("name")
+    next(first)
+    del table
+    first.close()
+
+
+def test_the_folder_is_the_one_that_sqlite_takes(tmp_path, monkeypatch):
+    for name in ("SQLITE_TMPDIR", "TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert str(scratch._folder()) == "/var/tmp"
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
+    assert str(scratch._folder()) == "/var/tmp"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert scratch._folder() == tmp_path
+    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path.parent))
+    assert scratch._folder() == tmp_path.parent
+
+
+def test_a_full_folder_of_temporary_files_is_one_line(tmp_path, monkeypatch):
     class Full:
         def execute(self, *_: object) -> None:
             raise sqlite3.OperationalError("database or disk is full")
@@ -107,7 +144,7 @@ def test_a_full_folder_of_temporary_files_is_one_line(monkeypatch):
         executemany = execute
 
     table = ScratchTable("name UNIQUE")
-    monkeypatch.setenv("TMPDIR", "/somewhere")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(table, "_connection", Full())
     for use in (
         lambda: table.append(b"a"),
@@ -115,7 +152,7 @@ def test_a_full_folder_of_temporary_files_is_one_line(monkeypatch):
         lambda: table.first(ROW, "name = ?", b"a"),
         lambda: list(table.rows(ROW)),
     ):
-        with pytest.raises(InputError, match=r"^/somewhere: .*database or disk is full.*set TMPDIR to another folder$"):
+        with pytest.raises(InputError, match=rf"^{tmp_path}: .*database or disk is full.*set TMPDIR to another"):
             use()
 
 

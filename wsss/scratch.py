@@ -1,22 +1,24 @@
 """Long lists on the disk while a process works, so that its memory does not grow with the number of images.
 
-SQLite keeps each in a temporary database without a name, in the folder of temporary files (`TMPDIR`). It is gone when
-the list or the process is, however that ends. A short list never leaves memory.
+SQLite keeps each in a temporary database without a name, in its folder of temporary files (`SQLITE_TMPDIR`, `TMPDIR`,
+else `/var/tmp`). It is gone when the list or the process is, however that ends. A short list never leaves memory.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
+import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from wsss.errors import InputError
 
 CACHE_KILOBYTES = 64
 """What of a list is held in memory. More makes no list faster: the system keeps the file in memory that is free."""
+ROWS_AT_ONCE = 256
 ROW = "row"
 """Name of the column that numbers the rows, from 0 on."""
 
@@ -24,7 +26,7 @@ ROW = "row"
 class ScratchTable:
     """Rows in the order in which they were added; those of a unique column are found by it, and can be sorted.
 
-    Several threads may read at once, while none adds. It belongs to the process that made it.
+    Several threads may use it at once. It belongs to the process that made it.
 
     Args:
         columns: Names, as SQL has them, each with UNIQUE behind it if it is to be searched.
@@ -35,6 +37,8 @@ class ScratchTable:
 
     def __init__(self, *columns: str) -> None:
         self._count = 0
+        # the threads of a connection share the statements that Python keeps: one could bind what another reads
+        self._lock = threading.RLock()
         with _GUARDED:
             self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             weakref.finalize(self, self._connection.close)
@@ -47,16 +51,22 @@ class ScratchTable:
 
     def append(self, *values: Any) -> bool:
         """Add a row, and return True; return False, and add none, if a unique value is there."""
-        with _GUARDED:
+        with self._lock, _GUARDED:
             added = self._connection.execute(self._insert, (self._count, *values)).rowcount == 1
-        self._count += added
+            self._count += added
         return added
 
     def extend(self, rows: Iterable[Sequence[Any]]) -> None:
         """Add rows of which none has a unique value that is there; three times as fast as one by one."""
-        with _GUARDED:
-            numbered = ((number, *row) for number, row in enumerate(rows, self._count))
-            self._count += self._connection.executemany(self._insert, numbered).rowcount
+
+        def numbered() -> Iterator[tuple[Any, ...]]:
+            for row in rows:
+                yield self._count, *row
+                # here, so that it is right if the rows end in an error
+                self._count += 1
+
+        with self._lock, _GUARDED:
+            self._connection.executemany(self._insert, numbered())
 
     def __len__(self) -> int:
         return self._count
@@ -72,7 +82,7 @@ class ScratchTable:
         Returns:
             The first of those for which it holds; None if there is none.
         """
-        with _GUARDED:
+        with self._lock, _GUARDED:
             found: tuple[Any, ...] | None = self._connection.execute(
                 f"SELECT {columns} FROM list WHERE {where} LIMIT 1", values
             ).fetchone()
@@ -83,9 +93,14 @@ class ScratchTable:
 
         The table may not change meanwhile.
         """
-        with _GUARDED:
-            # not the cursor itself, which `yield from` closes where no more rows are asked for: its table may be gone
-            yield from map(tuple, self._connection.execute(f"SELECT {columns} FROM list {rest}", values))
+        with self._lock, _GUARDED:
+            cursor = self._connection.execute(f"SELECT {columns} FROM list {rest}", values)
+        while True:
+            with self._lock, _GUARDED:
+                some = cursor.fetchmany(ROWS_AT_ONCE)
+            if not some:
+                return
+            yield from some
 
 
 class _Guarded:
@@ -94,12 +109,19 @@ class _Guarded:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.DatabaseError):
-            folder = os.environ.get("TMPDIR") or tempfile.gettempdir()
+        # others are of wrong use
+        if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
             raise InputError(
-                f"{folder}: this folder of temporary files takes no list of images ({error}); free some space there, "
-                "or set TMPDIR to another folder"
+                f"{_folder()}: this folder of temporary files takes no list of images ({error}); free some space "
+                "there, or set TMPDIR to another folder"
             ) from error
 
 
 _GUARDED = _Guarded()
+
+
+def _folder() -> Path:
+    """Return the folder in which SQLite makes temporary files, which is not where Python does."""
+    named = [Path(os.environ[name]) for name in ("SQLITE_TMPDIR", "TMPDIR") if os.environ.get(name)]
+    known = [*named, Path("/var/tmp"), Path("/usr/tmp"), Path("/tmp")]
+    return next((folder for folder in known if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)), Path())

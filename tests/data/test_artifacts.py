@@ -7,6 +7,7 @@ import pytest
 
 from tests.stages.evaluated import Run, make_run
 from wsss.data.artifacts import IndexedArtifact, check_header
+from wsss.data.image_ids import ImageIds
 from wsss.errors import InputError
 
 
@@ -18,6 +19,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_a_reader_knows_its_index_in_loader_workers_too(run: Run):
     dataset = run.dataset
     reader = IndexedArtifact(run.path("eroded"), "seed_labels", dataset).require("segmentation", dataset.ids("train"))
+    sent = pickle.loads(pickle.dumps(dataset.ids("train")))
+    assert reader.require("segmentation", sent) is reader
+    with pytest.raises(InputError, match="1 of 4 images have no segmentation, the first is `elsewhere`"):
+        reader.require("segmentation", sent + ImageIds.of(["elsewhere"]))
     copy = pickle.loads(pickle.dumps(reader))
     image_id = dataset.ids("train")[0]
     assert (copy["segmentation"][image_id] == reader.read("segmentation", image_id)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
@@ -52,6 +53,22 @@ def test_only_they_go_to_other_processes(ids: ImageIds) -> None:
     assert len(content) < 1000
     assert pickle.loads(content) == ["00000007", "00009999"]
     assert pickle.loads(pickle.dumps(ids)) == ids
+
+
+def test_they_join_ids_of_any_origin(ids: ImageIds) -> None:
+    other = ImageIds.of(["c", "x"])
+    expected = ["a/b", "b", "a/ü", "c", "x"]
+    assert ids + other == ids + list(other) == pickle.loads(pickle.dumps(ids)) + other == expected
+    assert list(other) + ids == other + ids == ["c", "x", "a/b", "b", "a/ü"]
+    assert ids + pickle.loads(pickle.dumps(ids)) == [*ids, *ids]
+
+
+def test_copies_have_the_same_rows(ids: ImageIds) -> None:
+    for twin in (copy.copy(ids), copy.deepcopy(ids)):
+        assert twin.rows.tolist() == [3, 0, 1]
+    sent = pickle.loads(pickle.dumps(ids))
+    assert sent.rows_in(ALL).tolist() == ids.rows_in(ALL).tolist() == [3, 0, 1]
+    assert ImageIds.of(["c", "d"]).rows_in(ALL).tolist() == [2, -1]
 
 
 def test_they_say_what_they_are(ids: ImageIds) -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import pickle
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -194,3 +195,18 @@ def test_tables_of_many_images_stay_in_the_file(tmp_path: Path, monkeypatch: pyt
     assert [f"{path.removesuffix('.png')}" for path in files[count:]] == [
         image_id for image_id in dataset._index.ids if dataset.has_mask(image_id)
     ]
+
+
+def test_damage_that_comes_later_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, use in (("paths", lambda own: list(own.files())), ("mask_content", lambda own: own.has_masks("train"))):
+        path = write(tmp_path / f"{name}.h5", 5 * BLOCK)
+        dataset = load_dataset(path)
+        dataset._index._table(name)
+
+        def fail(*_: object) -> Iterator[np.ndarray]:
+            raise OSError("can't synchronously read data")
+            yield np.zeros(0)
+
+        with monkeypatch.context() as patch, pytest.raises(InputError, match=f"{path}: its table {name} is damaged"):
+            patch.setattr(dataset._index._tables[name], "runs", fail)
+            use(dataset)

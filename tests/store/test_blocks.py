@@ -21,8 +21,8 @@ MANY = 9 * BLOCK + 1
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[h5py.Dataset]:
     monkeypatch.setattr(blocks, "READ_AT_ONCE", 2 * BLOCK)
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["table"] = np.arange(2 * MANY).reshape(MANY, 2)
-        yield file["table"]
+        about = {"chunks": (BLOCK, 2), "compression": "gzip", "shuffle": True}
+        yield file.create_dataset("table", data=np.arange(2 * MANY).reshape(MANY, 2), **about)
 
 
 def test_rows_are_those_of_the_table(table: h5py.Dataset) -> None:
@@ -37,11 +37,19 @@ def test_rows_are_those_of_the_table(table: h5py.Dataset) -> None:
     assert list(rows.runs(slice(7, 7))) == []
 
 
-def test_few_blocks_are_in_memory(table: h5py.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_blocks_are_in_memory_where_rows_are_asked_for_in_order(
+    table: h5py.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(blocks, "KEPT_BLOCKS", 2)
+    monkeypatch.setattr(blocks, "MANY_BLOCKS", 7)
+    monkeypatch.setattr(blocks, "MANY_JUMPS", 3)
     rows = Blocks(table)
-    assert [int(rows[row][0]) for row in range(0, MANY, 100)] == list(range(0, 2 * MANY, 200))
-    assert sum(map(len, rows._kept.values())) <= 2 * BLOCK
+    for _ in range(3):
+        assert [int(rows[row][0]) for row in range(0, MANY, 100)] == list(range(0, 2 * MANY, 200))
+        assert len(rows._kept) == 2
+    at_random = [(number * 7919) % MANY for number in range(MANY)]
+    assert [int(rows[row][0]) for row in at_random] == [2 * row for row in at_random]
+    assert len(rows._kept) == 7
 
 
 @pytest.mark.parametrize("kind", ["<i8", "u1", "S5", "S1"])
@@ -56,12 +64,12 @@ def test_chunks_are_undone_as_hdf5_does(tmp_path: Path, kind: str, width: tuple[
         artifact.write_blocks("table", [table], table.shape, table.dtype)
     with ArtifactReader(tmp_path / "a.h5") as reader:
         rows = reader.table_rows("table")
-        assert rows._is_chunked
+        assert isinstance(rows._table, h5py.Dataset)
         assert all(np.array_equal(rows[row], table[row]) for row in range(0, MANY, 7))
         assert np.array_equal(rows[MANY - 1], table[MANY - 1])
 
 
-def test_other_chunks_are_left_to_hdf5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_of_other_chunks_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "READ_AT_ONCE", BLOCK)
     values = np.arange(2 * MANY).reshape(MANY, 2)
     ways: list[dict[str, Any]] = [
@@ -76,7 +84,7 @@ def test_other_chunks_are_left_to_hdf5(tmp_path: Path, monkeypatch: pytest.Monke
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for number, way in enumerate(ways):
             rows = Blocks(file.create_dataset(f"{number}", data=values, **way))
-            assert not rows._is_chunked
+            assert not isinstance(rows._table, h5py.Dataset)
             assert all(np.array_equal(rows[row], values[row]) for row in range(0, MANY, 50))
 
 

@@ -76,7 +76,8 @@ class IndexedArtifact(ArtifactReader):
             has[rows[rows >= 0]] = True
             unknown = block[rows < 0]
             foreign, first = foreign + len(unknown), first or next(iter(unknown), b"")
-        missing = image_ids.where(~has[image_ids.rows])
+        rows = dataset.rows(image_ids)
+        missing = image_ids.where((rows < 0) | ~has[rows])
         if missing:
             raise InputError(
                 f"{self.path}: {len(missing)} of {len(image_ids)} images have no {kind}, the first is `{missing[0]}`; "

@@ -103,9 +103,10 @@ class Dataset:
         rows = [self._members_of(split) for split in splits]
         return ImageIds(self._index.ids, np.concatenate(rows) if rows else np.array([], np.uint32))
 
-    def rows(self, image_ids: np.ndarray) -> np.ndarray:
-        """Return the rows of images in the index, by their ids (M,) bytes: (M,) int64, -1 for what is not there."""
-        return self._index.ids.rows(image_ids)
+    def rows(self, image_ids: np.ndarray | ImageIds) -> np.ndarray:
+        """Return the rows of images in the index, by ids, (M,) bytes or `ImageIds`: (M,), -1 for what is not there."""
+        all_ids = self._index.ids
+        return image_ids.rows_in(all_ids) if isinstance(image_ids, ImageIds) else all_ids.rows(image_ids)
 
     def split_of(self, image_id: str) -> str:
         """Return the split of an image."""

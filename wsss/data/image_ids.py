@@ -41,9 +41,23 @@ class ImageIds(Sequence[str]):
             return ImageIds(self._all, self.rows[place])
         return self._all[self.rows[place]]
 
-    def __add__(self, others: ImageIds) -> ImageIds:
-        """Return these, then others of the same data set."""
-        return ImageIds(self._all, np.concatenate([self.rows, others.rows]))
+    def __add__(self, others: Sequence[str]) -> ImageIds:
+        """Return these, then others."""
+        if isinstance(others, ImageIds) and others._all is self._all:
+            return ImageIds(self._all, np.concatenate([self.rows, others.rows]))
+        return ImageIds.of([*self, *others])
+
+    def __radd__(self, others: Sequence[str]) -> ImageIds:
+        return ImageIds.of([*others, *self])
+
+    @classmethod
+    def of(cls, image_ids: Sequence[str]) -> ImageIds:
+        """Return ids that are given one by one."""
+        return cls(Texts.of(image_ids), np.arange(len(image_ids)))
+
+    def rows_in(self, all_ids: Texts) -> np.ndarray:
+        """Return the rows of these images among others, (N,) whole numbers, -1 for what is not there."""
+        return self.rows if all_ids is self._all else all_ids.rows(self._all.values[self.rows])
 
     def where(self, chosen: np.ndarray) -> ImageIds:
         """Return those of the images that (N,) bool says."""
@@ -59,6 +73,12 @@ class ImageIds(Sequence[str]):
         return len(self) == len(other) and all(own == its for own, its in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __copy__(self) -> ImageIds:
+        return self
+
+    def __deepcopy__(self, _: object) -> ImageIds:
+        return self
 
     def __reduce__(self) -> tuple[type[ImageIds], tuple[Texts, np.ndarray]]:
         # not those of all others too

@@ -97,7 +97,8 @@ class IndexFile:
     def all_paths(self) -> Iterator[str]:
         """Yield the paths of all photographs, then of all masks that are files."""
         for name in ("paths", "mask_paths"):
-            yield from (path.decode() for run in self._table(name).runs() for path in run.tolist() if path)
+            for run in self._runs(name):
+                yield from (path.decode() for path in run.tolist() if path)
 
     @property
     def stamps(self) -> FileStamps:
@@ -120,7 +121,7 @@ class IndexFile:
 
     @cached_property
     def _has_mask(self) -> np.ndarray:
-        runs = zip(self._table("mask_paths").runs(), self._table("mask_content").runs(), strict=True)
+        runs = zip(self._runs("mask_paths"), self._runs("mask_content"), strict=True)
         has = [(paths != b"") | digests.any(axis=1) for paths, digests in runs]
         return np.concatenate([np.zeros(0, bool), *has])
 
@@ -135,6 +136,11 @@ class IndexFile:
         table = self._table(name)
         with guarded(self.path, f"its table {name} is"):
             return table[row]
+
+    def _runs(self, name: str) -> Iterator[np.ndarray]:
+        table = self._table(name)
+        with guarded(self.path, f"its table {name} is"):
+            yield from table.runs()
 
     def _table(self, name: str) -> Blocks:
         """Return a table that stays in the file."""

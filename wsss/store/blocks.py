@@ -16,6 +16,9 @@ BLOCK = 256
 READ_AT_ONCE = 4 * BLOCK
 """Rows that are read at a time where all are. A table that is no longer than that stays in memory."""
 KEPT_BLOCKS = 16
+"""Blocks that stay in memory where rows are asked for in order."""
+MANY_BLOCKS, MANY_JUMPS = 1024, 64
+"""Those that do after so many blocks that were not the next one: a training asks for rows at random."""
 
 
 class Blocks:
@@ -30,10 +33,10 @@ class Blocks:
     """
 
     def __init__(self, table: h5py.Dataset | np.ndarray) -> None:
-        self._table: Any = table[()] if len(table) <= READ_AT_ONCE else table
+        # chunks of files of before are not blocks: each would be unpacked for several
+        self._table: Any = table if len(table) > READ_AT_ONCE and _is_packed(table) else table[()]
         self._kept = OrderedDict[int, np.ndarray]()
-        # what HDF5 needs for a few rows takes four times as long as undoing its filters
-        self._is_chunked = self._table is table and _is_packed(table)
+        self._last = self._jumps = 0
         self.dtype: np.dtype[Any] = table.dtype
         self.shape: tuple[int, ...] = table.shape
 
@@ -49,12 +52,15 @@ class Blocks:
         block = self._kept.get(number)
         if block is None:
             block = self._kept[number] = self._read(number * BLOCK, min((number + 1) * BLOCK, len(self)))
-            if len(self._kept) > KEPT_BLOCKS:
+            self._jumps += number not in (self._last, self._last + 1)
+            if len(self._kept) > (MANY_BLOCKS if self._jumps > MANY_JUMPS else KEPT_BLOCKS):
                 self._kept.popitem(last=False)
+        self._last = number
         return block
 
     def _read(self, start: int, stop: int) -> np.ndarray:
-        if self._is_chunked:
+        if isinstance(self._table, h5py.Dataset):
+            # what HDF5 needs for a few rows takes four times as long
             skipped, chunk = self._table.id.read_direct_chunk((start, *(0 for _ in self.shape[1:])))
             # a filter is skipped where it saves nothing
             if not skipped:

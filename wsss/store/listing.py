@@ -75,10 +75,10 @@ class ArtifactListing:
         return [image_id.decode() for block in self.id_blocks(kind) for image_id in block.tolist()]
 
     def id_blocks(self, kind: str) -> Iterator[np.ndarray]:
-        """Yield the same ids as (M,) bytes, UTF-8, a few thousand at a time.
+        """Yield the same ids as (M,) bytes, UTF-8, some at a time.
 
         Raises:
-            InputError: If the artifact has no such kind.
+            InputError: If the artifact has no such kind, when the first are asked for.
         """
         rows, cut = self._rows(kind), len(f"{kind}/".encode())
         with guarded(self.path, LIST):

@@ -32,6 +32,7 @@ from wsss.store.layout import (
     root_sum,
     set_attribute,
 )
+from wsss.store.opening import guarded
 from wsss.store.parts import link_arrays
 from wsss.store.reader import ArtifactReader
 from wsss.store.sums import CHECKSUMS, SumList
@@ -207,8 +208,9 @@ class ArtifactWriter:
                 raise InputError(f"{path}: has no checksums, as files of an earlier version; {rebuild_hint(path)}")
             if sums.text_as_json and TABLES in sums.folders():
                 raise InputError(f"{path}: has tables as an earlier version wrote them; {rebuild_hint(path)}")
+            with guarded(path, "its list of arrays is"):
+                self._sums.add_all(sums)
             link_arrays(self._file, sums, path, name)
-            self._sums.add_all(sums)
         self._digest += int(attributes["images_fingerprint"], 16)
         self._parts[name] = str(attributes["fingerprint"])
         self._raise_failure()

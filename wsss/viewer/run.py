@@ -227,7 +227,7 @@ class Run:
         dataset = self.dataset()
         selection, ids = Selection([]), dataset.ids()
         for split in [query.split] if query.split else dataset.splits:
-            own = self._chosen(query, split)
+            own = _chosen(dataset, query, split)
             values, share, note = self._numbers(query, split, own)
             ids += own
             selection.values = {**selection.values, **values} if selection.values else values
@@ -248,16 +248,6 @@ class Run:
 
             selection.ids = sorted(ids, key=place)
         return selection
-
-    def _chosen(self, query: Query, split: str) -> ImageIds:
-        dataset = self.dataset()
-        ids = dataset.ids(split)
-        if query.label:
-            ids = ids.where(dataset.labels(split)[:, query.label - 1] > 0)
-        if query.text:
-            text = query.text.lower()
-            ids = ids.where(np.array([text in image_id.lower() for image_id in ids], bool))
-        return ids
 
     def _numbers(self, query: Query, split: str, ids: ImageIds) -> tuple[Values, float, str]:
         """Return numbers of the images, the share of them that is known, and why there are none to sort by."""
@@ -359,3 +349,13 @@ def as_json(value: Any) -> Any:
     if isinstance(value, np.integer):
         return int(value)
     return value if isinstance(value, str | int | bool | None) else str(value)
+
+
+def _chosen(dataset: Dataset, query: Query, split: str) -> ImageIds:
+    ids = dataset.ids(split)
+    if query.label:
+        ids = ids.where(dataset.labels(split)[:, query.label - 1] > 0)
+    if query.text:
+        text = query.text.lower()
+        ids = ids.where(np.array([text in image_id.lower() for image_id in ids], bool))
+    return ids
