@@ -18,7 +18,7 @@ from wsss.errors import InputError
 
 CACHE_KILOBYTES = 64
 """What of a list is held in memory. More makes no list faster: the system keeps the file in memory that is free."""
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 16
 ROW = "row"
 """Name of the column that numbers the rows, from 0 on."""
 

@@ -28,7 +28,7 @@ from wsss.scratch import ScratchTable
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 256
+BLOCK = 64
 """Images whose contents are held in memory."""
 IN_FLIGHT = 8
 """Images for each thread that are begun, or read and not yet taken."""
