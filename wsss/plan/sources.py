@@ -91,20 +91,19 @@ def folder_contents(folder: Path) -> FolderContents:
     """
     lines = ScratchTable("line")
     try:
-        found = _entries(str(folder), "", {os.path.realpath(folder)})
-        lines.extend((line.encode(errors="surrogatepass"),) for line in found)
+        lines.extend(_entries(str(folder), "", {os.path.realpath(folder)}))
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); make it readable, or move it") from None
     hashed, pictures = hashlib.blake2b(digest_size=16), 0
     for (line,) in lines.rows("line", "ORDER BY line"):
-        hashed.update(line.decode(errors="surrogatepass").encode(errors="surrogateescape"))
+        hashed.update(line)
         # a name ends before a zero byte
         pictures += b".xml\0" not in line
     return FolderContents(hashed.hexdigest(), pictures)
 
 
-def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
-    """Yield one line per image; skip hidden images, and enter every folder once."""
+def _entries(folder: str, below: str, seen: set[str]) -> Iterator[tuple[bytes]]:
+    """Yield a row of one line per image; skip hidden images, and enter every folder once."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or (not below and entry.name == RESULTS):
@@ -120,4 +119,5 @@ def _entries(folder: str, below: str, seen: set[str]) -> Iterator[str]:
                 except OSError:
                     # a link that leads nowhere is looked at itself
                     status = entry.stat(follow_symlinks=False)
-                yield f"{below}{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\n"
+                line = f"{below}{entry.name}\0{status.st_size}\0{status.st_mtime_ns}\n"
+                yield (line.encode(errors="surrogateescape"),)
