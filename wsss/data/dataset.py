@@ -100,8 +100,11 @@ class Dataset:
         Raises:
             InputError: If there is no such split.
         """
-        rows = [self._members_of(split) for split in splits]
-        return ImageIds(self._index.ids, np.concatenate(rows) if rows else np.array([], np.uint32))
+        if len(splits) == 1:
+            # no copy: an evaluation asks for several
+            return ImageIds(self._index.ids, self._members_of(splits[0]))
+        rows = [np.array([], np.uint32), *(self._members_of(split) for split in splits)]
+        return ImageIds(self._index.ids, np.concatenate(rows))
 
     def rows(self, image_ids: np.ndarray | ImageIds) -> np.ndarray:
         """Return the rows of images in the index, by ids, (M,) bytes or `ImageIds`: (M,), -1 for what is not there."""

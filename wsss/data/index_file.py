@@ -49,7 +49,7 @@ class IndexFile:
         attributes: Of the file.
         ids: Names of the images.
         members: Rows of each split.
-        sizes: (N, 2) int32, H and W.
+        sizes: (N, 2) uint16 or int32, H and W.
         labels_packed: (N, C / 8 rounded up) uint8, the multi-hot labels, eight in a byte.
 
     Raises:
@@ -73,7 +73,7 @@ class IndexFile:
             problem = _problem_of_form(self.attributes, reader, stamps=self._knows_times)
             if not problem:
                 self.ids, self.members = _texts(reader, "ids"), _members(reader)
-                self.sizes = _numbers(reader, "sizes")
+                self.sizes = _sizes(reader)
                 self.labels_packed, problem = _packed_labels(reader)
                 problem = problem or self._problem()
         if problem:
@@ -198,6 +198,13 @@ def _numbers(reader: ArtifactReader, name: str) -> np.ndarray:
     found = reader.raw_table(name)
     assert isinstance(found, np.ndarray)
     return found
+
+
+def _sizes(reader: ArtifactReader) -> np.ndarray:
+    """Return the sizes, of two bytes each where they suffice."""
+    sizes = _numbers(reader, "sizes")
+    fits = len(sizes) > 0 and sizes.min() >= 0 and sizes.max() < 2**16
+    return sizes.astype(np.uint16) if fits else sizes
 
 
 def _packed_labels(reader: ArtifactReader) -> tuple[np.ndarray, str]:
