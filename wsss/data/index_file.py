@@ -50,6 +50,8 @@ class IndexFile:
         ids: Names of the images.
         members: Rows of each split.
         sizes: (N, 2) uint16 or int32, H and W.
+        stamps: What the photographs were.
+        mask_stamps: What the masks were.
         labels_packed: (N, C / 8 rounded up) uint8, the multi-hot labels, eight in a byte.
 
     Raises:
@@ -62,10 +64,10 @@ class IndexFile:
         self._reader = ArtifactReader(path, stage="index")
         self._compared_by = 0
         self._tables: dict[str, Blocks] = {}
-        self._stamps = [
+        self.stamps, self.mask_stamps = (
             FileStamps(path, partial(self._stamp, first), partial(self._digest, content))
             for first, content in ((0, "content"), (2, "mask_content"))
-        ]
+        )
         with self._reader as reader:
             self.attributes = reader.attributes
             # an index of an earlier version knows no times
@@ -99,16 +101,6 @@ class IndexFile:
         for name in ("paths", "mask_paths"):
             for run in self._runs(name):
                 yield from (path.decode() for path in run.tolist() if path)
-
-    @property
-    def stamps(self) -> FileStamps:
-        """What the photographs were."""
-        return self._stamps[0]
-
-    @property
-    def mask_stamps(self) -> FileStamps:
-        """What the masks were."""
-        return self._stamps[1]
 
     def drawn(self, row: int) -> bytes | None:
         """Return the digest of the pixels of a mask that the index holds itself; None if it holds none."""

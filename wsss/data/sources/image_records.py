@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import overload
 
 from wsss.data.sources.lists import (
     UNIQUE_ID,
     ById,
+    Rows,
     TextColumn,
     bytes_of,
     bytes_of_numbers,
     numbers_of,
     text_of,
 )
-from wsss.scratch import ROW, ScratchTable
+from wsss.scratch import ScratchTable
 
 TRAIN, VAL = "train", "val"
+COLUMNS = ("id", "image", "mask", "labels", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class ImageRecord:
     split: str
 
 
-class ImageRecords(Sequence[ImageRecord]):
+class ImageRecords(Rows[ImageRecord]):
     """The images of a data set, on the disk; a record is made when it is asked for.
 
     Attributes:
@@ -50,7 +51,7 @@ class ImageRecords(Sequence[ImageRecord]):
     """
 
     def __init__(self) -> None:
-        self._table = ScratchTable("id", "image", "mask", "labels", "split")
+        super().__init__(ScratchTable(*COLUMNS), ", ".join(COLUMNS), _record)
         self.ids, self.images = TextColumn(self._table, "id"), TextColumn(self._table, "image")
         self.masks, self.splits = TextColumn(self._table, "mask"), TextColumn(self._table, "split")
 
@@ -59,23 +60,6 @@ class ImageRecords(Sequence[ImageRecord]):
         labels = None if record.labels is None else bytes_of_numbers(record.labels)
         names = map(bytes_of, (record.image_id, record.image, record.mask))
         self._table.append(*names, labels, bytes_of(record.split))
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __iter__(self) -> Iterator[ImageRecord]:
-        return (_record(*row) for row in self._table.rows("id, image, mask, labels, split"))
-
-    @overload
-    def __getitem__(self, row: int) -> ImageRecord: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[ImageRecord]: ...
-    def __getitem__(self, row: int | slice) -> ImageRecord | list[ImageRecord]:
-        if isinstance(row, slice):
-            return [self[number] for number in range(len(self))[row]]
-        found = self._table.first("id, image, mask, labels, split", f"{ROW} = ?", range(len(self))[row])
-        assert found is not None
-        return _record(*found)
 
 
 def _record(image_id: bytes, image: bytes, mask: bytes, labels: bytes | None, split: bytes) -> ImageRecord:

@@ -35,8 +35,39 @@ def numbers_of(content: bytes) -> tuple[int, ...]:
     return tuple(array("I", content))
 
 
-class TextColumn(Sequence[str]):
-    """Texts of a table, in the order of its rows; a text is made when it is asked for.
+class Rows(Sequence[_Value_co]):
+    """What is made, when it is asked for, of the rows of a table, in their order.
+
+    Args:
+        table: The table.
+        columns: Names of columns, separated by commas.
+        make: Makes the value of what stands in them.
+    """
+
+    def __init__(self, table: ScratchTable, columns: str, make: Callable[..., _Value_co]) -> None:
+        self._table, self._columns, self._make = table, columns, make
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[_Value_co]:
+        for values in self._table.rows(self._columns):
+            yield self._make(*values)
+
+    @overload
+    def __getitem__(self, row: int) -> _Value_co: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[_Value_co]: ...
+    def __getitem__(self, row: int | slice) -> _Value_co | list[_Value_co]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(len(self))[row]]
+        found = self._table.first(self._columns, f"{ROW} = ?", range(len(self))[row])
+        assert found is not None
+        return self._make(*found)
+
+
+class TextColumn(Rows[str]):
+    """Texts of a table, in the order of its rows.
 
     Args:
         table: The table.
@@ -44,25 +75,7 @@ class TextColumn(Sequence[str]):
     """
 
     def __init__(self, table: ScratchTable, column: str) -> None:
-        self._table, self._column = table, column
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __iter__(self) -> Iterator[str]:
-        for (content,) in self._table.rows(self._column):
-            yield text_of(content)
-
-    @overload
-    def __getitem__(self, row: int) -> str: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[str]: ...
-    def __getitem__(self, row: int | slice) -> str | list[str]:
-        if isinstance(row, slice):
-            return [self[number] for number in range(len(self))[row]]
-        found = self._table.first(self._column, f"{ROW} = ?", range(len(self))[row])
-        assert found is not None
-        return text_of(found[0])
+        super().__init__(table, column, text_of)
 
 
 class TextList(TextColumn):
